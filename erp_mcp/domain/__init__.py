@@ -1,0 +1,1 @@
+"""Frozen nouns of the gateway: no I/O, no clocks, no randomness."""

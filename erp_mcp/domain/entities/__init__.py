@@ -1,0 +1,45 @@
+"""The canonical entities: one frozen type each, and one table each in the read model.
+
+Field names are ISA-95 and ERP terms (docs/data-model.md). A new entity is a dataclass here and a line in `ENTITIES`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from erp_mcp.domain.entities import inventory, orders, procurement, production
+from erp_mcp.domain.entities.fields import COMMON_FIELDS, FieldSpec, Kind, Meaning, Record, field_specs
+
+ENTITIES: Final[dict[str, type[Record]]] = {
+    entity.ENTITY: entity
+    for entity in (
+        orders.Customer,
+        orders.SalesOrder,
+        orders.SalesOrderLine,
+        orders.Delivery,
+        orders.CustomerInvoice,
+        procurement.Supplier,
+        procurement.PurchaseOrderLine,
+        procurement.SupplierConfirmation,
+        procurement.PurchaseRequisition,
+        procurement.SupplySource,
+        inventory.Material,
+        inventory.MaterialSite,
+        inventory.UnitConversion,
+        inventory.Lot,
+        inventory.Stock,
+        inventory.MesStock,
+        inventory.InFlightDocument,
+        inventory.Reservation,
+        production.WorkCenter,
+        production.ProductionOrder,
+        production.ProductionComponent,
+        production.ProductionOperation,
+        production.Job,
+        production.Downtime,
+        production.MaintenanceOrder,
+        production.QualityNotification,
+    )
+}
+
+__all__ = ["COMMON_FIELDS", "ENTITIES", "FieldSpec", "Kind", "Meaning", "Record", "field_specs"]

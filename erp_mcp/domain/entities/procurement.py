@@ -1,0 +1,136 @@
+"""Procure to pay: what we ordered from suppliers and what they promised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from erp_mcp.domain.entities.fields import (
+    Code,
+    Currency,
+    Date,
+    Flag,
+    Id,
+    Instant,
+    Integer,
+    MaterialRef,
+    Money,
+    OutsiderText,
+    PurchaseOrderRef,
+    Quantity,
+    Record,
+    SupplierRef,
+    Text,
+    Uom,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Supplier(Record):
+    """A party that we buy from."""
+
+    ENTITY: ClassVar[str] = "supplier"
+    KEY: ClassVar[tuple[str, ...]] = ("supplier_id",)
+
+    supplier_id: Id
+    name: Text | None = None
+    country: Code | None = None
+    blocked: Flag | None = None  # blocked for purchasing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurchaseOrderLine(Record):
+    """One line of a purchase order with the promise of its supplier.
+
+    Quantities are in the order unit `uom`; `qty_open_base` is the open quantity in the material's base unit, worked
+    out at sync through the conversion table, and absent where no conversion is known.
+    """
+
+    ENTITY: ClassVar[str] = "purchase_order_line"
+    KEY: ClassVar[tuple[str, ...]] = ("purchase_order_id", "line")
+
+    purchase_order_id: PurchaseOrderRef
+    line: Id
+    company_code: Code | None = None
+    site: Code
+    supplier_id: SupplierRef
+    material_id: MaterialRef
+    qty_ordered: Quantity
+    qty_received: Quantity
+    qty_open: Quantity  # ordered minus received, floored at zero; zero when closed or cancelled
+    uom: Uom
+    qty_open_base: Quantity | None = None
+    base_uom: Uom | None = None
+    order_date: Date | None = None
+    requested_date: Date | None = None
+    original_promise_date: Date | None = None
+    promised_date: Date | None = None  # what the supplier promises today
+    promise_changed_at: Instant | None = None  # when the supplier moved the promise
+    confirmed: Flag | None = None
+    price: Money | None = None  # per `price_unit` of `uom`
+    price_unit: Integer | None = None
+    open_value: Money | None = None
+    currency: Currency | None = None
+    release_state: Code | None = None  # released, waiting
+    order_state: Code  # open, closed, cancelled
+    native_state: Code | None = None
+    note: OutsiderText | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupplierConfirmation(Record):
+    """One promise a supplier gave for a purchase order line; the newest counts."""
+
+    ENTITY: ClassVar[str] = "supplier_confirmation"
+    KEY: ClassVar[tuple[str, ...]] = ("purchase_order_id", "line", "sequence")
+
+    purchase_order_id: PurchaseOrderRef
+    line: Id
+    sequence: Integer
+    site: Code
+    confirmed_at: Instant
+    promised_date: Date
+    qty: Quantity | None = None
+    uom: Uom | None = None
+    reason: OutsiderText | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PurchaseRequisition(Record):
+    """A request to buy that is not an order yet."""
+
+    ENTITY: ClassVar[str] = "purchase_requisition"
+    KEY: ClassVar[tuple[str, ...]] = ("requisition_id", "line")
+
+    requisition_id: Id
+    line: Id
+    site: Code
+    material_id: MaterialRef
+    qty: Quantity
+    uom: Uom
+    delivery_date: Date | None = None
+    created_at: Instant | None = None
+    release_state: Code | None = None  # released, waiting
+    supplier_id: SupplierRef | None = None
+    order_state: Code  # open, converted, closed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupplySource(Record):
+    """An approved way to buy a material."""
+
+    ENTITY: ClassVar[str] = "supply_source"
+    KEY: ClassVar[tuple[str, ...]] = ("material_id", "supplier_id", "site")
+
+    material_id: MaterialRef
+    supplier_id: SupplierRef
+    site: Code
+    rank: Integer | None = None
+    price: Money | None = None
+    price_unit: Integer | None = None
+    currency: Currency | None = None
+    uom: Uom | None = None
+    min_order_qty: Quantity | None = None
+    lead_time_days: Integer | None = None
+    valid_to: Date | None = None
+    blocked: Flag | None = None

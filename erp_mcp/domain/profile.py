@@ -1,0 +1,35 @@
+"""How one product's data becomes canonical records: a system profile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from erp_mcp.domain.call import JsonValue
+
+IdentityRuleName = Literal["same", "pad_left", "strip_prefix", "add_prefix", "table"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityRule:
+    """How a local id of an entity becomes its canonical id."""
+
+    rule: IdentityRuleName = "same"
+    width: int = 0
+    prefix: str = ""
+    query: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """A profile: identity rules per entity, native to canonical codes per `entity.field`, and the kind's own mappings."""
+
+    name: str
+    version: int
+    kind: str
+    level: int
+    zone: str
+    identity: Mapping[str, IdentityRule]
+    states: Mapping[str, Mapping[str, str]]
+    entities: Mapping[str, Mapping[str, JsonValue]] = field(default_factory=dict)

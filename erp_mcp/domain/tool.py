@@ -1,0 +1,106 @@
+"""What may be called: a tool as compiled from its YAML file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Effect = Literal["read", "write"]
+ArgumentType = Literal["id", "code", "text", "date", "quantity", "money", "integer", "flag"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Argument:
+    """One declared argument. `fields` are the `entity.field` names it filters or sorts by (for masks)."""
+
+    name: str
+    type: ArgumentType
+    description: str
+    required: bool = False
+    many: bool = False
+    values: tuple[str, ...] = ()
+    default: str | int | bool | tuple[str, ...] | None = None
+    minimum: int | None = None
+    maximum: int | None = None
+    max_items: int = 50
+    is_site: bool = False  # narrows the site scope; always checked against the role's sites
+    fields: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """One result column: its kind (see `domain.entities.Kind`) and the `entity.field` names it comes from."""
+
+    name: str
+    kind: str
+    fields: tuple[str, ...] = ()
+    outsider: bool = False
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """One table of a result. A paged table is sorted by `order_by`, whose last columns make a row unique."""
+
+    name: str
+    columns: tuple[Column, ...]
+    paged: bool = False
+    order_by: tuple[str, ...] = ()  # column names, "-name" for descending
+    max_rows: int = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """One compiled SELECT.
+
+    `sql` maps a dialect to text with named parameters. Beside the declared ones the text may use `:site_scope` (JSON list of
+    the sites in scope, written in by the compiler on every site-scoped table), `:today`, `:now` (plant clock),
+    `:limit`, `:after` parameters for keyset paging. `inputs` are columns of earlier reads bound as JSON lists.
+    `columns` are the result columns in order.
+    """
+
+    name: str
+    sql: dict[str, str]
+    parameters: tuple[str, ...]
+    columns: tuple[Column, ...]
+    entities: tuple[str, ...]
+    inputs: tuple[tuple[str, str, str], ...] = ()  # (parameter, read name, column)
+    optional: bool = False  # its sources may be missing or too old: a data gap, not a refusal
+    max_rows: int = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """A tool, ready to be shown and called.
+
+    Exactly one binding: `query` alone (its rows are the first table), or `analysis` (a name in `erp_mcp.analyses`) over
+    the named `reads`. `live` names an entity that may be read from its system when the read model is too old.
+    """
+
+    name: str
+    version: int
+    title: str
+    description: str
+    toolset: str
+    effect: Effect
+    level: int
+    scope: str
+    arguments: tuple[Argument, ...]
+    tables: tuple[Table, ...]
+    reads: tuple[Query, ...]
+    analysis: str = ""
+    live: str = ""
+    definition_id: str = ""
+    errors: tuple[str, ...] = ()
+    examples: tuple[str, ...] = ()  # canonical JSON of arguments
+    hash: str = ""  # SHA-256 of the canonical definition
+
+    @property
+    def entities(self) -> tuple[str, ...]:
+        """All entities the tool reads, sorted."""
+        return tuple(sorted({entity for query in self.reads for entity in query.entities}))
+
+    @property
+    def paged(self) -> Table | None:
+        """The table that pages, if one does."""
+        return next((table for table in self.tables if table.paged), None)

@@ -1,0 +1,322 @@
+"""Every error the gateway gives, in one file.
+
+The class says what the caller may do next; the code (`<stage>.<what>`, never reused) says where it arose; the facts say
+which field, rule or system. No system text, secret or other scope's existence is ever put into an error.
+
+    GatewayError
+    ├── CallerError      fix the call
+    ├── DeniedError      ask for access; the same call will be refused again
+    ├── ConflictError    read again, then repeat
+    ├── TransientError   repeat later, unchanged
+    ├── InDoubtError     look it up; never repeat blindly
+    └── FaultError       call an operator
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class GatewayError(Exception):
+    """Base of the taxonomy; leaf classes fix the three attributes for good."""
+
+    code: ClassVar[str] = "gateway.error"
+    summary: ClassVar[str] = "The gateway could not do this."
+    advice: ClassVar[str] = "Call an operator."
+
+    def __init__(self, **facts: str | int | tuple[str, ...]) -> None:
+        """Keep facts as data, so no secret or system text is pasted into a message."""
+        super().__init__(self.summary)
+        self.facts = facts
+
+    def __str__(self) -> str:
+        """Return code, summary, facts and advice on one line, for people and logs."""
+        facts = ", ".join(f"{name}={value!r}" for name, value in self.facts.items())
+        return f"{self.code}: {self.summary}{f' ({facts})' if facts else ''} {self.advice}"
+
+
+class CallerError(GatewayError):
+    """The call is wrong: fix it."""
+
+
+class DeniedError(GatewayError):
+    """Policy says no: the same call will be refused again."""
+
+
+class ConflictError(GatewayError):
+    """Something changed: read again, then repeat."""
+
+
+class TransientError(GatewayError):
+    """It may work later, unchanged."""
+
+
+class InDoubtError(GatewayError):
+    """It is not known whether it happened: look it up."""
+
+
+class FaultError(GatewayError):
+    """Broken set-up or a defect: call an operator."""
+
+
+# --- CallerError ------------------------------------------------------------------------------------------------------
+
+
+class AmbiguousReferenceError(CallerError):
+    """More than one record answers to a reference."""
+
+    code = "call.ambiguous_reference"
+    summary = "More than one record answers to this reference."
+    advice = "Ask which one is meant, then use its id."
+
+
+class BadCursorError(CallerError):
+    """A cursor that was not made for this call."""
+
+    code = "call.bad_cursor"
+    summary = "This cursor does not belong to this call."
+    advice = "Repeat the call without `cursor` and page on with the new `next_cursor`, keeping the arguments."
+
+
+class CatalogFileError(CallerError):
+    """A tool file that breaks the grammar or a lint rule."""
+
+    code = "catalog.bad_file"
+    summary = "A tool file is wrong."
+    advice = "Mend the file at the line named and run `erp-mcp tools lint`."
+
+
+class ConfigurationError(CallerError):
+    """The configuration file is missing, unreadable or wrong."""
+
+    code = "settings.bad_configuration"
+    summary = "The configuration is wrong."
+    advice = "Mend the key named; `erp-mcp doctor` checks the whole set-up."
+
+
+class EntityNotOfferedError(CallerError):
+    """A canonical entity that this system does not give."""
+
+    code = "adapter.entity_not_offered"
+    summary = "The system does not offer this entity."
+    advice = "Ask for one of the entities of its profile."
+
+
+class InvalidArgumentError(CallerError):
+    """An argument of a call breaks the tool's contract."""
+
+    code = "call.invalid_argument"
+    summary = "An argument is wrong."
+    advice = "Mend the argument named and call again; `erp-mcp tools describe` shows the contract."
+
+
+class MalformedRequestError(CallerError):
+    """Bytes that are not one strict JSON value within bounds."""
+
+    code = "call.malformed_request"
+    summary = "The request is not valid JSON within the limits."
+    advice = "Send one JSON object: no duplicate keys, no NaN, at most 256 kB and 32 levels deep."
+
+
+class PolicyFileError(CallerError):
+    """A policy file that breaks the grammar or names what does not exist."""
+
+    code = "policy.bad_file"
+    summary = "A policy file is wrong."
+    advice = "Mend the file at the line named and run `erp-mcp policy check`."
+
+
+class ProfileFileError(CallerError):
+    """A system profile that breaks the grammar."""
+
+    code = "systems.bad_profile"
+    summary = "A system profile is wrong."
+    advice = "Mend the profile at the key named and run `erp-mcp doctor`."
+
+
+class UnknownArgumentError(CallerError):
+    """An argument the tool does not have."""
+
+    code = "call.unknown_argument"
+    summary = "The tool has no such argument."
+    advice = "Leave it out or use the argument suggested."
+
+
+class UnknownToolError(CallerError):
+    """No tool of this name is visible: missing and hidden answer alike."""
+
+    code = "call.unknown_tool"
+    summary = "There is no such tool."
+    advice = "Use a tool of the list; the list is what this role may call."
+
+
+# --- DeniedError ------------------------------------------------------------------------------------------------------
+
+
+class BoundaryError(DeniedError):
+    """The request asks for something below the planning side (ISA-95)."""
+
+    code = "policy.boundary"
+    summary = "This reaches below the planning side (ISA-95 level 3); no tool of the gateway does that."
+    advice = "A person does this at the machine or in the MES; the gateway can only inform."
+
+
+class MaskedFieldError(DeniedError):
+    """A filter or sort on a field that the role may not read."""
+
+    code = "policy.masked_field"
+    summary = "This argument works on a field that this role may not read."
+    advice = "Leave the argument out."
+
+
+class NotAllowedError(DeniedError):
+    """The agent is not one the deployment accepts, or policy refuses the call."""
+
+    code = "policy.not_allowed"
+    summary = "Policy does not allow this."
+    advice = "Ask an administrator; `erp-mcp policy explain` shows the rule."
+
+
+class StaleDataError(DeniedError):
+    """The data is older than four times its freshness budget."""
+
+    code = "freshness.stale"
+    summary = "The data is too old to answer from."
+    advice = "Wait for the next synchronisation or ask an operator to run `erp-mcp sync`."
+
+
+# --- ConflictError ----------------------------------------------------------------------------------------------------
+
+
+class BundleChangedError(ConflictError):
+    """Another policy bundle was applied since this one was compared with the active one."""
+
+    code = "policy.bundle_changed"
+    summary = "Another policy was applied in the meantime."
+    advice = "Run `erp-mcp policy diff` again, then apply."
+
+
+# --- TransientError ---------------------------------------------------------------------------------------------------
+
+
+class BusyError(TransientError):
+    """Too many calls at once."""
+
+    code = "gateway.busy"
+    summary = "Too many calls are under way."
+    advice = "Repeat in a moment."
+
+
+class DeadlineError(TransientError):
+    """The answer took longer than allowed."""
+
+    code = "gateway.deadline"
+    summary = "The answer took too long."
+    advice = "Narrow the question (site, material, dates) and repeat."
+
+
+class ReadModelNotReadyError(TransientError):
+    """The read model is missing, half built or of another version."""
+
+    code = "read_model.not_ready"
+    summary = "The read model is not ready."
+    advice = "Run `erp-mcp sync`; `erp-mcp doctor` shows what is missing."
+
+
+class SystemTimeoutError(TransientError):
+    """A system of record did not answer in time."""
+
+    code = "adapter.timeout"
+    summary = "The system did not answer in time."
+    advice = "Repeat later."
+
+
+class SystemUnreachableError(TransientError):
+    """A system of record can't be reached."""
+
+    code = "adapter.unreachable"
+    summary = "The system can't be reached."
+    advice = "Repeat later; `erp-mcp doctor` checks the connection."
+
+
+# --- FaultError -------------------------------------------------------------------------------------------------------
+
+
+class AuditUnavailableError(FaultError):
+    """No audit record can be written, so nothing happens."""
+
+    code = "audit.unavailable"
+    summary = "The audit record could not be written, so nothing was done."
+    advice = "Call an operator: check disk space and rights of the state directory."
+
+
+class BadAnswerError(FaultError):
+    """A system of record answered something that is not its contract."""
+
+    code = "adapter.bad_answer"
+    summary = "The system's answer could not be understood."
+    advice = "Call an operator: the system's version may have changed."
+
+
+class BadBundleError(FaultError):
+    """The stored policy bundle is not what was applied."""
+
+    code = "policy.bad_bundle"
+    summary = "The applied policy can't be used, so everything is refused."
+    advice = "Call an operator: `erp-mcp policy apply` writes it again."
+
+
+class DestinationNotAllowedError(FaultError):
+    """A request to a host that the configuration does not list."""
+
+    code = "adapter.not_allowed"
+    summary = "This address is not on the allow-list."
+    advice = "Call an operator: list the host in the configuration if it is right."
+
+
+class InexactNumberError(FaultError):
+    """A number that the exact form can't hold."""
+
+    code = "adapter.inexact_number"
+    summary = "A number of the system has more digits than can be kept exactly."
+    advice = "Call an operator: the field needs another unit or scale."
+
+
+class InternalError(FaultError):
+    """A defect of the gateway; details are in the log, not here."""
+
+    code = "gateway.internal"
+    summary = "Something went wrong inside the gateway."
+    advice = "Call an operator with the call id."
+
+
+class ResultContractError(FaultError):
+    """A tool's result broke its own contract."""
+
+    code = "answer.contract"
+    summary = "The result did not fit the tool's contract, so it was withheld."
+    advice = "Call an operator with the call id."
+
+
+class StateUnavailableError(FaultError):
+    """The state file or the deployment key can't be used."""
+
+    code = "state.unavailable"
+    summary = "The state of the deployment can't be used."
+    advice = "Call an operator: `erp-mcp doctor` checks the state directory."
+
+
+class SystemRefusedError(FaultError):
+    """A system of record refused the request or the sign-in."""
+
+    code = "adapter.refused"
+    summary = "The system refused the request."
+    advice = "Call an operator: check the account's rights."
+
+
+class TooLargeError(FaultError):
+    """An answer above the byte cap."""
+
+    code = "adapter.too_large"
+    summary = "The system's answer is larger than allowed."
+    advice = "Call an operator: lower the page size of the system."

@@ -1,0 +1,186 @@
+"""What the core needs from outside, as protocols. Implementations are named by `bootstrap.py` alone."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from erp_mcp.domain.audit import AuditEntry, AuditRecord
+from erp_mcp.domain.entities import Record
+from erp_mcp.domain.freshness import EntityState
+from erp_mcp.domain.tool import Query
+
+SqlValue = str | int | None
+Row = tuple[SqlValue, ...]
+
+
+class Clock(Protocol):
+    """Two clocks, both aware and in UTC."""
+
+    def wall(self) -> datetime:
+        """Return the time of day: audit, leases, expiry."""
+        ...
+
+    def plant(self) -> datetime:
+        """Return the plant's business time: lateness, age, frozen zones. In a demo it stands still."""
+        ...
+
+
+class Ids(Protocol):
+    """Where identifiers come from."""
+
+    def new(self) -> str:
+        """Return a new UUIDv7 as lower-case text: unique, and sorted by time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangePage:
+    """One page of changes of one entity, in watermark order.
+
+    `deleted` are source keys. `watermark` is where to resume after this page has been applied. `high_water` is how far
+    the source itself says it is up to date (UTC instant), where it says so. `last` marks the end of this pass.
+    `snapshot` says that the pass names every live record, so what it does not name is gone.
+    """
+
+    records: tuple[Record, ...]
+    deleted: tuple[str, ...]
+    watermark: str
+    high_water: str = ""
+    last: bool = False
+    snapshot: bool = False
+
+
+class Adapter(Protocol):
+    """Speaks to one system of record; gives canonical records whose REF fields still hold the system's local ids."""
+
+    @property
+    def system(self) -> str:
+        """Name of the configured system."""
+        ...
+
+    @property
+    def entities(self) -> frozenset[str]:
+        """Canonical entities this system can give."""
+        ...
+
+    def changes(self, entity: str, watermark: str) -> AsyncIterator[ChangePage]:
+        """Yield what changed after `watermark` (empty: everything), in pages of bounded size.
+
+        Raises:
+            SystemUnreachableError: `adapter.unreachable`; SystemTimeoutError: `adapter.timeout`;
+            BadAnswerError: `adapter.bad_answer`; SystemRefusedError: `adapter.refused`.
+        """
+        ...
+
+    async def read(self, entity: str, keys: Sequence[str]) -> tuple[Record, ...]:
+        """Return the live records with these source keys (at most 200), in no set order; missing ones are left out."""
+        ...
+
+    async def probe(self) -> Mapping[str, str]:
+        """Return what a person wants to know of the connection: product, version, account, server time (UTC instant)."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+class ReadModel(Protocol):
+    """The local, read-only copy that queries and analyses see."""
+
+    async def rows(self, query: Query, parameters: Mapping[str, SqlValue], *, deadline_s: float) -> list[Row]:
+        """Run one compiled SELECT and return its rows, at most `query.max_rows + 1`.
+
+        Raises:
+            ReadModelNotReadyError: `read_model.not_ready`, when the copy is missing, half built or of another version.
+            DeadlineError: `gateway.deadline`, when it takes longer than `deadline_s` seconds.
+        """
+        ...
+
+    async def states(self) -> Mapping[str, tuple[EntityState, ...]]:
+        """Return where each entity stands, one entry per system that offers it; cheap enough for every call."""
+        ...
+
+
+class ReadModelWriter(Protocol):
+    """The side of the read model that synchronisation writes."""
+
+    def apply(self, system: str, entity: str, page: ChangePage, *, as_of: str, pass_id: str) -> None:
+        """Apply one page and its watermark in one transaction; a repeated page changes nothing.
+
+        `pass_id` names the running pass: at the last page of a snapshot, rows that the pass did not name are removed.
+        """
+        ...
+
+    def identities(self, system: str) -> Mapping[tuple[str, str], str]:
+        """Return (entity, local id) → canonical id as known for a system."""
+        ...
+
+    def add_identities(self, system: str, known: Iterable[tuple[str, str, str]]) -> None:
+        """Store (entity, local id, canonical id); a different canonical id for a known pair is refused."""
+        ...
+
+    def state(self, system: str, entity: str) -> EntityState | None:
+        """Return where an entity stands, or `None` when it was never started."""
+        ...
+
+    def finish(self, state: EntityState) -> None:
+        """Record the end of a pass: as-of, rows, completeness, last error."""
+        ...
+
+    def derive(self) -> None:
+        """Work out what is precomputed from several entities (base-unit quantities)."""
+        ...
+
+
+class AuditStore(Protocol):
+    """Append-only home of audit records."""
+
+    def append(self, entry: AuditEntry) -> AuditRecord:
+        """Write one entry durably against the death of the process and return it with its hash.
+
+        Raises:
+            AuditUnavailableError: `audit.unavailable`; the caller then does nothing.
+        """
+        ...
+
+    def read(self, *, after: int = 0, limit: int = 100) -> list[AuditRecord]:
+        """Return records with `seq > after`, oldest first."""
+        ...
+
+
+class Bundles(Protocol):
+    """The applied policy bundle, shared by all processes of a deployment."""
+
+    def active_digest(self) -> str:
+        """Return the digest of the applied bundle, empty when none was applied; cheap enough for every call."""
+        ...
+
+    def active(self) -> tuple[str, str]:
+        """Return (digest, canonical JSON) of the applied bundle; both empty when none was applied."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """A claim on a name until `expires_at`; a higher fence replaces a lower one for good."""
+
+    name: str
+    holder: str
+    fence: int
+    expires_at: str
+
+
+class Leases(Protocol):
+    """Who may do a thing that only one process may do at a time."""
+
+    def acquire(self, name: str, holder: str, *, ttl_s: int) -> Lease | None:
+        """Return a lease, renewed when `holder` has it already, or `None` while another holder's lease runs."""
+        ...
+
+    def release(self, lease: Lease) -> None:
+        """Give a lease back; nothing happens when it is no longer held."""
+        ...

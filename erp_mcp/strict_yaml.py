@@ -1,0 +1,126 @@
+"""YAML files as people edit them: strict, with the line of every mistake.
+
+Refused: duplicate keys, anchors and aliases, tags, several documents, files above 256 kB. Only admin-side commands and
+start-up without a cache come here; the path of a call never does.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Final, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import AliasEvent, NodeEvent
+
+from erp_mcp.errors import GatewayError
+
+_MAX_BYTES: Final = 256 * 1024
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read_model(path: Path, model: type[Model], error: type[GatewayError]) -> tuple[Model, Document]:
+    """Read a YAML file into a pydantic model.
+
+    Args:
+        path: The file.
+        model: A model that forbids unknown keys.
+        error: What to raise; its facts are `file`, `line`, `key` and `reason`.
+
+    Returns:
+        The model, and the document for looking up further lines.
+    """
+    document = Document(path, error)
+    try:
+        return model.model_validate(document.data), document
+    except ValidationError as failure:
+        first = failure.errors(include_url=False, include_input=False)[0]
+        raise document.error(tuple(first["loc"]), str(first["msg"])) from failure
+
+
+class Document:
+    """A parsed YAML file that knows its lines. `data` is the root mapping."""
+
+    def __init__(self, path: Path, error: type[GatewayError]) -> None:
+        """Parse `path`, raising `error` with file and line for anything that is not one strict mapping."""
+        self.path = path
+        self._error = error
+        text = self._text()
+        self._refuse_tricks(text)
+        try:
+            data = YAML(typ="rt").load(text)
+        except YAMLError as failure:
+            raise self._broken(failure) from failure
+        if not isinstance(data, CommentedMap):
+            raise error(file=path.name, line=1, key="", reason="the file must be a mapping")
+        self._root = data
+        self.data = _plain(data)
+
+    def error(self, location: tuple[str | int, ...], reason: str) -> GatewayError:
+        """Return the error for a place in the file."""
+        key = ".".join(str(part) for part in location)
+        return self._error(file=self.path.name, line=self.line(location), key=key, reason=reason)
+
+    def line(self, location: tuple[str | int, ...]) -> int:
+        """Return the line (from 1) of the deepest part of `location` that exists."""
+        node: object = self._root
+        line = 1
+        for part in location:
+            if isinstance(node, CommentedMap) and part in node:
+                line = node.lc.key(part)[0] + 1
+                node = node[part]
+            elif isinstance(node, CommentedSeq) and isinstance(part, int) and part < len(node):
+                line = node.lc.item(part)[0] + 1
+                node = node[part]
+        return int(line)
+
+    def _text(self) -> str:
+        try:
+            raw = self.path.read_bytes()
+            if len(raw) > _MAX_BYTES:
+                raise self._error(file=self.path.name, line=1, key="", reason="the file is larger than 256 kB")
+            return raw.decode("utf-8")
+        except OSError as failure:
+            raise self._error(file=self.path.name, line=0, key="", reason="the file can't be read") from failure
+        except UnicodeDecodeError as failure:
+            raise self._error(file=self.path.name, line=1, key="", reason="the file is not UTF-8") from failure
+
+    def _refuse_tricks(self, text: str) -> None:
+        """Anchors and tags make files that grow when read and rules that read differently than they look."""
+        try:
+            for event in YAML(typ="rt").parse(text):
+                if not isinstance(event, NodeEvent):
+                    continue
+                line = event.start_mark.line + 1
+                if isinstance(event, AliasEvent) or event.anchor:
+                    raise self._error(file=self.path.name, line=line, key="", reason="anchors and aliases are refused")
+                if getattr(event, "tag", None):
+                    raise self._error(file=self.path.name, line=line, key="", reason="tags are refused")
+        except YAMLError as failure:
+            raise self._broken(failure) from failure
+
+    def _broken(self, failure: YAMLError) -> GatewayError:
+        mark = failure.problem_mark if isinstance(failure, MarkedYAMLError) else None
+        line = mark.line + 1 if mark is not None else 1
+        reason = "duplicate key" if "duplicate key" in str(failure) else "not valid YAML"
+        return self._error(file=self.path.name, line=line, key="", reason=reason)
+
+
+def _plain(node: object) -> object:
+    """Return the parsed tree as plain Python values, so that validation sees no parser types."""
+    if isinstance(node, CommentedMap):
+        return {str(key): _plain(value) for key, value in node.items()}
+    if isinstance(node, CommentedSeq):
+        return [_plain(value) for value in node]
+    if isinstance(node, bool) or node is None:
+        return node
+    if isinstance(node, int):
+        return int(node)
+    if isinstance(node, date):
+        return node.isoformat()
+    if isinstance(node, float):
+        return float(node)
+    return str(node)
