@@ -1,0 +1,147 @@
+"""The compiled catalogue as canonical JSON, so that serving needs no YAML, SQL or schema library.
+
+A cache file names the digest of everything it was made from. Where that fits, the file is taken as it is; where it does
+not, or the file is damaged, the catalogue is built again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+from erp_mcp.catalog.registry import Catalog, catalog_of
+from erp_mcp.domain.tool import Argument, Column, Query, Table, Tool
+
+FORMAT: Final = 1  # raise it when the form below changes
+_PACKAGE: Final = Path(__file__).resolve().parent.parent
+# What decides the outcome beside the tool files: the compiler and the model it compiles against.
+_COMPILER: Final = ("catalog", "domain", "analyses")
+
+
+def canonical(value: object) -> str:
+    """Return JSON with sorted keys and no blanks; values hold no floats, so equal values give equal text."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def definition_hash(definition: Mapping[str, object]) -> str:
+    """Return the SHA-256 of a tool's definition, as hexadecimal text."""
+    return hashlib.sha256(canonical(definition).encode()).hexdigest()
+
+
+def to_json(catalog: Catalog) -> str:
+    """Return the catalogue as canonical JSON; `from_json` gives back an equal one."""
+    return canonical({"format": FORMAT, "tools": [asdict(tool) for tool in catalog]})
+
+
+def from_json(text: str) -> Catalog:
+    """Return the catalogue written by `to_json`.
+
+    Raises:
+        ValueError, KeyError, TypeError: when the text is something else; the caller builds anew.
+    """
+    raw = json.loads(text)
+    if raw["format"] != FORMAT:
+        raise ValueError("another format of the compiled catalogue")
+    return catalog_of(_tool(one) for one in raw["tools"])
+
+
+def source_digest(folders: Iterable[Path], also: Iterable[Path] = ()) -> str:
+    """Return the SHA-256 over names and bytes of all tool files and of the code that compiles them."""
+    digest = hashlib.sha256(f"format {FORMAT}\n".encode())
+    for number, folder in enumerate(folders):
+        for path in sorted(folder.glob("*/*.yaml")):
+            _add(digest.update, f"{number}/{path.parent.name}/{path.name}", path)
+    for part in _COMPILER:
+        for path in sorted((_PACKAGE / part).rglob("*.py")):
+            _add(digest.update, path.relative_to(_PACKAGE).as_posix(), path)
+    for path in sorted(also):
+        _add(digest.update, path.name, path)
+    return digest.hexdigest()
+
+
+def cached(
+    folders: Sequence[Path], cache_file: Path | None, build: Callable[[], Catalog], also: Iterable[Path] = ()
+) -> Catalog:
+    """Return the catalogue of `folders`, from `cache_file` where it fits, else from `build`, which is then kept.
+
+    Args:
+        folders: Tool folders in the order in which `build` reads them.
+        cache_file: Where the compiled form is kept; `None` builds each time.
+        build: Compiles the folders; called only when needed, so that its imports are paid only then.
+        also: Further files that decide the outcome.
+
+    Raises:
+        CatalogFileError: `catalog.bad_file`, from `build`.
+    """
+    if cache_file is None:
+        return build()
+    wanted = source_digest(folders, also)
+    kept = _kept(cache_file, wanted)
+    if kept is not None:
+        return kept
+    catalog = build()
+    _keep(cache_file, wanted, catalog)
+    return catalog
+
+
+def _add(update: Callable[[bytes], None], name: str, path: Path) -> None:
+    content = path.read_bytes()
+    update(f"{name} {len(content)}\n".encode())
+    update(content)
+
+
+def _kept(cache_file: Path, wanted: str) -> Catalog | None:
+    try:
+        head, check, body = cache_file.read_text(encoding="utf-8").split("\n", 2)
+        if head != wanted or check != hashlib.sha256(body.encode()).hexdigest():
+            return None
+        return from_json(body)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _keep(cache_file: Path, wanted: str, catalog: Catalog) -> None:
+    body = to_json(catalog)
+    text = f"{wanted}\n{hashlib.sha256(body.encode()).hexdigest()}\n{body}"
+    # Several servers may start at once: each writes its own file and renames, so readers see whole files only.
+    passing = cache_file.with_name(f".{cache_file.name}.{os.getpid()}")
+    try:
+        cache_file.parent.mkdir(parents=True, exist_ok=True)
+        passing.write_text(text, encoding="utf-8")
+        passing.replace(cache_file)
+    except OSError:
+        passing.unlink(missing_ok=True)  # a read-only state directory costs time, not the answer
+
+
+# `json.loads` gives Any; each value goes straight into a typed field and the checksum has said whose text it is.
+def _tool(raw: dict[str, Any]) -> Tool:
+    rest: dict[str, Any] = {
+        key: _frozen(value) for key, value in raw.items() if key not in ("arguments", "tables", "reads")
+    }
+    return Tool(
+        arguments=tuple(Argument(**_all_frozen(one)) for one in raw["arguments"]),
+        tables=tuple(Table(**{**_all_frozen(one), "columns": _columns(one)}) for one in raw["tables"]),
+        reads=tuple(_query(one) for one in raw["reads"]),
+        **rest,
+    )
+
+
+def _query(raw: dict[str, Any]) -> Query:
+    return Query(**{**_all_frozen(raw), "columns": _columns(raw), "sql": raw["sql"]})
+
+
+def _columns(raw: dict[str, Any]) -> tuple[Column, ...]:
+    return tuple(Column(**_all_frozen(one)) for one in raw["columns"])
+
+
+def _all_frozen(raw: dict[str, Any]) -> dict[str, Any]:
+    return {key: _frozen(value) for key, value in raw.items()}
+
+
+def _frozen(value: object) -> object:
+    return tuple(_frozen(one) for one in value) if isinstance(value, list) else value

@@ -1,0 +1,118 @@
+"""The form of a tool file: closed, typed, without expressions or templates. It also writes the schema for editors."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, StringConstraints
+
+from erp_mcp.domain.tool import ArgumentType, Effect
+
+NAME: Final = r"^[a-z][a-z0-9_]{2,63}$"
+PART: Final = r"^[a-z][a-z0-9_]{0,39}$"
+Name = Annotated[str, StringConstraints(pattern=NAME)]
+Part = Annotated[str, StringConstraints(pattern=PART)]
+OrderKey = Annotated[str, StringConstraints(pattern=r"^-?[a-z][a-z0-9_]{0,39}$")]
+FieldName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$")]
+Scope = Annotated[str, StringConstraints(pattern=r"^[a-z]+\.(read|write)$")]
+ErrorCode = Annotated[str, StringConstraints(pattern=r"^[a-z_]+\.[a-z_]+$")]
+Line = Annotated[str, StringConstraints(min_length=1, max_length=600, strip_whitespace=True)]
+Statement = Annotated[str, StringConstraints(min_length=8, max_length=8000)]
+ResultKind = Literal["id", "ref", "code", "text", "quantity", "money", "date", "instant", "integer", "flag"]
+
+
+def _listed(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class ArgumentSpec(_Strict):
+    """One argument; the key above it is its name."""
+
+    type: ArgumentType
+    description: Annotated[str, StringConstraints(max_length=160)] = ""
+    required: bool = False
+    many: bool = False
+    values: list[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_\-]{0,39}$")]] = []
+    default: str | int | bool | list[str] | None = None
+    minimum: int | None = None
+    maximum: int | None = None
+    max_items: Annotated[int, Field(ge=1, le=200)] = 50
+    site: bool = False
+
+
+class ColumnSpec(_Strict):
+    """One result column: the entity fields it comes from, and its kind where that does not follow from them."""
+
+    from_: Annotated[list[FieldName], BeforeValidator(_listed)] = Field(default=[], alias="from")
+    kind: ResultKind | None = None
+    description: Annotated[str, StringConstraints(max_length=160)] = ""
+
+
+class TableSpec(_Strict):
+    """One table of the result; the key above it is its name."""
+
+    columns: Annotated[dict[Part, ColumnSpec], Field(min_length=1, max_length=40)]
+    paged: bool = False
+    order_by: list[OrderKey] = []
+    max_rows: Annotated[int, Field(ge=1, le=1000)] = 200
+
+
+class ReadSpec(_Strict):
+    """One SELECT; an optional one may find its sources missing or too old."""
+
+    query: Statement
+    optional: bool = False
+    max_rows: Annotated[int, Field(ge=1, le=200_000)] = 10_000
+
+
+def _as_read(value: object) -> object:
+    return {"query": value} if isinstance(value, str) else value
+
+
+Read = Annotated[ReadSpec, BeforeValidator(_as_read)]
+
+
+class BindingSpec(_Strict):
+    """Where the rows come from: one `query`, a `document` of several, or an `analysis` over `reads`."""
+
+    query: Statement | None = None
+    document: dict[Part, Read] = {}
+    analysis: Part | None = None
+    reads: dict[Part, Read] = {}
+
+
+class ToolFile(_Strict):
+    """A whole tool file."""
+
+    name: Name
+    version: Annotated[int, Field(ge=1)]
+    title: Annotated[str, StringConstraints(min_length=3, max_length=60)]
+    description: Line
+    effect: Effect = "write"  # what does not say that it only reads is taken to write
+    level: int
+    scope: Scope
+    arguments: dict[Part, ArgumentSpec] = {}
+    result: Annotated[dict[Part, TableSpec], Field(min_length=1, max_length=8)]
+    binding: BindingSpec
+    live: Part | None = None
+    errors: list[ErrorCode] = []
+    examples: Annotated[list[dict[str, JsonValue]], Field(min_length=1, max_length=5)]
+
+
+def editor_schema() -> dict[str, object]:
+    """Return the JSON Schema of a tool file, for editors that know the YAML language server."""
+    schema = ToolFile.model_json_schema(by_alias=True)
+    # What a validator turns into the long form is also right in its short form.
+    definitions = schema["$defs"]
+    column = definitions["ColumnSpec"]["properties"]["from"]
+    definitions["ColumnSpec"]["properties"]["from"] = {"anyOf": [column["items"], column]}
+    short = {"anyOf": [{"type": "string", "minLength": 8, "maxLength": 8000}, {"$ref": "#/$defs/ReadSpec"}]}
+    for key in ("document", "reads"):
+        places = definitions["BindingSpec"]["properties"][key]
+        places["patternProperties"] = {PART: short}
+        places["additionalProperties"] = False
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "erp-mcp tool file", **schema}

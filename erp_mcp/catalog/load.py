@@ -1,0 +1,106 @@
+"""Reads tool folders into a catalogue: the shipped one, then the operators' own, which add and never override."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from erp_mcp.catalog.compile import compile_tool
+from erp_mcp.catalog.grammar import ToolFile
+from erp_mcp.catalog.lint import check_file, check_tool
+from erp_mcp.catalog.problems import Problem, ProblemError
+from erp_mcp.catalog.registry import Catalog, catalog_of
+from erp_mcp.domain.analysis import Analysis
+from erp_mcp.domain.tool import Tool
+from erp_mcp.errors import CatalogFileError
+from erp_mcp.strict_yaml import Document, read_model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One problem of one file, as shown to people. `file` is `<toolset>/<file>`, `line` counts from 1."""
+
+    file: str
+    line: int
+    rule: str
+    key: str
+    detail: str
+
+
+def load_catalog(folders: Sequence[Path], analyses: Mapping[str, Analysis]) -> Catalog:
+    """Return the catalogue of all tool files.
+
+    Args:
+        folders: Folders that hold `<toolset>/<tool>.yaml`, the shipped one first.
+        analyses: Registered analyses by name.
+
+    Raises:
+        CatalogFileError: `catalog.bad_file`, for the first problem, with file, line, rule, key and reason; `others`
+            counts the rest.
+    """
+    tools, findings = inspect(folders, analyses)
+    if findings:
+        first = findings[0]
+        raise CatalogFileError(
+            file=first.file,
+            line=first.line,
+            rule=first.rule,
+            key=first.key,
+            reason=first.detail,
+            others=len(findings) - 1,
+        )
+    return catalog_of(tools)
+
+
+def inspect(folders: Sequence[Path], analyses: Mapping[str, Analysis]) -> tuple[list[Tool], list[Finding]]:
+    """Return every tool that could be compiled, and every problem found, in file order."""
+    tools: dict[str, Tool] = {}
+    findings: list[Finding] = []
+    for path in (path for folder in folders for path in sorted(folder.glob("*/*.yaml"))):
+        tool, found = inspect_file(path, analyses)
+        findings += found
+        if tool is None:
+            continue
+        if tool.name in tools:
+            detail = f"{tool.name} is already defined in toolset {tools[tool.name].toolset}; choose another name"
+            findings.append(Finding(file=_shown(path), line=1, rule="name.twice", key="name", detail=detail))
+        else:
+            tools[tool.name] = tool
+    return list(tools.values()), findings
+
+
+def inspect_file(path: Path, analyses: Mapping[str, Analysis]) -> tuple[Tool | None, list[Finding]]:
+    """Return the tool of one file, `None` when it can't be compiled, and all its problems."""
+    try:
+        spec, document = read_model(path, ToolFile, CatalogFileError)
+    except CatalogFileError as error:
+        return None, [_unreadable(path, error)]
+    problems = check_file(spec, path.stem, path.parent.name)
+    tool: Tool | None = None
+    try:
+        tool = compile_tool(spec, path.parent.name, analyses)
+        problems += check_tool(tool)
+    except ProblemError as error:
+        problems.append(error.problem)
+    return tool, [_finding(path, document, problem) for problem in problems]
+
+
+def _unreadable(path: Path, error: CatalogFileError) -> Finding:
+    key, reason = str(error.facts.get("key", "")), str(error.facts.get("reason", ""))
+    rule = "grammar" if key else "yaml"
+    return Finding(file=_shown(path), line=int(str(error.facts.get("line", 1))), rule=rule, key=key, detail=reason)
+
+
+def _finding(path: Path, document: Document, problem: Problem) -> Finding:
+    return Finding(
+        file=_shown(path),
+        line=document.line(problem.place),
+        rule=problem.rule,
+        key=".".join(str(part) for part in problem.place),
+        detail=problem.detail,
+    )
+
+
+def _shown(path: Path) -> str:
+    return f"{path.parent.name}/{path.name}"

@@ -1,0 +1,202 @@
+"""Writes a checked statement for each dialect, with the site scope, list parameters and paging put in.
+
+The scope is written into every table that has a site, wherever it stands, so that no author can forget it. Lists travel
+as JSON text in both dialects, so that binding is the same everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import sqlglot
+from sqlglot import exp
+
+from erp_mcp.catalog.meaning import NUMERIC, fields_of
+from erp_mcp.domain.tool import Argument, Column, Table
+
+DIALECTS: Final = ("sqlite", "postgres")
+SCOPE: Final = "site_scope"
+_UNIT_S: Final = {"DAY": 86400, "HOUR": 3600, "MINUTE": 60}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rendering:
+    """A statement in every dialect, and the parameters that its text names, sorted."""
+
+    sql: dict[str, str]
+    parameters: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Paging:
+    """The table that a statement feeds, and its columns that may be null."""
+
+    table: Table
+    nullable: frozenset[str]
+
+
+def input_parameter(read: str, column: str) -> str:
+    """Return the parameter that `:read.column` is bound to."""
+    return f"{read}__{column}"
+
+
+def render(
+    query: exp.Expr, arguments: Mapping[str, Argument], columns: Sequence[Column], paging: Paging | None
+) -> Rendering:
+    """Return the text of a checked statement.
+
+    Args:
+        query: The parsed statement; it is not changed.
+        arguments: The tool's arguments by name.
+        columns: Result columns in their order; the outermost SELECT is brought into it where `paging` is given.
+        paging: The result table that the rows feed, `None` for the read of an analysis.
+    """
+    sql = {dialect: _text(query, arguments, columns, paging, dialect) for dialect in DIALECTS}
+    parsed = sqlglot.parse_one(sql["sqlite"], dialect="sqlite")
+    names = {node.name for node in parsed.find_all(exp.Placeholder)}
+    return Rendering(sql=sql, parameters=tuple(sorted(names)))
+
+
+def _text(
+    query: exp.Expr,
+    arguments: Mapping[str, Argument],
+    columns: Sequence[Column],
+    paging: Paging | None,
+    dialect: str,
+) -> str:
+    # A wrapper, so that a rewrite may replace the outermost node too.
+    tree = exp.Paren(this=query.copy())
+    for rewrite in (_scope_tables, _open_lists, _bind_inputs):
+        rewrite(tree, arguments)
+    _rewrite_differences(tree, dialect)
+    _expand_lists(tree, dialect)
+    if dialect == "postgres":
+        _type_parameters(tree, arguments)
+    text = tree.this.sql(dialect=dialect)
+    return text if paging is None else _as_table(text, columns, paging, dialect)
+
+
+def _scope_tables(tree: exp.Expr, _arguments: Mapping[str, Argument]) -> None:
+    ctes = {cte.alias for cte in tree.find_all(exp.CTE)}
+    for table in list(tree.find_all(exp.Table)):
+        if table.name in ctes or "site" not in fields_of(table.name):
+            continue
+        alias = table.alias_or_name
+        scoped = sqlglot.parse_one(f"SELECT * FROM {table.name} WHERE :{SCOPE} IS NULL OR site IN (:{SCOPE})")
+        table.replace(exp.Subquery(this=scoped, alias=exp.TableAlias(this=exp.to_identifier(alias))))
+
+
+def _open_lists(tree: exp.Expr, arguments: Mapping[str, Argument]) -> None:
+    """Let a list argument that is absent and has no default filter nothing."""
+    for node in list(tree.find_all(exp.In)):
+        name = _list_name(node)
+        argument = arguments.get(name)
+        if argument is None or argument.required or argument.default is not None:
+            continue
+        # The test goes around a NOT, since an absent list must not turn into "none".
+        whole = node.parent if isinstance(node.parent, exp.Not) else node
+        absent = exp.Is(this=exp.Placeholder(this=name), expression=exp.Null())
+        opened = exp.Paren(this=exp.Or(this=absent, expression=whole.copy()))
+        whole.replace(opened)
+
+
+def _list_name(node: exp.In) -> str:
+    one = node.expressions[0] if len(node.expressions) == 1 else None
+    return one.name if isinstance(one, exp.Placeholder) else ""
+
+
+def _bind_inputs(tree: exp.Expr, _arguments: Mapping[str, Argument]) -> None:
+    for node in list(tree.find_all(exp.Dot)):
+        node.replace(exp.Placeholder(this=input_parameter(node.this.name, node.expression.name)))
+
+
+def _expand_lists(tree: exp.Expr, dialect: str) -> None:
+    for node in list(tree.find_all(exp.In)):
+        name = _list_name(node)
+        if not name:
+            continue
+        if dialect == "sqlite":
+            listed = sqlglot.parse_one(f"SELECT value FROM JSON_EACH(:{name})", dialect="sqlite")
+        else:
+            listed = sqlglot.parse_one(f"SELECT JSONB_ARRAY_ELEMENTS_TEXT(CAST(:{name} AS JSONB))", dialect="postgres")
+        node.replace(exp.In(this=node.this.copy(), query=exp.Subquery(this=listed)))
+
+
+def _rewrite_differences(tree: exp.Expr, dialect: str) -> None:
+    """Count in whole seconds, since the days of a dialect may be fractions that fall just below the whole number."""
+    for node in reversed(list(tree.find_all(exp.DateDiff))):
+        seconds = _UNIT_S[str(node.args.get("unit") or "DAY").upper()]
+        later, earlier = (_epoch(node.args[key], dialect) for key in ("this", "expression"))
+        node.replace(sqlglot.parse_one(_quotient(later, earlier, seconds, dialect), dialect=dialect))
+
+
+def _epoch(node: exp.Expr, dialect: str) -> str:
+    text = node.sql(dialect="sqlite")  # keeps parameters as :name, which both parsers read
+    if dialect == "sqlite":
+        return f"CAST(STRFTIME('%s', {text}) AS INTEGER)"
+    return f"EXTRACT(EPOCH FROM CAST({text} AS TIMESTAMP))"
+
+
+def _quotient(later: str, earlier: str, seconds: int, dialect: str) -> str:
+    if dialect == "sqlite":
+        return f"(({later} - {earlier}) / {seconds})"
+    return f"CAST(TRUNC(({later} - {earlier}) / {seconds}) AS BIGINT)"
+
+
+def _type_parameters(tree: exp.Expr, arguments: Mapping[str, Argument]) -> None:
+    """PostgreSQL wants to know the type of a parameter before it sees a value."""
+    for node in list(tree.find_all(exp.Placeholder)):
+        if isinstance(node.parent, exp.Cast):
+            continue
+        argument = arguments.get(node.name)
+        numeric = argument is not None and not argument.many and argument.type in NUMERIC
+        node.replace(exp.cast(node.copy(), "BIGINT" if numeric else "TEXT"))
+
+
+def _as_table(text: str, columns: Sequence[Column], paging: Paging, dialect: str) -> str:
+    names = ", ".join(f"page.{column.name}" for column in columns)
+    if not paging.table.paged:
+        return f"SELECT {names} FROM ({text}) AS page"
+    kinds = {column.name: column.kind for column in columns}
+    keys = [_key(name, number, kinds, paging, dialect) for number, name in enumerate(paging.table.order_by, start=1)]
+    order = ", ".join(f"{key.column} {'DESC' if key.falling else 'ASC'}" for key in keys)
+    limit = ":limit" if dialect == "sqlite" else "CAST(%(limit)s AS BIGINT)"
+    return (
+        f"SELECT {names} FROM ({text}) AS page"
+        f" WHERE ({keys[0].parameter} IS NULL OR {_behind(keys)}) ORDER BY {order} LIMIT {limit}"
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Key:
+    column: str
+    parameter: str
+    falling: bool
+
+
+def _key(name: str, number: int, kinds: Mapping[str, str], paging: Paging, dialect: str) -> _Key:
+    plain = name.removeprefix("-")
+    numeric = kinds[plain] in NUMERIC
+    # An absent text or date counts as empty, so that null, which compares with nothing, loses no row.
+    column = f"COALESCE(page.{plain}, '')" if plain in paging.nullable else f"page.{plain}"
+    if dialect == "sqlite":
+        return _Key(column=column, parameter=f":after_{number}", falling=name != plain)
+    # The order of bytes, as in SQLite: a cursor must mean the same place whatever the database's language.
+    column = column if numeric else f'{column} COLLATE "C"'
+    parameter = f"CAST(%(after_{number})s AS {'BIGINT' if numeric else 'TEXT'})"
+    return _Key(column=column, parameter=parameter, falling=name != plain)
+
+
+def _behind(keys: Sequence[_Key]) -> str:
+    if len({key.falling for key in keys}) == 1:
+        compare = "<" if keys[0].falling else ">"
+        columns = ", ".join(key.column for key in keys)
+        parameters = ", ".join(key.parameter for key in keys)
+        return f"({columns}) {compare} ({parameters})"
+    first, rest = keys[0], keys[1:]
+    compare = f"{first.column} {'<' if first.falling else '>'} {first.parameter}"
+    if not rest:
+        return compare
+    return f"({compare} OR ({first.column} = {first.parameter} AND {_behind(rest)}))"

@@ -1,0 +1,331 @@
+"""Reads one statement: which tables and columns it uses, what each result column is, and what each argument touches.
+
+The language is closed: a node that is not named here is refused, so a new function of the parser never slips through.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from sqlglot import exp
+
+from erp_mcp.catalog.meaning import CONDITION, Meaning, Relation, fields_of, made_nullable, merged, table_relation
+from erp_mcp.catalog.problems import ProblemError
+from erp_mcp.catalog.values import value_of
+from erp_mcp.domain.tool import Argument
+
+PLANT_CLOCK: Final[Mapping[str, str]] = {"today": "date", "now": "instant"}
+_CLAUSES: Final = {"expressions", "from_", "joins", "where", "group", "having", "distinct", "with_", "order"}
+
+
+@dataclass(slots=True, kw_only=True)
+class Names:
+    """What a statement may name, and what it was seen to name."""
+
+    arguments: Mapping[str, Argument]
+    inputs: Mapping[str, Relation]  # earlier reads
+    entities: set[str] = field(default_factory=set)
+    used_arguments: set[str] = field(default_factory=set)
+    used_clock: set[str] = field(default_factory=set)
+    used_inputs: set[tuple[str, str]] = field(default_factory=set)
+    touched: dict[str, set[str]] = field(default_factory=dict)  # argument -> entity.field
+    guarded: set[str] = field(default_factory=set)  # arguments tested with IS NULL
+    _columns: list[frozenset[str]] = field(default_factory=list)
+    _mentions: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def together(self) -> Iterator[set[str]]:
+        """Give the lineage of all columns named inside; arguments named inside are noted as working on them."""
+        lineage: set[str] = set()
+        first_column, first_mention = len(self._columns), len(self._mentions)
+        yield lineage
+        lineage.update(*self._columns[first_column:])
+        for argument in self._mentions[first_mention:]:
+            self.touched.setdefault(argument, set()).update(lineage)
+
+    def saw(self, column: Meaning) -> Meaning:
+        """Note that a column was named, and return it."""
+        self._columns.append(column.fields)
+        return column
+
+    def parameter(self, name: str) -> Meaning:
+        """Return what a bound parameter is.
+
+        Raises:
+            ProblemError: `sql.unknown_parameter`, `sql.site_argument`.
+        """
+        if name in PLANT_CLOCK:
+            self.used_clock.add(name)
+            return Meaning(kind=PLANT_CLOCK[name])
+        argument = self.arguments.get(name)
+        if argument is None:
+            raise ProblemError("sql.unknown_parameter", f":{name} is neither an argument nor :today nor :now")
+        if argument.is_site:
+            raise ProblemError("sql.site_argument", f":{name} narrows the scope by itself and never stands in a query")
+        self.used_arguments.add(name)
+        self._mentions.append(name)
+        return Meaning(kind=argument.type, optional=not argument.required and argument.default is None)
+
+    def input(self, read: str, column: str) -> Meaning:
+        """Return what `:read.column` is.
+
+        Raises:
+            ProblemError: `sql.unknown_input`.
+        """
+        relation = self.inputs.get(read)
+        if relation is None or column not in relation:
+            raise ProblemError("sql.unknown_input", f":{read}.{column} is not a column of an earlier read")
+        self.used_inputs.add((read, column))
+        return relation[column]
+
+
+@dataclass(slots=True, kw_only=True)
+class Scope:
+    """What is visible at one place of a statement: named sources, common table expressions, and what encloses it."""
+
+    names: Names
+    ctes: dict[str, Relation] = field(default_factory=dict)
+    sources: dict[str, Relation] = field(default_factory=dict)
+    outer: Scope | None = None
+
+    def column(self, node: exp.Column) -> Meaning:
+        """Return the meaning of a column reference.
+
+        Raises:
+            ProblemError: `sql.unknown_column`, `sql.ambiguous_column`.
+        """
+        if node.table:
+            return self.names.saw(self.qualified(node.table, node.name))
+        found = [relation[node.name] for relation in self.sources.values() if node.name in relation]
+        if len(found) > 1:
+            raise ProblemError("sql.ambiguous_column", f"{node.name} is in several tables; say which")
+        if found:
+            return self.names.saw(found[0])
+        if self.outer is not None:
+            return self.outer.column(node)
+        raise ProblemError("sql.unknown_column", f"no table here has a column {node.name}")
+
+    def relation_of(self, query: exp.Expr) -> Relation:
+        """Return the columns of a sub-query that sees this scope."""
+        return relation_of(query, Scope(names=self.names, ctes=dict(self.ctes), outer=self))
+
+    def qualified(self, table: str, name: str) -> Meaning:
+        """Return the meaning of `table.name`.
+
+        Raises:
+            ProblemError: `sql.unknown_column`, `sql.unknown_table`.
+        """
+        if table in self.sources:
+            if name not in self.sources[table]:
+                raise ProblemError("sql.unknown_column", f"{table} has no column {name}")
+            return self.sources[table][name]
+        if self.outer is not None:
+            return self.outer.qualified(table, name)
+        raise ProblemError("sql.unknown_table", f"{table}.{name}: there is no {table} here")
+
+
+def relation_of(query: exp.Expr, scope: Scope) -> Relation:
+    """Return the result columns of a SELECT, a UNION ALL of them, or either in brackets.
+
+    Raises:
+        ProblemError: with a rule that starts with `sql.`.
+    """
+    if isinstance(query, (exp.Subquery, exp.Paren)):
+        return relation_of(query.this, scope)
+    if isinstance(query, exp.Union):
+        return _union(query, scope)
+    if not isinstance(query, exp.Select):
+        raise ProblemError("sql.not_select", f"{query.key} is not a SELECT")
+    _check_clauses(query)
+    _bind_ctes(query, scope)
+    _bind_sources(query, scope)
+    _check_conditions(query, scope)
+    _check_grouping(query)
+    return _projection(query, scope)
+
+
+def _union(query: exp.Union, scope: Scope) -> Relation:
+    if type(query) is not exp.Union or query.args.get("limit") or query.args.get("offset"):
+        raise ProblemError("sql.not_allowed", f"{query.key} is not allowed here; UNION and UNION ALL are")
+    _bind_ctes(query, scope)
+    left = relation_of(query.left, _fork(scope))
+    right = relation_of(query.right, _fork(scope))
+    return _stacked(left, right)
+
+
+def _fork(scope: Scope) -> Scope:
+    return Scope(names=scope.names, ctes=dict(scope.ctes), outer=scope.outer)
+
+
+def _stacked(left: Relation, right: Relation) -> Relation:
+    if len(left) != len(right):
+        raise ProblemError("sql.union_columns", "both sides of a UNION need the same number of columns")
+    pairs = zip(left.items(), right.values(), strict=True)
+    return {name: merged((one, other), f"column {name} of the UNION") for (name, one), other in pairs}
+
+
+def _check_clauses(query: exp.Select) -> None:
+    for clause, content in query.args.items():
+        if content and clause not in _CLAUSES:
+            word = clause.rstrip("_").upper()
+            raise ProblemError("sql.not_allowed", f"{word} is not allowed; paging and limits are added by the compiler")
+    distinct = query.args.get("distinct")
+    if distinct is not None and distinct.args.get("on"):
+        raise ProblemError("sql.not_allowed", "DISTINCT ON is not allowed")
+    if query.args.get("order") and query.parent is not None:
+        raise ProblemError("sql.not_allowed", "ORDER BY is allowed at the outermost SELECT only")
+
+
+def _bind_ctes(query: exp.Expr, scope: Scope) -> None:
+    with_ = query.args.get("with_")
+    if with_ is None:
+        return
+    for cte in with_.expressions:
+        if fields_of(cte.alias) or cte.alias in scope.ctes:
+            raise ProblemError("sql.shadowed_table", f"{cte.alias} already names a table; choose another name")
+        columns = [column.name for column in cte.args["alias"].columns]
+        if with_.recursive and isinstance(cte.this, exp.Union):
+            scope.ctes[cte.alias] = _recursive(cte.this, cte.alias, columns, scope)
+        else:
+            scope.ctes[cte.alias] = _renamed(relation_of(cte.this, _fork(scope)), columns)
+
+
+def _recursive(query: exp.Union, name: str, columns: list[str], scope: Scope) -> Relation:
+    relation = _renamed(relation_of(query.left, _fork(scope)), columns)
+    # Lineage grows along the recursion; it is finite, so a fixed point comes soon (each pass adds or stops).
+    for _ in range(8):
+        inner = _fork(scope)
+        inner.ctes[name] = relation
+        grown = _stacked(relation, relation_of(query.right, inner))
+        if grown == relation:
+            return relation
+        relation = grown
+    raise ProblemError("sql.not_allowed", f"the recursion of {name} mixes its columns too much")
+
+
+def _renamed(relation: Relation, columns: list[str]) -> Relation:
+    if not columns:
+        return relation
+    if len(columns) != len(relation):
+        raise ProblemError("sql.union_columns", "a WITH clause names another number of columns than it selects")
+    return dict(zip(columns, relation.values(), strict=True))
+
+
+def _bind_sources(query: exp.Select, scope: Scope) -> None:
+    from_ = query.args.get("from_")
+    if from_ is None:
+        return
+    _bind_source(from_.this, scope, nullable=False)
+    for join in query.args.get("joins") or []:
+        _check_join(join)
+        _bind_source(join.this, scope, nullable=join.side == "LEFT")
+
+
+def _check_join(join: exp.Join) -> None:
+    if join.args.get("using") or join.method or join.side not in ("", "LEFT") or join.kind not in ("", "INNER"):
+        raise ProblemError("sql.join", "only JOIN … ON and LEFT JOIN … ON are allowed")
+    if join.args.get("on") is None:
+        raise ProblemError("sql.join", "a join needs its ON condition")
+
+
+def _bind_source(source: exp.Expr, scope: Scope, *, nullable: bool) -> None:
+    alias = source.alias_or_name
+    if isinstance(source, exp.Subquery):
+        if not source.alias:
+            raise ProblemError("sql.alias", "a sub-query in FROM needs an alias")
+        relation = relation_of(source.this, _fork(scope))
+        relation = made_nullable(relation) if nullable else relation
+    elif isinstance(source, exp.Table):
+        relation = _table(source, scope, nullable=nullable)
+    else:
+        raise ProblemError("sql.not_allowed", f"{source.key} is not allowed in FROM")
+    if alias in scope.sources:
+        raise ProblemError("sql.alias", f"{alias} is used twice")
+    scope.sources[alias] = relation
+
+
+def _table(source: exp.Table, scope: Scope, *, nullable: bool) -> Relation:
+    plain = {key for key, content in source.args.items() if content} <= {"this", "alias"}
+    if not plain or not isinstance(source.this, exp.Identifier):
+        raise ProblemError("sql.not_allowed", "only plain table names are allowed in FROM")
+    if source.name in scope.ctes:
+        relation = scope.ctes[source.name]
+        return made_nullable(relation) if nullable else relation
+    if not fields_of(source.name):
+        raise ProblemError("sql.unknown_table", f"there is no canonical table {source.name}")
+    scope.names.entities.add(source.name)
+    return table_relation(source.name, nullable=nullable)
+
+
+def _check_conditions(query: exp.Select, scope: Scope) -> None:
+    tests = [join.args["on"] for join in query.args.get("joins") or []]
+    tests += [query.args[clause].this for clause in ("where", "having") if query.args.get(clause)]
+    for conjunct in (one for test in tests for one in _conjuncts(test)):
+        with scope.names.together():
+            if value_of(conjunct, scope).kind != CONDITION:
+                raise ProblemError("sql.condition", f"{conjunct.sql()[:60]} is not a condition")
+    for group in query.args["group"].expressions if query.args.get("group") else []:
+        value_of(group, scope)
+    for ordered in query.args["order"].expressions if query.args.get("order") else []:
+        if not isinstance(ordered.this, exp.Column):
+            raise ProblemError("sql.not_allowed", "ORDER BY takes columns only")
+        value_of(ordered.this, scope)
+
+
+def _conjuncts(test: exp.Expr) -> Iterator[exp.Expr]:
+    """Each part of an AND filters by itself, so an argument works on the columns of its own part only."""
+    if isinstance(test, exp.And):
+        yield from _conjuncts(test.left)
+        yield from _conjuncts(test.right)
+    else:
+        yield test
+
+
+def _check_grouping(query: exp.Select) -> None:
+    """A column beside an aggregate must be grouped: one engine picks any row's value, the other refuses."""
+    group = query.args.get("group")
+    grouped = {one.sql() for one in group.expressions} if group else set()
+    aggregates = [one for one in query.expressions if any(_own(node, query) for node in one.find_all(exp.AggFunc))]
+    if not group and not aggregates:
+        return
+    for column in (node for one in query.expressions for node in one.find_all(exp.Column)):
+        if not _own(column, query) or column.find_ancestor(exp.AggFunc) or _inside_grouped(column, grouped):
+            continue
+        raise ProblemError("sql.grouping", f"{column.sql()} is neither grouped nor aggregated")
+
+
+def _own(node: exp.Expr, query: exp.Select) -> bool:
+    return node.find_ancestor(exp.Select) is query and node.find_ancestor(exp.Window) is None
+
+
+def _inside_grouped(column: exp.Expr, grouped: set[str]) -> bool:
+    node: exp.Expr | None = column
+    while node is not None and not isinstance(node, exp.Select):
+        if node.sql() in grouped:
+            return True
+        node = node.parent
+    return False
+
+
+def _projection(query: exp.Select, scope: Scope) -> Relation:
+    relation: Relation = {}
+    for projected in query.expressions:
+        name = projected.alias_or_name if isinstance(projected, (exp.Alias, exp.Column)) else ""
+        if isinstance(projected, exp.Star) or projected.is_star:
+            raise ProblemError("sql.star", "name the columns; * is not allowed")
+        value = projected.this if isinstance(projected, exp.Alias) else projected
+        if query.parent is None or name:
+            _check_result_name(name, relation)
+        with scope.names.together():
+            relation[name or f"_{len(relation)}"] = value_of(value, scope)
+    return relation
+
+
+def _check_result_name(name: str, relation: Relation) -> None:
+    if not name:
+        raise ProblemError("sql.alias", "each result column needs a name (AS …)")
+    if name in relation:
+        raise ProblemError("sql.alias", f"two result columns are called {name}")

@@ -1,0 +1,154 @@
+"""Runs the compiled reads of one tool against the read model, in order, with every value bound."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from erp_mcp.domain.call import ArgumentValue
+from erp_mcp.domain.tool import Query, Table, Tool
+from erp_mcp.errors import DeadlineError
+from erp_mcp.ports import ReadModel, Row, SqlValue
+from erp_mcp.projections.paging import Page, sort_positions, sort_value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadRows:
+    """Rows per read, in the order of the read's columns, numbers still scaled.
+
+    `next_after` holds the sort values of the last row of a page that is not the last one. `truncated` names reads that
+    had more rows than allowed, `skipped` the optional reads that were left out (they have no rows).
+    """
+
+    rows: Mapping[str, list[Row]]
+    next_after: tuple[SqlValue, ...] | None = None
+    truncated: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """The plant clock as queries see it: business date `YYYY-MM-DD` and UTC instant `YYYY-MM-DDTHH:MM:SSZ`."""
+
+    today: str
+    now: str
+
+
+async def run(
+    read_model: ReadModel,
+    tool: Tool,
+    arguments: Mapping[str, ArgumentValue],
+    *,
+    sites: tuple[str, ...] | None,
+    today: str,
+    now: str,
+    deadline_s: float,
+    page: Page | None = None,
+    skip: Iterable[str] = (),
+) -> ReadRows:
+    """Run the reads of `tool` in order and return their rows.
+
+    Args:
+        read_model: Where the rows are.
+        tool: A compiled tool.
+        arguments: Checked arguments: a value or `None` for every declared one.
+        sites: Sites in scope, `None` for all; an empty tuple gives no rows of any site-bound entity.
+        today: The plant's business date.
+        now: UTC instant of the plant clock.
+        deadline_s: Seconds for all reads together.
+        page: Which page of the paged table; needed where a query tool pages, ignored elsewhere.
+        skip: Names of optional reads to leave out, from `freshness.skipped_reads`.
+
+    Returns:
+        Rows of every read; a skipped one has none.
+
+    Raises:
+        DeadlineError: `gateway.deadline`, when the seconds are used up.
+        ReadModelNotReadyError: `read_model.not_ready`, from the read model.
+    """
+    clock = asyncio.get_running_loop().time
+    end = clock() + deadline_s
+    skipped = frozenset(skip)
+    values = _values(tool, arguments, sites, Moment(today=today, now=now))
+    collected: dict[str, list[Row]] = {}
+    truncated: list[str] = []
+    next_after: tuple[SqlValue, ...] | None = None
+    for query in tool.reads:
+        if query.name in skipped and query.optional:
+            collected[query.name] = []
+            continue
+        if clock() >= end:
+            raise DeadlineError(tool=tool.name)
+        paged = _paged_table(tool, query)
+        bound = _bind(tool, query, values, collected, page if paged else None)
+        rows = await read_model.rows(query, bound, deadline_s=max(end - clock(), 0.001))
+        if paged and page is not None:
+            rows, next_after = _cut(rows, page, paged)
+        elif len(rows) > query.max_rows:
+            rows = rows[: query.max_rows]
+            truncated.append(query.name)
+        collected[query.name] = rows
+    left_out = tuple(sorted(skipped & collected.keys()))
+    return ReadRows(rows=collected, next_after=next_after, truncated=tuple(truncated), skipped=left_out)
+
+
+def _paged_table(tool: Tool, query: Query) -> Table | None:
+    """Only the rows of a query go straight to a table; an analysis pages over what it has found."""
+    table = tool.paged
+    return table if table is not None and not tool.analysis and table.name == query.name else None
+
+
+def _values(
+    tool: Tool, arguments: Mapping[str, ArgumentValue], sites: tuple[str, ...] | None, moment: Moment
+) -> dict[str, SqlValue]:
+    values: dict[str, SqlValue] = {"today": moment.today, "now": moment.now}
+    for argument in tool.arguments:
+        values[argument.name] = _bound(arguments.get(argument.name))
+    # Last, so that nothing that a caller sends can stand in for the scope.
+    values["site_scope"] = None if sites is None else _json_list(sites)
+    return values
+
+
+def _bound(value: ArgumentValue) -> SqlValue:
+    if isinstance(value, tuple):
+        return _json_list(value)
+    if isinstance(value, bool):
+        return int(value)
+    return value
+
+
+def _json_list(values: Iterable[SqlValue]) -> str:
+    return json.dumps(list(values), ensure_ascii=False, separators=(",", ":"))
+
+
+def _bind(
+    tool: Tool, query: Query, values: Mapping[str, SqlValue], rows: Mapping[str, list[Row]], page: Page | None
+) -> dict[str, SqlValue]:
+    bound: dict[str, SqlValue] = {}
+    inputs = {parameter: (read, column) for parameter, read, column in query.inputs}
+    for name in query.parameters:
+        if name in inputs:
+            bound[name] = _input(tool, rows, *inputs[name])
+        elif name == "limit":
+            bound[name] = page.limit + 1 if page else query.max_rows + 1
+        elif name.startswith("after_"):
+            bound[name] = sort_value(page.after[int(name[6:]) - 1]) if page and page.after else None
+        else:
+            bound[name] = values[name]
+    return bound
+
+
+def _input(tool: Tool, rows: Mapping[str, list[Row]], read: str, column: str) -> str:
+    query = next(one for one in tool.reads if one.name == read)
+    position = [one.name for one in query.columns].index(column)
+    # Sorted and without repetitions, so that equal rows give equal statements whatever their order.
+    return _json_list(sorted({str(row[position]) for row in rows[read] if row[position] is not None}))
+
+
+def _cut(rows: Sequence[Row], page: Page, table: Table) -> tuple[list[Row], tuple[SqlValue, ...] | None]:
+    if len(rows) <= page.limit:
+        return list(rows), None
+    kept = list(rows[: page.limit])
+    return kept, tuple(sort_value(kept[-1][position]) for position in sort_positions(table))
