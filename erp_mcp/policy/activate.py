@@ -1,0 +1,210 @@
+"""What applying a bundle changes, worked out by deciding: for every role and tool, before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from erp_mcp.domain.call import JsonValue
+from erp_mcp.domain.decision import Mask, Obligations
+from erp_mcp.domain.tool import Tool
+from erp_mcp.policy.bundle import Bundle, Sites
+from erp_mcp.policy.decide import decide_role
+
+
+class BundleStore(Protocol):
+    """Where the applied bundle lives, shared by all processes of a deployment."""
+
+    def active(self) -> tuple[str, str]:
+        """Return (digest, canonical JSON) of the applied bundle; both empty when none was applied."""
+        ...
+
+    def put_bundle(self, digest: str, bundle: str, *, applied_by: str, previous: str, correlation_id: str = "") -> int:
+        """Make a bundle the active one together with its audit record, unless another was applied after `previous`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Change:
+    """One thing that becomes different for a role. `subject` is a tool, a field or the name of a limit."""
+
+    role: str
+    subject: str
+    before: str
+    after: str
+
+    def as_json(self) -> dict[str, JsonValue]:
+        """Return it for programs."""
+        return {"role": self.role, "subject": self.subject, "before": self.before, "after": self.after}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """Everything that applying would change.
+
+    `wider` and `narrower` are sites of tools allowed before and after. `masks` and `limits` are those of roles that
+    were there before; what a new role starts with is no change.
+    """
+
+    newly_allowed: tuple[Change, ...]
+    newly_denied: tuple[Change, ...]
+    wider: tuple[Change, ...]
+    narrower: tuple[Change, ...]
+    masks: tuple[Change, ...]
+    limits: tuple[Change, ...]
+    agents: tuple[Change, ...]
+    rules: tuple[Change, ...]
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing changes."""
+        return not any(changes for _, changes in self._groups())
+
+    def as_json(self) -> dict[str, JsonValue]:
+        """Return it for programs: one list per kind of change."""
+        return {name: [change.as_json() for change in changes] for name, changes in self._groups()}
+
+    def lines(self) -> Iterator[str]:
+        """Yield it for people; what is newly allowed comes first and starts with a plus sign."""
+        yield from _by_role("+", "may now call", self.newly_allowed)
+        yield from _by_role("-", "may no longer call", self.newly_denied)
+        titles = {
+            "wider": ("+", "sees more sites in"),
+            "narrower": ("-", "sees fewer sites in"),
+            "masks": ("~", "mask on"),
+            "limits": ("~", "limit"),
+            "agents": ("~", "agent"),
+            "rules": ("~", "rule"),
+        }
+        for name, changes in self._groups():
+            sign, words = titles.get(name, ("", ""))
+            for change in changes if words else ():
+                step = f"{change.subject}: {change.before} → {change.after}"
+                yield " ".join(part for part in (sign, change.role, words, step) if part)
+
+    def _groups(self) -> Iterator[tuple[str, tuple[Change, ...]]]:
+        for name in self.__slots__:
+            yield name, getattr(self, name)
+
+
+def diff(old: Bundle | None, new: Bundle, tools: Mapping[str, Tool]) -> Difference:
+    """Return what becomes different when `new` is applied in place of `old`.
+
+    Args:
+        old: The applied bundle, `None` when there is none yet.
+        new: The bundle to be applied.
+        tools: The catalogue by name; a tool that is not in it can't be called under either bundle.
+    """
+    roles = sorted({*(old.roles if old else ()), *new.roles})
+    stay = [role for role in roles if old is not None and role in old.roles and role in new.roles]
+    tool_changes = _Sorted()
+    for role in roles:
+        for tool in tools.values():
+            tool_changes.add(role, tool.name, _terms(old, role, tool), _terms(new, role, tool))
+    return Difference(
+        newly_allowed=tuple(tool_changes.allowed),
+        newly_denied=tuple(tool_changes.denied),
+        wider=tuple(tool_changes.wider),
+        narrower=tuple(tool_changes.narrower),
+        masks=tuple(_changes({role: _masks(old, role) for role in stay}, {role: _masks(new, role) for role in stay})),
+        limits=tuple(
+            _changes({role: _limits(old, role) for role in stay}, {role: _limits(new, role) for role in stay})
+        ),
+        agents=tuple(_changes({"": _agents(old)}, {"": _agents(new)})),
+        rules=tuple(_changes({"": _rules(old)}, {"": _rules(new)})) if old is not None else (),
+    )
+
+
+def _by_role(sign: str, words: str, changes: tuple[Change, ...]) -> Iterator[str]:
+    tools: dict[str, list[str]] = {}
+    for change in changes:
+        tools.setdefault(change.role, []).append(change.subject)
+    for role, names in tools.items():
+        yield f"{sign} {role} {words} {', '.join(names)}"
+
+
+class _Sorted:
+    """Sorts tools by what happens to them."""
+
+    def __init__(self) -> None:
+        self.allowed: list[Change] = []
+        self.denied: list[Change] = []
+        self.wider: list[Change] = []
+        self.narrower: list[Change] = []
+
+    def add(self, role: str, tool: str, before: Obligations | None, after: Obligations | None) -> None:
+        """Add one tool of one role; `None` means denied."""
+        if before is None and after is None:
+            return
+        change = Change(role=role, subject=tool, before=_shown(before), after=_shown(after))
+        if before is None:
+            self.allowed.append(change)
+        elif after is None:
+            self.denied.append(change)
+        else:
+            if not _within(after.sites, before.sites):
+                self.wider.append(change)
+            if not _within(before.sites, after.sites):
+                self.narrower.append(change)
+
+
+def _terms(bundle: Bundle | None, role: str, tool: Tool) -> Obligations | None:
+    decision = decide_role(bundle, role, tool, {}) if bundle is not None else None
+    return decision.obligations if decision is not None and decision.allowed else None
+
+
+def _within(part: Sites, whole: Sites) -> bool:
+    if whole is None:
+        return True
+    return part is not None and set(part) <= set(whole)
+
+
+def _shown(terms: Obligations | None) -> str:
+    if terms is None:
+        return "denied"
+    return "all sites" if terms.sites is None else f"sites {', '.join(terms.sites)}"
+
+
+def _masks(bundle: Bundle | None, role: str) -> dict[str, str]:
+    terms = bundle.roles.get(role) if bundle else None
+    return {mask.field: _mask_text(mask) for mask in terms.masks} if terms else {}
+
+
+def _mask_text(mask: Mask) -> str:
+    return f"band {' '.join(mask.edges)}" if mask.edges else mask.way
+
+
+def _limits(bundle: Bundle | None, role: str) -> dict[str, str]:
+    terms = bundle.roles.get(role) if bundle else None
+    if terms is None:
+        return {}
+    return {
+        "rows": str(terms.max_rows),
+        "window_days": str(terms.max_window_days),
+        "max_age_factor": str(terms.max_age_factor),
+        **{f"budget of {entity}": f"{seconds} s" for entity, seconds in terms.budgets_s},
+    }
+
+
+def _agents(bundle: Bundle | None) -> dict[str, str]:
+    agents = bundle.agents.values() if bundle else ()
+    return {one.agent: f"role {one.role}, owner {one.owner}" for one in agents}
+
+
+def _rules(bundle: Bundle | None) -> dict[str, str]:
+    rules = bundle.rules if bundle else ()
+    return {rule.id: _rule_text(rule.effect, rule.roles, rule.tools, shadow=rule.shadow) for rule in rules}
+
+
+def _rule_text(effect: str, roles: Iterable[str], tools: Iterable[str], *, shadow: bool) -> str:
+    return f"{'shadow ' if shadow else ''}{effect} {', '.join(roles)}: {', '.join(tools)}"
+
+
+def _changes(before: Mapping[str, Mapping[str, str]], after: Mapping[str, Mapping[str, str]]) -> Iterator[Change]:
+    for role in sorted({*before, *after}):
+        old, new = before.get(role, {}), after.get(role, {})
+        for subject in sorted({*old, *new}):
+            one, other = old.get(subject, "none"), new.get(subject, "none")
+            if one != other:
+                yield Change(role=role, subject=subject, before=one, after=other)

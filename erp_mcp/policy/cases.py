@@ -1,0 +1,78 @@
+"""The cases beside the policies: each says what one call must get, and which rules and masks must have applied."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from erp_mcp.domain.call import ArgumentValue
+from erp_mcp.domain.decision import Decision
+from erp_mcp.domain.tool import Tool
+from erp_mcp.policy.bundle import Bundle
+from erp_mcp.policy.decide import decide_role
+from erp_mcp.policy.grammar import CaseForm
+from erp_mcp.policy.problems import Place, Problem, Source
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A case and where it stands."""
+
+    source: Source
+    place: Place
+    form: CaseForm
+
+
+def failures(bundle: Bundle, cases: Sequence[Case], tools: Mapping[str, Tool]) -> list[Problem]:
+    """Run every case and return one problem (`failed_case`) per case that does not hold."""
+    problems: list[Problem] = []
+    for case in cases:
+        wrong = _wrong(bundle, case.form, tools[case.form.tool])
+        if wrong:
+            problems.append(case.source.problem(case.place, "failed_case", f"case {case.form.name!r}: {wrong}"))
+    return problems
+
+
+def applied_ids(decision: Decision) -> set[str]:
+    """Return the ids of the rules that decided and of the masks that hold."""
+    masks = decision.obligations.masks if decision.obligations else ()
+    return {*decision.rules, *(mask.rule for mask in masks)}
+
+
+def _wrong(bundle: Bundle, form: CaseForm, tool: Tool) -> str:
+    """Return what differs from what the case expects, or nothing."""
+    decision = decide_role(bundle, form.role, tool, _arguments(form))
+    found = "allowed" if decision.allowed else "denied"
+    reasons = ", ".join(decision.reasons)
+    if found != form.expect:
+        return f"expected {form.expect}, got {found}" + (f" ({reasons})" if reasons else "")
+    if form.reason and form.reason not in decision.reasons:
+        return f"expected reason {form.reason}, got {reasons or 'none'}"
+    return _wrong_ids(form, applied_ids(decision)) or _wrong_sites(form, decision)
+
+
+def _wrong_ids(form: CaseForm, applied: set[str]) -> str:
+    absent = sorted(set(form.by or ()) - applied)
+    if absent:
+        return f"did not apply: {', '.join(absent)}"
+    extra = sorted(set(form.not_by or ()) & applied)
+    return f"applied, but should not: {', '.join(extra)}" if extra else ""
+
+
+def _wrong_sites(form: CaseForm, decision: Decision) -> str:
+    if form.sites is None:
+        return ""
+    terms = decision.obligations
+    found = None if terms is None else terms.sites
+    expected = None if form.sites == "all" else tuple(sorted(form.sites))
+    if terms is None or found != expected:
+        return f"expected sites {_shown(expected)}, got {_shown(found) if terms else 'no obligations'}"
+    return ""
+
+
+def _shown(sites: Iterable[str] | None) -> str:
+    return "all" if sites is None else ", ".join(sites) or "none"
+
+
+def _arguments(form: CaseForm) -> dict[str, ArgumentValue]:
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in form.arguments.items()}

@@ -1,0 +1,119 @@
+"""May it be called: a pure function of principal, tool and arguments.
+
+Default deny; forbid wins; whatever goes wrong while deciding is a denial. Nothing here reads a file, a clock or a
+network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from erp_mcp.domain.call import ArgumentValue
+from erp_mcp.domain.decision import Decision
+from erp_mcp.domain.principal import Principal
+from erp_mcp.domain.tool import Tool
+from erp_mcp.errors import NotAllowedError
+from erp_mcp.policy.bundle import Bundle, with_sites
+
+Arguments = Mapping[str, ArgumentValue]
+
+
+def identify(bundle: Bundle, agent: str) -> Principal:
+    """Return the principal that the bundle declares for an agent.
+
+    Raises:
+        NotAllowedError: `policy.not_allowed`, when the deployment does not accept this agent.
+    """
+    principal = bundle.agents.get(agent)
+    if principal is None:
+        raise NotAllowedError(reason="unknown_agent")
+    return principal
+
+
+def decide(bundle: Bundle, principal: Principal, tool: Tool, arguments: Arguments) -> Decision:
+    """Decide one call.
+
+    Args:
+        bundle: The applied policy.
+        principal: Who asks; must be exactly as the bundle declares the agent, owner and role included.
+        tool: The tool as the catalogue has it.
+        arguments: Validated arguments; those marked `is_site` narrow the row filter.
+
+    Returns:
+        A decision. Allowed only with obligations; their `sites` may be an empty tuple, when the call asks for sites
+        outside the scope: it is then answered as if nothing were there. Reasons of a denial: `unknown_agent`, `write`,
+        `level`, `default_deny`, `forbid`, `site`, `error`. Never raises.
+    """
+    try:
+        if bundle.agents.get(principal.agent) != principal:
+            return _denied(bundle, "unknown_agent")
+        return _of_role(bundle, principal.role, tool, arguments)
+    except Exception:  # noqa: BLE001 - whatever goes wrong while deciding is a denial
+        return Decision(allowed=False, reasons=("error",))
+
+
+def decide_role(bundle: Bundle, role: str, tool: Tool, arguments: Arguments) -> Decision:
+    """Decide for a role without an agent, for tests and explanations of a policy; never raises."""
+    try:
+        return _of_role(bundle, role, tool, arguments)
+    except Exception:  # noqa: BLE001 - whatever goes wrong while deciding is a denial
+        return Decision(allowed=False, reasons=("error",))
+
+
+def visible(bundle: Bundle, principal: Principal, tools: Iterable[Tool]) -> list[Tool]:
+    """Return the tools that the principal may call with some arguments, in the order given; all others don't exist."""
+    return [tool for tool in tools if decide(bundle, principal, tool, {}).allowed]
+
+
+def _of_role(bundle: Bundle, role: str, tool: Tool, arguments: Arguments) -> Decision:
+    if tool.effect != "read":
+        return _denied(bundle, "write")
+    if tool.level not in bundle.levels:
+        return _denied(bundle, "level")
+    cell = bundle.cells.get((role, tool.name, tool.level))
+    if cell is None:
+        return _denied(bundle, "default_deny")
+    if not cell.allowed:
+        return cell
+    asked = _asked_sites(tool, arguments)
+    return cell if asked is None else _narrowed(cell, asked)
+
+
+def _asked_sites(tool: Tool, arguments: Arguments) -> set[str] | None:
+    """Return the sites that every site argument allows, or `None` when no site was named."""
+    asked: set[str] | None = None
+    for argument in tool.arguments:
+        if not argument.is_site:
+            continue
+        value = arguments.get(argument.name)
+        if value is None:
+            continue
+        named = _site_names(value)
+        asked = named if asked is None else asked & named
+    return asked
+
+
+def _site_names(value: ArgumentValue) -> set[str]:
+    """A site is text; anything else is a defect upstream, and a defect is a denial."""
+    names = (value,) if isinstance(value, str) else value
+    if not isinstance(names, tuple) or not all(isinstance(name, str) for name in names):
+        raise TypeError("a site argument is text")
+    return set(names)
+
+
+def _narrowed(cell: Decision, asked: set[str]) -> Decision:
+    terms = cell.obligations
+    if terms is None:
+        raise TypeError("an allowed cell has obligations")
+    sites = asked if terms.sites is None else asked.intersection(terms.sites)
+    return Decision(
+        allowed=True,
+        rules=cell.rules,
+        reasons=cell.reasons,
+        obligations=with_sites(terms, tuple(sorted(sites))),
+        bundle=cell.bundle,
+    )
+
+
+def _denied(bundle: Bundle, reason: str) -> Decision:
+    return Decision(allowed=False, reasons=(reason,), bundle=bundle.digest)

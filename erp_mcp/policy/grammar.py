@@ -1,0 +1,169 @@
+"""The words of policy files: three kinds of file, each a closed form; the JSON Schema for editors comes from here.
+
+`policies/base.yaml` declares sites, agents, roles and rules; `policies/<site>.yaml` adds rules for one site;
+`policies/tests/*.yaml` hold the cases that prove every rule.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.json_schema import models_json_schema
+
+from erp_mcp.domain.call import JsonValue
+
+VERSION: Final = 1
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
+Site = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,19}$")]
+ToolPattern = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,63}(/\*)?$")]
+FieldName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}\.[a-z][a-z0-9_]{0,63}$")]
+EntityName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+Edge = Annotated[str, Field(pattern=r"^-?\d{1,15}(\.\d{1,6})?$")]
+Level = Literal[3, 4]
+
+
+class _Form(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class AgentForm(_Form):
+    """A declared agent: the role it acts in and the person it acts for."""
+
+    role: Name
+    owner: Name
+
+
+class BoundaryForm(_Form):
+    """How deep the deployment reaches: ISA-95 levels 3 and 4 at most."""
+
+    isa95_levels: Annotated[list[int], Field(min_length=1)]
+
+
+class CapsForm(_Form):
+    """Upper limits of one answer."""
+
+    rows: Annotated[int, Field(ge=1, le=200)] = 200
+    window_days: Annotated[int, Field(ge=1, le=366)] = 366
+
+
+class FreshnessForm(_Form):
+    """How old data may be: budgets per entity in seconds, and how many times the budget is still answered."""
+
+    max_age_factor: Annotated[int, Field(ge=1, le=4)] = 4
+    budgets_s: dict[EntityName, Annotated[int, Field(ge=1, le=604_800)]] = {}
+
+
+class MaskForm(_Form):
+    """A field that a role does not read in the clear."""
+
+    id: Name
+    field: FieldName
+    way: Literal["drop", "hash", "band"]
+    edges: Annotated[list[Edge], Field(min_length=1, max_length=20)] | None = None
+
+
+class RoleForm(_Form):
+    """What a role is bound to in every call. `sites` is `all` or a list."""
+
+    description: Annotated[str, Field(max_length=200)] = ""
+    sites: Literal["all"] | Annotated[list[Site], Field(min_length=1)]
+    caps: CapsForm = CapsForm()
+    freshness: FreshnessForm = FreshnessForm()
+    masks: Annotated[list[MaskForm], Field(min_length=1)] | None = None
+
+
+class RuleForm(_Form):
+    """One rule: who may (or may not) call what, where. `orders/*` stands for every read tool of a toolset."""
+
+    id: Name
+    effect: Literal["permit", "forbid"]
+    roles: Annotated[list[Name], Field(min_length=1)]
+    tools: Annotated[list[ToolPattern], Field(min_length=1)]
+    sites: Annotated[list[Site], Field(min_length=1)] | None = None
+    levels: Annotated[list[int], Field(min_length=1)] | None = None
+    enforcement: Literal["hard", "shadow"] = "hard"
+    evidence: Annotated[str, Field(min_length=8, max_length=200)] | None = None
+
+
+class BaseFile(_Form):
+    """`policies/base.yaml`."""
+
+    version: Literal[1]
+    boundary: BoundaryForm
+    sites: Annotated[list[Site], Field(min_length=1)]
+    agents: Annotated[dict[Name, AgentForm], Field(min_length=1)]
+    roles: Annotated[dict[Name, RoleForm], Field(min_length=1)]
+    rules: Annotated[list[RuleForm], Field(min_length=1)]
+
+
+class SiteFile(_Form):
+    """`policies/<site>.yaml`: rules that hold at one site only."""
+
+    version: Literal[1]
+    site: Site
+    rules: Annotated[list[RuleForm], Field(min_length=1)]
+
+
+class CaseForm(_Form):
+    """One case. `by` names rules and masks that must have applied, `not_by` those that must not."""
+
+    name: Annotated[str, Field(min_length=3, max_length=120)]
+    role: Name
+    tool: Name
+    arguments: dict[str, str | int | bool | list[str]] = {}
+    expect: Literal["allowed", "denied"]
+    reason: Name | None = None
+    sites: Literal["all"] | list[Site] | None = None
+    by: Annotated[list[Name], Field(min_length=1)] | None = None
+    not_by: Annotated[list[Name], Field(min_length=1)] | None = None
+
+
+class CasesFile(_Form):
+    """`policies/tests/*.yaml`."""
+
+    version: Literal[1]
+    cases: Annotated[list[CaseForm], Field(min_length=1)]
+
+
+def json_schema() -> Mapping[str, JsonValue]:
+    """Return the JSON Schema (2020-12) of the three kinds of file, told apart by the key that only they have."""
+    files = (BaseFile, SiteFile, CasesFile)
+    references, definitions = models_json_schema([(one, "validation") for one in files], ref_template="#/$defs/{model}")
+    base, site, cases = (references[one, "validation"] for one in files)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Policy files",
+        "if": {"required": ["cases"]},
+        "then": cases,
+        "else": {"if": {"required": ["site"]}, "then": site, "else": base},
+        "$defs": definitions["$defs"],
+    }
+
+
+def schema_text() -> str:
+    """Return the schema as the file `policies/_schema.json` holds it."""
+    return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def hint_for(kind: str) -> tuple[str, str]:
+    """Return our stable problem code and a plain sentence for a pydantic error type."""
+    return _PROBLEMS.get(kind, ("wrong_type", "this value has the wrong form"))
+
+
+_TYPES: Final = ("string_type", "int_type", "bool_type", "list_type", "dict_type", "model_type", "int_from_float")
+_RANGES: Final = ("greater_than_equal", "less_than_equal", "too_long", "string_too_long", "string_too_short")
+_PROBLEMS: Final[dict[str, tuple[str, str]]] = {
+    "extra_forbidden": ("unknown_key", "there is no such key here"),
+    "missing": ("missing_key", "this key is missing"),
+    "too_short": ("empty_list", "an empty list grants or forbids nothing: leave it out or name something"),
+    "literal_error": ("unknown_word", "only the words of the grammar are allowed here"),
+    "string_pattern_mismatch": ("bad_name", "this is not a name of the form expected here"),
+    **dict.fromkeys(
+        _TYPES, ("wrong_type", "the value has the wrong type (codes and numbers kept as text need quotes)")
+    ),
+    **dict.fromkeys(_RANGES, ("out_of_range", "the value is outside its limits")),
+}
