@@ -1,0 +1,167 @@
+"""Offline verification of the audit chain: no store, no clock, no key; only records in, findings out.
+
+It finds an edited, deleted, inserted or reordered record, a broken link, a wrong number, and a kept value that is not
+the one committed to. It can't find a chain rewritten from some record to its end, nor records cut off at the end,
+unless a head remembered elsewhere is given: docs/audit.md says how to keep one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from erp_mcp.audit import record as leaves
+from erp_mcp.domain.audit import AuditRecord
+from erp_mcp.domain.call import JsonValue
+
+FindingCode = Literal[
+    "edited",  # the stored leaf hash is not that of the leaf
+    "malformed",  # the leaf is not canonical JSON of a known version
+    "missing",  # one or more numbers are absent before this record
+    "out_of_place",  # the leaf carries another number than its place, or a number comes twice
+    "broken_link",  # `prev` is not the hash of the record before
+    "value_changed",  # a kept value or salt does not match the digest in the leaf
+    "value_missing",  # the leaf commits to a value that is not kept
+    "value_added",  # a value is kept that the leaf does not commit to
+    "head_missing",  # the remembered head is not in the chain: cut off or rewritten
+    "time_backwards",  # notice only: the clock went back
+]
+NOTICES: Final = frozenset({"time_backwards"})
+_KEYS: Final = frozenset(
+    "v seq prev id kind time correlation_id causation_id trace actor facts fields".split()  # noqa: SIM905  one line
+)
+_MAX_FINDINGS: Final = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """A place in the chain remembered elsewhere. `seq` is 0 when only the hash is known."""
+
+    leaf_hash: str
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What is wrong, and at which record (0: the chain as a whole)."""
+
+    seq: int
+    code: FindingCode
+    detail: str = ""
+
+    @property
+    def is_notice(self) -> bool:
+        """Whether it is worth a look but no proof of tampering."""
+        return self.code in NOTICES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """The result of a verification; at most 1,000 findings are kept."""
+
+    records: int
+    head: Head
+    findings: tuple[Finding, ...]
+
+    @property
+    def intact(self) -> bool:
+        """Whether nothing but notices was found."""
+        return all(finding.is_notice for finding in self.findings)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Chain:
+    """Where the walk stands."""
+
+    seq: int = 0
+    prev: str = leaves.GENESIS
+    time: str = ""
+    findings: list[Finding] = field(default_factory=list)
+
+    def found(self, seq: int, code: FindingCode, detail: str = "") -> None:
+        if len(self.findings) < _MAX_FINDINGS:
+            self.findings.append(Finding(seq=seq, code=code, detail=detail))
+
+
+def verify(records: Iterable[AuditRecord], *, expected: Head | None = None) -> Report:
+    """Walk a chain from its first record and return what is wrong.
+
+    Args:
+        records: All records in stored order; read once, so a generator over millions is fine.
+        expected: A head remembered outside; it must be part of the chain.
+
+    Returns:
+        The report. After a finding the walk goes on from the record as it is, so one change gives one or two findings.
+    """
+    chain = _Chain()
+    count = 0
+    head_seen = expected is None
+    for record in records:
+        count += 1
+        actual = leaves.leaf_hash(record.leaf)
+        _check_place(chain, record, actual)
+        leaf = _parsed(record.leaf)
+        if leaf is None:
+            chain.found(record.seq, "malformed")
+        else:
+            _check_leaf(chain, record, leaf)
+            _check_values(chain, record, leaf)
+        chain.seq, chain.prev = record.seq, actual
+        if expected is not None and actual == expected.leaf_hash and expected.seq in {0, record.seq}:
+            head_seen = True
+    if not head_seen and expected is not None:
+        chain.found(expected.seq, "head_missing", expected.leaf_hash)
+    return Report(records=count, head=Head(leaf_hash=chain.prev, seq=chain.seq), findings=tuple(chain.findings))
+
+
+def _check_place(chain: _Chain, record: AuditRecord, actual: str) -> None:
+    if actual != record.leaf_hash:
+        chain.found(record.seq, "edited")
+    if record.seq <= chain.seq:
+        chain.found(record.seq, "out_of_place", f"after {chain.seq}")
+    elif record.seq > chain.seq + 1:
+        chain.found(record.seq, "missing", f"{chain.seq + 1}..{record.seq - 1}")
+
+
+def _parsed(leaf: bytes) -> dict[str, JsonValue] | None:
+    """Return the leaf as an object, or `None` when it is not the canonical form of a known version."""
+    try:
+        value = json.loads(leaf)
+        if not isinstance(value, dict) or frozenset(value) != _KEYS or value["v"] != leaves.LEAF_VERSION:
+            return None
+        return value if leaves.canonical(value) == leaf else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def _check_leaf(chain: _Chain, record: AuditRecord, leaf: dict[str, JsonValue]) -> None:
+    if leaf["seq"] != record.seq:
+        chain.found(record.seq, "out_of_place", f"carries {leaf['seq']}")
+    if leaf["prev"] != chain.prev:
+        chain.found(record.seq, "broken_link")
+    time = str(leaf["time"])
+    if time < chain.time:
+        chain.found(record.seq, "time_backwards", f"{chain.time} then {time}")
+    chain.time = max(time, chain.time)
+
+
+def _check_values(chain: _Chain, record: AuditRecord, leaf: dict[str, JsonValue]) -> None:
+    digests = leaf["fields"] if isinstance(leaf["fields"], dict) else {}
+    for name, digest in digests.items():
+        kept = record.details.get(name)
+        if kept is None:
+            chain.found(record.seq, "value_missing", name)
+        elif not _matches(kept, digest):
+            chain.found(record.seq, "value_changed", name)
+    for name in record.details.keys() - digests.keys():
+        chain.found(record.seq, "value_added", name)
+
+
+def _matches(kept: tuple[str, JsonValue], digest: JsonValue) -> bool:
+    salt, value = kept
+    try:
+        return leaves.field_digest(bytes.fromhex(salt), value) == digest
+    except ValueError:
+        return False

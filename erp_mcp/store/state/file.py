@@ -1,0 +1,111 @@
+"""The state file itself: owner-only, migrated when opened, one connection per durability.
+
+Two connections to one SQLite file in WAL mode. `records` (synchronous=NORMAL) survives the death of the process and is
+what reads write their audit with; `effects` (FULL) survives power loss and is for whatever changes how the deployment
+behaves. Both are short-lived transactions on the caller's thread.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+from erp_mcp.errors import StateUnavailableError
+
+FILE_NAME: Final = "state.sqlite"
+_BUSY_S: Final = 5.0
+_MIGRATIONS: Final = Path(__file__).parent / "migrations"
+VERSION: Final = 1  # number of the newest migration
+
+
+class StateFile:
+    """An open state file. Safe for several threads of a process and for several processes."""
+
+    def __init__(self, directory: Path) -> None:
+        """Open the file in `directory`, made with owner-only rights and migrated when needed.
+
+        Raises:
+            StateUnavailableError: `state.unavailable`; facts say why (rights, not a database, newer version).
+        """
+        self.path = directory / FILE_NAME
+        self.lock = threading.RLock()
+        self._effects: sqlite3.Connection | None = None
+        try:
+            _make_private(directory, self.path)
+            self.records = _connect(self.path, "NORMAL")
+            self._migrate()
+        except (OSError, sqlite3.Error) as error:
+            raise StateUnavailableError(file=FILE_NAME, reason=type(error).__name__) from error
+
+    @property
+    def effects(self) -> sqlite3.Connection:
+        """The connection whose commits survive power loss, opened at first use."""
+        if self._effects is None:
+            self._effects = _connect(self.path, "FULL")
+        return self._effects
+
+    def close(self) -> None:
+        """Close both connections; nothing happens the second time."""
+        with self.lock:
+            self.records.close()
+            if self._effects is not None:
+                self._effects.close()
+
+    def _migrate(self) -> None:
+        if _version(self.records) == VERSION:
+            return
+        with transaction(self.records):
+            version = _version(self.records)  # another process may have been quicker
+            if version > VERSION:
+                raise StateUnavailableError(file=FILE_NAME, reason="made by a newer version", version=version)
+            for path in sorted(_MIGRATIONS.glob("[0-9][0-9][0-9][0-9]_*.sql"))[version:]:
+                _run_script(self.records, path.read_text(encoding="utf-8"))
+            self.records.execute(f"PRAGMA user_version = {VERSION}")
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Hold the file's write lock for a block: committed at its end, rolled back when it raises."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        with suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _connect(path: Path, synchronous: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute(f"PRAGMA synchronous = {synchronous}")
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA recursive_triggers = ON")  # else REPLACE would delete without asking the triggers
+    connection.execute("PRAGMA trusted_schema = OFF")
+    return connection
+
+
+def _make_private(directory: Path, path: Path) -> None:
+    """Create folder and file with owner-only rights; SQLite gives its side files the rights of the main file."""
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _run_script(connection: sqlite3.Connection, script: str) -> None:
+    """Run a script inside the open transaction; `executescript` would commit it."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            connection.execute(statement)
+            statement = ""
