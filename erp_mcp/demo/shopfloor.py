@@ -1,0 +1,127 @@
+"""The MES side of a block: jobs and bin stock, derived from the ERP side plus the planted differences."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from erp_mcp.demo.draw import Draw
+from erp_mcp.demo.figures import UNIT, quantity
+from erp_mcp.demo.ledger import LOCATIONS
+from erp_mcp.demo.making import Numbers
+from erp_mcp.demo.master import CENTERS, DOWN_CENTER, DOWN_WITH_ALTERNATIVE
+from erp_mcp.demo.mes_rows import BinStockRow, EquipmentRow, JobRow, MessageRow
+from erp_mcp.demo.plan import Batch, Making, Operation
+from erp_mcp.demo.plant_calendar import PlantCalendar
+from erp_mcp.demo.tables import Tables
+
+DETOUR: Final = "CNC-01"
+DETOUR_UNTIL_DAY: Final = 5
+WAITING_JOBS: Final = 28
+IN_FLIGHT: Final = 7
+_DAY_S: Final = 86_400
+
+
+def equipment_id(center: str) -> str:
+    """Return the MES's name of a work centre: `ASM-01` → `L1.ASM01`, with the line of its site."""
+    line = "L2" if center[-2] == "2" else "L1"
+    return f"{line}.{center.replace('-', '')}"
+
+
+def batch_id(lot: str) -> str:
+    """Return the MES's name of a lot."""
+    return f"MB-{lot}"
+
+
+def write_equipment(mes: Tables, calendar: PlantCalendar) -> None:
+    """Write the MES's names of the work centres."""
+    for center, site, description, *_ in CENTERS:
+        mes.add(EquipmentRow(equipment_id(center), center, site, description, calendar.stamp(-200, 600)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShopFloor:
+    """Writes jobs and bins of one block."""
+
+    mes: Tables
+    draw: Draw
+    calendar: PlantCalendar
+    numbers: Numbers
+
+    def jobs(self, orders: list[Making]) -> list[str]:
+        """Write running and waiting jobs; return those that run for more than 48 hours."""
+        waiting: list[tuple[Making, Operation, str]] = []
+        fill: list[tuple[Making, Operation, str]] = []
+        long_running: list[str] = []
+        for order in orders:
+            if order.began is not None:
+                number = self._job(order, order.operations[-1], order.operations[-1].center, "RUN")
+                if order.began < -48 * 3_600:
+                    long_running.append(number)
+                continue
+            step = next((s for s in order.operations if s.state == "CRTD"), None)
+            if step is None:
+                continue
+            if order.line is not None and order.line.cause == "machine_down":
+                oven = next(s for s in order.operations if s.center == DOWN_CENTER)
+                waiting.append((order, oven, DOWN_CENTER))
+            elif step.center == DOWN_WITH_ALTERNATIVE and step.start < DETOUR_UNTIL_DAY * _DAY_S:
+                waiting.append((order, step, DETOUR))
+            elif step.center not in {DOWN_WITH_ALTERNATIVE, DOWN_CENTER} and order.state in {"REL", "RELM"}:
+                fill.append((order, step, step.center))
+        fill.sort(key=lambda entry: (entry[1].start, entry[0].number))
+        for order, step, center in [*waiting, *fill[: max(WAITING_JOBS - len(waiting), 0)]]:
+            self._job(order, step, center, "QUEUED")
+        return long_running
+
+    def _job(self, order: Making, step: Operation, center: str, state: str) -> str:
+        number = self.numbers.next("job", "J-", 6)
+        runs = state == "RUN"
+        good = order.qty * self.draw.between((35, 75), "job", order.number, "good") // 100 // UNIT * UNIT if runs else 0
+        scrap = order.scrap_reported or (UNIT * self.draw.below(2, "job", order.number, "scrap") if runs else 0)
+        began, end = order.began, order.expected_end
+        self.mes.add(
+            JobRow(
+                number, str(int(order.number)), step.number, order.product.site, equipment_id(center), order.product.number, state,
+                self.calendar.instant(began) if runs and began is not None else None,
+                self.calendar.instant(end) if runs and end is not None else None,
+                quantity(good), quantity(scrap), order.product.uom,
+                f"B-{self.draw.between((1000, 9999), 'job', number, 'badge')}",
+                self.calendar.instant(-self.draw.between((60, 1_800), "job", number, "changed")),
+            )  # fmt: skip
+        )
+        return number
+
+    def bins(self, lots: list[Batch], left: dict[str, int]) -> tuple[dict[str, int], list[str]]:
+        """Write what the shop floor counts.
+
+        Returns:
+            The counted quantity of every lot with a planted discrepancy, and the lots whose difference a movement on
+            its way explains.
+        """
+        stocked = [lot for lot in lots if left.get(lot.number)]
+        exclusive = {lot.number for lot in stocked if any(need.exclusive and need.cover == "reserved" for need in lot.needs)}
+        explained = self._explained(stocked)
+        counted: dict[str, int] = {}
+        for lot in stocked:
+            qty = left[lot.number]
+            if lot.number in exclusive:
+                counted[lot.number] = qty = qty // 4
+            if lot.number in explained:
+                change = -(qty * 3 // 10 // 125 * 125) if lot.product.uom != "EA" else -max(qty * 3 // 10 // UNIT, 1) * UNIT
+                qty += change
+                self._message(lot, change)
+            at = self.calendar.instant(-self.draw.between((180, 3_600), "bin", lot.number, "counted"))
+            self.mes.add(BinStockRow(lot.product.number, lot.site, LOCATIONS[lot.product.kind], batch_id(lot.number), quantity(qty),
+                                     lot.product.uom, at, at))  # fmt: skip
+        return counted, sorted(explained)
+
+    def _explained(self, stocked: list[Batch]) -> set[str]:
+        fit = [lot.number for lot in stocked if lot.product.kind == "ROH" and lot.stock_type == "F"
+               and any(need.cover == "reserved" for need in lot.needs) and not any(need.exclusive for need in lot.needs)]  # fmt: skip
+        return set(self.draw.shuffled(fit, "bin", "in_flight")[:IN_FLIGHT])
+
+    def _message(self, lot: Batch, change: int) -> None:
+        at = self.calendar.instant(-self.draw.between((300, 5_400), "message", lot.number, "posted"))
+        number = self.numbers.next("message", "IDOC-", 6)
+        self.mes.add(MessageRow(number, lot.product.number, lot.site, batch_id(lot.number), quantity(change), lot.product.uom, at, at))
