@@ -1,0 +1,80 @@
+"""What every kind of adapter is opened with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from erp_mcp.domain.profile import Profile
+from erp_mcp.ports import Adapter, Clock
+
+
+class ConfiguredSystem(Protocol):
+    """One system as the configuration describes it."""
+
+    @property
+    def name(self) -> str:
+        """Name in this deployment."""
+        ...
+
+    @property
+    def url(self) -> str:
+        """Address; for a file, its path."""
+        ...
+
+    @property
+    def database(self) -> str:
+        """Database behind the address, where there are several."""
+        ...
+
+    @property
+    def account(self) -> str:
+        """Account that may read, and nothing more."""
+        ...
+
+    @property
+    def timeout_s(self) -> int:
+        """Longest time of one request, in seconds."""
+        ...
+
+    @property
+    def page_rows(self) -> int:
+        """Rows of one page."""
+        ...
+
+    @property
+    def options(self) -> Mapping[str, str]:
+        """The kind's own settings."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """How to reach one configured system.
+
+    `secret` is the resolved secret; it is kept out of `repr` and never put into an error. `timeout_s` bounds one
+    request, `page_rows` the rows of one page. `options` are the kind's own settings.
+    """
+
+    system: str
+    url: str
+    database: str = ""
+    account: str = ""
+    secret: str = field(default="", repr=False)
+    timeout_s: float = 30.0
+    page_rows: int = 2000
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+class Opens(Protocol):
+    """What a class named in `KINDS`, or by an `erp_mcp.adapters` entry point, must offer."""
+
+    @classmethod
+    def open(cls, connection: Connection, profile: Profile, clock: Clock) -> Adapter:
+        """Return an adapter; nothing is contacted before the first read.
+
+        Raises:
+            ProfileFileError: `systems.bad_profile`, when the profile lacks what this kind needs.
+        """
+        ...

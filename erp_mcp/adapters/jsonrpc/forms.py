@@ -1,0 +1,346 @@
+"""The closed set of ways in which a profile makes one canonical value from a record: no expressions, only these."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Final, Literal, Protocol
+
+from erp_mcp.adapters.jsonrpc.rows import Condition, Row, ShapeError, holders, holds, linked, number, value, values
+from erp_mcp.adapters.jsonrpc.units import rec20
+
+Value = str | int | bool | Decimal | date | datetime | None
+
+_DAY_S: Final = 86_400
+_NOTHING: Final[Condition] = {}
+
+
+class Form(Protocol):
+    """One way to make a value."""
+
+    def paths(self) -> Iterator[str]:
+        """Yield the field paths it needs to have been read."""
+        ...
+
+    def make(self, row: Row) -> Value:
+        """Return the value, `None` where the record has none.
+
+        Raises:
+            ShapeError: when the record does not have the shape its model promises.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """The value at the end of a field path; where the path runs through a list, the first that is there."""
+
+    path: str
+
+    def paths(self) -> Iterator[str]:
+        """Yield the path."""
+        yield self.path
+
+    def make(self, row: Row) -> Value:
+        """Return the value; Tryton's naive times are UTC."""
+        found = value(row, self.path)
+        if isinstance(found, datetime):
+            return found.replace(tzinfo=UTC)
+        if found is None or isinstance(found, str | int | Decimal | date):
+            return found
+        raise ShapeError(self.path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Const:
+    """A fixed value, where a condition holds."""
+
+    const: str | int
+    when: Condition = field(default_factory=dict)
+
+    def paths(self) -> Iterator[str]:
+        """Yield what the condition looks at."""
+        yield from self.when
+
+    def make(self, row: Row) -> Value:
+        """Return the constant or nothing."""
+        return self.const if holds(row, self.when) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class First:
+    """The first of several forms that gives something."""
+
+    first: Sequence[Form]
+
+    def paths(self) -> Iterator[str]:
+        """Yield what all of them need."""
+        for form in self.first:
+            yield from form.paths()
+
+    def make(self, row: Row) -> Value:
+        """Return the first value there is."""
+        return next((made for form in self.first if (made := form.make(row)) not in (None, "")), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A business id at the end of a path; a record that has none yet is named by its number, as `id:12`."""
+
+    path: str
+
+    def paths(self) -> Iterator[str]:
+        """Yield the path."""
+        yield self.path
+
+    def make(self, row: Row) -> Value:
+        """Return the id of the record that the path leads to."""
+        holder = next(holders(row, self.path), None)
+        if holder is None:
+            return None
+        found, identity = holder.get(self.path.rpartition(".")[2]), holder.get("id")
+        if found is not None and found != "" and not isinstance(found, str):
+            raise ShapeError(self.path)
+        return found or f"id:{identity}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Codes:
+    """A native code by a closed map, and what any other code means."""
+
+    path: str
+    codes: Mapping[str, str]
+    otherwise: str | None = None
+
+    def paths(self) -> Iterator[str]:
+        """Yield the path."""
+        yield self.path
+
+    def make(self, row: Row) -> Value:
+        """Return the canonical code."""
+        return self.codes.get(str(value(row, self.path)), self.otherwise)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flag:
+    """Whether a condition holds."""
+
+    when: Condition
+
+    def paths(self) -> Iterator[str]:
+        """Yield what the condition looks at."""
+        yield from self.when
+
+    def make(self, row: Row) -> Value:
+        """Return yes or no."""
+        return holds(row, self.when)
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """The Recommendation 20 code of the unit record at a path."""
+
+    path: str
+
+    def paths(self) -> Iterator[str]:
+        """Yield the symbol's path."""
+        yield f"{self.path}.symbol"
+
+    def make(self, row: Row) -> Value:
+        """Return the code."""
+        symbol = value(row, f"{self.path}.symbol")
+        return rec20(symbol) if isinstance(symbol, str) else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantity:
+    """A floating-point quantity made exact by the digits of its unit; zero where a condition does not hold."""
+
+    path: str
+    unit: str
+    when: Condition = field(default_factory=dict)
+
+    def paths(self) -> Iterator[str]:
+        """Yield the quantity, the unit's digits and the condition."""
+        yield from (self.path, f"{self.unit}.digits", *self.when)
+
+    def make(self, row: Row) -> Decimal | None:
+        """Return the exact quantity."""
+        if not holds(row, self.when):
+            return Decimal(0)
+        found = number(row, self.path)
+        return None if found is None else _rounded(found, number(row, f"{self.unit}.digits"), self.unit)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sum:
+    """The sum of quantities over a list, each converted to one unit; only items for which a condition holds."""
+
+    over: str
+    quantity: str
+    unit: str
+    into: str
+    when: Condition = field(default_factory=dict)
+
+    def paths(self) -> Iterator[str]:
+        """Yield the items' quantities, units and conditions, and the target unit."""
+        inner = (self.quantity, *(f"{self.unit}.{part}" for part in _UNIT), *self.when)
+        yield from (f"{self.over}.{path}" for path in inner)
+        yield from (f"{self.into}.{part}" for part in _UNIT)
+
+    def make(self, row: Row) -> Decimal:
+        """Return the exact sum, zero for an empty list."""
+        total = sum((self._item(row, item) for item in linked(row, self.over) if holds(item, self.when)), Decimal(0))
+        return _rounded(total, number(row, f"{self.into}.digits"), self.into)
+
+    def _item(self, row: Row, item: Row) -> Decimal:
+        amount = number(item, self.quantity) or Decimal(0)
+        if value(item, f"{self.unit}.id") == value(row, f"{self.into}.id"):
+            return _rounded(amount, number(item, f"{self.unit}.digits"), self.unit)
+        return amount * _ratio(item, self.unit) / _ratio(row, self.into)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Open:
+    """What is left of a quantity, floored at zero; zero where a condition does not hold."""
+
+    of: Quantity
+    minus: Quantity | Sum
+    when: Condition = field(default_factory=dict)
+
+    def paths(self) -> Iterator[str]:
+        """Yield what both need."""
+        yield from (*self.of.paths(), *self.minus.paths(), *self.when)
+
+    def make(self, row: Row) -> Decimal:
+        """Return the rest."""
+        if not holds(row, self.when):
+            return Decimal(0)
+        return max((self.of.make(row) or Decimal(0)) - (self.minus.make(row) or Decimal(0)), Decimal(0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Amount:
+    """A quantity times a price, rounded to the digits of its currency as an invoice would be."""
+
+    of: Form
+    price: str
+    currency: str
+
+    def paths(self) -> Iterator[str]:
+        """Yield quantity, price and the currency's digits."""
+        yield from (*self.of.paths(), self.price, f"{self.currency}.digits")
+
+    def make(self, row: Row) -> Decimal | None:
+        """Return the amount."""
+        quantity, price = self.of.make(row), number(row, self.price)
+        if price is None or not isinstance(quantity, Decimal):
+            return None
+        return _rounded(quantity * price, number(row, f"{self.currency}.digits"), self.currency)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DateOf:
+    """Dates under one path, of those records for which a condition holds."""
+
+    path: str
+    when: Condition = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extreme:
+    """The earliest or latest of all dates under some paths."""
+
+    which: Literal["earliest", "latest"]
+    dates: Sequence[DateOf]
+
+    def paths(self) -> Iterator[str]:
+        """Yield the dates and the fields beside them that conditions look at."""
+        for one in self.dates:
+            before = one.path.rpartition(".")[0]
+            yield one.path
+            yield from (f"{before}.{path}" if before else path for path in one.when)
+
+    def make(self, row: Row) -> Value:
+        """Return the date, `None` where there is none."""
+        found = [day for one in self.dates for day in _dates(row, one)]
+        choose = min if self.which == "earliest" else max
+        return choose(found, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Days:
+    """A time span as whole days, a part of a day counted as one."""
+
+    path: str
+
+    def paths(self) -> Iterator[str]:
+        """Yield the path."""
+        yield self.path
+
+    def make(self, row: Row) -> Value:
+        """Return the days."""
+        found = value(row, self.path)
+        if found is None:
+            return None
+        if not isinstance(found, timedelta):
+            raise ShapeError(self.path)
+        return -(-int(found.total_seconds()) // _DAY_S)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lookup:
+    """A text that counts only when it names a record of a model; the reader looks all of a page up in one call."""
+
+    path: str
+    model: str
+    by: str
+
+    def paths(self) -> Iterator[str]:
+        """Yield the path."""
+        yield self.path
+
+    def make(self, row: Row) -> Value:
+        """Return the text, once the reader has found it."""
+        known = row.get(self.slot)
+        found = value(row, self.path)
+        return found if isinstance(found, str) and isinstance(known, list) and found in known else None
+
+    @property
+    def slot(self) -> str:
+        """Where the reader puts what it found."""
+        return f"?{self.model}.{self.by}"
+
+
+_UNIT: Final = ("id", "digits", "factor", "rate")
+
+
+def _dates(row: Row, one: DateOf) -> list[date]:
+    leaf = one.path.rpartition(".")[2]
+    found = [record.get(leaf) for record in holders(row, one.path) if holds(record, one.when)]
+    dates = [day for day in found if isinstance(day, date) and not isinstance(day, datetime)]
+    if len(dates) != len([day for day in found if day is not None]):
+        raise ShapeError(one.path)
+    return dates
+
+
+def _rounded(amount: Decimal, digits: Decimal | None, unit: str) -> Decimal:
+    """Return a float's decimal text at the places its unit has: `0.30000000000000004` kg with 2 digits is `0.30`."""
+    if digits is None:
+        raise ShapeError(f"{unit}.digits")
+    return amount.quantize(Decimal(1).scaleb(-int(digits)), rounding=ROUND_HALF_EVEN)
+
+
+def _ratio(row: Row, unit: str) -> Decimal:
+    """Return how much of the category's base unit one of this unit is; the exact one of factor and rate is used."""
+    factor, rate = number(row, f"{unit}.factor"), number(row, f"{unit}.rate")
+    if not factor or not rate:
+        raise ShapeError(f"{unit}.factor")
+    return factor if abs(factor) >= 1 else 1 / rate
+
+
+def points_in_time(row: Row, path: str) -> list[datetime]:
+    """Return the points in time under a path, naive and in UTC as the system keeps them."""
+    return [found for found in values(row, path) if isinstance(found, datetime)]

@@ -1,0 +1,319 @@
+"""The part of a system profile that this kind reads: per entity a model, a typed filter, and a form for each field."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from erp_mcp.adapters.jsonrpc.forms import (
+    Amount,
+    Codes,
+    Const,
+    DateOf,
+    Days,
+    Extreme,
+    Field,
+    First,
+    Flag,
+    Form,
+    Lookup,
+    Open,
+    Quantity,
+    Ref,
+    Sum,
+    Unit,
+)
+from erp_mcp.adapters.jsonrpc.rows import Condition
+from erp_mcp.domain.call import JsonValue
+from erp_mcp.domain.entities import ENTITIES, field_specs
+from erp_mcp.domain.profile import Profile
+from erp_mcp.errors import ProfileFileError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Each:
+    """An outer list that the rows of an entity are read for, one after the other.
+
+    Its records are visible to field paths under `name`. `under` limits them to descendants (by that parent field) of the
+    list before. `context` goes with the calls, as computed fields want it; `"*"` in it stands for the record's id.
+    """
+
+    name: str
+    model: str
+    domain: tuple[JsonValue, ...]
+    fields: tuple[str, ...]
+    under: str = ""
+    context: Mapping[str, JsonValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What a quantity consists of, counted one by one: the lots of a product in a place.
+
+    `owner` links a part to its record, `quantity` is the field both have, `unit` gives its digits. Parts are visible to
+    field paths under `part`; what no part accounts for comes as a row without one.
+    """
+
+    model: str
+    owner: str
+    quantity: str
+    unit: str
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """How one canonical entity is read.
+
+    `watch` are links whose records' changes count as changes of this one. `snapshot` means that nothing tells what
+    changed, so each pass reads all; with `each`, records are keyed by place too, unless `once` says that each counts once.
+    """
+
+    entity: str
+    model: str
+    domain: tuple[JsonValue, ...]
+    fields: Mapping[str, Form]
+    watch: tuple[str, ...] = ()
+    snapshot: bool = False
+    each: tuple[Each, ...] = ()
+    once: bool = False
+    parts: Parts | None = None
+
+    @property
+    def lookups(self) -> tuple[Lookup, ...]:
+        """The look-ups among its forms."""
+        return tuple(form for form in self.fields.values() if isinstance(form, Lookup))
+
+    def paths(self) -> Iterator[str]:
+        """Yield the field paths of the model itself that its forms need."""
+        outer = {one.name for one in self.each} | {"part"}
+        for form in self.fields.values():
+            yield from (path for path in form.paths() if path.partition(".")[0] not in outer)
+        if self.parts:
+            yield from (self.parts.quantity, f"{self.parts.unit}.digits")
+
+
+def sources(profile: Profile) -> dict[str, Source]:
+    """Return the sources of a profile, by entity.
+
+    Raises:
+        ProfileFileError: `systems.bad_profile`, naming the key that is unknown, missing or of the wrong type.
+    """
+    return {entity: _source(entity, _Node(profile.name, f"entities.{entity}", body)) for entity, body in profile.entities.items()}
+
+
+class _Node:
+    """One mapping of the profile with its address, so that each complaint can name the key."""
+
+    def __init__(self, profile: str, key: str, body: JsonValue) -> None:
+        self._profile = profile
+        self.key = key
+        if not isinstance(body, Mapping):
+            raise self.wrong("not a mapping")
+        self.body = body
+        self._left = set(body)
+
+    def wrong(self, reason: str, key: str = "") -> ProfileFileError:
+        """Return the error for this mapping or one of its keys."""
+        return ProfileFileError(profile=self._profile, key=f"{self.key}.{key}" if key else self.key, reason=reason)
+
+    def take(self, key: str, default: JsonValue = None) -> JsonValue:
+        """Return a key's value and count it as known."""
+        self._left.discard(key)
+        return self.body.get(key, default)
+
+    def text(self, key: str, default: str | None = None) -> str:
+        """Return a text; required when there is no default."""
+        found = self.take(key, default)
+        if not isinstance(found, str):
+            raise self.wrong("text is needed here", key)
+        return found
+
+    def flag(self, key: str) -> bool:
+        """Return a yes or no, no when it is not there."""
+        found = self.take(key, default=False)
+        if not isinstance(found, bool):
+            raise self.wrong("true or false is needed here", key)
+        return found
+
+    def items(self, key: str) -> tuple[JsonValue, ...]:
+        """Return a list, empty when it is not there."""
+        found = self.take(key, [])
+        if not isinstance(found, list | tuple):
+            raise self.wrong("a list is needed here", key)
+        return tuple(found)
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """Return a list of texts."""
+        found = self.items(key)
+        if not all(isinstance(one, str) for one in found):
+            raise self.wrong("a list of texts is needed here", key)
+        return tuple(str(one) for one in found)
+
+    def node(self, key: str, body: JsonValue = None) -> _Node:
+        """Return a mapping under this one."""
+        return _Node(self._profile, f"{self.key}.{key}", self.take(key) if body is None else body)
+
+    def text_map(self, key: str) -> dict[str, str]:
+        """Return a mapping of texts, empty when it is not there."""
+        if key not in self.body:
+            return {}
+        inner = self.node(key)
+        return {str(name): inner.text(name) for name in inner.body}
+
+    def condition(self, key: str = "when") -> Condition:
+        """Return field path → allowed values, empty when it is not there."""
+        if key not in self.body:
+            return {}
+        inner = self.node(key)
+        return {str(path): inner.items(path) for path in inner.body}  # type: ignore[misc]  # JSON values are decoded values
+
+    def done(self) -> None:
+        """Refuse what was not asked for."""
+        if self._left:
+            raise self.wrong("this key is not known here", min(self._left))
+
+
+def _source(entity: str, node: _Node) -> Source:
+    if entity not in ENTITIES:
+        raise node.wrong("there is no such entity")
+    fields = node.node("fields")
+    known = {spec.name: spec.optional for spec in field_specs(ENTITIES[entity])[4:]}
+    for name in fields.body:
+        if name not in known:
+            raise fields.wrong("the entity has no such field", str(name))
+    missing = [name for name, optional in known.items() if not optional and name not in fields.body]
+    if missing:
+        raise fields.wrong("this field is mandatory", missing[0])
+    source = Source(
+        entity=entity,
+        model=node.text("model"),
+        domain=node.items("domain"),
+        fields={str(name): _form(fields, str(name), fields.take(name)) for name in fields.body},
+        watch=node.texts("watch"),
+        snapshot=node.flag("snapshot"),
+        each=tuple(_each(node.node("each", one)) for one in node.items("each")),
+        once=node.flag("once"),
+        parts=_parts(node.node("parts")) if "parts" in node.body else None,
+    )
+    node.done()
+    if (source.each or source.parts) and not source.snapshot:
+        raise node.wrong("it needs `snapshot: true`", "each" if source.each else "parts")
+    return source
+
+
+def _each(node: _Node) -> Each:
+    one = Each(
+        name=node.text("name"),
+        model=node.text("model"),
+        domain=node.items("domain"),
+        fields=node.texts("fields"),
+        under=node.text("under", ""),
+        context=dict(node.node("context").body) if "context" in node.body else {},
+    )
+    node.done()
+    return one
+
+
+def _parts(node: _Node) -> Parts:
+    parts = Parts(
+        model=node.text("model"),
+        owner=node.text("owner"),
+        quantity=node.text("quantity"),
+        unit=node.text("unit"),
+        fields=node.texts("fields"),
+    )
+    node.done()
+    return parts
+
+
+def _form(parent: _Node, name: str, body: JsonValue) -> Form:
+    if isinstance(body, str):
+        return Field(body)
+    node = parent.node(name, body)
+    kind = next((key for key in _FORMS if key in node.body), "")
+    if not kind:
+        raise node.wrong(f"one of {', '.join(_FORMS)} is needed here")
+    form = _FORMS[kind](node)
+    node.done()
+    return form
+
+
+def _const(node: _Node) -> Form:
+    found = node.take("const")
+    if isinstance(found, bool) or not isinstance(found, str | int):
+        raise node.wrong("text or a whole number is needed here", "const")
+    return Const(const=found, when=node.condition())
+
+
+def _first(node: _Node) -> Form:
+    return First(first=[_form(node, f"first[{number}]", one) for number, one in enumerate(node.items("first"))])
+
+
+def _codes(node: _Node) -> Form:
+    codes = node.text_map("codes")
+    other = node.take("otherwise")
+    return Codes(path=node.text("path"), codes=codes, otherwise=None if other is None else str(other))
+
+
+def _quantity(node: _Node) -> Quantity:
+    return Quantity(path=node.text("quantity"), unit=node.text("in"), when=node.condition())
+
+
+def _sum(node: _Node) -> Sum:
+    return Sum(
+        over=node.text("sum"),
+        quantity=node.text("quantity"),
+        unit=node.text("in"),
+        into=node.text("into"),
+        when=node.condition(),
+    )
+
+
+def _open(node: _Node) -> Open:
+    of, minus = node.node("open"), node.node("minus")
+    rest = Open(of=_quantity(of), minus=_sum(minus) if "sum" in minus.body else _quantity(minus), when=node.condition())
+    of.done()
+    minus.done()
+    return rest
+
+
+def _amount(node: _Node) -> Form:
+    of = _form(node, "amount", node.take("amount"))
+    return Amount(of=of, price=node.text("price"), currency=node.text("currency"))
+
+
+def _extreme(which: str) -> Callable[[_Node], Form]:
+    def build(node: _Node) -> Form:
+        dates = [_date(node, f"{which}[{number}]", one) for number, one in enumerate(node.items(which))]
+        return Extreme(which="earliest" if which == "earliest" else "latest", dates=dates)
+
+    return build
+
+
+def _date(parent: _Node, name: str, body: JsonValue) -> DateOf:
+    if isinstance(body, str):
+        return DateOf(path=body)
+    node = parent.node(name, body)
+    one = DateOf(path=node.text("path"), when=node.condition())
+    node.done()
+    return one
+
+
+_FORMS: Final[dict[str, Callable[[_Node], Form]]] = {
+    "const": _const,
+    "first": _first,
+    "ref": lambda node: Ref(node.text("ref")),
+    "codes": _codes,
+    "flag": lambda node: Flag(when=node.condition("flag")),
+    "unit": lambda node: Unit(node.text("unit")),
+    "sum": _sum,
+    "open": _open,
+    "amount": _amount,
+    "quantity": _quantity,
+    "earliest": _extreme("earliest"),
+    "latest": _extreme("latest"),
+    "days": lambda node: Days(node.text("days")),
+    "lookup": lambda node: Lookup(path=node.text("lookup"), model=node.text("model"), by=node.text("by")),
+}

@@ -1,0 +1,144 @@
+"""What a source asks the system for: one page of rows with look-ups resolved, or ids; every shape is checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from erp_mcp.adapters._mapping import RecordMapper
+from erp_mcp.adapters.jsonrpc.forms import points_in_time
+from erp_mcp.adapters.jsonrpc.grammar import Source
+from erp_mcp.adapters.jsonrpc.rows import Row, ShapeError
+from erp_mcp.adapters.jsonrpc.session import Session
+from erp_mcp.adapters.jsonrpc.wire import Decoded, Encodable
+from erp_mcp.domain.entities import Record
+from erp_mcp.errors import BadAnswerError
+
+IDS_PER_CALL: Final = 10_000
+STAMPS: Final = ("write_date", "create_date")
+_BY_ID: Final[Encodable] = [["id", "ASC"]]
+_VERSION: Final = "_timestamp"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceQuery:
+    """One source of one system; `as_of` gives the time of reading as an instant."""
+
+    source: Source
+    session: Session
+    system: str
+    page_rows: int
+    mapper: RecordMapper
+    as_of: Callable[[], str]
+
+    async def page(
+        self, narrowed: Sequence[Encodable], *, context: Mapping[str, Encodable] | None = None
+    ) -> list[Row]:
+        """Return at most `page_rows` rows of the source's filter and `narrowed`, by id."""
+        fields = sorted({*self.source.paths(), *self.stamps(), _VERSION, "id"})
+        domain = [*as_sent(self.source.domain), *narrowed]
+        rows = await self.rows(self.source.model, domain, fields, context=context)
+        return await self._looked_up(rows)
+
+    async def rows(
+        self,
+        model: str,
+        domain: Sequence[Encodable],
+        fields: Sequence[str],
+        *,
+        context: Mapping[str, Encodable] | None = None,
+    ) -> list[Row]:
+        """Return at most `page_rows` rows of any model, by id.
+
+        Raises:
+            BadAnswerError: `adapter.bad_answer`, for more than asked, rows out of order, or none at all.
+        """
+        found = await self.session.call(
+            model, "search_read", domain, 0, self.page_rows, _BY_ID, fields, context=context
+        )
+        if not isinstance(found, list) or len(found) > self.page_rows:
+            raise self.bad("page")
+        rows = [row for row in found if isinstance(row, dict)]
+        ids = ids_of(rows)
+        if len(ids) != len(found) or any(one >= after for one, after in zip(ids, ids[1:], strict=False)):
+            raise self.bad("id")
+        return list(rows)
+
+    async def every(self, model: str, domain: Sequence[Encodable], fields: Sequence[str]) -> list[Row]:
+        """Return all rows of a model that is known to be short."""
+        rows: list[Row] = []
+        while True:
+            after = ids_of(rows[-1:])
+            page = await self.rows(model, [*domain, ["id", ">", after[0] if after else 0]], fields)
+            rows.extend(page)
+            if len(page) < self.page_rows:
+                return rows
+
+    async def ids(self) -> frozenset[int]:
+        """Return the ids of all records that pass the filter now."""
+        ids: list[int] = []
+        while True:
+            domain = [*as_sent(self.source.domain), ["id", ">", ids[-1] if ids else 0]]
+            found = await self.session.call(self.source.model, "search", domain, 0, IDS_PER_CALL, _BY_ID)
+            if not isinstance(found, list) or len(found) > IDS_PER_CALL:
+                raise self.bad("id")
+            for one in found:
+                if not isinstance(one, int) or isinstance(one, bool) or one <= (ids[-1] if ids else 0):
+                    raise self.bad("id")
+                ids.append(one)
+            if len(found) < IDS_PER_CALL:
+                return frozenset(ids)
+
+    def stamps(self) -> Iterable[str]:
+        """Yield the fields that tell when a record, or one that it watches, was changed."""
+        yield from STAMPS
+        for link in self.source.watch:
+            yield from (f"{link}.{stamp}" for stamp in STAMPS)
+
+    def newest(self, rows: Iterable[Row], before: str) -> str:
+        """Return the newest change of some rows or `before`, as ISO text in the system's own clock."""
+        times = [stamp.isoformat() for row in rows for path in self.stamps() for stamp in points_in_time(row, path)]
+        return max([*times, before])
+
+    def record(self, row: Row, *, key: str = "") -> Record:
+        """Return the canonical record of a row; its key is the row's id unless given.
+
+        Raises:
+            BadAnswerError: `adapter.bad_answer`, naming entity and field path.
+            InexactNumberError: `adapter.inexact_number`, likewise.
+        """
+        try:
+            raw: dict[str, object] = {name: form.make(row) for name, form in self.source.fields.items()}
+        except ShapeError as failure:
+            raise self.bad(str(failure)) from None
+        except ArithmeticError:
+            raise self.bad("number") from None
+        raw["source_key"] = key or str(row["id"])
+        raw["version_token"] = row.get(_VERSION) or "0"
+        return self.mapper.record(raw, as_of=self.as_of())
+
+    def bad(self, field: str) -> BadAnswerError:
+        """Return the error for an answer of the wrong shape."""
+        return BadAnswerError(system=self.system, entity=self.source.entity, field=field, reason="wrong shape")
+
+    async def _looked_up(self, rows: list[Row]) -> list[Row]:
+        """Put beside each row which of its look-up texts name a record; one call per look-up and page."""
+        for lookup in self.source.lookups:
+            texts = sorted({text for row in rows if isinstance(text := row.get(lookup.path), str) and text})
+            known: list[Decoded] = []
+            if texts:
+                found = await self.rows(lookup.model, [[lookup.by, "in", texts]], [lookup.by])
+                known = [row.get(lookup.by) for row in found]
+            rows = [{**row, lookup.slot: known} for row in rows]
+        return rows
+
+
+def ids_of(rows: Iterable[Row]) -> list[int]:
+    """Return the ids of rows that have a proper one."""
+    return [one for row in rows if isinstance(one := row.get("id"), int) and not isinstance(one, bool) and one > 0]
+
+
+def as_sent(domain: Sequence[object]) -> list[Encodable]:
+    """Return a profile's filter as a request holds it; both are plain JSON."""
+    return list(domain)  # type: ignore[arg-type]  # JSON values can be sent

@@ -1,0 +1,149 @@
+"""One signed-in session: calls of listed reading methods only, and the system's verdicts in our own words."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import ssl
+from collections.abc import Mapping, Sequence
+from typing import Final, NoReturn
+
+from erp_mcp.adapters._http import Answer, Egress
+from erp_mcp.adapters.jsonrpc.settings import JsonRpcSettings
+from erp_mcp.adapters.jsonrpc.wire import Decoded, Encodable, WireError, decode, encode
+from erp_mcp.errors import BadAnswerError, ConfigurationError, SystemRefusedError, SystemUnreachableError
+
+READS: Final = frozenset({"search", "search_read", "get_preferences"})
+"""The only methods that are ever called; each reads."""
+
+_UNAUTHORISED: Final = 401
+_REFUSALS: Final = {401: "sign-in", 403: "method not open to this account", 404: "no such database"}
+_LATER: Final = frozenset({429, 502, 503, 504})
+_REFUSED_ERRORS: Final = {"UserError": "access", "UserWarning": "a question to a person", "LoginException": "sign-in"}
+
+
+class Session:
+    """Signs in at the first call, and once more when the session has run out."""
+
+    def __init__(self, settings: JsonRpcSettings) -> None:
+        """Contact nothing yet.
+
+        Raises:
+            ConfigurationError: `settings.bad_configuration`, when the certificate file can't be read.
+        """
+        self._settings = settings
+        self._egress = Egress(
+            system=settings.system, allowed=[settings.origin], limits=settings.limits, trust=_trust(settings)
+        )
+        self._token = ""
+        self._context: dict[str, Encodable] = {}
+        self._sign_in = asyncio.Lock()
+        self.server_time = ""
+
+    async def call(
+        self, model: str, method: str, *params: Encodable, context: Mapping[str, Encodable] | None = None
+    ) -> Decoded:
+        """Call a reading method of a model with the account's context.
+
+        Raises:
+            SystemRefusedError: `adapter.refused`, when the account may not, or can't sign in.
+            SystemUnreachableError, SystemTimeoutError, TooLargeError: as in `Egress.send`.
+            BadAnswerError: `adapter.bad_answer`, for anything that is not an answer to this call.
+        """
+        if method not in READS:
+            raise SystemRefusedError(system=self._settings.system, reason="not a reading method")
+        token = await self._signed_in("")
+        answer = await self._post(f"model.{model}.{method}", [*params, {**self._context, **(context or {})}])
+        if answer.status == _UNAUTHORISED:  # the session ran out; nothing was done, so the read may be asked again
+            await self._signed_in(token)
+            answer = await self._post(f"model.{model}.{method}", [*params, {**self._context, **(context or {})}])
+        return self._verdict(answer)
+
+    async def version(self) -> str:
+        """Return the server's series, such as `8.2`."""
+        url = self._settings.rpc_url.removesuffix(f"{self._settings.database}/rpc/") + "rpc/"
+        body = encode({"id": 1, "method": "common.server.version", "params": []})
+        found = self._verdict(await self._egress.send("POST", url, headers=_JSON, body=body))
+        return found if isinstance(found, str) else ""
+
+    async def close(self) -> None:
+        """Forget the session and let go of connections."""
+        self._token = ""
+        await self._egress.close()
+
+    async def _signed_in(self, stale: str) -> str:
+        """Return the session's token, signing in when there is none or it is the stale one."""
+        async with self._sign_in:
+            if self._token and self._token != stale:
+                return self._token
+            self._token = ""
+            secret = {"password": self._settings.secret}
+            found = self._verdict(await self._post("common.db.login", [self._settings.account, secret]))
+            match found:
+                case [int() as uid, str() as key, *_]:
+                    text = f"{self._settings.account}:{uid}:{key}"
+                case _:
+                    raise self._bad("sign-in")
+            self._token = base64.b64encode(text.encode()).decode("ascii")
+            self._context = await self._preferences()
+            return self._token
+
+    async def _preferences(self) -> dict[str, Encodable]:
+        """Return the context that the account's company and language make up; computed fields depend on it."""
+        found = self._verdict(await self._post("model.res.user.get_preferences", [True, {}]))
+        if not isinstance(found, dict):
+            raise self._bad("preferences")
+        context = {key: found.get(key) for key in ("company", "language", "company_filter")}
+        return {key: one for key, one in context.items() if isinstance(one, str | int)}
+
+    async def _post(self, method: str, params: Sequence[Encodable]) -> Answer:
+        headers = {**_JSON, "Authorization": f"Session {self._token}"} if self._token else _JSON
+        body = encode({"id": 1, "method": method, "params": params})
+        answer = await self._egress.send("POST", self._settings.rpc_url, headers=headers, body=body)
+        self.server_time = answer.headers.get("date", self.server_time)
+        return answer
+
+    def _verdict(self, answer: Answer) -> Decoded:
+        """Return the result; HTTP 200 may hold an error, and other statuses hold pages for people."""
+        system = self._settings.system
+        if answer.status in _REFUSALS:
+            raise SystemRefusedError(system=system, reason=_REFUSALS[answer.status])
+        if answer.status in _LATER:
+            raise SystemUnreachableError(system=system, reason=f"status {answer.status}")
+        if answer.status != 200 or answer.media_type != "application/json":
+            raise self._bad(f"status {answer.status}, not a JSON answer")
+        try:
+            decoded = decode(answer.body)
+        except WireError:
+            raise self._bad("not typed JSON") from None
+        if not isinstance(decoded, dict):
+            raise self._bad("not an answer to the call")
+        if decoded.get("error") is not None:
+            self._refuse(decoded["error"])
+        if "result" not in decoded:
+            raise self._bad("not an answer to the call")
+        return decoded["result"]
+
+    def _refuse(self, error: Decoded) -> NoReturn:
+        """Raise our error for the system's; its text may hold anything, so only its name is looked at."""
+        name = error[0] if isinstance(error, list) and error else ""
+        if isinstance(name, str) and name in _REFUSED_ERRORS:
+            raise SystemRefusedError(system=self._settings.system, reason=_REFUSED_ERRORS[name])
+        if name == "RateLimitException":
+            raise SystemUnreachableError(system=self._settings.system, reason="rate limit")
+        raise self._bad("the system failed: the profile may not fit its version")
+
+    def _bad(self, reason: str) -> BadAnswerError:
+        return BadAnswerError(system=self._settings.system, reason=reason)
+
+
+_JSON: Final = {"Content-Type": "application/json"}
+
+
+def _trust(settings: JsonRpcSettings) -> ssl.SSLContext | None:
+    if not settings.ca_file:
+        return None
+    try:
+        return ssl.create_default_context(cafile=settings.ca_file)
+    except (OSError, ssl.SSLError):
+        raise ConfigurationError(key=f"systems.{settings.system}.options.ca_file", reason="it can't be read") from None

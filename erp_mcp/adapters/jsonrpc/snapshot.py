@@ -1,0 +1,126 @@
+"""Sources that are read as a whole each time: computed quantities, and lists made for each place."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from erp_mcp.adapters.jsonrpc.grammar import Each, Parts
+from erp_mcp.adapters.jsonrpc.query import SourceQuery, ids_of
+from erp_mcp.adapters.jsonrpc.rows import Row, number
+from erp_mcp.adapters.jsonrpc.wire import Encodable
+from erp_mcp.domain.entities import Record
+from erp_mcp.ports import ChangePage
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """One combination of outer records: what rows see of it, the key it gives them, the context it asks with."""
+
+    outer: Mapping[str, Row]
+    key: str
+    context: Mapping[str, Encodable]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """One source, read whole."""
+
+    query: SourceQuery
+
+    async def pages(self) -> AsyncIterator[ChangePage]:
+        """Yield all records in pages; a record met in two places is given once, with the first."""
+        told: set[str] = set()
+        size = self.query.page_rows
+        waiting: list[Record] = []
+        async for record in self.records():
+            if record.source_key in told:
+                continue
+            told.add(record.source_key)
+            waiting.append(record)
+            if len(waiting) == size:
+                yield self._page(waiting)
+                waiting = []
+        yield self._page(waiting, last=True)
+
+    async def records(self) -> AsyncIterator[Record]:
+        """Yield the records of each place in turn."""
+        for place in await self._places():
+            after, full = 0, True
+            while full:
+                rows = await self.query.page([["id", ">", after]], context=place.context)
+                full = len(rows) == self.query.page_rows
+                after = max(ids_of(rows), default=after)
+                for row in await self._counted(rows, place):
+                    yield self._record(row, place)
+
+    async def _places(self) -> list[_Place]:
+        places = [_Place({}, "", {})]
+        for each in self.query.source.each:
+            places = [inner for place in places for inner in await self._inner(each, place)]
+        return places
+
+    async def _inner(self, each: Each, place: _Place) -> list[_Place]:
+        domain: list[Encodable] = list(each.domain)  # type: ignore[arg-type]  # JSON values can be sent
+        if each.under:
+            parents = [one for row in place.outer.values() for one in ids_of([row])]
+            domain.append([each.under, "child_of", parents[-1:], each.under])
+        rows = await self.query.every(each.model, domain, each.fields)
+        return [
+            _Place(
+                outer={**place.outer, f"{each.name}.": row},
+                key=f"{place.key}@{one}",
+                context={**place.context, **_context(each, one)},
+            )
+            for row in rows
+            for one in ids_of([row])
+        ]
+
+    async def _counted(self, rows: Sequence[Row], place: _Place) -> list[Row]:
+        """Return the rows; of a source with parts, each part and then what no part accounts for."""
+        parts = self.query.source.parts
+        if parts is None or not rows:
+            return list(rows)
+        domain: list[Encodable] = [[parts.owner, "in", ids_of(rows)], [parts.quantity, "!=", 0]]
+        found = await self._parts(parts.model, domain, ["id", parts.owner, parts.quantity, *parts.fields], place)
+        return [one for row in rows for one in _split(row, found, parts)]
+
+    async def _parts(
+        self, model: str, domain: Sequence[Encodable], fields: Sequence[str], place: _Place
+    ) -> list[Row]:
+        parts: list[Row] = []
+        after, full = 0, True
+        while full:
+            page = await self.query.rows(model, [*domain, ["id", ">", after]], fields, context=place.context)
+            full = len(page) == self.query.page_rows
+            after = max(ids_of(page), default=after)
+            parts.extend(page)
+        return parts
+
+    def _record(self, row: Row, place: _Place) -> Record:
+        part = row.get("part.")
+        piece = f"/{part['id']}" if isinstance(part, dict) else ""
+        key = f"{row['id']}{piece}{'' if self.query.source.once else place.key}"
+        return self.query.record({**row, **place.outer}, key=key)
+
+    def _page(self, records: Sequence[Record], *, last: bool = False) -> ChangePage:
+        return ChangePage(
+            records=tuple(records), deleted=(), watermark=self.query.as_of(), last=last, snapshot=True
+        )
+
+
+def _context(each: Each, one: int) -> dict[str, Encodable]:
+    return {name: [one] if value == "*" else value for name, value in each.context.items()}  # type: ignore[misc]  # plain JSON
+
+
+def _split(row: Row, parts: Sequence[Row], how: Parts) -> Iterator[Row]:
+    """Yield one row per part with its quantity, and one for the rest, where there is one."""
+    digits = int(number(row, f"{how.unit}.digits") or 0)
+    rest = number(row, how.quantity) or Decimal(0)
+    for part in parts:
+        if part.get(how.owner) == row["id"]:
+            rest -= number(part, how.quantity) or Decimal(0)
+            yield {**row, how.quantity: part.get(how.quantity), "part.": dict(part)}
+    if round(rest, digits):
+        yield {**row, how.quantity: rest, "part.": None}
