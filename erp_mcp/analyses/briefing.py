@@ -1,0 +1,185 @@
+"""`get_plant_briefing`: what is out of order this morning, counted per class with the five oldest of each."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Final, NamedTuple
+
+from erp_mcp.analyses import rows
+from erp_mcp.analyses.counts import differences
+from erp_mcp.analyses.days import days_between, shift
+from erp_mcp.analyses.late_order import READS as LATE_ORDER_READS
+from erp_mcp.analyses.late_order import explain, is_late
+from erp_mcp.analyses.ledgers import Ledgers
+from erp_mcp.analyses.plant import plant_of, reads, rows_of
+from erp_mcp.domain.analysis import Analysis, Facts, Findings, RawCell
+
+_TOP = 5
+_SOON_DAYS = 14  # unconfirmed purchase lines due within, requisitions waiting longer than
+
+
+class Exceptional(NamedTuple):
+    """One thing out of order. `age_days` is how long (or by how much) it is out of order."""
+
+    item_id: str
+    age_days: int
+    date: str | None
+    detail: str | None
+
+
+def plant_briefing(facts: Facts) -> Findings:
+    """Answer `get_plant_briefing`: tables `classes`, `top`, `late_causes`.
+
+    Args:
+        facts: Rows of `READS`, over all sites in scope.
+
+    Returns:
+        Every class, also with count 0; the five with the highest age of each, then by id; and how many late sales order
+        lines have which root cause. A class whose source is missing is left out and named in the gaps.
+    """
+    missing = {gap.entity for gap in facts.gaps}
+    found = {
+        name: sorted(collect(facts), key=lambda one: (-one.age_days, one.item_id))
+        for name, (entities, collect) in CLASSES.items()
+        if not missing & entities
+    }
+    causes = _root_causes(facts)
+    classes: list[tuple[RawCell, ...]] = [
+        (name, len(items), items[0].age_days if items else None) for name, items in found.items()
+    ]
+    top: list[tuple[RawCell, ...]] = [
+        (name, position, *item) for name, items in found.items() for position, item in enumerate(items[:_TOP], start=1)
+    ]
+    return Findings(
+        tables={"classes": classes, "top": top, "late_causes": causes},
+        complete=not facts.gaps,
+        warnings=tuple(f"Not counted, no data: {name}." for name in CLASSES if name not in found),
+    )
+
+
+def _root_causes(facts: Facts) -> list[tuple[RawCell, ...]]:
+    ledgers = Ledgers(plant_of(facts))
+    codes = Counter(explain(ledgers, line).code for line in _late_lines(facts))
+    return [(code, count) for code, count in sorted(codes.items(), key=lambda one: (-one[1], one[0]))]
+
+
+def _late_lines(facts: Facts) -> list[rows.SalesLineRow]:
+    return [line for line in rows_of(facts, "lines", rows.SalesLineRow) if is_late(line)]
+
+
+def _late(facts: Facts) -> Iterable[Exceptional]:
+    for line in _late_lines(facts):
+        days = days_between(line.confirmed_date, line.requested_date)
+        yield Exceptional(f"{line.sales_order_id}/{line.line}", days, line.requested_date, line.material_id)
+
+
+def _moved(facts: Facts) -> Iterable[Exceptional]:
+    for row in rows_of(facts, "at_risk", rows.PurchaseLineRow):
+        if row.original_promise_date and (row.promised_date or "") > row.original_promise_date:
+            days = days_between(row.promised_date, row.original_promise_date)
+            yield Exceptional(f"{row.purchase_order_id}/{row.line}", days, row.promised_date, row.material_id)
+
+
+def _overdue_purchases(facts: Facts) -> Iterable[Exceptional]:
+    for row in rows_of(facts, "at_risk", rows.PurchaseLineRow):
+        if row.promised_date and row.promised_date < facts.today:
+            days = days_between(facts.today, row.promised_date)
+            yield Exceptional(f"{row.purchase_order_id}/{row.line}", days, row.promised_date, row.material_id)
+
+
+def _unconfirmed(facts: Facts) -> Iterable[Exceptional]:
+    for row in rows_of(facts, "unconfirmed", rows.PurchaseLineRow):
+        due = row.promised_date or row.requested_date or ""
+        if facts.today <= due <= shift(facts.today, _SOON_DAYS):
+            days = _SOON_DAYS - days_between(due, facts.today)
+            yield Exceptional(f"{row.purchase_order_id}/{row.line}", days, due, row.material_id)
+
+
+def _waiting_requisitions(facts: Facts) -> Iterable[Exceptional]:
+    for row in rows_of(facts, "waiting", rows.RequisitionRow):
+        days = days_between(facts.today, row.created_at)
+        if days > _SOON_DAYS:
+            yield Exceptional(f"{row.requisition_id}/{row.line}", days, row.delivery_date, row.material_id)
+
+
+def _held_lots(facts: Facts) -> Iterable[Exceptional]:
+    notes = {row.lot_id: row for row in rows_of(facts, "notifications", rows.NotificationRow) if row.hold}
+    for row in rows_of(facts, "held_lots", rows.LotRow):
+        note = notes.get(row.lot_id)
+        opened = note.opened_at if note else None
+        detail = note.notification_id if note else row.material_id
+        yield Exceptional(row.lot_id, days_between(facts.today, opened), opened[:10] if opened else None, detail)
+
+
+def _down(facts: Facts) -> Iterable[Exceptional]:
+    for row in rows_of(facts, "downtimes", rows.DowntimeRow):
+        days = days_between(facts.today, row.started_at)
+        yield Exceptional(row.work_center_id, days, row.started_at[:10], row.reason_code)
+
+
+def _overdue_orders(facts: Facts) -> Iterable[Exceptional]:
+    for row in rows_of(facts, "overdue_orders", rows.ProductionOrderRow):
+        days = days_between(facts.today, row.scheduled_finish or row.planned_finish)
+        yield Exceptional(row.production_order_id, days, row.scheduled_finish or row.planned_finish, row.material_id)
+
+
+def _picked(facts: Facts) -> Iterable[Exceptional]:
+    for row in rows_of(facts, "unshipped", rows.DeliveryRow):
+        if (
+            not row.actual_goods_issue
+            and row.pick_status == "picked"
+            and (row.planned_goods_issue or "") <= facts.today
+        ):
+            days = days_between(facts.today, row.planned_goods_issue)
+            order = f"{row.sales_order_id}/{row.sales_order_line}"
+            yield Exceptional(f"{row.delivery_id}/{row.line}", days, row.planned_goods_issue, order)
+
+
+def _blocked(facts: Facts) -> Iterable[Exceptional]:
+    for row in rows_of(facts, "blocked_lines", rows.SalesLineRow):
+        detail = "credit" if row.credit_status == "blocked" else row.delivery_block
+        days = max(0, days_between(facts.today, row.requested_date))
+        yield Exceptional(f"{row.sales_order_id}/{row.line}", days, row.requested_date, detail)
+
+
+def _miscounted(facts: Facts) -> Iterable[Exceptional]:
+    counted = rows_of(facts, "all_mes_stock", rows.MesStockRow)
+    moving = rows_of(facts, "all_in_flight", rows.InFlightRow)
+    for one in differences(rows_of(facts, "all_stock", rows.StockRow), counted, moving):
+        if one.unexplained:
+            yield Exceptional(one.lot_id, 0, None, one.material_id)
+
+
+Collect = Callable[[Facts], Iterable[Exceptional]]
+CLASSES: Final[dict[str, tuple[frozenset[str], Collect]]] = {
+    "late_sales_line": (frozenset({"sales_order_line"}), _late),
+    "blocked_sales_line": (frozenset({"sales_order_line"}), _blocked),
+    "picked_not_shipped": (frozenset({"delivery"}), _picked),
+    "purchase_promise_moved": (frozenset({"purchase_order_line"}), _moved),
+    "purchase_overdue": (frozenset({"purchase_order_line"}), _overdue_purchases),
+    "purchase_unconfirmed": (frozenset({"purchase_order_line"}), _unconfirmed),
+    "requisition_waiting": (frozenset({"purchase_requisition"}), _waiting_requisitions),
+    "lot_on_hold": (frozenset({"lot"}), _held_lots),
+    "stock_miscounted": (frozenset({"mes_stock", "in_flight_document"}), _miscounted),
+    "work_center_down": (frozenset({"downtime"}), _down),
+    "production_overdue": (frozenset({"production_order"}), _overdue_orders),
+}
+ANALYSIS: Final = Analysis(
+    name="plant_briefing",
+    function=plant_briefing,
+    reads={
+        **reads(*LATE_ORDER_READS),
+        "at_risk": rows.PurchaseLineRow,
+        "unconfirmed": rows.PurchaseLineRow,
+        "waiting": rows.RequisitionRow,
+        "held_lots": rows.LotRow,
+        "overdue_orders": rows.ProductionOrderRow,
+        "unshipped": rows.DeliveryRow,
+        "blocked_lines": rows.SalesLineRow,
+        "all_stock": rows.StockRow,
+        "all_mes_stock": rows.MesStockRow,
+        "all_in_flight": rows.InFlightRow,
+    },
+    definition_id="plant_briefing.1",
+)

@@ -1,0 +1,164 @@
+"""`get_supply_demand`: what comes and goes for one material, with the quantity that is left after each element."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from erp_mcp.analyses.days import NEVER, shift
+from erp_mcp.analyses.ledgers import Ledgers
+from erp_mcp.analyses.pegging import Ledger
+from erp_mcp.analyses.plant import Plant, plant_of, reads
+from erp_mcp.domain.analysis import Analysis, Facts, Findings, RawCell
+
+_DEFAULT_HORIZON = 90
+
+
+class _Element(NamedTuple):
+    """One element in the order in which it counts: by day, what comes before what goes."""
+
+    date: str
+    direction: str  # in, out
+    element_type: str
+    element_id: str
+    element_line: str
+    qty: int  # signed
+    firm: bool
+
+
+def supply_demand(facts: Facts) -> Findings:
+    """Answer `get_supply_demand`: tables `sites` and `elements`.
+
+    Args:
+        facts: Rows of `READS`; argument `horizon_days` (1..366): elements after it are left out.
+
+    Returns:
+        Per site the stock that opens the list, the safety stock and the lowest point; per element the signed quantity
+        and what is left after it. Reservations are no elements: their demands are. Quantities in base units.
+    """
+    plant = plant_of(facts)
+    ledgers = Ledgers(plant)
+    horizon = facts.arguments.get("horizon_days")
+    end = shift(plant.today, horizon if isinstance(horizon, int) else _DEFAULT_HORIZON)
+    places = {*plant.stock, *plant.demand, *plant.sales_demand, *plant.purchases, *plant.supply_orders, *plant.planning}
+    sites: list[tuple[RawCell, ...]] = []
+    table: list[tuple[RawCell, ...]] = []
+    for place in sorted(places, key=lambda one: (one[1], one[0])):
+        ledger = ledgers.of(*place)
+        opening, elements = sum(ledger.lots.values()), [one for one in _elements(plant, ledger) if one.date <= end]
+        rows = list(_running(plant, place, opening, elements))
+        table.extend(rows)
+        sites.append(_site(plant, place, opening, rows))
+    return Findings(tables={"sites": sites, "elements": table}, complete=not facts.gaps)
+
+
+def _elements(plant: Plant, ledger: Ledger) -> list[_Element]:
+    """Everything dated, overdue things on today: they can't come or go in the past."""
+    found = [
+        _Element(
+            date=max(demand.need_date, plant.today),
+            direction="out",
+            element_type=demand.owner_type,
+            element_id=demand.owner_id,
+            element_line=demand.line,
+            qty=-demand.qty,
+            firm=True,
+        )
+        for demand in ledger.demands
+    ]
+    found.extend(
+        _Element(
+            date=max(supply.date, plant.today),
+            direction="in",
+            element_type=supply.kind,
+            element_id=supply.supply_id,
+            element_line=supply.line,
+            qty=supply.qty,
+            firm=_firm(plant, supply.kind, supply.supply_id, supply.line),
+        )
+        for supply in ledger.supplies
+    )
+    found.extend(
+        _Element(
+            date=max(row.delivery_date or NEVER, plant.today),
+            direction="in",
+            element_type="purchase_requisition",
+            element_id=row.requisition_id,
+            element_line=row.line,
+            qty=row.qty,
+            firm=False,
+        )
+        for row in plant.requisitions.get((ledger.material_id, ledger.site), ())
+        if row.uom == _base_uom(plant, ledger.material_id, row.uom)
+    )
+    return sorted(found)
+
+
+def _firm(plant: Plant, kind: str, supply_id: str, line: str) -> bool:
+    if kind == "purchase_order_line":
+        return bool(plant.purchase_by_key[supply_id, line].confirmed)
+    return plant.orders[supply_id].request_state not in {"Forecast", "Waiting"}
+
+
+def _base_uom(plant: Plant, material_id: str, other: str) -> str:
+    material = plant.materials.get(material_id)
+    return material.base_uom if material else other
+
+
+def _running(
+    plant: Plant, place: tuple[str, str], opening: int, elements: Iterable[_Element]
+) -> Iterable[tuple[RawCell, ...]]:
+    material_id, site = place
+    available, safety = opening, _safety(plant, place)
+    for one in elements:
+        available += one.qty
+        if available < 0:
+            exception = "short"
+        elif available < safety:
+            exception = "below_safety_stock"
+        else:
+            exception = None
+        uom = _base_uom(plant, material_id, "")
+        yield (
+            site,
+            one.date,
+            one.direction,
+            one.element_type,
+            one.element_id,
+            one.element_line,
+            one.qty,
+            available,
+            uom or None,
+            one.firm,
+            exception,
+        )
+
+
+def _safety(plant: Plant, place: tuple[str, str]) -> int:
+    planning = plant.planning.get(place)
+    return (planning.safety_stock or 0) if planning else 0
+
+
+def _site(plant: Plant, place: tuple[str, str], opening: int, rows: list[tuple[RawCell, ...]]) -> tuple[RawCell, ...]:
+    running = [opening, *(available for row in rows if isinstance(available := row[7], int))]
+    lowest = min(running)
+    first_short = next((row[1] for row in rows if row[10] == "short"), None)
+    uom = _base_uom(plant, place[0], "") or None
+    return (place[1], opening, _safety(plant, place), lowest, uom, first_short)
+
+
+READS: Final = (
+    "demand",
+    "sales_demand",
+    "supply_orders",
+    "stock",
+    "lots",
+    "reservations",
+    "purchase_lines",
+    "requisitions",
+    "materials",
+    "planning",
+)
+ANALYSIS: Final = Analysis(
+    name="supply_demand", function=supply_demand, reads=reads(*READS), definition_id="supply_demand.1"
+)
