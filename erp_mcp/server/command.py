@@ -1,0 +1,44 @@
+"""What `erp-mcp serve` serves: the session of one agent in one deployment."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+from typing import TYPE_CHECKING
+
+from erp_mcp.server import app
+from erp_mcp.server.session import Load, Session
+
+if TYPE_CHECKING:
+    from erp_mcp.server.start import Run
+
+
+def prepare(*, demo_dir: str, config: str, agent: str) -> Run:
+    """Import what serving needs and return the server; a broken set-up shows when it loads, not here."""
+    with contextlib.suppress(Exception):  # raised again, and told, by `load`
+        importlib.import_module("erp_mcp.bootstrap")
+    return functools.partial(app.run, session_of(demo_dir=demo_dir, config=config, agent=agent))
+
+
+def session_of(*, demo_dir: str, config: str, agent: str) -> Load:
+    """Return how to get the session for an agent (empty: the deployment's default) of the deployment named."""
+
+    async def load() -> Session:
+        from erp_mcp import answers, bootstrap, settings
+
+        deployment = bootstrap.open_deployment(settings.find_file(config=config, demo_dir=demo_dir))
+
+        async def close() -> None:
+            deployment.close()
+
+        return Session(
+            gateway=deployment.gateway,
+            principal=deployment.principal(agent),
+            ids=deployment.ids,
+            structured=answers.structured,
+            text=answers.text,
+            close=close,
+        )
+
+    return load

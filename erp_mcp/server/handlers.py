@@ -1,0 +1,188 @@
+"""What the protocol's methods mean here: the list, the call, and the answer in both its forms. Free of the SDK."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from erp_mcp.domain.answer import Refusal
+from erp_mcp.domain.call import JsonValue, ToolCall
+from erp_mcp.errors import BusyError, FaultError, GatewayError, InternalError, TransientError, UnknownToolError
+from erp_mcp.server.report import describe, say
+from erp_mcp.server.rpc import INTERNAL_ERROR, INVALID_PARAMS, RpcError, error_from
+from erp_mcp.server.session import Load, Outcome, Session, ToolView
+
+TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+CORRELATION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/+=@-]{0,127}")
+META_CORRELATION: Final = "io.erp-mcp/correlation_id"
+META_CAUSATION: Final = "io.erp-mcp/causation_id"
+ECHO_CHARACTERS: Final = 64
+
+# Everything served reads: hosts may skip their prompts, and say so to the person.
+ANNOTATIONS: Final[dict[str, JsonValue]] = {
+    "readOnlyHint": True,
+    "destructiveHint": False,
+    "idempotentHint": True,
+    "openWorldHint": False,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallRequest:
+    """One `tools/call` as the protocol layer hands it over; `meta` is the raw `_meta`, the client is as it says."""
+
+    name: str
+    arguments: dict[str, JsonValue]
+    meta: Mapping[str, JsonValue]
+    client_name: str = ""
+    client_version: str = ""
+    busy: bool = False
+
+
+class Handlers:
+    """Serves one session, as soon as it is there; until then callers wait, and without one there are no tools."""
+
+    def __init__(self, load: Load) -> None:
+        """Remember how to get the session; `open` gets it."""
+        self._load = load
+        self._session: Session | None = None
+        self._opened = asyncio.Event()
+
+    async def open(self) -> Session | None:
+        """Load the session. A broken set-up is told on standard error, and the connection stays up without tools."""
+        try:
+            self._session = await self._load()
+        except Exception as error:  # noqa: BLE001 - whatever is broken, the client gets answers
+            say(f"no tools can be served. {describe(error)}")
+        finally:
+            self._opened.set()
+        return self._session
+
+    async def opened(self) -> Session | None:
+        """Wait until loading has ended, well or not."""
+        await self._opened.wait()
+        return self._session
+
+    async def list_tools(self) -> dict[str, JsonValue]:
+        """Return the wire form of the principal's list; never shared between principals, never cached.
+
+        Raises:
+            RpcError: −32603, when the list can't be made.
+        """
+        try:
+            tools = await self.views()
+        except Exception as error:  # noqa: BLE001 - the cause stays here
+            say(f"tools/list failed. {describe(error)}")
+            raise error_from(INTERNAL_ERROR, "Internal error", InternalError()) from None
+        return {
+            "tools": [tool_on_wire(tool) for tool in tools],
+            "ttlMs": 0,
+            "cacheScope": "private",
+            "resultType": "complete",
+        }
+
+    async def views(self) -> list[ToolView]:
+        """Return the tools the principal may call."""
+        session = await self.opened()
+        return list(session.gateway.tools(session.principal)) if session else []
+
+    def input_schema(self, name: str) -> Mapping[str, JsonValue] | None:
+        """Return the published input schema of a visible tool, or `None`; never blocks."""
+        tools = self._session.gateway.tools(self._session.principal) if self._session else ()
+        return next((tool.input_schema for tool in tools if tool.name == name), None)
+
+    async def call_tool(self, request: CallRequest) -> dict[str, JsonValue]:
+        """Answer one call in wire form: an answer, or a refusal marked as an error that the model can act on.
+
+        Raises:
+            RpcError: −32602 `Unknown tool`, the same for a tool that is hidden and one that never was.
+        """
+        session = await self.opened()
+        if session is None:
+            raise _unknown_tool(request.name, _refusal(UnknownToolError(), ""))
+        call = _tool_call(request, session.ids.new())
+        outcome = _refusal(BusyError(), call.call_id) if request.busy else await _outcome(session, call)
+        if isinstance(outcome, Refusal) and outcome.code == UnknownToolError.code:
+            raise _unknown_tool(request.name, outcome)
+        return _result(session, outcome)
+
+
+def tool_on_wire(tool: ToolView) -> dict[str, JsonValue]:
+    """Return one tool as `tools/list` publishes it."""
+    return {
+        "name": tool.name,
+        "title": tool.title,
+        "description": tool.description,
+        "inputSchema": dict(tool.input_schema),
+        "outputSchema": dict(tool.output_schema),
+        "annotations": dict(ANNOTATIONS),
+    }
+
+
+async def _outcome(session: Session, call: ToolCall) -> Outcome:
+    try:
+        return await session.gateway.call(session.principal, call)
+    except Exception as error:  # noqa: BLE001 - a defect must not reach the client as text
+        say(f"call {call.call_id} of {clean(call.tool)} failed. {describe(error)}")
+        return _refusal(InternalError(), call.call_id)
+
+
+def _result(session: Session, outcome: Outcome) -> dict[str, JsonValue]:
+    try:
+        return {
+            "content": [{"type": "text", "text": session.text(outcome)}],
+            "structuredContent": session.structured(outcome),
+            "isError": isinstance(outcome, Refusal),
+            "resultType": "complete",
+        }
+    except Exception as error:  # noqa: BLE001 - see above
+        say(f"the answer of call {outcome.call_id} could not be rendered. {describe(error)}")
+        raise error_from(INTERNAL_ERROR, "Internal error", InternalError(call_id=outcome.call_id)) from None
+
+
+def _tool_call(request: CallRequest, call_id: str) -> ToolCall:
+    client = "/".join(part for part in (clean(request.client_name), clean(request.client_version)) if part)
+    return ToolCall(
+        tool=request.name,
+        arguments=request.arguments,
+        call_id=call_id,
+        correlation_id=_matching(request.meta.get(META_CORRELATION), CORRELATION),
+        causation_id=_matching(request.meta.get(META_CAUSATION), CORRELATION),
+        traceparent=_matching(request.meta.get("traceparent"), TRACEPARENT),
+        client=client,
+    )
+
+
+def _matching(value: JsonValue, form: re.Pattern[str]) -> str:
+    """Return `value` where it is text of this form; what joins records must not become a way to write into them."""
+    return value if isinstance(value, str) and form.fullmatch(value) else ""
+
+
+def _refusal(error: GatewayError, call_id: str) -> Refusal:
+    facts = {name: list(fact) if isinstance(fact, tuple) else fact for name, fact in error.facts.items()}
+    return Refusal(
+        code=error.code,
+        summary=error.summary,
+        advice=error.advice,
+        facts=facts,
+        call_id=call_id,
+        retryable=isinstance(error, TransientError) and not isinstance(error, FaultError),
+    )
+
+
+def _unknown_tool(name: str, refusal: Refusal) -> RpcError:
+    data: dict[str, JsonValue] = {"code": refusal.code, "summary": refusal.summary, "advice": refusal.advice}
+    if refusal.facts:
+        data["facts"] = {name: list(fact) if isinstance(fact, list) else fact for name, fact in refusal.facts.items()}
+    if refusal.call_id:
+        data["call_id"] = refusal.call_id
+    return RpcError(INVALID_PARAMS, f"Unknown tool: {clean(name)}", data)
+
+
+def clean(text: str) -> str:
+    """Return text of a client fit to be echoed or logged: printable characters only, at most `ECHO_CHARACTERS`."""
+    kept = "".join(character for character in text[: 4 * ECHO_CHARACTERS] if character.isprintable())
+    return kept if len(kept) <= ECHO_CHARACTERS else f"{kept[: ECHO_CHARACTERS - 1]}…"

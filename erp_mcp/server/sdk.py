@@ -1,0 +1,204 @@
+"""The only module that knows the MCP SDK, so that its pin can move.
+
+The SDK's low-level server owns the protocol's semantics for both eras: the handshake (to 2025-11-25), where a
+connection has state, and the stateless revision (2026-07-28), where each request carries its own envelope. The SDK's
+own stdio loop settles on one era per connection, and a host that probes one and then speaks the other is lost to it.
+Here each request goes to the era it is written in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, NoReturn
+
+import anyio
+import mcp_types as types
+from mcp.server.connection import Connection
+from mcp.server.context import ServerRequestContext
+from mcp.server.lowlevel.server import NotificationOptions, Server
+from mcp.server.runner import ServerRunner, serve_one
+from mcp.shared.dispatcher import CallOptions
+from mcp.shared.exceptions import MCPError, NoBackChannelError
+from mcp.shared.inbound import InboundLadderRejection, classify_inbound_request
+from mcp.shared.transport_context import TransportContext
+from pydantic import ValidationError
+
+from erp_mcp.domain.call import JsonValue
+from erp_mcp.errors import InternalError
+from erp_mcp.server import identity
+from erp_mcp.server.exchange import Exchange, SendNotice
+from erp_mcp.server.handlers import CallRequest, Handlers
+from erp_mcp.server.listeners import LIST_CHANGED, Listeners
+from erp_mcp.server.report import describe, say
+from erp_mcp.server.rpc import INTERNAL_ERROR, INVALID_PARAMS, RequestId, RpcError, error_from
+
+_TRANSPORT: Final = TransportContext(kind="stdio", can_send_request=False)
+
+# The SDK hands this to every handler as `lifespan_context`; it is how a handler finds the exchange it serves.
+_Context = ServerRequestContext[Exchange, Any]
+
+
+class SdkPeer:
+    """Serves one stdio connection in both eras at once."""
+
+    def __init__(self, handlers: Handlers, listeners: Listeners, notify: SendNotice) -> None:
+        """Build the server; `notify` writes to the connection outside any request."""
+        self._handlers = handlers
+        self._listeners = listeners
+        self._notify = notify
+        self._server = self._build()
+        self._options = self._server.create_initialization_options(NotificationOptions(tools_changed=True))
+        self._handshake = Connection.for_loop(_Channel(notify))
+
+    async def request(self, exchange: Exchange) -> dict[str, JsonValue]:
+        """Return the result of one request in the era it is written in (see `exchange.Peer`)."""
+        try:
+            if exchange.method != "initialize" and _is_stateless(exchange.params):
+                return await self._stateless(exchange)
+            return await self._in_handshake(exchange).on_request(_Dispatch(exchange), exchange.method, exchange.params)
+        except RpcError:
+            raise
+        except MCPError as error:
+            raise RpcError(error.error.code, error.error.message, error.error.data) from None
+        except ValidationError:
+            # pydantic's text would echo the request.
+            raise RpcError(INVALID_PARAMS, "Invalid request parameters") from None
+        except Exception as error:  # noqa: BLE001 - the SDK would send its text to handshake clients
+            say(f"{exchange.method} failed. {describe(error)}")
+            raise error_from(INTERNAL_ERROR, "Internal error", InternalError()) from None
+
+    async def notice(self, method: str, params: Mapping[str, JsonValue] | None) -> None:
+        """Take note of a notification; only the handshake has any that matter."""
+        exchange = Exchange(id=0, method=method, params=params, notify=self._notify)
+        await self._in_handshake(exchange).on_notify(_Dispatch(exchange, is_request=False), method, params)
+
+    async def ready(self) -> None:
+        """Wait until tools can be listed and called."""
+        await self._handlers.opened()
+
+    def end_streams(self) -> None:
+        """End the listening requests; each is answered with its result."""
+        self._listeners.close()
+
+    def tools_changed(self) -> None:
+        """Tell the client in the ways it asked for: the handshake's notification, and each listening request."""
+        if self._handshake.initialize_accepted:
+            self._notify(LIST_CHANGED, None)
+        self._listeners.publish()
+
+    def _in_handshake(self, exchange: Exchange) -> ServerRunner[Exchange]:
+        return ServerRunner(self._server, self._handshake, exchange, init_options=self._options)
+
+    async def _stateless(self, exchange: Exchange) -> dict[str, JsonValue]:
+        route = classify_inbound_request({"method": exchange.method, "params": exchange.params})
+        if isinstance(route, InboundLadderRejection):
+            raise RpcError(route.code, route.message, route.data)
+        connection = Connection.from_envelope(
+            route.protocol_version, route.client_info, route.client_capabilities, outbound=_Channel(_drop)
+        )
+        return await serve_one(
+            self._server,
+            _Dispatch(exchange),
+            exchange.method,
+            exchange.params,
+            connection=connection,
+            lifespan_state=exchange,
+        )
+
+    def _build(self) -> Server[Exchange]:
+        server: Server[Exchange] = Server(
+            identity.NAME,
+            version=identity.VERSION,
+            title=identity.TITLE,
+            instructions=identity.INSTRUCTIONS,
+            get_tool_input_schema=self._handlers.input_schema,
+        )
+        # Its tracing writes texts of exceptions into spans.
+        server.middleware.clear()
+        server.add_request_handler("tools/list", types.PaginatedRequestParams, self._list_tools)
+        server.add_request_handler("tools/call", types.CallToolRequestParams, self._call_tool)
+        server.add_request_handler("subscriptions/listen", types.SubscriptionsListenRequestParams, self._listen)
+        return server
+
+    async def _list_tools(self, _context: _Context, params: types.PaginatedRequestParams) -> dict[str, Any]:
+        if params.cursor is not None:
+            raise RpcError(INVALID_PARAMS, "Unknown cursor: the list is one page")
+        # Wire form, built by hand: the SDK's model drops a misspelt key without a word.
+        return await self._handlers.list_tools()
+
+    async def _call_tool(self, context: _Context, params: types.CallToolRequestParams) -> dict[str, Any]:
+        client = context.session.client_params
+        meta = (context.params or {}).get("_meta")
+        return await self._handlers.call_tool(
+            CallRequest(
+                name=params.name,
+                arguments=params.arguments or {},
+                meta=meta if isinstance(meta, Mapping) else {},
+                client_name=client.client_info.name if client else "",
+                client_version=client.client_info.version if client else "",
+                busy=context.lifespan_context.busy,
+            )
+        )
+
+    async def _listen(self, context: _Context, params: types.SubscriptionsListenRequestParams) -> dict[str, Any]:
+        exchange = context.lifespan_context
+        return await self._listeners.serve(
+            exchange.id, tools=params.notifications.tools_list_changed is True, notify=exchange.notify
+        )
+
+
+def _is_stateless(params: Mapping[str, JsonValue] | None) -> bool:
+    """Whether a request carries the stateless envelope; its version key is reserved, so nothing else brings it."""
+    meta = params.get("_meta") if params else None
+    return isinstance(meta, dict) and identity.META_VERSION in meta
+
+
+def _drop(method: str, params: Mapping[str, JsonValue] | None) -> None:
+    """Drop a notice: the stateless revision has none outside a request."""
+
+
+class _Channel:
+    """What the SDK calls an outbound: notices go out, requests to the client are not made."""
+
+    def __init__(self, notify: SendNotice) -> None:
+        self._notify = notify
+
+    async def send_raw_request(
+        self,
+        method: str,
+        params: Mapping[str, Any] | None,  # noqa: ARG002 - the SDK's signature
+        opts: CallOptions | None = None,  # noqa: ARG002 - the SDK's signature
+    ) -> dict[str, Any]:
+        _refuse(method)
+
+    async def notify(
+        self,
+        method: str,
+        params: Mapping[str, Any] | None,
+        opts: CallOptions | None = None,  # noqa: ARG002 - the SDK's signature
+    ) -> None:
+        self._notify(method, params)
+
+
+class _Dispatch(_Channel):
+    """What the SDK wants to know of one message under way."""
+
+    transport = _TRANSPORT
+    can_send_request = False
+    message_metadata = None
+
+    def __init__(self, exchange: Exchange, *, is_request: bool = True) -> None:
+        super().__init__(exchange.notify)
+        self.request_id: RequestId | None = exchange.id if is_request else None
+
+    @property
+    def cancel_requested(self) -> anyio.Event:
+        # A cancelled request is cancelled as a task; nothing waits on this.
+        return anyio.Event()
+
+    async def progress(self, progress: float, total: float | None = None, message: str | None = None) -> None:
+        """Report no progress: no tool lasts long enough."""
+
+
+def _refuse(method: str) -> NoReturn:
+    raise NoBackChannelError(method)

@@ -1,0 +1,83 @@
+"""What the server serves: one principal's view of one gateway."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from erp_mcp.domain.answer import Answer, Refusal
+from erp_mcp.domain.call import JsonValue, ToolCall
+from erp_mcp.domain.principal import Principal
+from erp_mcp.ports import Ids
+
+Outcome = Answer | Refusal
+
+
+class ToolView(Protocol):
+    """A tool as a list shows it; schemas are JSON Schema 2020-12 objects."""
+
+    @property
+    def name(self) -> str:
+        """The name by which it is called."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """A short name for people."""
+        ...
+
+    @property
+    def description(self) -> str:
+        """What it answers, written for a model that must choose."""
+        ...
+
+    @property
+    def input_schema(self) -> Mapping[str, JsonValue]:
+        """The published schema of its arguments."""
+        ...
+
+    @property
+    def output_schema(self) -> Mapping[str, JsonValue]:
+        """The published schema of its answer."""
+        ...
+
+
+class Gateway(Protocol):
+    """The gateway as the server needs it."""
+
+    def tools(self, principal: Principal) -> Sequence[ToolView]:
+        """Return the tools this principal may call, in a stable order."""
+        ...
+
+    async def call(self, principal: Principal, call: ToolCall) -> Outcome:
+        """Answer or refuse one call; raises nothing but cancellation."""
+        ...
+
+    def bundle_digest(self) -> str:
+        """Return the digest of the applied policy; cheap, and fresh whichever process applied it."""
+        ...
+
+
+async def _nothing() -> None:
+    """Be the work or the clean-up that a session does not have."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Session:
+    """All that one stdio connection is served from.
+
+    `structured` and `text` render an outcome, each whole. `background` runs beside the connection until it ends (the
+    scheduled synchronisation), `close` after it.
+    """
+
+    gateway: Gateway
+    principal: Principal
+    ids: Ids
+    structured: Callable[[Outcome], dict[str, JsonValue]]
+    text: Callable[[Outcome], str]
+    background: Callable[[], Awaitable[None]] = _nothing
+    close: Callable[[], Awaitable[None]] = _nothing
+
+
+Load = Callable[[], Awaitable[Session]]
