@@ -102,6 +102,14 @@ class EntityNotOfferedError(CallerError):
     advice = "Ask for one of the entities of its profile."
 
 
+class DemoDirectoryError(CallerError):
+    """The directory named for a demo plant holds something else."""
+
+    code = "demo.directory_in_use"
+    summary = "The directory for the demo plant is not empty and holds no demo plant."
+    advice = "Name an empty directory or one that a demo plant was built in before."
+
+
 class InvalidArgumentError(CallerError):
     """An argument of a call breaks the tool's contract."""
 
@@ -215,6 +223,14 @@ class DeadlineError(TransientError):
     advice = "Narrow the question (site, material, dates) and repeat."
 
 
+class LeaseLostError(TransientError):
+    """Another process has taken over what this one was doing."""
+
+    code = "sync.lease_lost"
+    summary = "Another process has taken over."
+    advice = "Nothing to do: the other process goes on with it."
+
+
 class ReadModelNotReadyError(TransientError):
     """The read model is missing, half built or of another version."""
 
@@ -266,12 +282,28 @@ class BadBundleError(FaultError):
     advice = "Call an operator: `erp-mcp policy apply` writes it again."
 
 
+class DemoPlantError(FaultError):
+    """The demo plant's generator broke one of its own invariants."""
+
+    code = "demo.broken_plant"
+    summary = "The demo plant could not be built: one of its invariants does not hold."
+    advice = "Report the seed and the size; another seed works."
+
+
 class DestinationNotAllowedError(FaultError):
     """A request to a host that the configuration does not list."""
 
     code = "adapter.not_allowed"
     summary = "This address is not on the allow-list."
     advice = "Call an operator: list the host in the configuration if it is right."
+
+
+class IdentityConflictError(FaultError):
+    """A system's id that stands for two canonical ids."""
+
+    code = "sync.identity_conflict"
+    summary = "An id of a system was known under another canonical id."
+    advice = "Call an operator: mend the cross-reference or the profile, then run `erp-mcp sync --full`."
 
 
 class InexactNumberError(FaultError):
@@ -288,6 +320,14 @@ class InternalError(FaultError):
     code = "gateway.internal"
     summary = "Something went wrong inside the gateway."
     advice = "Call an operator with the call id."
+
+
+class ReadModelWriteError(FaultError):
+    """The read model can't be written."""
+
+    code = "read_model.not_written"
+    summary = "The read model could not be written, so the last page was not taken over."
+    advice = "Call an operator: check disk space and rights of its directory, then run `erp-mcp sync` again."
 
 
 class ResultContractError(FaultError):

@@ -123,6 +123,10 @@ class ReadModelWriter(Protocol):
         """Store (entity, local id, canonical id); a different canonical id for a known pair is refused."""
         ...
 
+    def forget_identities(self, system: str) -> None:
+        """Drop what is known of a system's ids; a pass from the beginning follows, since a rule has changed."""
+        ...
+
     def state(self, system: str, entity: str) -> EntityState | None:
         """Return where an entity stands, or `None` when it was never started."""
         ...

@@ -30,3 +30,4 @@ class EntityState:
     watermark: str = ""
     clock_suspect: bool = False
     last_error: str = ""  # error code of the last attempt, empty when it succeeded
+    attempted_at: str = ""  # when the last attempt ended, on the wall clock; cadence counts from here

@@ -1,4 +1,4 @@
-"""Points in time as the product writes them: UTC, whole seconds, `YYYY-MM-DDTHH:MM:SSZ`, so text order is time order."""
+"""Points in time as the product writes them: UTC, whole seconds, `YYYY-MM-DDTHH:MM:SSZ`; text order is time order."""
 
 from __future__ import annotations
 

@@ -87,7 +87,9 @@ def _object(pairs: list[tuple[str, JsonValue]]) -> dict[str, JsonValue]:
 
 def _integer(text: str) -> int:
     if len(text) > MAX_NUMBER_CHARACTERS or abs(value := int(text)) > MAX_INTEGER:
-        raise MalformedRequestError(rule="number", reason="an integer beyond 2^53 - 1 is not exact everywhere; send text")
+        raise MalformedRequestError(
+            rule="number", reason="integers beyond 2^53 - 1 are not exact everywhere; send text"
+        )
     return value
 
 

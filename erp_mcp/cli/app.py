@@ -1,0 +1,63 @@
+"""The `erp-mcp` command: a table of nouns."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Final
+
+import click
+
+from erp_mcp import __version__
+
+# name -> (module, one line of help). Help lives here so that `--help` imports no command.
+COMMANDS: Final[dict[str, tuple[str, str]]] = {
+    "demo": ("erp_mcp.cli.demo", "Build the demo plant and take the tour."),
+    "init": ("erp_mcp.cli.init", "Write a configuration and policies to start from."),
+    "serve": ("erp_mcp.cli.serve", "Serve MCP over stdio (a client starts this)."),
+    "sync": ("erp_mcp.cli.sync", "Fill the read model from the systems of record."),
+    "tools": ("erp_mcp.cli.tools", "List, describe, lint and call tools."),
+    "policy": ("erp_mcp.cli.policy", "Check, test, explain, compare and apply policies."),
+    "audit": ("erp_mcp.cli.audit", "Show and verify the audit log."),
+    "doctor": ("erp_mcp.cli.doctor", "Check the whole set-up and say what to do."),
+}
+
+
+class _Nouns(click.Group):
+    """Imports a command's module only when that command runs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands in the order a newcomer needs them."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command, importing its module."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(COMMANDS[cmd_name][0])
+        command = getattr(module, "command")
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the table of commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+
+EPILOG: Final = """
+\b
+Examples:
+  erp-mcp demo                              build the demo plant, take the tour
+  erp-mcp serve --demo-dir DIR --as planner what an MCP client starts
+  erp-mcp tools call explain_late_order '{"sales_order_id": "0010000001"}' --demo-dir DIR
+  erp-mcp policy check --demo-dir DIR       is the policy right? file and line of what is not
+"""
+
+
+@click.group(cls=_Nouns, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="erp-mcp")
+def main() -> None:
+    """The gateway between AI agents and the systems that run a factory.
+
+    Agents get few, typed, fast tools over ERP and MES; people keep the commit.
+    """

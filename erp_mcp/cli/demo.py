@@ -1,0 +1,129 @@
+"""`erp-mcp demo`: a plant with ERP and MES, a gateway over it, and a tour."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final, Literal
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from erp_mcp import administration, settings, sync
+from erp_mcp.bootstrap import Deployment, SystemClock, open_deployment
+from erp_mcp.cli.options import clear_errors
+from erp_mcp.demo.generate import DemoPlant, generate
+from erp_mcp.demo.plant_calendar import FROZEN_MONDAY
+from erp_mcp.errors import ConfigurationError
+
+Size = Literal["S", "M", "L"]
+MARK: Final = "plant.json"
+_CONFIGURATION: Final = """\
+# The demo plant: two SQLite databases play ERP and MES; the plant clock stands on Monday, 06:00.
+version: 1
+deployment: demo-plant
+environment: demo
+plant: {{zone: Europe/Berlin, clock: "{clock}"}}
+default_agent: planner
+state_dir: state
+read_model: read_model.sqlite
+policies: policies              # edit, then: erp-mcp policy check, erp-mcp policy apply
+systems:
+  erp: {{profile: demo-erp, url: erp.sqlite}}
+  mes: {{profile: demo-mes, url: mes.sqlite}}
+"""
+
+
+@click.command(
+    epilog="""
+\b
+Examples:
+  erp-mcp demo                       build the plant (once) and take the tour
+  erp-mcp demo --prepare --dir DIR   build plant, configuration and read model, and stop
+  erp-mcp demo --seed 7 --size M --dir DIR
+"""
+)
+@click.option("--prepare", is_flag=True, help="Build everything and stop before the tour.")
+@click.option("--seed", type=click.IntRange(1, 1_000_000), default=1, show_default=True, help="Another seed, another plant.")
+@click.option("--size", type=click.Choice(["S", "M", "L"]), default="S", show_default=True, help="About 40,000 rows, x10, x100.")
+@click.option("--clock", type=click.Choice(["frozen", "shift"]), default="frozen", show_default=True,
+              help="Monday 2026-03-16, or all dates shifted by whole weeks to this week's Monday.")
+@click.option("--dir", "directory", type=click.Path(file_okay=False, path_type=Path), default=None,
+              help="Where the plant is built  [default: the user's data directory]")
+@clear_errors
+def command(prepare: bool, seed: int, size: Size, clock: str, directory: Path | None) -> None:
+    """Build the demo plant, its configuration and read model, and take a tour in the terminal.
+
+    The tour starts the server as an MCP client does, asks why an order is late, shows what is refused and why, and
+    reads the audit log. It needs no terminal and no account.
+    """
+    target = (directory or settings.user_directory("data") / "demo").expanduser().resolve()
+    console = Console(stderr=True)
+    if not _is_prepared(target, seed, size, clock):
+        _prepare(target, seed=seed, size=size, clock=clock, console=console)
+    console.print(f"[bold]Demo plant ready[/] in {target} (seed {seed}, size {size})", soft_wrap=True, highlight=False)
+    if prepare:
+        return
+    from erp_mcp.cli.tour import take_tour  # imports an MCP client
+
+    take_tour(target)
+
+
+def _is_prepared(target: Path, seed: int, size: str, clock: str) -> bool:
+    """Whether exactly this plant stands ready; another one there is an error, never overwritten."""
+    mark = target / MARK
+    if not mark.is_file():
+        return False
+    told = json.loads(mark.read_text(encoding="utf-8"))
+    if (told.get("seed"), told.get("size"), told.get("clock_mode")) == (seed, size, clock):
+        return True
+    raise ConfigurationError(
+        file=str(target),
+        line=0,
+        key="--dir",
+        reason=f"another demo plant stands here (seed {told.get('seed')}, size {told.get('size')}); name another --dir",
+    )
+
+
+def _prepare(target: Path, *, seed: int, size: Size, clock: str, console: Console) -> None:
+    bars = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*bars, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task("Building the plant: ERP, MES and the truth about both", total=None)
+
+        def step(name: str, done: int, total: int) -> None:
+            progress.update(task, description=name, completed=done, total=total or None)
+
+        plant = generate(target, seed=seed, size=size, shift_weeks=_weeks(clock), progress=step)
+        _write_configuration(target, plant)
+        deployment = open_deployment(target / settings.FILE_NAME)
+        try:
+            _fill(deployment, step)
+        finally:
+            deployment.close()
+        mark = {"seed": seed, "size": size, "clock_mode": clock, "clock": plant.clock, "dump_hash": plant.dump_hash}
+        (target / MARK).write_text(json.dumps(mark, indent=2) + "\n", encoding="utf-8")
+
+
+def _fill(deployment: Deployment, step: Callable[[str, int, int], None]) -> None:
+    step("Applying the shipped policy", 0, 0)
+    administration.apply_policy(deployment, applied_by="demo")
+
+    def page(progress: sync.Progress) -> None:
+        step(f"Synchronising {progress.system}: {progress.entity}", 0, 0)
+
+    administration.synchronise(deployment, full=True, progress=page)
+
+
+def _write_configuration(target: Path, plant: DemoPlant) -> None:
+    (target / settings.FILE_NAME).write_text(_CONFIGURATION.format(clock=plant.clock), encoding="utf-8")
+    if not (target / "policies").exists():
+        shutil.copytree(settings.data_root() / "policies", target / "policies")
+
+
+def _weeks(clock: str) -> int:
+    """Return by how many whole weeks the plant is shifted so that it stands in the current week."""
+    days = (SystemClock().wall().date() - FROZEN_MONDAY).days
+    return days // 7 if clock == "shift" else 0

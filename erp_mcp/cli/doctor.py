@@ -1,0 +1,282 @@
+"""`erp-mcp doctor`: is the whole set-up right, and if not, what to do."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import stat
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Literal
+
+import click
+
+from erp_mcp import settings
+from erp_mcp.analyses import ANALYSES
+from erp_mcp.bootstrap import Deployment, open_deployment
+from erp_mcp.cli.audit import verify_deployment
+from erp_mcp.cli.options import clear_errors, deployment_options, json_option, print_json
+from erp_mcp.domain.call import JsonValue
+from erp_mcp.domain.freshness import EntityState
+from erp_mcp.errors import GatewayError
+
+Status = Literal["ok", "note", "bad"]
+THREAT_LINE: Final = (
+    "The embedded mode holds against everything that arrives over MCP, not against code run by the same"
+    " operating-system user."
+)
+_MARK: Final = {"ok": ("✓", "green"), "note": ("!", "yellow"), "bad": ("✗", "red")}
+_MAX_AGE_FACTOR: Final = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One thing looked at: what, how it stands, and what to do about it."""
+
+    name: str
+    status: Status
+    detail: str
+    advice: str = ""
+
+
+@click.command(
+    epilog="""
+\b
+Examples:
+  erp-mcp doctor --demo-dir DIR
+  erp-mcp doctor --config ~/erp-mcp/erp-mcp.yaml --connect --json
+
+\b
+Exit status: 0 all right (notes allowed), 1 something must be mended.
+"""
+)
+@click.option("--connect", is_flag=True, help="Also call each system of record.")
+@deployment_options
+@json_option
+@clear_errors
+def command(config: str, demo_dir: str, *, connect: bool, as_json: bool) -> None:
+    """Check configuration, state directory, audit log, tools, policy, read model and systems; say what to do."""
+    checks = list(_all_checks(settings.find_file(config=config, demo_dir=demo_dir), connect=connect))
+    if as_json:
+        rows: list[JsonValue] = [
+            {"name": check.name, "status": check.status, "detail": check.detail, "advice": check.advice}
+            for check in checks
+        ]
+        print_json({"ok": not _is_bad(checks), "checks": rows, "threat_line": THREAT_LINE})
+    else:
+        _print(checks)
+    if _is_bad(checks):
+        sys.exit(1)
+
+
+def _is_bad(checks: list[Check]) -> bool:
+    return any(check.status == "bad" for check in checks)
+
+
+def _print(checks: list[Check]) -> None:
+    width = max(len(check.name) for check in checks)
+    for check in checks:
+        mark, colour = _MARK[check.status]
+        click.echo(f"{click.style(mark, fg=colour)} {check.name:<{width}}  {check.detail}")
+        if check.advice:
+            click.echo(f"  {'':<{width}}  → {check.advice}")
+    click.echo(f"\n{THREAT_LINE} See SECURITY.md.")
+
+
+def _all_checks(file: Path, *, connect: bool) -> Iterator[Check]:
+    """Yield the checks; the later ones need the earlier ones, so a broken configuration ends them."""
+    try:
+        deployment = open_deployment(file)
+    except GatewayError as error:
+        yield _failed("configuration", error)
+        return
+    found = deployment.settings
+    yield Check(name="configuration", status="ok", detail=f"{found.file} ({found.deployment}, {found.environment})")
+    looks: list[tuple[str, Callable[[Deployment], Iterator[Check]]]] = [
+        ("state directory", _state_directory),
+        ("audit", _audit),
+        ("tools", _tools),
+        ("policy", _policy),
+        ("read model", _read_model),
+        ("systems", _connections if connect else _systems),
+    ]
+    try:
+        for name, look in looks:
+            yield from _guarded(name, look, deployment)
+    finally:
+        deployment.close()
+    yield _secure_mode(deployment)
+
+
+def _guarded(name: str, look: Callable[[Deployment], Iterator[Check]], deployment: Deployment) -> Iterator[Check]:
+    try:
+        yield from look(deployment)
+    except GatewayError as error:
+        yield _failed(name, error)
+    except OSError as error:
+        yield Check(
+            name=name, status="bad", detail=f"{type(error).__name__}: {error.strerror}", advice="Check the path."
+        )
+
+
+def _failed(name: str, error: GatewayError) -> Check:
+    facts = ", ".join(f"{fact}: {value}" for fact, value in error.facts.items() if value not in ("", 0))
+    return Check(
+        name=name, status="bad", detail=f"{error.summary} [{error.code}] {facts}".rstrip(), advice=error.advice
+    )
+
+
+def _state_directory(deployment: Deployment) -> Iterator[Check]:
+    directory = deployment.settings.state_dir
+    _ = deployment.state  # opens, creates or migrates it
+    open_to_others = [path.name for path in _private_files(directory) if _mode(path) & 0o077]
+    if os.name == "posix" and open_to_others:
+        advice = f"chmod -R go= {directory}"
+        yield Check(name="state directory", status="bad", detail=f"others may read {open_to_others[0]}", advice=advice)
+        return
+    yield Check(name="state directory", status="ok", detail=f"{directory}, its owner's alone")
+
+
+def _private_files(directory: Path) -> Iterator[Path]:
+    yield directory
+    yield from directory.glob("state.sqlite*")
+    yield from directory.glob("keys/*")
+
+
+def _mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def _audit(deployment: Deployment) -> Iterator[Check]:
+    report = verify_deployment(deployment)
+    if report.intact:
+        yield Check(name="audit", status="ok", detail=f"{report.records} records, chain intact")
+        return
+    first = next(finding for finding in report.findings if not finding.is_notice)
+    detail = f"chain broken at record {first.seq} ({first.code})"
+    yield Check(
+        name="audit", status="bad", detail=detail, advice="Run `erp-mcp audit verify` and keep the file as it is."
+    )
+
+
+def _tools(deployment: Deployment) -> Iterator[Check]:
+    from erp_mcp.catalog.load import inspect
+
+    tools, findings = inspect([folder for folder in deployment.settings.tools if folder.is_dir()], ANALYSES)
+    if findings:
+        first = findings[0]
+        detail = f"{len(findings)} problems; first: {first.file}:{first.line} {first.detail}"
+        yield Check(name="tools", status="bad", detail=detail, advice="Run `erp-mcp tools lint`.")
+        return
+    writing = sum(tool.effect != "read" for tool in tools)
+    yield Check(name="tools", status="ok", detail=f"{len(tools)} tools, {writing} of them write")
+
+
+def _policy(deployment: Deployment) -> Iterator[Check]:
+    from erp_mcp.policy.load import check
+    from erp_mcp.policy.names import KnownNames
+
+    folder = deployment.settings.policies
+    active = deployment.state.bundles.active_digest()
+    checked = check(folder, KnownNames.of(deployment.catalog))
+    if checked.loaded is None:
+        detail = f"{len(checked.problems)} problems in {folder}; the applied policy stays in force"
+        yield Check(name="policy", status="bad", detail=detail, advice="Run `erp-mcp policy check`.")
+    elif not active:
+        advice = "Run `erp-mcp policy apply`; until then every call is refused."
+        yield Check(name="policy", status="bad", detail="no policy is applied", advice=advice)
+    elif active != checked.loaded.bundle.digest:
+        advice = "Run `erp-mcp policy diff`, then `erp-mcp policy apply`."
+        yield Check(
+            name="policy", status="note", detail=f"the files in {folder} differ from what is applied", advice=advice
+        )
+    else:
+        yield Check(name="policy", status="ok", detail=f"applied bundle {active[:12]}… is what the files say")
+
+
+def _read_model(deployment: Deployment) -> Iterator[Check]:
+    states = asyncio.run(deployment.gateway.read_model.states())
+    by_system: dict[str, list[EntityState]] = {}
+    for state in (state for entity in states.values() for state in entity):
+        by_system.setdefault(state.system, []).append(state)
+    for system in (system.name for system in deployment.settings.systems):
+        if system not in by_system:
+            advice = "Run `erp-mcp sync`."
+            yield Check(name=f"data of {system}", status="bad", detail="never synchronised", advice=advice)
+    for system, offered in sorted(by_system.items()):
+        yield _data(deployment, system, offered)
+
+
+def _data(deployment: Deployment, system: str, offered: list[EntityState]) -> Check:
+    name = f"data of {system}"
+    never = sorted(state.entity for state in offered if not state.as_of)
+    refused = sorted(_words(deployment, state) for state in offered if _factor(deployment, state) > _MAX_AGE_FACTOR)
+    stale = sorted(_words(deployment, state) for state in offered if 1 < _factor(deployment, state) <= _MAX_AGE_FACTOR)
+    failing = sorted(f"{state.entity}: {state.last_error}" for state in offered if state.last_error)
+    rows = sum(state.rows for state in offered)
+    if never or refused:
+        detail = "; ".join(
+            [*(f"{entity} never synchronised" for entity in never), *(f"{one}, refused" for one in refused)]
+        )
+        return Check(name=name, status="bad", detail=detail, advice="Run `erp-mcp sync`.")
+    if stale or failing:
+        return Check(name=name, status="note", detail="; ".join([*stale, *failing]), advice="Run `erp-mcp sync`.")
+    return Check(name=name, status="ok", detail=f"{len(offered)} entities, {rows:,} rows, all within their budgets")
+
+
+def _factor(deployment: Deployment, state: EntityState) -> float:
+    """Return the age of an entity in budgets: above 1 stale, above 4 refused."""
+    budget = deployment.budgets.get(state.entity)
+    if not state.as_of or budget is None:
+        return 0.0
+    return _age_s(deployment, state) / budget.budget_s
+
+
+def _age_s(deployment: Deployment, state: EntityState) -> float:
+    return (deployment.clock.plant() - datetime.fromisoformat(state.as_of)).total_seconds()
+
+
+def _words(deployment: Deployment, state: EntityState) -> str:
+    return f"{state.entity} is {_age_s(deployment, state) / 60:.0f} min old"
+
+
+def _systems(deployment: Deployment) -> Iterator[Check]:
+    if not deployment.settings.systems:
+        advice = "Name one under `systems:` in the configuration."
+        yield Check(name="systems", status="note", detail="no system is configured", advice=advice)
+    for system in deployment.settings.systems:
+        profile = deployment.profile(system)
+        settings.secret_of(system.secret, deployment.settings.file.parent)
+        detail = f"profile {profile.name} ({profile.kind}, level {profile.level}); --connect would call it"
+        yield Check(name=f"system {system.name}", status="ok", detail=detail)
+
+
+def _connections(deployment: Deployment) -> Iterator[Check]:
+    for system in deployment.settings.systems:
+        name = f"system {system.name}"
+        try:
+            told = asyncio.run(_probe(deployment, system.name))
+        except GatewayError as error:
+            yield _failed(name, error)
+        else:
+            yield Check(name=name, status="ok", detail=", ".join(f"{key} {value}" for key, value in told.items()))
+
+
+async def _probe(deployment: Deployment, name: str) -> dict[str, str]:
+    adapter = deployment.adapter(deployment.system(name))
+    try:
+        return dict(await adapter.probe())
+    finally:
+        await adapter.close()
+
+
+def _secure_mode(deployment: Deployment) -> Check:
+    if deployment.settings.environment == "demo":
+        detail = "a demo: invented data, a plant clock that stands still"
+        return Check(
+            name="environment", status="note", detail=detail, advice="For your own systems run `erp-mcp init`."
+        )
+    return Check(name="environment", status="ok", detail=deployment.settings.environment)

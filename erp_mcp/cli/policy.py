@@ -1,0 +1,298 @@
+"""`erp-mcp policy`: check, test, explain, compare and apply policies."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ParamSpec
+
+import click
+
+from erp_mcp import bootstrap, settings
+from erp_mcp.catalog.registry import Catalog
+from erp_mcp.cli.options import clear_errors, deployment_options, json_option, print_json
+from erp_mcp.domain.call import ArgumentValue, JsonValue
+from erp_mcp.domain.tool import Tool
+from erp_mcp.errors import BadBundleError, InvalidArgumentError, NotAllowedError, UnknownToolError
+from erp_mcp.policy import activate, explain, load
+from erp_mcp.policy.bundle import Bundle, from_json
+from erp_mcp.policy.names import KnownNames
+from erp_mcp.policy.problems import first_error
+
+Parameters = ParamSpec("Parameters")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """Which policy files a command is about; `deployment` is `None` for a folder without one."""
+
+    folder: Path
+    tools: Mapping[str, Tool]
+    deployment: bootstrap.Deployment | None
+
+    def load(self) -> load.Loaded:
+        """Return the saved files as a bundle."""
+        return load.load(self.folder, self.known)
+
+    @property
+    def known(self) -> KnownNames:
+        """What the files may name."""
+        return KnownNames.of(self.tools.values())
+
+    def applied(self) -> Bundle | None:
+        """Return the applied bundle, `None` before the first apply."""
+        if self.deployment is None:
+            return None
+        digest, text = self.deployment.state.bundles.active()
+        return from_json(text, digest) if digest else None
+
+
+def _options(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
+    folder = click.option(
+        "--policies",
+        default="",
+        metavar="DIR",
+        help="Look at this policy folder instead of the deployment's.",
+    )
+    return deployment_options(folder(json_option(clear_errors(command))))
+
+
+@contextmanager
+def _place(config: str, demo_dir: str, policies: str) -> Iterator[_Place]:
+    """Find folder and catalogue; without any deployment the shipped ones are meant."""
+    file = settings.find_file(config=config, demo_dir=demo_dir)
+    if not (config or demo_dir or file.is_file()):
+        root = settings.data_root()
+        catalog = bootstrap.compile_catalog([root / "tools"])
+        yield _Place(folder=_folder(policies, root / "policies"), tools=_by_name(catalog), deployment=None)
+        return
+    deployment = bootstrap.open_deployment(file)
+    try:
+        folder = _folder(policies, deployment.settings.policies)
+        yield _Place(folder=folder, tools=_by_name(deployment.catalog), deployment=deployment)
+    finally:
+        deployment.close()
+
+
+def _folder(named: str, default: Path) -> Path:
+    return Path(named).expanduser().resolve() if named else default
+
+
+def _by_name(catalog: Catalog) -> dict[str, Tool]:
+    return {tool.name: tool for tool in catalog}
+
+
+@click.group(
+    epilog="""
+\b
+Examples:
+  erp-mcp policy check                      is every file right? file, line and fix of what is not
+  erp-mcp policy explain buyer get_stock    may a buyer call it, why, and under which conditions
+  erp-mcp policy diff --demo-dir DIR        what would applying the saved files change
+  erp-mcp policy apply --demo-dir DIR       make the saved files count, for all running servers at once
+"""
+)
+def command() -> None:
+    """Say who may call what.
+
+    Policies are YAML files in a folder: base.yaml, one file per site, and tests/ beside them. A saved file changes
+    nothing; `apply` does, after everything was checked.
+    """
+
+
+@command.command(
+    epilog="""
+\b
+Examples:
+  erp-mcp policy check
+  erp-mcp policy check --policies ./policies --json
+"""
+)
+@_options
+def check(config: str, demo_dir: str, policies: str, as_json: bool) -> None:
+    """Check every file, run every case, and say what is wrong with file and line.
+
+    Exit status: 0 when all is right, 2 when something is wrong.
+    """
+    with _place(config, demo_dir, policies) as place:
+        checked = load.check(place.folder, place.known)
+    if as_json:
+        problems: list[JsonValue] = [
+            {"file": one.file, "line": one.line, "problem": one.problem, "key": one.key, "reason": one.reason}
+            for one in checked.problems
+        ]
+        digest = checked.loaded.bundle.digest if checked.loaded else ""
+        print_json({"ok": checked.loaded is not None, "bundle": digest, "problems": problems})
+    else:
+        for one in checked.problems:
+            key = f"{one.key}: " if one.key else ""
+            click.secho(f"{one.file}:{one.line}: ", nl=False, bold=True)
+            click.echo(f"{key}{one.reason} [{one.problem}]")
+        if checked.loaded is not None:
+            bundle = checked.loaded.bundle
+            counts = f"{len(bundle.roles)} roles, {len(bundle.rules)} rules, {len(checked.loaded.cases)} cases"
+            click.secho("All is right", fg="green", nl=False)
+            click.echo(f": {counts}; bundle {bundle.digest[:12]}")
+    sys.exit(2 if checked.loaded is None else 0)
+
+
+@command.command(
+    epilog="""
+\b
+Examples:
+  erp-mcp policy test
+  erp-mcp policy test --demo-dir DIR --json
+"""
+)
+@_options
+def test(config: str, demo_dir: str, policies: str, as_json: bool) -> None:
+    """Run the cases in tests/ and list them; `check` runs them too.
+
+    Exit status: 0 when all hold, 2 when one does not.
+    """
+    with _place(config, demo_dir, policies) as place:
+        checked = load.check(place.folder, place.known)
+    if checked.loaded is None:
+        raise first_error(checked.problems)
+    cases = [(case.source.name, case.form) for case in checked.loaded.cases]
+    if as_json:
+        print_json({"ok": True, "cases": [{"file": name, "name": form.name} for name, form in cases]})
+        return
+    for name, form in cases:
+        click.echo(f"  {name}  {form.name}: {form.role} {form.tool} {form.expect}")
+    click.secho(f"{len(cases)} cases hold", fg="green")
+
+
+@command.command(
+    name="explain",
+    epilog="""
+\b
+Examples:
+  erp-mcp policy explain support get_stock
+  erp-mcp policy explain supervisor list_wip_jobs '{"site": "2000"}' --demo-dir DIR
+  erp-mcp policy explain buyer get_stock --saved        the files as saved, not as applied
+""",
+)
+@click.argument("role")
+@click.argument("tool")
+@click.argument("arguments", default="{}")
+@click.option("--saved", is_flag=True, help="Explain the saved files, not what is applied.")
+@_options
+def explain_command(
+    role: str, tool: str, arguments: str, *, saved: bool, config: str, demo_dir: str, policies: str, as_json: bool
+) -> None:
+    """Say whether ROLE may call TOOL with ARGUMENTS (JSON), why, and under which conditions.
+
+    Without a deployment, or before the first apply, the saved files are explained.
+    """
+    with _place(config, demo_dir, policies) as place:
+        known = place.tools.get(tool)
+        if known is None:
+            raise UnknownToolError(tool=tool)
+        bundle = (None if saved or policies else place.applied()) or place.load().bundle
+        if role not in bundle.roles:
+            raise NotAllowedError(reason="unknown_role", role=role, roles=tuple(bundle.roles))
+        found = explain.explain(bundle, role, known, _arguments(arguments))
+    if as_json:
+        print_json(found.as_json())
+        return
+    for line in found.lines():
+        click.echo(line)
+
+
+@command.command(
+    epilog="""
+\b
+Examples:
+  erp-mcp policy diff --demo-dir DIR
+  erp-mcp policy diff --config erp-mcp.yaml --json
+"""
+)
+@_options
+def diff(config: str, demo_dir: str, policies: str, as_json: bool) -> None:
+    """Say what applying the saved files would change: who may newly call what, and who no longer."""
+    with _place(config, demo_dir, policies) as place:
+        difference = activate.diff(place.applied(), place.load().bundle, place.tools)
+    _show(difference, as_json=as_json)
+
+
+@command.command(
+    epilog="""
+\b
+Examples:
+  erp-mcp policy apply --dry-run            show what would change, change nothing
+  erp-mcp policy apply --demo-dir DIR       apply; running servers follow at their next call
+"""
+)
+@click.option("--dry-run", is_flag=True, help="Show what would change and stop.")
+@click.option("--yes", is_flag=True, help="Answer questions with yes. Nothing asks while no write can be granted.")
+@_options
+def apply(*, dry_run: bool, yes: bool, config: str, demo_dir: str, policies: str, as_json: bool) -> None:
+    """Check the saved files and make them count, for every process of the deployment at once.
+
+    What becomes allowed is shown. The act is recorded in the audit log. If somebody else applied another policy in the
+    meantime, nothing happens.
+    """
+    del yes  # reads are applied without asking; the first grant of a write will ask
+    with _place(config, demo_dir, policies) as place:
+        bundle = place.load().bundle
+        if place.deployment is None:
+            raise click.UsageError("apply needs a deployment: name it with --config or --demo-dir")
+        store: activate.BundleStore = place.deployment.state.bundles
+        previous, _ = store.active()
+        difference = activate.diff(_usable(place), bundle, place.tools)
+        changed = not dry_run and bundle.digest != previous
+        if changed:
+            store.put_bundle(bundle.digest, bundle.text, applied_by=getpass.getuser(), previous=previous)
+    _show(difference, as_json=as_json, applied=changed, digest=bundle.digest)
+    if not as_json:
+        end = "Applied" if changed else "Nothing applied (dry run)" if dry_run else "Already applied"
+        click.secho(f"{end}: bundle {bundle.digest[:12]}", fg="green" if changed else None)
+
+
+@command.command(
+    epilog="""
+\b
+Example:
+  erp-mcp policy schema > policies/_schema.json
+"""
+)
+def schema() -> None:
+    """Print the JSON Schema of policy files, for editors."""
+    from erp_mcp.policy.grammar import schema_text
+
+    click.echo(schema_text(), nl=False)
+
+
+def _usable(place: _Place) -> Bundle | None:
+    """Return the applied bundle; one that can't be used allows nothing, and applying another must mend it."""
+    try:
+        return place.applied()
+    except BadBundleError:
+        return None
+
+
+def _show(difference: activate.Difference, *, as_json: bool, applied: bool | None = None, digest: str = "") -> None:
+    if as_json:
+        state: dict[str, JsonValue] = {} if applied is None else {"applied": applied, "bundle": digest}
+        print_json({**state, **difference.as_json()})
+        return
+    for line in difference.lines():
+        click.secho(line, fg={"+": "yellow", "-": "cyan"}.get(line[:1]))
+    if difference.empty:
+        click.echo("No difference: what is saved is what is applied.")
+
+
+def _arguments(text: str) -> dict[str, ArgumentValue]:
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise InvalidArgumentError(argument="ARGUMENTS", rule="json", expected="a JSON object") from error
+    if not isinstance(value, dict):
+        raise InvalidArgumentError(argument="ARGUMENTS", rule="json", expected="a JSON object")
+    return {name: tuple(one) if isinstance(one, list) else one for name, one in value.items()}

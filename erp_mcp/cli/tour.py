@@ -1,0 +1,180 @@
+"""The tour: a real MCP client drives the real server over stdio, and shows what it gets."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from mcp import Client, MCPError, StdioServerParameters
+from mcp_types import CallToolResult
+from rich.console import Console
+from rich.table import Table
+
+from erp_mcp.bootstrap import open_deployment
+from erp_mcp.settings import FILE_NAME
+
+_SHOWN_ROWS: Final = 6
+JsonObject = dict[str, Any]  # what the server answered, decoded; the tour only shows it
+
+
+def take_tour(directory: Path) -> None:
+    """Show a late order explained, a list with its age, two refusals and the audit records of it all."""
+    asyncio.run(_Tour(directory, Console(highlight=False)).run())
+
+
+class _Tour:
+    def __init__(self, directory: Path, console: Console) -> None:
+        self._directory = directory
+        self._console = console
+        self._correlation = f"tour-{int(time.monotonic() * 1000)}"
+
+    async def run(self) -> None:
+        async with Client(self._server("planner")) as planner:
+            await self._list(planner)
+            await self._explain(planner)
+            await self._refuse(planner)
+        async with Client(self._server("support")) as support:
+            await self._hide(support)
+        self._audit()
+        self._configuration()
+
+    async def _list(self, client: Client) -> None:
+        tools = (await client.list_tools()).tools
+        self._title(1, "An MCP client starts `erp-mcp serve --as planner`", f"{len(tools)} read tools, no tool that writes.")
+        question = {"late_only": True, "limit": 100}
+        answer = await self._call(client, "list_sales_orders", question)
+        self._late = _records(answer, "lines")
+        self._title(2, "Which open order lines will miss their date?", f"list_sales_orders {json.dumps(question)}")
+        self._rows(answer, "lines", ("sales_order_id", "line", "material_id", "requested_date", "confirmed_date", "days_late"))
+        self._sources(answer)
+
+    async def _explain(self, client: Client) -> None:
+        found = await self._first_with_chain(client)
+        if found is None:
+            return
+        question, answer, took = found
+        self._title(3, f"Why is {question['sales_order_id']} late?", f"explain_late_order {json.dumps(question)} ({took:.0f} ms)")
+        summary = _records(answer, "summary")[0]
+        self._console.print(f"   root cause [bold]{summary['root_cause_code']}[/], confidence {summary['confidence']}, "
+                            f"{summary['days_late']} days late")
+        for step in _records(answer, "chain"):
+            facts = ", ".join(f"{name} {value}" for name, value in step.items()
+                              if value not in (None, "") and name not in ("step", "node_type", "node_id", "evidence_ref"))
+            self._console.print(f"   {step['step']}. {step['node_type']} [bold]{step['node_id']}[/]  {facts}", soft_wrap=True)
+            self._console.print(f"      [dim]evidence {step['evidence_ref']}[/]", soft_wrap=True)
+        self._sources(answer)
+
+    async def _first_with_chain(self, client: Client) -> tuple[JsonObject, JsonObject, float] | None:
+        """Explain late lines until one crosses from ERP into procurement or the shop floor: a chain worth showing."""
+        for line in self._late[:20]:
+            question = {"sales_order_id": line["sales_order_id"], "line": line["line"]}
+            started = time.perf_counter()
+            answer = await self._call(client, "explain_late_order", question)
+            took = (time.perf_counter() - started) * 1000
+            if len(_records(answer, "chain")) >= 4:
+                return question, answer, took
+        return None
+
+    async def _refuse(self, client: Client) -> None:
+        self._title(4, "What reaches below the planning side is refused", "set_oven_temperature, of an obedient agent")
+        self._refusal(await self._result(client, "set_oven_temperature", {"oven": "PNT-01", "setpoint": 185}))
+
+    async def _hide(self, client: Client) -> None:
+        self._title(5, "A tool that the role does not have does not exist", "list_hold_lots, as agent `support`")
+        self._refusal(await self._result(client, "list_hold_lots", {}))
+        self._console.print("   an administrator sees why:  [bold]erp-mcp policy explain support list_hold_lots[/]")
+
+    def _audit(self) -> None:
+        deployment = open_deployment(self._directory / FILE_NAME)
+        try:
+            records = [record for record in deployment.state.audit.last(60) if self._correlation.encode() in record.leaf]
+            self._title(6, "Every answer and refusal was recorded before it was given", "erp-mcp audit show")
+            table = Table("seq", "agent", "tool asked for", "outcome", "rule", "leaf hash", box=None, padding=(0, 2, 0, 0))
+            for record in _telling(records):
+                leaf = json.loads(record.leaf)
+                facts = leaf["facts"]
+                asked = str(record.details["tool"][1]) if "tool" in record.details else facts["tool"]
+                outcome = facts.get("code") or f"{sum(facts['rows'].values())} rows"
+                rule = facts.get("rule") or ", ".join(facts["rules"])
+                table.add_row(str(record.seq), leaf["actor"], asked, outcome, rule, record.leaf_hash[:12])
+            self._console.print(table)
+            from erp_mcp.audit.verify import verify
+
+            report = verify(deployment.state.audit.read_all())
+            self._console.print(f"   erp-mcp audit verify: {'intact' if report.intact else 'BROKEN'}, {report.records} records")
+        finally:
+            deployment.close()
+
+    def _configuration(self) -> None:
+        entry = {"mcpServers": {"erp": {"command": _command(), "args": [*_arguments(), "serve", "--demo-dir", str(self._directory),
+                                                                     "--as", "planner"]}}}
+        self._title(7, "Your turn", "paste this into your MCP client's configuration (Claude Desktop: claude_desktop_config.json)")
+        print(json.dumps(entry, indent=2))
+        self._console.print("\n   or ask from here:  [bold]erp-mcp tools call explain_late_order "
+                            f"'{{\"sales_order_id\": \"{self._late[0]['sales_order_id']}\"}}' --demo-dir {self._directory}[/]",
+                            soft_wrap=True)
+
+    async def _call(self, client: Client, tool: str, arguments: JsonObject) -> JsonObject:
+        result = await self._result(client, tool, arguments)
+        if not isinstance(result, CallToolResult) or result.is_error or not isinstance(result.structured_content, dict):
+            raise RuntimeError(f"the tour could not go on at {tool}: {result}")
+        return result.structured_content
+
+    async def _result(self, client: Client, tool: str, arguments: JsonObject) -> CallToolResult | MCPError:
+        try:
+            return await client.call_tool(tool, arguments, meta={"io.erp-mcp/correlation_id": self._correlation})
+        except MCPError as error:
+            return error
+
+    def _refusal(self, result: CallToolResult | MCPError) -> None:
+        if isinstance(result, MCPError):
+            self._console.print(f"   [red]{result.error.message}[/] — the same answer as for a tool that never existed")
+            return
+        error = (result.structured_content or {}).get("error", {})
+        rule = error.get("facts", {}).get("rule", "")
+        self._console.print(f"   [red]{error.get('code')}[/] {rule}: {error.get('summary')} {error.get('advice')}", soft_wrap=True)
+
+    def _rows(self, answer: JsonObject, name: str, columns: Sequence[str]) -> None:
+        records = _records(answer, name)
+        table = Table(*columns, box=None, padding=(0, 2, 0, 0))
+        for record in records[:_SHOWN_ROWS]:
+            table.add_row(*("" if record[column] is None else str(record[column]) for column in columns))
+        self._console.print(table)
+        if len(records) > _SHOWN_ROWS:
+            self._console.print(f"   … {len(records)} lines in all, {'complete' if answer['complete'] else 'incomplete'}")
+
+    def _sources(self, answer: JsonObject) -> None:
+        for source in answer["sources"]:
+            stale = " [yellow]stale[/]" if source["stale"] else ""
+            self._console.print(f"   [dim]source {source['system']} via {source['via']}, as of {source['as_of']}, "
+                                f"{source['age_s']} s old[/]{stale}")
+        for warning in answer["warnings"]:
+            self._console.print(f"   [yellow]! {warning}[/]", soft_wrap=True)
+
+    def _title(self, number: int, title: str, detail: str) -> None:
+        self._console.print(f"\n[bold cyan]{number}  {title}[/]", soft_wrap=True)
+        self._console.print(f"   [dim]{detail}[/]", soft_wrap=True, markup=True)
+
+    def _server(self, agent: str) -> StdioServerParameters:
+        arguments = [*_arguments(), "serve", "--demo-dir", str(self._directory), "--as", agent]
+        return StdioServerParameters(command=_command(), args=arguments)
+
+
+def _records(answer: JsonObject, name: str) -> list[JsonObject]:
+    table = answer["tables"][name]
+    return [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
+
+
+def _command() -> str:
+    """Return the installed command beside this interpreter, or the interpreter itself."""
+    installed = Path(sys.executable).parent / ("erp-mcp.exe" if sys.platform == "win32" else "erp-mcp")
+    return str(installed) if installed.exists() else sys.executable
+
+
+def _arguments() -> list[str]:
+    return [] if _command() != sys.executable else ["-m", "erp_mcp"]

@@ -1,0 +1,226 @@
+"""THE PATH of one call, in numbered steps. Read this file first.
+
+(1) identify → (2) screen, find, validate → (3) decide → (4) obligations → (5) read → (7) record → (8) answer.
+Step (6), approval and commit, belongs to writes and does not exist for reads. Stages never call each other: each result
+is handed on here.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+from erp_mcp import answers
+from erp_mcp.catalog import arguments as contract
+from erp_mcp.catalog import schemas
+from erp_mcp.catalog.registry import Catalog
+from erp_mcp.domain.analysis import Analysis
+from erp_mcp.domain.answer import Answer, Refusal
+from erp_mcp.domain.audit import AuditEntry
+from erp_mcp.domain.call import JsonValue, ToolCall
+from erp_mcp.domain.decision import Decision, Obligations
+from erp_mcp.domain.freshness import FreshnessBudget
+from erp_mcp.domain.principal import Principal
+from erp_mcp.domain.tool import Tool
+from erp_mcp.errors import BoundaryError, GatewayError, InternalError, NotAllowedError, TransientError, UnknownToolError
+from erp_mcp.policy import boundary, decide, obligations
+from erp_mcp.policy.bundle import Bundle, from_json
+from erp_mcp.ports import AuditStore, Bundles, Clock, ReadModel
+from erp_mcp.projections import freshness
+from erp_mcp.reading import Keys, Question, Reading
+
+_log = logging.getLogger("erp_mcp")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolView:
+    """A tool as a principal's list shows it."""
+
+    name: str
+    title: str
+    description: str
+    input_schema: Mapping[str, JsonValue]
+    output_schema: Mapping[str, JsonValue]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Trail:
+    """What the record of a call will say, filled in step by step."""
+
+    principal: Principal
+    tool: Tool | None = None
+    decision: Decision | None = None
+    rows: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(kw_only=True)
+class Gateway:
+    """Answers calls of agents for one deployment."""
+
+    catalog: Catalog
+    analyses: Mapping[str, Analysis]
+    bundles: Bundles
+    read_model: ReadModel
+    audit: AuditStore
+    clock: Clock
+    zone: ZoneInfo
+    budgets: Mapping[str, FreshnessBudget]
+    keys: Keys
+    deadline_s: float = 10.0
+    _bundle: Bundle | None = None
+
+    async def call(self, principal: Principal, call: ToolCall) -> Answer | Refusal:
+        """Answer or refuse one call; a record of it is written before this returns.
+
+        Args:
+            principal: Who asks; only its agent counts, owner and role are taken from the applied policy.
+            call: The request, untrusted.
+
+        Returns:
+            The answer, or a refusal with a stable code. Raises nothing but cancellation.
+        """
+        trail = _Trail(principal=principal)
+        outcome: Answer | Refusal
+        try:
+            outcome = await self._answer(call, trail)
+        except GatewayError as error:
+            outcome = _refusal(error, call)
+        except Exception:  # whatever it is, an agent sees a code and never the cause
+            _log.exception("call %s failed", call.call_id)
+            outcome = _refusal(InternalError(), call)
+        # (7) record — where no record can be written, nothing is answered.
+        try:
+            self.audit.append(_entry(call, trail, outcome))
+        except GatewayError as error:
+            return _refusal(error, call)
+        return outcome
+
+    async def _answer(self, call: ToolCall, trail: _Trail) -> Answer:
+        # (1) identify — the policy in force says which agents this deployment accepts, and in which role.
+        bundle = self._policy()
+        trail.principal = principal = decide.identify(bundle, trail.principal.agent)
+        # (2) screen, find, validate — hidden and missing tools take the same way out, after the same screening.
+        violation = boundary.recognise(call.tool, call.arguments)
+        if violation is not None:
+            raise BoundaryError(rule=violation.code)
+        tool = trail.tool = self._find(bundle, principal, call.tool)
+        checked = contract.check(tool, call.arguments)
+        # (3) decide
+        decision = trail.decision = decide.decide(bundle, principal, tool, checked.arguments)
+        terms = _terms(decision)
+        # (4) obligations — one that can't be fulfilled is a denial.
+        obligations.check_masked_arguments(tool, checked.arguments, terms.masks)
+        obligations.check_window(tool, checked.arguments, terms.max_window_days)
+        # (5) read
+        now = self.clock.plant()
+        required, optional = freshness.needed(tool)
+        fresh = freshness.assess(required, optional, await self.read_model.states(), self.budgets, terms, now=now)
+        reading = Reading(
+            read_model=self.read_model,
+            analyses=self.analyses,
+            keys=self.keys,
+            today=now.astimezone(self.zone).date().isoformat(),
+            now=now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            deadline_s=self.deadline_s,
+        )
+        question = Question(principal=principal, tool=tool, checked=checked, obligations=terms, call_id=call.call_id)
+        # (8) answer — checked against the tool's result contract
+        answer = await reading.answer(question, fresh)
+        trail.rows = {name: len(table.rows) for name, table in answer.tables.items()}
+        return answer
+
+    def tools(self, principal: Principal) -> tuple[ToolView, ...]:
+        """Return the tools this principal may call, in a stable order; none when the policy does not know the agent."""
+        try:
+            bundle = self._policy()
+            known = decide.identify(bundle, principal.agent)
+        except GatewayError:
+            return ()
+        return tuple(self._views[tool.name] for tool in decide.visible(bundle, known, self.catalog))
+
+    def bundle_digest(self) -> str:
+        """Return the digest of the applied policy; cheap, and fresh whichever process applied it."""
+        return self.bundles.active_digest()
+
+    @cached_property
+    def _views(self) -> dict[str, ToolView]:
+        return {
+            tool.name: ToolView(
+                name=tool.name,
+                title=tool.title,
+                description=tool.description,
+                input_schema=schemas.input_schema(tool),
+                output_schema=schemas.output_schema(tool),
+            )
+            for tool in self.catalog
+        }
+
+    def _find(self, bundle: Bundle, principal: Principal, name: str) -> Tool:
+        tool = self.catalog.get(name)
+        if tool is None or not decide.visible(bundle, principal, (tool,)):
+            raise UnknownToolError()
+        return tool
+
+    def _policy(self) -> Bundle:
+        """Return the applied bundle; all processes switch as soon as another one is applied."""
+        digest = self.bundles.active_digest()
+        if not digest:
+            raise NotAllowedError(reason="no_policy_applied")
+        if self._bundle is None or self._bundle.digest != digest:
+            digest, text = self.bundles.active()
+            self._bundle = from_json(text, digest)
+        return self._bundle
+
+
+def _terms(decision: Decision) -> Obligations:
+    """Return what an allowed decision obliges to; everything else is a denial."""
+    if not decision.allowed or decision.obligations is None:
+        raise NotAllowedError(reason=decision.reasons[0] if decision.reasons else "default_deny")
+    return decision.obligations
+
+
+def _refusal(error: GatewayError, call: ToolCall) -> Refusal:
+    facts = {name: list(fact) if isinstance(fact, tuple) else fact for name, fact in error.facts.items()}
+    return Refusal(
+        code=error.code,
+        summary=error.summary,
+        advice=error.advice,
+        facts=facts,
+        call_id=call.call_id,
+        retryable=isinstance(error, TransientError),
+    )
+
+
+def _entry(call: ToolCall, trail: _Trail, outcome: Answer | Refusal) -> AuditEntry:
+    """Return the record of a call: names, rules and counts in the clear, what the agent sent as erasable fields."""
+    decision, tool = trail.decision, trail.tool
+    facts: dict[str, JsonValue] = {
+        "call_id": call.call_id,
+        "role": trail.principal.role,
+        "owner": trail.principal.owner,
+        "tool": tool.name if tool else "",
+        "tool_hash": tool.hash if tool else "",
+        "bundle": decision.bundle if decision else "",
+        "rules": list(decision.rules) if decision else [],
+    }
+    if isinstance(outcome, Refusal):
+        facts["code"] = outcome.code
+        facts["rule"] = str(outcome.facts.get("rule", outcome.facts.get("reason", "")))
+    else:
+        facts["complete"] = outcome.complete
+        facts["rows"] = dict(trail.rows)
+        facts["sources"] = {source.system: source.as_of for source in outcome.sources}
+    return AuditEntry(
+        kind="call.refused" if isinstance(outcome, Refusal) else "call.answered",
+        correlation_id=call.correlation_id or call.call_id,
+        causation_id=call.causation_id,
+        trace=call.traceparent,
+        actor=trail.principal.agent,
+        facts=facts,
+        fields={"tool": call.tool, "arguments": call.arguments, "client": call.client},
+    )
+

@@ -1,0 +1,180 @@
+"""Step (5) of a read in detail: rows from the read model, through an analysis where the tool has one, to an answer.
+
+Order matters: masks are applied to what an analysis sees and again to what comes out, paging and the size limit work on
+the rows as shown, and the cursor is sealed to the question it continues.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from erp_mcp import answers
+from erp_mcp.catalog.arguments import CheckedArguments
+from erp_mcp.domain.analysis import Analysis, Facts, Findings, RawCell
+from erp_mcp.domain.answer import Answer, ResultTable
+from erp_mcp.domain.decision import Obligations
+from erp_mcp.domain.principal import Principal
+from erp_mcp.domain.tool import Table, Tool
+from erp_mcp.errors import FaultError, MaskedFieldError
+from erp_mcp.policy import obligations as duties
+from erp_mcp.ports import ReadModel, SqlValue
+from erp_mcp.projections import paging, reads
+from erp_mcp.projections.freshness import Freshness, skipped_reads
+
+RawRows = Sequence[tuple[RawCell, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """Secrets of the deployment: one for mask tokens, one for cursors."""
+
+    masks: bytes
+    cursors: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A validated, allowed question and what must be done for the permission to count."""
+
+    principal: Principal
+    tool: Tool
+    checked: CheckedArguments
+    obligations: Obligations
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """Rows per result table, masked; `after` continues the paged table, `None` when there is no more."""
+
+    tables: Mapping[str, RawRows]
+    after: tuple[SqlValue, ...] | None
+    complete: bool
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What reading needs, for one moment of the plant clock (`today` business date, `now` UTC instant)."""
+
+    read_model: ReadModel
+    analyses: Mapping[str, Analysis]
+    keys: Keys
+    today: str
+    now: str
+    deadline_s: float
+
+    async def answer(self, question: Question, fresh: Freshness) -> Answer:
+        """Return the answer to a question from sources whose age has been judged."""
+        page = self._page(question)
+        found = await self._find(question, fresh, page)
+        shaped, removed = _shape(question, found.tables)
+        warnings = [*fresh.warnings, *found.warnings]
+        if removed:
+            warnings.append(f"{removed} hidden or control characters were removed from text.")
+        answer = Answer(
+            tables=shaped,
+            complete=fresh.complete and found.complete,
+            sources=list(fresh.sources),
+            warnings=warnings,
+            call_id=question.call_id,
+            next_cursor=self._cursor(question, found.after) if found.after is not None else "",
+            definition_id=question.tool.definition_id,
+        )
+        return self._fitted(question, found, answer)
+
+    async def _find(self, question: Question, fresh: Freshness, page: paging.Page) -> _Found:
+        tool, terms = question.tool, question.obligations
+        got = await reads.run(
+            self.read_model,
+            tool,
+            question.checked.arguments,
+            sites=terms.sites,
+            today=self.today,
+            now=self.now,
+            deadline_s=self.deadline_s,
+            page=page,
+            skip=skipped_reads(tool, fresh),
+        )
+        cut = tuple(f"{name} was cut at its row limit; narrow the question." for name in got.truncated)
+        if not tool.analysis:
+            tables = {table.name: self._masked(question, table, got.rows[table.name]) for table in tool.tables}
+            return _Found(tables=tables, after=got.next_after, complete=not cut, warnings=cut)
+        findings = self._analyse(question, got, fresh)
+        tables, after = self._paged(question, findings, page)
+        return _Found(tables=tables, after=after, complete=findings.complete and not cut, warnings=cut + findings.warnings)
+
+    def _analyse(self, question: Question, got: reads.ReadRows, fresh: Freshness) -> Findings:
+        """Run the analysis over typed rows from which masked fields are gone already."""
+        tool, masks = question.tool, question.obligations.masks
+        analysis = self.analyses[tool.analysis]
+        typed: dict[str, tuple[NamedTuple, ...]] = {}
+        for query in tool.reads:
+            rows = duties.mask_inputs(query.columns, got.rows[query.name], masks, self.keys.masks)
+            row_type = analysis.reads[query.name]
+            typed[query.name] = tuple(row_type._make(row) for row in rows)
+        facts = Facts(
+            rows=typed, arguments=question.checked.arguments, today=self.today, now=self.now, gaps=fresh.gaps
+        )
+        return analysis.function(facts)
+
+    def _paged(
+        self, question: Question, findings: Findings, page: paging.Page
+    ) -> tuple[dict[str, RawRows], tuple[SqlValue, ...] | None]:
+        tables: dict[str, RawRows] = {}
+        after: tuple[SqlValue, ...] | None = None
+        for table in question.tool.tables:
+            rows: RawRows = findings.tables.get(table.name, [])
+            if table.paged:
+                rows, after = paging.page_rows(table, rows, page)
+            tables[table.name] = self._masked(question, table, rows, inputs_masked=True)
+        return tables, after
+
+    def _masked(self, question: Question, table: Table, rows: RawRows, *, inputs_masked: bool = False) -> RawRows:
+        masks = question.obligations.masks
+        if table.paged and duties.sort_is_masked(table, masks):
+            raise MaskedFieldError(argument="order", rule="sort")
+        return duties.mask_rows(table.columns, rows, masks, self.keys.masks, inputs_masked=inputs_masked)
+
+    def _page(self, question: Question) -> paging.Page:
+        after = paging.unseal(self.keys.cursors, self._about(question), question.checked.cursor)
+        return paging.Page(limit=min(question.checked.limit, question.obligations.max_rows), after=after)
+
+    def _cursor(self, question: Question, after: Sequence[SqlValue]) -> str:
+        return paging.seal(self.keys.cursors, self._about(question), after)
+
+    def _about(self, question: Question) -> paging.Question:
+        return paging.Question(
+            tool=question.tool, principal=question.principal, arguments=question.checked.arguments
+        )
+
+    def _fitted(self, question: Question, found: _Found, answer: Answer) -> Answer:
+        """Cut the answer to its token limit; what is cut of a paged table is reached by the cursor."""
+        table = question.tool.paged
+        if table is None:
+            return answers.fit(answer)
+
+        def cursor_after(kept: int) -> str:
+            row = found.tables[table.name][kept - 1]
+            after = [row[position] for position in paging.sort_positions(table)]
+            return self._cursor(question, [_sql(value) for value in after])
+
+        return answers.fit(answer, paged=table.name, cursor_after=cursor_after)
+
+
+def _shape(question: Question, tables: Mapping[str, RawRows]) -> tuple[dict[str, ResultTable], int]:
+    shaped: dict[str, ResultTable] = {}
+    removed = 0
+    for table in question.tool.tables:
+        shown = replace(table, columns=duties.mask_columns(table.columns, question.obligations.masks))
+        shaped[table.name], taken_out = answers.shape(shown, tables[table.name])
+        removed += taken_out
+    return shaped, removed
+
+
+def _sql(value: RawCell) -> SqlValue:
+    if isinstance(value, tuple):
+        raise FaultError
+    return int(value) if isinstance(value, bool) else value

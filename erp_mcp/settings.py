@@ -1,0 +1,228 @@
+"""One frozen tree of settings, read once from one YAML file; unknown keys are errors, secrets are references.
+
+Which file: `--config`, else `DIR/erp-mcp.yaml` of `--demo-dir`, else `$ERP_MCP_CONFIG`, else `erp-mcp.yaml` in the user's
+configuration directory. Relative paths in it are relative to the file.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Final, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from erp_mcp.errors import ConfigurationError
+from erp_mcp.strict_yaml import read_model
+
+FILE_NAME: Final = "erp-mcp.yaml"
+ENVIRONMENT_VARIABLE: Final = "ERP_MCP_CONFIG"
+Environment = Literal["demo", "development", "production"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemSettings:
+    """One configured system of record.
+
+    `secret` is a reference (`file:PATH`, `env:NAME`), resolved by `secret_of` when a connection is made, never kept.
+    Time-outs are in seconds. `owns` names the entities for which this system is the source of truth; empty means all
+    that it offers.
+    """
+
+    name: str
+    profile: str
+    url: str
+    database: str = ""
+    account: str = ""
+    secret: str = ""
+    id_prefix: str = ""
+    zone: str = ""
+    timeout_s: int = 30
+    page_rows: int = 2000
+    owns: tuple[str, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything one deployment needs to know; absolute paths.
+
+    `clock` is empty for the time of day, or the instant at which the plant clock stands still (demo).
+    """
+
+    file: Path
+    deployment: str
+    environment: Environment
+    zone: str
+    clock: str
+    default_agent: str
+    state_dir: Path
+    read_model: Path
+    policies: Path
+    tools: tuple[Path, ...]
+    profiles: tuple[Path, ...]
+    freshness: Path
+    systems: tuple[SystemSettings, ...]
+    deadline_s: int
+
+
+def data_root() -> Path:
+    """Return the folder that holds the shipped `tools/` and `policies/`: `_data` in a wheel, else the checkout."""
+    package = Path(__file__).resolve().parent
+    installed = package / "_data"
+    return installed if installed.is_dir() else package.parent
+
+
+def find_file(*, config: str = "", demo_dir: str = "", environ: Mapping[str, str] | None = None) -> Path:
+    """Return the configuration file that applies; it may not exist."""
+    if config:
+        return Path(config).expanduser().resolve()
+    if demo_dir:
+        return (Path(demo_dir).expanduser() / FILE_NAME).resolve()
+    named = (os.environ if environ is None else environ).get(ENVIRONMENT_VARIABLE, "")
+    if named:
+        return Path(named).expanduser().resolve()
+    return user_directory("config") / FILE_NAME
+
+
+def user_directory(kind: Literal["config", "state", "data"]) -> Path:
+    """Return this user's directory for configuration, state or data, as the platform has it."""
+    import platformdirs  # only where a default is needed
+
+    directory = {
+        "config": platformdirs.user_config_path,
+        "state": platformdirs.user_state_path,
+        "data": platformdirs.user_data_path,
+    }[kind]
+    return directory("erp-mcp", appauthor=False)
+
+
+def load(path: Path) -> Settings:
+    """Read the settings.
+
+    Raises:
+        ConfigurationError: `settings.bad_configuration`, with `file`, `line`, `key` and `reason`.
+    """
+    if not path.is_file():
+        raise ConfigurationError(file=str(path), line=0, key="", reason="no such file; `erp-mcp demo` or `erp-mcp init` makes one")
+    form, _ = read_model(path, _File, ConfigurationError)
+    root = path.resolve().parent
+    shipped = data_root()
+
+    def at(value: str, default: Path) -> Path:
+        return (root / Path(value).expanduser()).resolve() if value else default
+
+    return Settings(
+        file=path.resolve(),
+        deployment=form.deployment,
+        environment=form.environment,
+        zone=form.plant.zone,
+        clock=form.plant.clock,
+        default_agent=form.default_agent,
+        state_dir=at(form.state_dir, user_directory("state") / form.deployment),
+        read_model=at(form.read_model, at(form.state_dir, user_directory("state") / form.deployment) / "read_model.sqlite"),
+        policies=at(form.policies, shipped / "policies"),
+        tools=(shipped / "tools", *(at(folder, root) for folder in form.tools)),
+        profiles=(Path(__file__).resolve().parent / "systems", *(at(folder, root) for folder in form.profiles)),
+        freshness=at(form.freshness, Path(__file__).resolve().parent / "systems" / "freshness.yaml"),
+        systems=tuple(one.settings(name) for name, one in form.systems.items()),
+        deadline_s=form.deadline_s,
+    )
+
+
+def secret_of(reference: str, root: Path) -> str:
+    """Resolve a secret reference: `file:PATH` (owner-only) or `env:NAME`; an empty reference is an empty secret.
+
+    Raises:
+        ConfigurationError: when it can't be read, or the file may be read by others. The secret is never in the error.
+    """
+    scheme, _, place = reference.partition(":")
+    if not reference:
+        return ""
+    if scheme == "env":
+        if place not in os.environ:
+            raise ConfigurationError(key="secret", reason=f"environment variable {place} is not set")
+        return os.environ[place]
+    path = root / Path(place).expanduser()
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+        text = path.read_text(encoding="utf-8").strip()
+    except OSError as failure:
+        raise ConfigurationError(key="secret", reason=f"the secret file {path.name} can't be read") from failure
+    if os.name == "posix" and mode & 0o077:
+        raise ConfigurationError(key="secret", reason=f"the secret file {path.name} may be read by others; chmod 600")
+    return text
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError) as failure:
+        raise ValueError("no such time zone") from failure
+    return value
+
+
+def _instant(value: str) -> str:
+    if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", value):
+        raise ValueError("must be a UTC instant such as 2026-03-16T05:00:00Z")
+    datetime.fromisoformat(value)
+    return value
+
+
+def _secret(value: str) -> str:
+    if value and value.partition(":")[0] not in ("file", "env"):
+        raise ValueError("must be a reference: file:PATH or env:NAME; a secret is never written here")
+    return value
+
+
+_Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
+_Zone = Annotated[str, AfterValidator(_zone)]
+
+
+class _Form(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class _Plant(_Form):
+    zone: _Zone
+    clock: Annotated[str, AfterValidator(lambda value: _instant(value) if value else value)] = ""
+
+
+class _System(_Form):
+    profile: Annotated[str, Field(min_length=1, max_length=200)]
+    url: Annotated[str, Field(min_length=1, max_length=500)]
+    database: str = ""
+    account: str = ""
+    secret: Annotated[str, AfterValidator(_secret)] = ""
+    id_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._/-]{0,8}$")] = ""
+    zone: Annotated[str, AfterValidator(lambda value: _zone(value) if value else value)] = ""
+    timeout_s: Annotated[int, Field(ge=1, le=600)] = 30
+    page_rows: Annotated[int, Field(ge=1, le=10_000)] = 2000
+    owns: list[str] = []
+    options: dict[str, str] = {}
+
+    def settings(self, name: str) -> SystemSettings:
+        """Return the frozen form."""
+        return SystemSettings(name=name, **{**self.model_dump(), "owns": tuple(self.owns)})
+
+
+class _File(_Form):
+    version: Literal[1]
+    deployment: _Name
+    environment: Environment
+    plant: _Plant
+    default_agent: str = ""
+    state_dir: str = ""
+    read_model: str = ""
+    policies: str = ""
+    tools: list[str] = []
+    profiles: list[str] = []
+    freshness: str = ""
+    deadline_s: Annotated[int, Field(ge=1, le=60)] = 10
+    systems: dict[_Name, _System] = {}
