@@ -1,0 +1,171 @@
+"""Every call leaves one record before its answer, and no record means no answer."""
+
+from __future__ import annotations
+
+import json
+from typing import NoReturn
+
+import pytest
+
+from erp_mcp.audit.verify import verify
+from erp_mcp.domain.answer import Answer, Refusal
+from erp_mcp.domain.audit import AuditEntry, AuditRecord
+from erp_mcp.domain.call import JsonValue
+from erp_mcp.errors import AuditUnavailableError
+from tests.guarantees import guarantees
+from tests.path.conftest import Desk
+
+SECRET = "canary-5f1c"
+
+
+class FullDisk:
+    """An audit store that can't write."""
+
+    def append(self, entry: AuditEntry) -> NoReturn:
+        """Refuse, as the port says."""
+        raise AuditUnavailableError()
+
+    def read(self, *, after: int = 0, limit: int = 100) -> list[AuditRecord]:
+        """Return nothing."""
+        return []
+
+
+@guarantees("P5.every_decision")
+def test_every_kind_of_outcome_leaves_exactly_one_record(desk: Desk) -> None:
+    """Answered, refused by contract, hidden, below the boundary, unknown agent: an auditor sees them all."""
+    desk.ask("planner", "list_hold_lots")
+    desk.ask("planner", "list_hold_lots", site=5)
+    desk.ask("support", "list_hold_lots")
+    desk.ask("planner", "write_tag", tag="PNT-01.SP")
+    desk.ask("stranger", "list_hold_lots")
+
+    leaves = [json.loads(record.leaf) for record in desk.recorded()]
+
+    assert [leaf["facts"].get("code", "answered") for leaf in leaves] == [
+        "answered",
+        "call.invalid_argument",
+        "call.unknown_tool",
+        "policy.boundary",
+        "policy.not_allowed",
+    ]
+    assert [leaf["actor"] for leaf in leaves] == ["planner", "planner", "support", "planner", "stranger"]
+
+
+@guarantees("P5.every_decision")
+def test_a_record_names_rules_policy_tool_definition_and_sources(desk: Desk) -> None:
+    """What decided, on what grounds, from which data: enough to explain the answer a year later."""
+    answer = desk.answer("planner", "list_hold_lots")
+
+    facts = json.loads(desk.recorded()[-1].leaf)["facts"]
+
+    assert facts["rules"] == ["planner-reads"]
+    assert facts["bundle"] == desk.deployment.gateway.bundle_digest()
+    assert facts["tool_hash"] == desk.deployment.catalog.tools["list_hold_lots"].hash
+    assert facts["sources"] == {source.system: source.as_of for source in answer.sources}
+    assert facts["rows"] == {name: len(table.rows) for name, table in answer.tables.items()}
+
+
+@guarantees("P5.leaf_format", "P8.no_leaks")
+def test_what_the_agent_sent_stands_only_in_the_erasable_part(desk: Desk) -> None:
+    """A leaf is for ever; arguments may name people, so the leaf commits to them by a salted digest only."""
+    desk.ask("planner", "find_order", reference=SECRET)
+
+    record = desk.recorded()[-1]
+
+    assert SECRET.encode() not in record.leaf
+    assert record.details["arguments"][1] == {"reference": SECRET}
+
+
+@guarantees("P5.audit_or_nothing")
+def test_nothing_is_answered_when_no_record_can_be_written(desk: Desk) -> None:
+    """The question was allowed and the rows were there; without a record they are withheld."""
+    desk.deployment.gateway.audit = FullDisk()
+
+    refusal = desk.refusal("planner", "list_hold_lots")
+
+    assert refusal.code == "audit.unavailable"
+
+
+@guarantees("P5.tamper_evident")
+def test_a_record_changed_in_the_database_is_found(desk: Desk) -> None:
+    """The append-only trigger is taken away as an intruder with the file would do it; the chain still tells."""
+    for _ in range(3):
+        desk.ask("planner", "list_hold_lots")
+    before = desk.deployment.state.audit.read(limit=10_000)
+    assert verify(before).intact
+
+    changed = [
+        record if record.seq != before[-2].seq else _with_leaf(record, record.leaf.replace(b"planner", b"plannes"))
+        for record in before
+    ]
+
+    assert not verify(changed).intact
+
+
+@guarantees("P8.no_leaks")
+def test_a_defect_inside_the_gateway_shows_a_code_and_no_cause(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Traces, paths and SQL are for the log; an agent could only misuse them."""
+
+    class Broken:
+        async def states(self) -> NoReturn:
+            raise RuntimeError(f"password={SECRET}")
+
+    monkeypatch.setattr(desk.deployment.gateway, "read_model", Broken())
+
+    refusal = desk.refusal("planner", "list_hold_lots")
+
+    assert refusal.code == "gateway.internal"
+    assert SECRET not in repr(refusal)
+    assert json.loads(desk.recorded()[-1].leaf)["facts"]["code"] == "gateway.internal"
+
+
+HOSTILE = (
+    "' OR 1=1 --", "\u202egnp.exe", "a\u200bb", "{{7*7}}", "$(id)", "<script>alert(1)</script>", "../../etc/passwd",
+    "\x00", "\ud800", "x" * 5_000, "%27%20OR%20", "🏭", "", " ", "0010000282' UNION SELECT name FROM sqlite_master",
+)  # fmt: skip
+
+
+@guarantees("input.clear_errors", "P1.scope")
+@pytest.mark.parametrize("text", HOSTILE, ids=[str(number) for number in range(len(HOSTILE))])
+def test_hostile_text_in_any_text_argument_is_refused_or_matches_nothing(desk: Desk, text: str) -> None:
+    """Values are bound, never pasted: no text argument of any tool widens an answer or breaks the gateway."""
+    for tool in desk.deployment.catalog:
+        for argument in tool.arguments:
+            if argument.type not in {"id", "code", "text"}:
+                continue
+            outcome = desk.ask("planner", tool.name, **_arguments(tool.name, argument.name, argument.many, text))
+            if isinstance(outcome, Refusal):
+                assert outcome.code in {"call.invalid_argument", "policy.boundary"}, (tool.name, argument.name)
+            else:
+                _assert_nothing_found(outcome)
+
+
+REQUIRED: dict[str, dict[str, JsonValue]] = {
+    "get_sales_order": {"sales_order_id": "0010000282"},
+    "explain_late_order": {"sales_order_id": "0010000282"},
+    "get_shortages_for_order": {"production_order_id": "000001000434"},
+    "find_order": {"reference": "0010000282"},
+    "get_stock": {"material_id": ["RM-013"]},
+    "get_supply_demand": {"material_id": "RM-013"},
+}
+
+
+def _arguments(tool: str, name: str, many: bool, text: str) -> dict[str, JsonValue]:
+    value: JsonValue = [text] if many else text
+    return {**REQUIRED.get(tool, {}), name: value}
+
+
+def _assert_nothing_found(answer: Answer) -> None:
+    first = next(iter(answer.tables.values()))
+    assert first.rows == []
+
+
+def _with_leaf(record: AuditRecord, leaf: bytes) -> AuditRecord:
+    return AuditRecord(
+        seq=record.seq,
+        record_id=record.record_id,
+        time=record.time,
+        leaf=leaf,
+        leaf_hash=record.leaf_hash,
+        details=record.details,
+    )
