@@ -243,6 +243,17 @@ def test_signal_ends_the_server_cleanly(number: signal.Signals) -> None:
 
 
 @guarantees("P10.survives")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signal_right_after_the_first_answer_ends_the_server_cleanly(number: signal.Signals) -> None:
+    """Modules are being imported then; hosts that only look whether a server starts send it just there."""
+    with RawServer() as wire:
+        wire.handshake()
+        rest = wire.stop(number)
+
+    assert (rest, wire.errors(), wire.process.returncode) == (b"", "", 0)
+
+
+@guarantees("P10.survives")
 def test_client_that_stops_reading_and_goes_ends_the_server_quietly() -> None:
     """A broken pipe is how hosts leave."""
     with RawServer() as wire:
