@@ -2,8 +2,8 @@
 
     python benchmarks/stdio.py [--demo-dir DIR] [--rounds 3] [--calls 300] [--json]
 
-Three servers take turns, a fresh process per round: `bare` is the MCP SDK's low-level server with its own stdio loop and
-an echo tool; `loop` is this project's server around the same echo, without a gateway behind it; `governed` is
+Three servers take turns, a fresh process per round: `bare` is the MCP SDK's low-level server with its own stdio loop
+and an echo tool; `loop` is this project's server around the same echo, without a gateway behind it; `governed` is
 `erp-mcp serve` on a demo plant answering `list_sales_orders`. Quote ratios: absolute figures are this machine's.
 Without `--demo-dir` a plant is prepared in a temporary directory first.
 """
@@ -11,7 +11,6 @@ Without `--demo-dir` a plant is prepared in a temporary directory first.
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import os
 import statistics
@@ -19,7 +18,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
@@ -27,7 +25,11 @@ from typing import IO
 ROOT = Path(__file__).resolve().parents[1]
 WARM_UP = 50
 DEPTH = 32
-HELLO = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "benchmark", "version": "1"}}
+HELLO: dict[str, object] = {
+    "protocolVersion": "2025-11-25",
+    "capabilities": {},
+    "clientInfo": {"name": "benchmark", "version": "1"},
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,81 +155,14 @@ def _open(pipe: IO[bytes] | None) -> IO[bytes]:
     return pipe
 
 
-# --- The servers that are compared --------------------------------------------------------------------------------------
-
-
-def serve_bare() -> None:
-    """Serve an echo by the SDK alone."""
-    import mcp_types as types
-    from mcp.server.lowlevel import Server
-    from mcp.server.stdio import stdio_server
-
-    async def echo(_context: object, params: types.CallToolRequestParams) -> types.CallToolResult:
-        return types.CallToolResult(content=[types.TextContent(text=str(params.arguments))])
-
-    async def main() -> None:
-        server: Server[dict[str, object]] = Server("bare", on_call_tool=echo)
-        async with stdio_server() as (incoming, outgoing):
-            await server.run(incoming, outgoing, server.create_initialization_options())
-
-    asyncio.run(main())
-
-
-def serve_loop() -> None:
-    """Serve an echo by this project's server, without a gateway behind it."""
-    from erp_mcp.server import start
-
-    sys.exit(start.serve(_prepare_loop))
-
-
-def _prepare_loop() -> Callable[[object], int]:
-    from erp_mcp.domain.answer import Answer
-    from erp_mcp.domain.call import ToolCall
-    from erp_mcp.domain.principal import Principal
-    from erp_mcp.server import app
-    from erp_mcp.server.session import Outcome, Session
-
-    class Echo:
-        """A gateway that gives back what it was given."""
-
-        def tools(self, _principal: Principal) -> tuple[()]:
-            return ()
-
-        async def call(self, _principal: Principal, call: ToolCall) -> Outcome:
-            warnings = [str(call.arguments)]
-            return Answer(tables={}, complete=True, sources=[], warnings=warnings, call_id=call.call_id)
-
-        def bundle_digest(self) -> str:
-            return ""
-
-        def new(self) -> str:
-            return "id"
-
-    async def load() -> Session:
-        echo = Echo()
-        return Session(
-            gateway=echo,
-            principal=Principal(agent="a", owner="b", role="c"),
-            ids=echo,
-            structured=lambda outcome: {"call_id": outcome.call_id},
-            text=lambda outcome: outcome.warnings[0] if isinstance(outcome, Answer) else outcome.code,
-        )
-
-    loading: Callable[[], Awaitable[Session]] = load
-    return lambda opening: app.run(loading, opening)  # type: ignore[arg-type]  # typed by `start`, imported late
-
-
-# --- The run ------------------------------------------------------------------------------------------------------------
-
-
 def cells(demo_dir: Path) -> list[Cell]:
     """Return the servers to compare."""
-    me = str(Path(__file__).resolve())
+    servers = str(Path(__file__).with_name("echo_servers.py").resolve())
     echo: dict[str, object] = {"text": "x" * 40, "number": 1}
     governed = [sys.executable, "-m", "erp_mcp", "serve", "--demo-dir", str(demo_dir), "--as", "planner"]
     return [
-        Cell(name="bare", command=[sys.executable, me, "--serve", "bare"], tool="echo", arguments=echo),
-        Cell(name="loop", command=[sys.executable, me, "--serve", "loop"], tool="echo", arguments=echo),
+        Cell(name="bare", command=[sys.executable, servers, "bare"], tool="echo", arguments=echo),
+        Cell(name="loop", command=[sys.executable, servers, "loop"], tool="echo", arguments=echo),
         Cell(name="governed", command=governed, tool="list_sales_orders", arguments={"limit": 20}),
     ]
 
@@ -261,22 +196,22 @@ def show(medians: dict[str, dict[str, float]]) -> None:
 
 
 def main() -> None:
-    """Run the benchmark, or one of the servers it compares."""
+    """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--demo-dir", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--calls", type=int, default=300)
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--serve", choices=["bare", "loop"], help=argparse.SUPPRESS)
     options = parser.parse_args()
-    if options.serve:
-        return serve_bare() if options.serve == "bare" else serve_loop()
     with tempfile.TemporaryDirectory() as scratch:
         demo_dir = options.demo_dir or Path(scratch) / "plant"
         if not options.demo_dir:
             prepare(demo_dir)
         medians = measure(demo_dir, options.rounds, options.calls)
-    return print(json.dumps(medians, indent=2)) if options.json else show(medians)
+    if options.json:
+        print(json.dumps(medians, indent=2))
+    else:
+        show(medians)
 
 
 if __name__ == "__main__":

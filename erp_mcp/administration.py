@@ -72,7 +72,13 @@ async def _synchronise(
             adapter = deployment.adapter(system)
             try:
                 report = await sync.sync_once(
-                    adapter, profiles[system.name], writer, deployment.clock, deployment.ids, progress=progress, full=full
+                    adapter,
+                    profiles[system.name],
+                    writer,
+                    deployment.clock,
+                    deployment.ids,
+                    progress=progress,
+                    full=full,
                 )
             finally:
                 await adapter.close()

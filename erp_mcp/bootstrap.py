@@ -6,16 +6,16 @@ Imports are made where they are needed: serving must not pay for what only admin
 from __future__ import annotations
 
 import asyncio
-import importlib
 import logging
 import os
+import threading
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from erp_mcp import settings
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from erp_mcp.domain.profile import Profile
     from erp_mcp.ports import Adapter
     from erp_mcp.store.read_model.writer import ReadModelWriter as SqliteReadModelWriter
+
+
+_AFTER_FIRST_ANSWER_S: Final = 2.0  # a client that has just started us asks first
 
 
 class SystemClock:
@@ -141,7 +144,9 @@ class Deployment:
         """Synchronise what is due, again and again; one process of the deployment at a time does it, under a lease."""
         from erp_mcp import sync
 
-        systems = [sync.ManagedSystem(adapter=self.adapter(one), profile=self.profile(one)) for one in self.settings.systems]
+        systems = [
+            sync.ManagedSystem(adapter=self.adapter(one), profile=self.profile(one)) for one in self.settings.systems
+        ]
         writer = self.writer()
         holder = self.ids.new()
 
@@ -173,16 +178,32 @@ def open_deployment(config: Path) -> Deployment:
     return Deployment(settings=found, clock=SystemClock(found.clock), ids=TimeOrderedIds())
 
 
+async def synchronise_beside(config: Path) -> None:
+    """Keep a deployment synchronised in a thread of its own, so that answers do not wait for it, until cancelled.
+
+    The thread does not hold up the end of the process: a synchronisation killed at any point goes on at the next start.
+    """
+    await asyncio.sleep(_AFTER_FIRST_ANSWER_S)
+    threading.Thread(target=_synchronise, args=(config,), name="synchronisation", daemon=True).start()
+
+
+def _synchronise(config: Path) -> None:
+    try:
+        deployment = open_deployment(config)  # its own connections: those of SQLite belong to one thread
+        asyncio.run(deployment.keep_synchronised())
+    except Exception as failure:  # noqa: BLE001 - answers go on without it, and their age tells
+        _told(failure)
+
+
 def compile_catalog(folders: Iterable[Path]) -> Catalog:
     """Read, lint and compile tool files.
 
     Raises:
         CatalogFileError: `catalog.bad_file`, with file and line.
     """
-    load = importlib.import_module("erp_mcp.catalog.load")
-    catalog = load.load_catalog(list(folders), ANALYSES)
-    assert isinstance(catalog, Catalog)
-    return catalog
+    from erp_mcp.catalog.load import load_catalog
+
+    return load_catalog(list(folders), ANALYSES)
 
 
 def _told(failure: Exception) -> None:

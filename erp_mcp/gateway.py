@@ -14,7 +14,6 @@ from datetime import UTC
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
-from erp_mcp import answers
 from erp_mcp.catalog import arguments as contract
 from erp_mcp.catalog import schemas
 from erp_mcp.catalog.registry import Catalog
@@ -89,7 +88,7 @@ class Gateway:
             outcome = await self._answer(call, trail)
         except GatewayError as error:
             outcome = _refusal(error, call)
-        except Exception:  # whatever it is, an agent sees a code and never the cause
+        except Exception:  # noqa: BLE001 - whatever it is, an agent sees a code and never the cause
             _log.exception("call %s failed", call.call_id)
             outcome = _refusal(InternalError(), call)
         # (7) record — where no record can be written, nothing is answered.
@@ -162,7 +161,7 @@ class Gateway:
     def _find(self, bundle: Bundle, principal: Principal, name: str) -> Tool:
         tool = self.catalog.get(name)
         if tool is None or not decide.visible(bundle, principal, (tool,)):
-            raise UnknownToolError()
+            raise UnknownToolError
         return tool
 
     def _policy(self) -> Bundle:
@@ -223,4 +222,3 @@ def _entry(call: ToolCall, trail: _Trail, outcome: Answer | Refusal) -> AuditEnt
         facts=facts,
         fields={"tool": call.tool, "arguments": call.arguments, "client": call.client},
     )
-

@@ -80,7 +80,7 @@ class Adapter(Protocol):
         ...
 
     async def probe(self) -> Mapping[str, str]:
-        """Return what a person wants to know of the connection: product, version, account, server time (UTC instant)."""
+        """Return what a person wants to know: product, version, account, server time (UTC instant)."""
         ...
 
     async def close(self) -> None:

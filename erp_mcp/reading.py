@@ -104,7 +104,9 @@ class Reading:
             return _Found(tables=tables, after=got.next_after, complete=not cut, warnings=cut)
         findings = self._analyse(question, got, fresh)
         tables, after = self._paged(question, findings, page)
-        return _Found(tables=tables, after=after, complete=findings.complete and not cut, warnings=cut + findings.warnings)
+        return _Found(
+            tables=tables, after=after, complete=findings.complete and not cut, warnings=cut + findings.warnings
+        )
 
     def _analyse(self, question: Question, got: reads.ReadRows, fresh: Freshness) -> Findings:
         """Run the analysis over typed rows from which masked fields are gone already."""
@@ -115,9 +117,7 @@ class Reading:
             rows = duties.mask_inputs(query.columns, got.rows[query.name], masks, self.keys.masks)
             row_type = analysis.reads[query.name]
             typed[query.name] = tuple(row_type._make(row) for row in rows)
-        facts = Facts(
-            rows=typed, arguments=question.checked.arguments, today=self.today, now=self.now, gaps=fresh.gaps
-        )
+        facts = Facts(rows=typed, arguments=question.checked.arguments, today=self.today, now=self.now, gaps=fresh.gaps)
         return analysis.function(facts)
 
     def _paged(
@@ -146,9 +146,7 @@ class Reading:
         return paging.seal(self.keys.cursors, self._about(question), after)
 
     def _about(self, question: Question) -> paging.Question:
-        return paging.Question(
-            tool=question.tool, principal=question.principal, arguments=question.checked.arguments
-        )
+        return paging.Question(tool=question.tool, principal=question.principal, arguments=question.checked.arguments)
 
     def _fitted(self, question: Question, found: _Found, answer: Answer) -> Answer:
         """Cut the answer to its token limit; what is cut of a paged table is reached by the cursor."""

@@ -1,7 +1,7 @@
 """One frozen tree of settings, read once from one YAML file; unknown keys are errors, secrets are references.
 
-Which file: `--config`, else `DIR/erp-mcp.yaml` of `--demo-dir`, else `$ERP_MCP_CONFIG`, else `erp-mcp.yaml` in the user's
-configuration directory. Relative paths in it are relative to the file.
+Which file: `--config`, else `DIR/erp-mcp.yaml` of `--demo-dir`, else `$ERP_MCP_CONFIG`, else `erp-mcp.yaml` in the
+user's configuration directory. Relative paths in it are relative to the file.
 """
 
 from __future__ import annotations
@@ -110,7 +110,9 @@ def load(path: Path) -> Settings:
         ConfigurationError: `settings.bad_configuration`, with `file`, `line`, `key` and `reason`.
     """
     if not path.is_file():
-        raise ConfigurationError(file=str(path), line=0, key="", reason="no such file; `erp-mcp demo` or `erp-mcp init` makes one")
+        raise ConfigurationError(
+            file=str(path), line=0, key="", reason="no such file; `erp-mcp demo` or `erp-mcp init` makes one"
+        )
     form, _ = read_model(path, _File, ConfigurationError)
     root = path.resolve().parent
     shipped = data_root()
@@ -126,7 +128,9 @@ def load(path: Path) -> Settings:
         clock=form.plant.clock,
         default_agent=form.default_agent,
         state_dir=at(form.state_dir, user_directory("state") / form.deployment),
-        read_model=at(form.read_model, at(form.state_dir, user_directory("state") / form.deployment) / "read_model.sqlite"),
+        read_model=at(
+            form.read_model, at(form.state_dir, user_directory("state") / form.deployment) / "read_model.sqlite"
+        ),
         policies=at(form.policies, shipped / "policies"),
         tools=(shipped / "tools", *(at(folder, root) for folder in form.tools)),
         profiles=(Path(__file__).resolve().parent / "systems", *(at(folder, root) for folder in form.profiles)),

@@ -110,7 +110,7 @@ def _purchase_causes(plant: Plant, shortage: Shortage) -> list[Cause]:
 
 def _with_promise(ledger: Ledger, key: tuple[str, str], day: str) -> Ledger:
     supplies = tuple(
-        replace(one, date=day) if one.kind == "purchase_order_line" and (one.supply_id, one.line) == key else one
+        one._replace(date=day) if one.kind == "purchase_order_line" and (one.supply_id, one.line) == key else one
         for one in ledger.supplies
     )
     return replace(ledger, supplies=supplies)

@@ -87,7 +87,7 @@ def _ledger(plant: Plant, place: tuple[str, str]) -> Ledger:
         if one.order_state == "open" and one.qty_open
     ]
     demands = [one for one in (*components, *sales) if one.qty > 0]
-    by_owner = _group_demands(plant.demand.get(place, ()), sales)
+    by_owner = _group_demands((*components, *sales))
     return Ledger(
         material_id=place[0],
         site=place[1],
@@ -103,10 +103,10 @@ def _start_of(plant: Plant, order_id: str) -> str:
     return ((order.scheduled_start or order.planned_start) if order else "") or ""
 
 
-def _group_demands(components: Iterable[rows.ComponentRow], sales: Iterable[Demand]) -> dict[tuple[str, str, str], str]:
+def _group_demands(demands: Iterable[Demand]) -> dict[tuple[str, str, str], str]:
     """Map (owner type, owner, line) to a demand key; with an empty line, to the owner's first demand."""
     found: dict[tuple[str, str, str], str] = {}
-    for one in (*(component_demand(component) for component in components), *sales):
+    for one in demands:
         found[one.owner_type, one.owner_id, one.line] = one.key
         found.setdefault((one.owner_type, one.owner_id, ""), one.key)
     return found

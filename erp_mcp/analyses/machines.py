@@ -87,7 +87,7 @@ def _cause(plant: Plant, operation: OperationRow, stopped: Outage) -> Cause:
             "production_operation",
             f"{operation.production_order_id}/{operation.operation_id}",
             "waits_for_work_center",
-            planned=operation.planned_start,
+            planned=(operation.planned_start or "")[:10] or None,  # a business date, as of the other steps
             expected=stopped.repaired,
         ),
         *_steps(stopped),

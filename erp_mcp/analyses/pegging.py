@@ -14,15 +14,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from erp_mcp.analyses.days import NEVER
 
+# Named tuples where others are dataclasses: a briefing makes tens of thousands of them.
 CoverKind = Literal["reservation", "stock", "purchase_order_line", "production_order"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Demand:
+class Demand(NamedTuple):
     """Something that needs the material. `owner_type` is `production_order` or `sales_order`."""
 
     owner_type: str
@@ -37,8 +37,7 @@ class Demand:
         return f"{self.owner_type}/{self.owner_id}/{self.line}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hold:
+class Hold(NamedTuple):
     """A reservation: `qty` of `lot` (empty: of any stock) is kept for the demand `demand` (empty: of nobody known)."""
 
     reservation_id: str
@@ -48,8 +47,7 @@ class Hold:
     need_date: str = NEVER
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Supply:
+class Supply(NamedTuple):
     """Something that will arrive. With `demand` it is made for that demand alone."""
 
     kind: CoverKind
@@ -77,8 +75,7 @@ class Ledger:
     supplies: tuple[Supply, ...] = ()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cover:
+class Cover(NamedTuple):
     """A part of a demand and what covers it; `date` is empty for stock."""
 
     kind: CoverKind

@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final, NamedTuple, TypeVar, cast
+from functools import cache
+from typing import Final, NamedTuple, TypeVar, cast, get_args, get_type_hints
 
 from erp_mcp.analyses import rows
 from erp_mcp.analyses.counts import Difference, differences
 from erp_mcp.analyses.days import NEVER, latest
 from erp_mcp.domain.analysis import Facts
+from erp_mcp.errors import NotAllowedError
 
 FINISHED: Final = frozenset({"Completed", "Closed", "Aborted", "Cancelled", "Canceled"})
 Row = TypeVar("Row", bound=NamedTuple)
@@ -56,10 +58,25 @@ def reads(*names: str) -> dict[str, type[NamedTuple]]:
     return {name: READS[name] for name in names}
 
 
+@cache
+def _needed(row: type[NamedTuple]) -> tuple[tuple[int, str], ...]:
+    """Fields of a row that an analysis can't do without: those that are never `None`."""
+    hints = get_type_hints(row)
+    return tuple((place, name) for place, name in enumerate(row._fields) if type(None) not in get_args(hints[name]))
+
+
 def rows_of(facts: Facts, name: str, row: type[Row]) -> tuple[Row, ...]:
-    """Return the rows of one read; the gateway built them from the row type registered for it."""
-    assert READS.get(name, row) is row, f"read {name} has other rows than {row.__name__}"  # noqa: S101 - wiring check
-    return cast("tuple[Row, ...]", facts.rows.get(name, ()))
+    """Return the rows of one read; the gateway built them from the row type registered for it.
+
+    Raises:
+        NotAllowedError: `policy.not_allowed`, when a mask took away a field that no finding can do without. A mask
+            works on whole columns, so the first row tells.
+    """
+    found = cast("tuple[Row, ...]", facts.rows.get(name, ()))
+    for place, field in _needed(row) if found else ():
+        if found[0][place] is None:
+            raise NotAllowedError(reason="obligation", rule="masked_input", field=f"{name}.{field}")
+    return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

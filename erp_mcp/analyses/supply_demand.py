@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
 from erp_mcp.analyses.days import NEVER, shift
 from erp_mcp.analyses.ledgers import Ledgers
-from erp_mcp.analyses.pegging import Ledger
+from erp_mcp.analyses.pegging import Ledger, free_stock
 from erp_mcp.analyses.plant import Plant, plant_of, reads
 from erp_mcp.domain.analysis import Analysis, Facts, Findings, RawCell
 
@@ -24,6 +24,7 @@ class _Element(NamedTuple):
     element_line: str
     qty: int  # signed
     firm: bool
+    qty_short: int  # of a demand: not there on its date
 
 
 def supply_demand(facts: Facts) -> Findings:
@@ -33,8 +34,10 @@ def supply_demand(facts: Facts) -> Findings:
         facts: Rows of `READS`; argument `horizon_days` (1..366): elements after it are left out.
 
     Returns:
-        Per site the stock that opens the list, the safety stock and the lowest point; per element the signed quantity
-        and what is left after it. Reservations are no elements: their demands are. Quantities in base units.
+        Per site the stock that opens the list, how much of it nobody has reserved, the safety stock and the lowest
+        point; per element the signed quantity, what is left after it, and for a demand how much of it is not there in
+        time. The sum can stay high while a demand is short: stock that is held for a later demand helps nobody else.
+        Reservations are no elements: their demands are. Quantities in base units.
     """
     plant = plant_of(facts)
     ledgers = Ledgers(plant)
@@ -45,14 +48,15 @@ def supply_demand(facts: Facts) -> Findings:
     table: list[tuple[RawCell, ...]] = []
     for place in sorted(places, key=lambda one: (one[1], one[0])):
         ledger = ledgers.of(*place)
-        opening, elements = sum(ledger.lots.values()), [one for one in _elements(plant, ledger) if one.date <= end]
-        rows = list(_running(plant, place, opening, elements))
+        short = {key: one.qty_short for key, one in ledgers.allocations(*place).items()}
+        elements = [one for one in _elements(plant, ledger, short) if one.date <= end]
+        rows = list(_running(plant, place, sum(ledger.lots.values()), elements))
         table.extend(rows)
-        sites.append(_site(plant, place, opening, rows))
+        sites.append(_site(plant, ledger, rows))
     return Findings(tables={"sites": sites, "elements": table}, complete=not facts.gaps)
 
 
-def _elements(plant: Plant, ledger: Ledger) -> list[_Element]:
+def _elements(plant: Plant, ledger: Ledger, short: Mapping[str, int]) -> list[_Element]:
     """Everything dated, overdue things on today: they can't come or go in the past."""
     found = [
         _Element(
@@ -63,6 +67,7 @@ def _elements(plant: Plant, ledger: Ledger) -> list[_Element]:
             element_line=demand.line,
             qty=-demand.qty,
             firm=True,
+            qty_short=short[demand.key],
         )
         for demand in ledger.demands
     ]
@@ -75,6 +80,7 @@ def _elements(plant: Plant, ledger: Ledger) -> list[_Element]:
             element_line=supply.line,
             qty=supply.qty,
             firm=_firm(plant, supply.kind, supply.supply_id, supply.line),
+            qty_short=0,
         )
         for supply in ledger.supplies
     )
@@ -87,6 +93,7 @@ def _elements(plant: Plant, ledger: Ledger) -> list[_Element]:
             element_line=row.line,
             qty=row.qty,
             firm=False,
+            qty_short=0,
         )
         for row in plant.requisitions.get((ledger.material_id, ledger.site), ())
         if row.uom == _base_uom(plant, ledger.material_id, row.uom)
@@ -112,7 +119,7 @@ def _running(
     available, safety = opening, _safety(plant, place)
     for one in elements:
         available += one.qty
-        if available < 0:
+        if available < 0 or one.qty_short:
             exception = "short"
         elif available < safety:
             exception = "below_safety_stock"
@@ -128,6 +135,7 @@ def _running(
             one.element_line,
             one.qty,
             available,
+            one.qty_short,
             uom or None,
             one.firm,
             exception,
@@ -139,12 +147,13 @@ def _safety(plant: Plant, place: tuple[str, str]) -> int:
     return (planning.safety_stock or 0) if planning else 0
 
 
-def _site(plant: Plant, place: tuple[str, str], opening: int, rows: list[tuple[RawCell, ...]]) -> tuple[RawCell, ...]:
-    running = [opening, *(available for row in rows if isinstance(available := row[7], int))]
-    lowest = min(running)
-    first_short = next((row[1] for row in rows if row[10] == "short"), None)
-    uom = _base_uom(plant, place[0], "") or None
-    return (place[1], opening, _safety(plant, place), lowest, uom, first_short)
+def _site(plant: Plant, ledger: Ledger, rows: list[tuple[RawCell, ...]]) -> tuple[RawCell, ...]:
+    place = (ledger.material_id, ledger.site)
+    opening = sum(ledger.lots.values())
+    lowest = min([opening, *(available for row in rows if isinstance(available := row[7], int))])
+    first_short = next((row[1] for row in rows if row[11] == "short"), None)
+    uom = _base_uom(plant, ledger.material_id, "") or None
+    return (ledger.site, opening, free_stock(ledger), _safety(plant, place), lowest, uom, first_short)
 
 
 READS: Final = (

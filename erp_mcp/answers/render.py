@@ -6,6 +6,7 @@ row a line, cells split by `|`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, cast
 
 from erp_mcp.answers.clean import FENCE_CLOSE, FENCE_OPEN
@@ -98,10 +99,21 @@ def _table(name: str, table: ResultTable, sources: list[Source]) -> list[str]:
         return [f"{name}: no rows{f' as of {as_of}' if as_of else ''}"]
     outside = {index for index, column in enumerate(table.columns) if column in table.untrusted}
     columns = [
-        [_outside(cell) if index in outside else _cell(cell) for cell in column]
+        [_outside(cell) for cell in column] if index in outside else _column(column)
         for index, column in enumerate(zip(*table.rows, strict=True))
     ]
     return [f"{name}: {'|'.join(table.columns)}", *map("|".join, zip(*columns, strict=True))]
+
+
+def _column(cells: Sequence[Cell]) -> Sequence[str]:
+    """Return the cells of a column as text; most columns are plain text already, seen by one look at all of them."""
+    try:
+        joined = "".join(cells)  # type: ignore[arg-type]  # a column of other cells raises, and is written one by one
+    except TypeError:
+        return [_cell(cell) for cell in cells]
+    if "|" in joined or "\\" in joined:
+        return [_cell(cell) for cell in cells]
+    return cells  # type: ignore[return-value]  # joining proved that all are strings
 
 
 def _outside(cell: Cell) -> str:
@@ -109,8 +121,6 @@ def _outside(cell: Cell) -> str:
 
 
 def _cell(cell: Cell) -> str:
-    if type(cell) is str and "|" not in cell and "\\" not in cell:
-        return cell  # nearly all cells: decided first
     if cell is None:
         return ""
     if isinstance(cell, bool):

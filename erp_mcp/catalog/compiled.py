@@ -6,6 +6,7 @@ not, or the file is damaged, the catalogue is built again.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -111,11 +112,13 @@ def _keep(cache_file: Path, wanted: str, catalog: Catalog) -> None:
     # Several servers may start at once: each writes its own file and renames, so readers see whole files only.
     passing = cache_file.with_name(f".{cache_file.name}.{os.getpid()}")
     try:
-        cache_file.parent.mkdir(parents=True, exist_ok=True)
+        cache_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         passing.write_text(text, encoding="utf-8")
         passing.replace(cache_file)
     except OSError:
-        passing.unlink(missing_ok=True)  # a read-only state directory costs time, not the answer
+        # A state directory that can't be written costs time at each start, not the answer.
+        with contextlib.suppress(OSError):
+            passing.unlink(missing_ok=True)
 
 
 # `json.loads` gives Any; each value goes straight into a typed field and the checksum has said whose text it is.

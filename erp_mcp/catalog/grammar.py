@@ -115,4 +115,4 @@ def editor_schema() -> dict[str, object]:
         places = definitions["BindingSpec"]["properties"][key]
         places["patternProperties"] = {PART: short}
         places["additionalProperties"] = False
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "erp-mcp tool file", **schema}
+    return {**schema, "$schema": "https://json-schema.org/draft/2020-12/schema", "title": "erp-mcp tool file"}

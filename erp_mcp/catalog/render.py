@@ -74,6 +74,9 @@ def _text(
     _expand_lists(tree, dialect)
     if dialect == "postgres":
         _type_parameters(tree, arguments)
+        _keep_sums_whole(tree)
+    else:
+        _keep_null_tests_off_indexes(tree)
     text = tree.this.sql(dialect=dialect)
     return text if paging is None else _as_table(text, columns, paging, dialect)
 
@@ -145,6 +148,13 @@ def _quotient(later: str, earlier: str, seconds: int, dialect: str) -> str:
     return f"CAST(TRUNC(({later} - {earlier}) / {seconds}) AS BIGINT)"
 
 
+def _keep_null_tests_off_indexes(tree: exp.Expr) -> None:
+    """Without statistics SQLite takes `x IS NULL` for as selective as `x = …`, though most rows may lack an `x`."""
+    for node in list(tree.find_all(exp.Is)):
+        if isinstance(node.this, exp.Column):
+            node.this.replace(exp.Coalesce(this=node.this.copy(), expressions=[exp.Null()]))
+
+
 def _type_parameters(tree: exp.Expr, arguments: Mapping[str, Argument]) -> None:
     """PostgreSQL wants to know the type of a parameter before it sees a value."""
     for node in list(tree.find_all(exp.Placeholder)):
@@ -153,6 +163,12 @@ def _type_parameters(tree: exp.Expr, arguments: Mapping[str, Argument]) -> None:
         argument = arguments.get(node.name)
         numeric = argument is not None and not argument.many and argument.type in NUMERIC
         node.replace(exp.cast(node.copy(), "BIGINT" if numeric else "TEXT"))
+
+
+def _keep_sums_whole(tree: exp.Expr) -> None:
+    """PostgreSQL widens the sum of whole numbers to its decimal type; scaled numbers stay within 64 bits."""
+    for node in list(tree.find_all(exp.Sum)):
+        node.replace(exp.cast(node.copy(), "BIGINT"))
 
 
 def _as_table(text: str, columns: Sequence[Column], paging: Paging, dialect: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -12,6 +13,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+import erp_mcp
 from erp_mcp import administration, settings, sync
 from erp_mcp.bootstrap import Deployment, SystemClock, open_deployment
 from erp_mcp.cli.options import clear_errors
@@ -47,12 +49,26 @@ Examples:
 """
 )
 @click.option("--prepare", is_flag=True, help="Build everything and stop before the tour.")
-@click.option("--seed", type=click.IntRange(1, 1_000_000), default=1, show_default=True, help="Another seed, another plant.")
-@click.option("--size", type=click.Choice(["S", "M", "L"]), default="S", show_default=True, help="About 40,000 rows, x10, x100.")
-@click.option("--clock", type=click.Choice(["frozen", "shift"]), default="frozen", show_default=True,
-              help="Monday 2026-03-16, or all dates shifted by whole weeks to this week's Monday.")
-@click.option("--dir", "directory", type=click.Path(file_okay=False, path_type=Path), default=None,
-              help="Where the plant is built  [default: the user's data directory]")
+@click.option(
+    "--seed", type=click.IntRange(1, 1_000_000), default=1, show_default=True, help="Another seed, another plant."
+)
+@click.option(
+    "--size", type=click.Choice(["S", "M", "L"]), default="S", show_default=True, help="About 40,000 rows, x10, x100."
+)
+@click.option(
+    "--clock",
+    type=click.Choice(["frozen", "shift"]),
+    default="frozen",
+    show_default=True,
+    help="Monday 2026-03-16, or all dates shifted by whole weeks to this week's Monday.",
+)
+@click.option(
+    "--dir",
+    "directory",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=None,
+    help="Where the plant is built  [default: the user's data directory]",
+)
 @clear_errors
 def command(prepare: bool, seed: int, size: Size, clock: str, directory: Path | None) -> None:
     """Build the demo plant, its configuration and read model, and take a tour in the terminal.
@@ -73,13 +89,16 @@ def command(prepare: bool, seed: int, size: Size, clock: str, directory: Path | 
 
 
 def _is_prepared(target: Path, seed: int, size: str, clock: str) -> bool:
-    """Whether exactly this plant stands ready; another one there is an error, never overwritten."""
+    """Whether exactly this plant stands ready; another one there is an error, never overwritten.
+
+    A plant of another version of the package is built anew; the policies beside it are a person's and stay.
+    """
     mark = target / MARK
     if not mark.is_file():
         return False
     told = json.loads(mark.read_text(encoding="utf-8"))
     if (told.get("seed"), told.get("size"), told.get("clock_mode")) == (seed, size, clock):
-        return True
+        return bool(told.get("made_by") == _made_by())
     raise ConfigurationError(
         file=str(target),
         line=0,
@@ -103,8 +122,19 @@ def _prepare(target: Path, *, seed: int, size: Size, clock: str, console: Consol
             _fill(deployment, step)
         finally:
             deployment.close()
-        mark = {"seed": seed, "size": size, "clock_mode": clock, "clock": plant.clock, "dump_hash": plant.dump_hash}
+        mark = {"seed": seed, "size": size, "clock_mode": clock, "made_by": _made_by(), "dump_hash": plant.dump_hash}
         (target / MARK).write_text(json.dumps(mark, indent=2) + "\n", encoding="utf-8")
+
+
+def _made_by() -> str:
+    """Return a digest of what a plant depends on: generator, canonical model, profiles, read model."""
+    package = Path(erp_mcp.__file__).parent
+    digest = hashlib.sha256()
+    for folder in ("demo", "domain/entities", "store/read_model", "systems"):
+        for path in sorted((package / folder).iterdir()):
+            if path.suffix in (".py", ".yaml"):
+                digest.update(path.read_bytes())
+    return digest.hexdigest()
 
 
 def _fill(deployment: Deployment, step: Callable[[str, int, int], None]) -> None:

@@ -51,7 +51,9 @@ def command(directory: Path | None, deployment: str, zone: str) -> None:
     target = (directory or settings.user_directory("config")).expanduser()
     file, policies = target / settings.FILE_NAME, target / "policies"
     if file.exists() or policies.exists():
-        raise ConfigurationError(file=str(file), line=0, key="", reason="there is a deployment already; nothing was changed")
+        raise ConfigurationError(
+            file=str(file), line=0, key="", reason="there is a deployment already; nothing was changed"
+        )
     target.mkdir(parents=True, exist_ok=True)
     shutil.copytree(settings.data_root() / "policies", policies)
     file.write_text(_TEMPLATE.format(deployment=deployment, zone=zone), encoding="utf-8")

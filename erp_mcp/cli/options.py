@@ -59,7 +59,11 @@ def _leave(error: GatewayError, *, as_json: bool) -> NoReturn:
     status = 2 if isinstance(error, CallerError) else 3 if isinstance(error, DeniedError) else 1
     facts = {name: list(fact) if isinstance(fact, tuple) else fact for name, fact in error.facts.items()}
     if as_json:
-        click.echo(json.dumps({"error": {"code": error.code, "summary": error.summary, "advice": error.advice, "facts": facts}}))
+        click.echo(
+            json.dumps(
+                {"error": {"code": error.code, "summary": error.summary, "advice": error.advice, "facts": facts}}
+            )
+        )
         sys.exit(status)
     place = ":".join(str(facts[name]) for name in ("file", "line") if facts.get(name))
     reason = " — ".join(str(facts[name]) for name in ("key", "reason") if facts.get(name))

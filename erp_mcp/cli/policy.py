@@ -18,7 +18,7 @@ from erp_mcp.catalog.registry import Catalog
 from erp_mcp.cli.options import clear_errors, deployment_options, json_option, print_json
 from erp_mcp.domain.call import ArgumentValue, JsonValue
 from erp_mcp.domain.tool import Tool
-from erp_mcp.errors import BadBundleError, InvalidArgumentError, NotAllowedError, UnknownToolError
+from erp_mcp.errors import BadBundleError, InvalidArgumentError, UnknownToolError
 from erp_mcp.policy import activate, explain, load
 from erp_mcp.policy.bundle import Bundle, from_json
 from erp_mcp.policy.names import KnownNames
@@ -196,7 +196,7 @@ def explain_command(
             raise UnknownToolError(tool=tool)
         bundle = (None if saved or policies else place.applied()) or place.load().bundle
         if role not in bundle.roles:
-            raise NotAllowedError(reason="unknown_role", role=role, roles=tuple(bundle.roles))
+            raise InvalidArgumentError(argument="ROLE", rule="a declared role", expected=tuple(bundle.roles))
         found = explain.explain(bundle, role, known, _arguments(arguments))
     if as_json:
         print_json(found.as_json())
@@ -248,7 +248,7 @@ def apply(*, dry_run: bool, yes: bool, config: str, demo_dir: str, policies: str
         difference = activate.diff(_usable(place), bundle, place.tools)
         changed = not dry_run and bundle.digest != previous
         if changed:
-            store.put_bundle(bundle.digest, bundle.text, applied_by=getpass.getuser(), previous=previous)
+            store.put_bundle(bundle.digest, bundle.text, applied_by=_operator(), previous=previous)
     _show(difference, as_json=as_json, applied=changed, digest=bundle.digest)
     if not as_json:
         end = "Applied" if changed else "Nothing applied (dry run)" if dry_run else "Already applied"
@@ -267,6 +267,14 @@ def schema() -> None:
     from erp_mcp.policy.grammar import schema_text
 
     click.echo(schema_text(), nl=False)
+
+
+def _operator() -> str:
+    """Return the account of whoever runs this; a container may have none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
 
 
 def _usable(place: _Place) -> Bundle | None:

@@ -20,7 +20,9 @@ should know is written to standard error.
 """
 )
 @deployment_options
-@click.option("--as", "agent", default="", metavar="AGENT", help="The agent that this client is, as the policy declares it.")
+@click.option(
+    "--as", "agent", default="", metavar="AGENT", help="The agent that this client is, as the policy declares it."
+)
 def command(config: str, demo_dir: str, agent: str) -> None:
     """Serve MCP over stdio: protocol revisions 2024-11-05 to 2025-11-25 (handshake) and 2026-07-28 (stateless).
 

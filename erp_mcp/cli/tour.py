@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
+import click
 from mcp import Client, MCPError, StdioServerParameters
-from mcp_types import CallToolResult
+from mcp_types import CallToolResult, RequestParamsMeta
 from rich.console import Console
 from rich.table import Table
 
 from erp_mcp.bootstrap import open_deployment
+from erp_mcp.cli.client_entry import server_command
+from erp_mcp.domain.audit import AuditRecord
 from erp_mcp.settings import FILE_NAME
 
 _SHOWN_ROWS: Final = 6
+_WIDTH: Final = 118
+_SHOWN_FACTS: Final = (("planned", "planned_date"), ("expected", "expected_date"), ("since", "since"))
 JsonObject = dict[str, Any]  # what the server answered, decoded; the tour only shows it
 
 
 def take_tour(directory: Path) -> None:
     """Show a late order explained, a list with its age, two refusals and the audit records of it all."""
-    asyncio.run(_Tour(directory, Console(highlight=False)).run())
+    asyncio.run(_Tour(directory, Console(highlight=False, width=_WIDTH)).run())
 
 
 class _Tour:
@@ -45,12 +49,16 @@ class _Tour:
 
     async def _list(self, client: Client) -> None:
         tools = (await client.list_tools()).tools
-        self._title(1, "An MCP client starts `erp-mcp serve --as planner`", f"{len(tools)} read tools, no tool that writes.")
+        self._title(
+            1, "An MCP client starts `erp-mcp serve --as planner`", f"{len(tools)} read tools, no tool that writes."
+        )
         question = {"late_only": True, "limit": 100}
         answer = await self._call(client, "list_sales_orders", question)
         self._late = _records(answer, "lines")
         self._title(2, "Which open order lines will miss their date?", f"list_sales_orders {json.dumps(question)}")
-        self._rows(answer, "lines", ("sales_order_id", "line", "material_id", "requested_date", "confirmed_date", "days_late"))
+        self._rows(
+            answer, "lines", ("sales_order_id", "line", "material_id", "requested_date", "confirmed_date", "days_late")
+        )
         self._sources(answer)
 
     async def _explain(self, client: Client) -> None:
@@ -58,15 +66,19 @@ class _Tour:
         if found is None:
             return
         question, answer, took = found
-        self._title(3, f"Why is {question['sales_order_id']} late?", f"explain_late_order {json.dumps(question)} ({took:.0f} ms)")
+        self._title(
+            3,
+            f"Why is {question['sales_order_id']} late?",
+            f"explain_late_order {json.dumps(question)} ({took:.0f} ms)",
+        )
         summary = _records(answer, "summary")[0]
-        self._console.print(f"   root cause [bold]{summary['root_cause_code']}[/], confidence {summary['confidence']}, "
-                            f"{summary['days_late']} days late")
+        self._console.print(
+            f"   root cause [bold]{summary['root_cause_code']}[/], confidence {summary['confidence']}, "
+            f"{summary['days_late']} days late"
+        )
+        ages = {source["system"]: source["age_s"] for source in answer["sources"]}
         for step in _records(answer, "chain"):
-            facts = ", ".join(f"{name} {value}" for name, value in step.items()
-                              if value not in (None, "") and name not in ("step", "node_type", "node_id", "evidence_ref"))
-            self._console.print(f"   {step['step']}. {step['node_type']} [bold]{step['node_id']}[/]  {facts}", soft_wrap=True)
-            self._console.print(f"      [dim]evidence {step['evidence_ref']}[/]", soft_wrap=True)
+            self._step(step, ages.get(step["system"]))
         self._sources(answer)
 
     async def _first_with_chain(self, client: Client) -> tuple[JsonObject, JsonObject, float] | None:
@@ -92,9 +104,13 @@ class _Tour:
     def _audit(self) -> None:
         deployment = open_deployment(self._directory / FILE_NAME)
         try:
-            records = [record for record in deployment.state.audit.last(60) if self._correlation.encode() in record.leaf]
+            records = [
+                record for record in deployment.state.audit.last(60) if self._correlation.encode() in record.leaf
+            ]
             self._title(6, "Every answer and refusal was recorded before it was given", "erp-mcp audit show")
-            table = Table("seq", "agent", "tool asked for", "outcome", "rule", "leaf hash", box=None, padding=(0, 2, 0, 0))
+            table = Table(
+                "seq", "agent", "tool asked for", "outcome", "rule", "leaf hash", box=None, padding=(0, 2, 0, 0)
+            )
             for record in _telling(records):
                 leaf = json.loads(record.leaf)
                 facts = leaf["facts"]
@@ -106,18 +122,26 @@ class _Tour:
             from erp_mcp.audit.verify import verify
 
             report = verify(deployment.state.audit.read_all())
-            self._console.print(f"   erp-mcp audit verify: {'intact' if report.intact else 'BROKEN'}, {report.records} records")
+            self._console.print(
+                f"   erp-mcp audit verify: {'intact' if report.intact else 'BROKEN'}, {report.records} records"
+            )
         finally:
             deployment.close()
 
     def _configuration(self) -> None:
-        entry = {"mcpServers": {"erp": {"command": _command(), "args": [*_arguments(), "serve", "--demo-dir", str(self._directory),
-                                                                     "--as", "planner"]}}}
-        self._title(7, "Your turn", "paste this into your MCP client's configuration (Claude Desktop: claude_desktop_config.json)")
-        print(json.dumps(entry, indent=2))
-        self._console.print("\n   or ask from here:  [bold]erp-mcp tools call explain_late_order "
-                            f"'{{\"sales_order_id\": \"{self._late[0]['sales_order_id']}\"}}' --demo-dir {self._directory}[/]",
-                            soft_wrap=True)
+        command, *arguments = server_command(self._directory, "planner")
+        entry = {"mcpServers": {"erp": {"command": command, "args": arguments}}}
+        self._title(
+            7,
+            "Your turn",
+            "paste this into your MCP client's configuration (Claude Desktop: claude_desktop_config.json)",
+        )
+        click.echo(json.dumps(entry, indent=2))
+        self._console.print(
+            "\n   or ask from here:  [bold]erp-mcp tools call explain_late_order "
+            f'\'{{"sales_order_id": "{self._late[0]["sales_order_id"]}"}}\' --demo-dir {self._directory}[/]',
+            soft_wrap=True,
+        )
 
     async def _call(self, client: Client, tool: str, arguments: JsonObject) -> JsonObject:
         result = await self._result(client, tool, arguments)
@@ -126,8 +150,9 @@ class _Tour:
         return result.structured_content
 
     async def _result(self, client: Client, tool: str, arguments: JsonObject) -> CallToolResult | MCPError:
+        meta = cast("RequestParamsMeta", {"io.erp-mcp/correlation_id": self._correlation})
         try:
-            return await client.call_tool(tool, arguments, meta={"io.erp-mcp/correlation_id": self._correlation})
+            return await client.call_tool(tool, arguments, meta=meta)
         except MCPError as error:
             return error
 
@@ -137,7 +162,19 @@ class _Tour:
             return
         error = (result.structured_content or {}).get("error", {})
         rule = error.get("facts", {}).get("rule", "")
-        self._console.print(f"   [red]{error.get('code')}[/] {rule}: {error.get('summary')} {error.get('advice')}", soft_wrap=True)
+        self._console.print(
+            f"   [red]{error.get('code')}[/] {rule}: {error.get('summary')} {error.get('advice')}", soft_wrap=True
+        )
+
+    def _step(self, step: JsonObject, age_s: int | None) -> None:
+        details = [f"{step['qty']} {step['uom'] or ''}".strip()] if step["qty"] else []
+        details += [f"{name} {step[column]}" for name, column in _SHOWN_FACTS if step[column]]
+        node = f"{step['node_type']} [bold]{step['node_id']}[/]"
+        fact = step["fact"].replace("_", " ")
+        self._console.print(f"   {step['step']}. {node} {fact}: {', '.join(details)}", soft_wrap=True)
+        self._console.print(
+            f"      [dim]evidence {step['evidence_ref']}, {step['system']}, {age_s} s old[/]", soft_wrap=True
+        )
 
     def _rows(self, answer: JsonObject, name: str, columns: Sequence[str]) -> None:
         records = _records(answer, name)
@@ -146,13 +183,17 @@ class _Tour:
             table.add_row(*("" if record[column] is None else str(record[column]) for column in columns))
         self._console.print(table)
         if len(records) > _SHOWN_ROWS:
-            self._console.print(f"   … {len(records)} lines in all, {'complete' if answer['complete'] else 'incomplete'}")
+            self._console.print(
+                f"   … {len(records)} lines in all, {'complete' if answer['complete'] else 'incomplete'}"
+            )
 
     def _sources(self, answer: JsonObject) -> None:
         for source in answer["sources"]:
             stale = " [yellow]stale[/]" if source["stale"] else ""
-            self._console.print(f"   [dim]source {source['system']} via {source['via']}, as of {source['as_of']}, "
-                                f"{source['age_s']} s old[/]{stale}")
+            self._console.print(
+                f"   [dim]source {source['system']} via {source['via']}, as of {source['as_of']}, "
+                f"{source['age_s']} s old[/]{stale}"
+            )
         for warning in answer["warnings"]:
             self._console.print(f"   [yellow]! {warning}[/]", soft_wrap=True)
 
@@ -161,20 +202,16 @@ class _Tour:
         self._console.print(f"   [dim]{detail}[/]", soft_wrap=True, markup=True)
 
     def _server(self, agent: str) -> StdioServerParameters:
-        arguments = [*_arguments(), "serve", "--demo-dir", str(self._directory), "--as", agent]
-        return StdioServerParameters(command=_command(), args=arguments)
+        command, *arguments = server_command(self._directory, agent)
+        return StdioServerParameters(command=command, args=arguments)
+
+
+def _telling(records: Sequence[AuditRecord]) -> list[AuditRecord]:
+    """Return the last record of each thing that was asked, in order; the tour asks some of them several times."""
+    last = {(json.loads(record.leaf)["actor"], str(record.details.get("tool"))[40:]): record for record in records}
+    return sorted(last.values(), key=lambda record: record.seq)
 
 
 def _records(answer: JsonObject, name: str) -> list[JsonObject]:
     table = answer["tables"][name]
     return [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
-
-
-def _command() -> str:
-    """Return the installed command beside this interpreter, or the interpreter itself."""
-    installed = Path(sys.executable).parent / ("erp-mcp.exe" if sys.platform == "win32" else "erp-mcp")
-    return str(installed) if installed.exists() else sys.executable
-
-
-def _arguments() -> list[str]:
-    return [] if _command() != sys.executable else ["-m", "erp_mcp"]

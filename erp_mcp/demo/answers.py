@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-
 from typing import Final
 
 from erp_mcp.demo.master import CENTERS, SHOWCASE_MATERIAL
@@ -74,7 +73,7 @@ class Answers:
 
     def _cheapest_source(self) -> None:
         rows = self.erp.read(
-            f"SELECT vendor_no, price, curr, blocked FROM source_list WHERE mat_no = '{SHOWCASE_MATERIAL}'"  # numbers of equal width
+            f"SELECT vendor_no, price, curr, blocked FROM source_list WHERE mat_no = '{SHOWCASE_MATERIAL}'"
         )
         ranked = sorted(rows, key=lambda row: int(str(row[1]).replace(".", "")))
         if not ranked[0][3]:
@@ -91,7 +90,8 @@ class Answers:
         )
         busy, actual, ideal, made, good = (int(str(value)) for value in rows[0])
         self.truth.answer("25", [
-            ("availability", tenths(actual, busy)), ("effectiveness", tenths(ideal, actual * 60)), ("quality", tenths(good, made)),
+            ("availability", tenths(actual, busy)), ("effectiveness", tenths(ideal, actual * 60)),
+            ("quality", tenths(good, made)),
             ("oee", tenths(ideal * good, busy * 60 * made)),
         ])  # fmt: skip
 
@@ -128,7 +128,8 @@ class Answers:
             reached[str(lot)].add(str(customer))
         low, high = REACHED_CUSTOMERS
         for (lot,) in self.erp.read(
-            "SELECT b.lot_no FROM batch b JOIN mat_gen m ON m.mat_no = b.mat_no WHERE m.mat_type = 'ROH' ORDER BY b.lot_no LIMIT 5000"
+            "SELECT b.lot_no FROM batch b JOIN mat_gen m ON m.mat_no = b.mat_no "
+            "WHERE m.mat_type = 'ROH' ORDER BY b.lot_no LIMIT 5000"
         ):
             downstream = [final for output in children[str(lot)] for final in children.get(output, [])]
             customers = sorted({customer for final in downstream for customer in reached.get(final, ())})
@@ -141,7 +142,8 @@ class Answers:
     def _maintenance(self) -> None:
         today = self.calendar.date(0)
         rows = self.erp.read(
-            f"SELECT mnt_no FROM maint_order WHERE mnt_type = 'PM02' AND stat <> 'CMPL' AND finish_plan < '{today}' ORDER BY 1"
+            "SELECT mnt_no FROM maint_order WHERE mnt_type = 'PM02' AND stat <> 'CMPL' "
+            f"AND finish_plan < '{today}' ORDER BY 1"
         )
         self.truth.answer("35", [(str(number), "") for (number,) in rows])
         self.truth.exceptions("maintenance_overdue", [str(number) for (number,) in rows])
@@ -152,5 +154,3 @@ class Answers:
             counts[str(block)] += 1
             self.truth.exceptions(f"invoice_{str(block).lower()}", [str(number)])
         self.truth.answer("37", [(kind, str(count)) for kind, count in sorted(counts.items())])
-
-

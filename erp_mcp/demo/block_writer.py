@@ -43,6 +43,14 @@ class Build:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Sold:
+    """What writing the sales side of a block decided: references by order, open deliveries by line."""
+
+    references: dict[str, str]
+    deliveries: dict[str, str | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """The plan of one block."""
 
@@ -63,7 +71,7 @@ def plan_block(build: Build, index: int) -> Plan:
     """Return the plan of a block; nothing is written yet."""
     draw, numbers = build.draw, build.numbers
     block = master.make_block(draw, index)
-    groups = _numbered(build, block, sales_plan.group_into_orders(block, sales_plan.plan_lines(block, draw), draw))
+    groups = _numbered(build, block, sales_plan.group_into_orders(sales_plan.plan_lines(block, draw), draw))
     lines = [line for group in groups for line in group]
     maker = Maker(block, draw, build.calendar, numbers)
     orders = maker.for_lines(lines)
@@ -89,7 +97,12 @@ def _numbered(build: Build, block: Block, groups: list[list[Line]]) -> list[list
         if number == NO_SUCH_ORDER:
             number = build.numbers.next("sales", "", 10)
         customer = sales_plan.customer_of(block, group, place, build.draw)
-        numbered.append([replace(line, so_no=number, item=f"{(item + 1) * 10:06d}", cust=customer) for item, line in enumerate(group)])
+        numbered.append(
+            [
+                replace(line, so_no=number, item=f"{(item + 1) * 10:06d}", cust=customer)
+                for item, line in enumerate(group)
+            ]
+        )
     return numbered
 
 
@@ -108,12 +121,15 @@ def write_block(build: Build, plan: Plan) -> None:
     outputs = {order.number: order.lot for order in plan.orders if order.lot is not None}
     erp_making.post_use(plan.lots, outputs, erp, ledger, calendar)
     erp_making.write_reservations(plan.lots, erp, calendar, numbers)
-    references = _write_sales(build, plan, lots, ledger)
+    sold = _write_sales(build, plan, lots, ledger)
     left = ledger.write(erp, calendar, numbers)
     erp_making.write_lots(plan.lots, left, erp, calendar)
-    _write_floor(build, plan, left, references)
+    _write_floor(build, plan, left, sold)
     build.waiting.update(
-        step.center for order in plan.orders for step in order.operations if step.state == "CRTD" and step.start < HORIZON_S
+        step.center
+        for order in plan.orders
+        for step in order.operations
+        if step.state == "CRTD" and step.start < HORIZON_S
     )
 
 
@@ -127,35 +143,36 @@ def _write_sites(build: Build, plan: Plan) -> None:
         sites = SITES if product in plan.holding.elsewhere else (product.site,)
         for site in sites:
             safety = quantity(kept) if site == product.site else quantity(0)
-            build.erp.add(MaterialPlantRow(product.number, site, safety, "F" if bought else "E", lead, planner, changed))
+            build.erp.add(
+                MaterialPlantRow(product.number, site, safety, "F" if bought else "E", lead, planner, changed)
+            )
 
 
-def _write_sales(build: Build, plan: Plan, lots: dict[str, Batch], ledger: Ledger) -> dict[str, str]:
-    """Write the sales side; return the customer's own reference of every order."""
+def _write_sales(build: Build, plan: Plan, lots: dict[str, Batch], ledger: Ledger) -> Sold:
+    """Write the sales side; return the customer's own reference of every order and the open deliveries of lines."""
     seller = Seller(build.erp, build.draw, build.calendar, build.numbers)
     made = {order.line.key: order.lot for order in plan.orders if order.line is not None and order.lot is not None}
     early = next(line.key for line in plan.lines if line.made == "from_stock" and line.cause is None)
-    references = _references(build, plan)
+    sold = Sold(references=_references(build, plan), deliveries={})
     for group in plan.groups:
-        seller.order(group, group[0].product.site, references[group[0].so_no])
+        seller.order(group, group[0].product.site, sold.references[group[0].so_no])
         for line in group:
             lot = made.get(line.key)
-            if lot is None:
-                continue
-            if line.made == "from_stock":
-                seller.from_stock(line, lots[lot], picked_early=line.key == early)
-            else:
+            if lot is not None and line.made == "from_stock":
+                delivery = seller.from_stock(line, lots[lot], picked_early=line.key == early)
+                sold.deliveries[line.key] = delivery
+            elif lot is not None:
                 seller.shipments(line, lots[lot], ledger)
-    return references
+    return sold
 
 
 def _references(build: Build, plan: Plan) -> dict[str, str]:
     """Return the customers' own order numbers: unique, but for one that two customers of the first block share."""
-    first = plan.groups[0][0].so_no
-    references = {
-        group[0].so_no: f"PO-{70_000 + int(group[0].so_no) % 10_000_000}{build.draw.below(10, 'sales', group[0].so_no, 'check')}"
-        for group in plan.groups
-    }
+    references: dict[str, str] = {}
+    for group in plan.groups:
+        number = group[0].so_no
+        check = build.draw.below(10, "sales", number, "check")
+        references[number] = f"PO-{70_000 + int(number) % 10_000_000}{check}"
     if plan.block.index == 0:
         open_groups = [g for g in plan.groups if all(line.state == "OPEN" and line.cause is None for line in g)]
         same_site = [g for g in open_groups if g[0].product.site == SITES[0]]
@@ -163,11 +180,10 @@ def _references(build: Build, plan: Plan) -> dict[str, str]:
         references[same_site[0][0].so_no] = references[other[0].so_no] = SHARED_REFERENCE
         build.truth.role("ambiguous_reference#1", "customer_reference", SHARED_REFERENCE)
         build.truth.answer("10", [(same_site[0][0].so_no, same_site[0][0].cust), (other[0].so_no, other[0].cust)])
-        build.truth.role("anchor#1", "sales_order", first)
     return references
 
 
-def _write_floor(build: Build, plan: Plan, left: dict[str, int], references: dict[str, str]) -> None:
+def _write_floor(build: Build, plan: Plan, left: dict[str, int], sold: Sold) -> None:
     quality = Quality(erp=build.erp, draw=build.draw, calendar=build.calendar, numbers=build.numbers)
     notifications = quality.notifications(plan.lots, left, injected=plan.block.index == 0)
     overdue = quality.inspections(plan.lots)
@@ -177,12 +193,13 @@ def _write_floor(build: Build, plan: Plan, left: dict[str, int], references: dic
     purchasing = Purchasing(build.erp, build.draw, build.calendar, build.numbers)
     variance = purchasing.invoices(plan.purchases)
     waiting, duplicate = purchasing.requisitions(plan.block)
-    planted = Planted(lines=plan.lines, orders=plan.orders, purchases=plan.purchases, lots=plan.lots, left=left, counted=counted,
-                      notifications=notifications, repairs=build.repairs, calendar=build.calendar)  # fmt: skip
+    planted = Planted(lines=plan.lines, orders=plan.orders, purchases=plan.purchases, lots=plan.lots, left=left,
+                      counted=counted, notifications=notifications, repairs=build.repairs,
+                      deliveries=sold.deliveries, calendar=build.calendar)  # fmt: skip
     planted.tell(build.truth)
     exceptions = Exceptions(truth=build.truth, planted=planted)
     exceptions.purchases(plan.purchases)
     exceptions.stock(plan.holding, plan.block)
     exceptions.others(overdue_inspections=overdue, long_running=long_running, explained=explained, waiting=waiting)
     if plan.block.index == 0:
-        exceptions.showcases(duplicate, variance, references)
+        exceptions.showcases(plan.block, duplicate, variance, sold.references)

@@ -53,7 +53,9 @@ class Purchasing:
             ordered = self.calendar.date(first.ordered)
             currencies = [currency_of(line.supplier, line.product) for line in items]
             changed = self.calendar.stamp(first.ordered, 9 * 60)
-            self.erp.add(PurchaseHeadRow(po_no, first.site, first.site, first.supplier, ordered, currencies[0], changed))
+            self.erp.add(
+                PurchaseHeadRow(po_no, first.site, first.site, first.supplier, ordered, currencies[0], changed)
+            )
             for line, currency in zip(items, currencies, strict=True):
                 self._line(line, currency)
 
@@ -66,32 +68,35 @@ class Purchasing:
         self.erp.add(
             PurchaseItemRow(
                 line.po_no, line.item, line.site, line.site, line.supplier, line.product.number, quantity(line.qty),
-                quantity(line.received), quantity(line.open_qty), line.product.buy_uom, day(line.ordered), day(line.requested),
+                quantity(line.received), quantity(line.open_qty), line.product.buy_uom, day(line.ordered),
+                day(line.requested),
                 day(line.first_promise), day(line.promise),
                 self.calendar.instant(line.moved_at) if line.moved_at is not None else None, int(line.confirmed),
                 price(line.product.price * per), per,
                 amount(value_cents(line.open_qty, line.product.price)), currency, "R", line.state, line.memo, changed,
-            )  # fmt: skip
-        )
+            )
+        )  # fmt: skip
         self._promises(line)
         for place, (received_day, qty, lot) in enumerate(line.receipts):
             self.erp.add(
                 ReceiptRow(line.po_no, line.item, place + 1, line.site, line.supplier, day(received_day), quantity(qty),
-                           line.product.buy_uom, lot, self.calendar.stamp(received_day, _RECEIPT_MINUTE))  # fmt: skip
-            )
+                           line.product.buy_uom, lot, self.calendar.stamp(received_day, _RECEIPT_MINUTE))
+            )  # fmt: skip
 
     def _promises(self, line: PurchaseLine) -> None:
         if not line.confirmed or line.state == "CANC":
             return
-        promises: list[tuple[int, int, str | None]] = [(self.calendar.at(line.ordered + 2, 10 * 60), line.first_promise, None)]
+        promises: list[tuple[int, int, str | None]] = [
+            (self.calendar.at(line.ordered + 2, 10 * 60), line.first_promise, None)
+        ]
         if line.moved_at is not None:
             promises.append((line.moved_at, line.promise, line.reason))
         for place, (second, promised, reason) in enumerate(promises):
             at = self.calendar.instant(second)
             self.erp.add(
                 ConfirmationRow(line.po_no, line.item, place + 1, line.site, at, self.calendar.date(promised),
-                                quantity(line.qty), line.product.buy_uom, reason, at)  # fmt: skip
-            )
+                                quantity(line.qty), line.product.buy_uom, reason, at)
+            )  # fmt: skip
 
     def post_receipts(self, lines: Iterable[PurchaseLine], lots: dict[str, Batch], ledger: Ledger) -> None:
         """Post every receipt in the base unit; a lot on hold is blocked two days later."""
@@ -103,7 +108,9 @@ class Purchasing:
                 second = self.calendar.at(day, _RECEIPT_MINUTE)
                 ledger.post(second, "101", lot, ((arrives, base),), ("PO", line.po_no, line.item))
                 if lot.stock_type == "S":
-                    ledger.post(self.calendar.at(day + 2, 11 * 60), "344", lot, (("F", -base), ("S", base)), ("QN", "", ""))
+                    ledger.post(
+                        self.calendar.at(day + 2, 11 * 60), "344", lot, (("F", -base), ("S", base)), ("QN", "", "")
+                    )
 
     def invoices(self, lines: list[PurchaseLine]) -> dict[str, int]:
         """Write supplier invoices with a planted number of each kind of exception.
@@ -144,12 +151,14 @@ class Purchasing:
             at = self.calendar.stamp(day, 13 * 60 + copy)
             self.erp.add(
                 SupplierInvoiceRow(
-                    self.numbers.next("invoice", "", 10, 5_100_000_101), "0001", line.site, line.supplier, line.po_no, line.item,
+                    self.numbers.next("invoice", "", 10, 5_100_000_101), "0001", line.site, line.supplier, line.po_no,
+                    line.item,
                     self.calendar.date(day), quantity(qty), line.product.buy_uom, price(charged), per, amount(value),
-                    currency_of(line.supplier, line.product), f"R-{line.po_no[4:]}-{line.item}", "PARK" if parked_for else "POST",
+                    currency_of(line.supplier, line.product), f"R-{line.po_no[4:]}-{line.item}",
+                    "PARK" if parked_for else "POST",
                     parked_for, at,
-                )  # fmt: skip
-            )
+                )
+            )  # fmt: skip
         return value - value_cents(qty, line.product.price) if kind == "PRICE" else 0
 
     def requisitions(self, block: Block) -> tuple[list[str], str]:
@@ -172,8 +181,8 @@ class Purchasing:
             at = self.calendar.instant(created)
             self.erp.add(
                 RequisitionRow(number, "00010", product.site, product.number, quantity(60 * UNIT), product.uom,
-                               self.calendar.date(due), at, release, product.supplier if place % 3 else None, state, at)  # fmt: skip
-            )
+                               self.calendar.date(due), at, release, product.supplier if place % 3 else None, state, at)
+            )  # fmt: skip
             if place < WAITING_LONG:
                 waiting.append(number)
         return waiting, number

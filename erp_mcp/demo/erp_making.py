@@ -20,23 +20,26 @@ _OUTPUT_MINUTE = 15 * 60
 def write_orders(orders: Iterable[Making], erp: Tables, calendar: PlantCalendar) -> None:
     """Write production orders with components and operations."""
     for order in orders:
-        changed = calendar.instant(min(calendar.at(max(order.start, -3) if order.lot is None else order.finish, 900), -7_200))
+        changed = calendar.instant(
+            min(calendar.at(max(order.start, -3) if order.lot is None else order.finish, 900), -7_200)
+        )
         erp.add(
             OrderRow(
                 order.number, order.product.site, order.product.number, quantity(order.qty), quantity(order.made),
                 quantity(order.scrap or order.scrap_reported), order.product.uom, calendar.date(order.start),
-                calendar.date(order.finish), calendar.date(order.scheduled_start), calendar.date(order.scheduled_finish),
+                calendar.date(order.finish), calendar.date(order.scheduled_start),
+                calendar.date(order.scheduled_finish),
                 order.state, order.so_no, order.item, order.parent, order.kind, changed,
-            )  # fmt: skip
-        )
+            )
+        )  # fmt: skip
         supplies = dict(order.supplies)
         for item, pieces in groupby(order.needs, key=lambda need: need.item):
             erp.add(_component(tuple(pieces), supplies.get(item), calendar, changed))
         for step in order.operations:
             erp.add(
                 OperationRow(order.number, step.number, order.product.site, step.center, calendar.instant(step.start),
-                             calendar.instant(step.finish), step.state, changed)  # fmt: skip
-            )
+                             calendar.instant(step.finish), step.state, changed)
+            )  # fmt: skip
 
 
 def _component(pieces: tuple[Need, ...], supply: str | None, calendar: PlantCalendar, changed: str) -> ComponentRow:
@@ -54,10 +57,14 @@ def post_output(orders: Iterable[Making], lots: dict[str, Batch], ledger: Ledger
     for order in orders:
         if order.lot is not None:
             lot = lots[order.lot]
-            ledger.post(calendar.at(order.finish, _OUTPUT_MINUTE), "131", lot, (("F", order.made),), ("PRD", order.number, ""))
+            ledger.post(
+                calendar.at(order.finish, _OUTPUT_MINUTE), "131", lot, (("F", order.made),), ("PRD", order.number, "")
+            )
 
 
-def post_use(lots: Iterable[Batch], outputs: dict[str, str], erp: Tables, ledger: Ledger, calendar: PlantCalendar) -> None:  # noqa: PLR0917
+def post_use(
+    lots: Iterable[Batch], outputs: dict[str, str], erp: Tables, ledger: Ledger, calendar: PlantCalendar
+) -> None:
     """Post what orders took from lots, and write which lot went into which; `outputs` is the output lot by order."""
     for lot in lots:
         for need in lot.needs:
@@ -67,7 +74,11 @@ def post_use(lots: Iterable[Batch], outputs: dict[str, str], erp: Tables, ledger
             ledger.post(second, "261", lot, (("F", -need.qty),), ("PRD", need.order, need.item))
             output = outputs.get(need.order)
             if output is not None:
-                erp.add(GenealogyRow(output, lot.number, need.order, quantity(need.qty), lot.product.uom, calendar.instant(second)))
+                erp.add(
+                    GenealogyRow(
+                        output, lot.number, need.order, quantity(need.qty), lot.product.uom, calendar.instant(second)
+                    )
+                )
 
 
 def write_reservations(lots: Iterable[Batch], erp: Tables, calendar: PlantCalendar, numbers: Numbers) -> None:
@@ -78,10 +89,11 @@ def write_reservations(lots: Iterable[Batch], erp: Tables, calendar: PlantCalend
             if need.cover == "reserved":
                 erp.add(
                     ReservationRow(
-                        numbers.next("reservation", "RS", 8), lot.product.number, lot.site, lot.number, "PRD", need.order,
+                        numbers.next("reservation", "RS", 8), lot.product.number, lot.site, lot.number, "PRD",
+                        need.order,
                         need.item, quantity(need.qty), lot.product.uom, calendar.date(need.day), changed,
-                    )  # fmt: skip
-                )
+                    )
+                )  # fmt: skip
 
 
 def write_lots(lots: Iterable[Batch], left: dict[str, int], erp: Tables, calendar: PlantCalendar) -> None:
@@ -95,5 +107,5 @@ def write_lots(lots: Iterable[Batch], left: dict[str, int], erp: Tables, calenda
                 calendar.date(lot.expiry) if lot.expiry is not None else None, lot.product.supplier if bought else None,
                 f"{lot.product.supplier}-{lot.number[1:]}" if bought else None,
                 calendar.stamp(max(lot.day, -60) if left.get(lot.number) else lot.day, 16 * 60),
-            )  # fmt: skip
-        )
+            )
+        )  # fmt: skip

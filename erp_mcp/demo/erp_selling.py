@@ -37,7 +37,9 @@ class Seller:
         credit = "BLK" if blocked else "OK"
         state = first.state if len({line.state for line in group}) == 1 else "OPEN"
         ordered = ordered_day(group, self.draw)
-        changed = self.calendar.stamp(min(max(line.finish for line in group) + 4, -1) if state == "CLSD" else -2, 11 * 60)
+        changed = self.calendar.stamp(
+            min(max(line.finish for line in group) + 4, -1) if state == "CLSD" else -2, 11 * 60
+        )
         total = 0
         for line in group:
             value = value_cents(line.qty, self._price(line))
@@ -49,19 +51,23 @@ class Seller:
                     quantity(line.qty), quantity(line.delivered), quantity(open_qty), line.product.uom,
                     self.calendar.date(line.requested), self.calendar.date(line.confirmed), amount(value),
                     amount(value_cents(open_qty, self._price(line))), currency, credit, None, line.state, changed,
-                )  # fmt: skip
-            )
+                )
+            )  # fmt: skip
         incoterm = self.draw.pick(("DAP", "FCA", "EXW", "CPT"), "sales", first.so_no, "incoterm")
         memo = "Please deliver to gate 4." if self.draw.below(12, "sales", first.so_no, "memo") == 0 else None
         self.erp.add(
             SalesHeadRow(
                 first.so_no, company, first.product.site, first.cust, reference, self.calendar.date(ordered), incoterm,
                 amount(total), currency, credit, None, state, memo, changed,
-            )  # fmt: skip
-        )
+            )
+        )  # fmt: skip
 
     def _price(self, line: Line) -> int:
-        return self.draw.between((9_000_000, 42_000_000), "material", line.product.number, "sales_price") // 10_000 * 10_000
+        return (
+            self.draw.between((9_000_000, 42_000_000), "material", line.product.number, "sales_price")
+            // 10_000
+            * 10_000
+        )
 
     def _currency(self, customer: str) -> str:
         return "USD" if (int(customer[1:]) - 1) % 10 == 3 else "EUR"
@@ -74,45 +80,56 @@ class Seller:
         if line.state == "CLSD" and half and self.draw.below(5, "delivery", line.key, "twice") == 0:
             parts = [(day, half), (day + 2, line.delivered - half)]
         for issue_day, qty in parts:
-            delivery = self._delivery(line, lot, qty, planned=issue_day - self.draw.below(2, "delivery", line.key, "planned"),
+            delivery = self._delivery(line, lot, qty,
+                                      planned=issue_day - self.draw.below(2, "delivery", line.key, "planned"),
                                       issued=issue_day, picked=self.calendar.at(issue_day, 9 * 60))  # fmt: skip
-            ledger.post(self.calendar.at(issue_day, _ISSUE_MINUTE), "601", lot, (("F", -qty),), ("DLV", delivery, "0010"))
+            ledger.post(
+                self.calendar.at(issue_day, _ISSUE_MINUTE), "601", lot, (("F", -qty),), ("DLV", delivery, "0010")
+            )
             if issue_day < -3:
                 value = amount(value_cents(qty, self._price(line)))
                 self.erp.add(
-                    BillingRow(self.numbers.next("bill", "", 10, 90_000_101), "0010", line.product.site, line.so_no, line.item,
+                    BillingRow(self.numbers.next("bill", "", 10, 90_000_101), "0010", line.product.site, line.so_no,
+                               line.item,
                                self.calendar.date(issue_day + 1), value, self._currency(line.cust),
-                               self.calendar.stamp(issue_day + 1, 600))  # fmt: skip
-                )
+                               self.calendar.stamp(issue_day + 1, 600))
+                )  # fmt: skip
 
-    def from_stock(self, line: Line, lot: Batch, *, picked_early: bool) -> None:
-        """Write the reservation of a line that is served from finished stock, and its delivery unless credit forbids."""
+    def from_stock(self, line: Line, lot: Batch, *, picked_early: bool) -> str | None:
+        """Write the reservation of a line served from finished stock; return its delivery unless credit forbids one."""
         self.erp.add(
             ReservationRow(
-                self.numbers.next("reservation", "RS", 8), line.product.number, line.product.site, lot.number, "SLS", line.so_no,
+                self.numbers.next("reservation", "RS", 8), line.product.number, line.product.site, lot.number, "SLS",
+                line.so_no,
                 line.item, quantity(line.qty), line.product.uom, self.calendar.date(line.requested),
                 self.calendar.stamp(-6, 600),
-            )  # fmt: skip
-        )
+            )
+        )  # fmt: skip
         if line.cause == "credit_block":
-            return
+            return None
         stuck = line.cause == "picked_not_shipped"
         planned = line.requested - 1 if stuck else add_workdays(line.requested, -1)
         picked = self.calendar.at(planned, 10 * 60) if stuck else None
-        self._delivery(line, lot, line.qty, planned=planned, issued=None, picked=-7_200 if picked_early else picked)
+        return self._delivery(
+            line, lot, line.qty, planned=planned, issued=None, picked=-7_200 if picked_early else picked
+        )
 
-    def _delivery(self, line: Line, lot: Batch, qty: int, *, planned: int, issued: int | None, picked: int | None) -> str:
+    def _delivery(
+        self, line: Line, lot: Batch, qty: int, *, planned: int, issued: int | None, picked: int | None
+    ) -> str:
         number = self.numbers.next("delivery", "", 10, 80_000_101)
         changed = self.calendar.stamp(issued, _ISSUE_MINUTE) if issued is not None else self.calendar.stamp(-1, 12 * 60)
         if issued is None and picked is not None:
             changed = self.calendar.instant(picked)
         self.erp.add(
             DeliveryRow(
-                number, "0010", line.product.site, line.so_no, line.item, line.product.number, quantity(qty), line.product.uom,
+                number, "0010", line.product.site, line.so_no, line.item, line.product.number, quantity(qty),
+                line.product.uom,
                 self.calendar.date(planned), self.calendar.date(issued) if issued is not None else None,
                 "A" if picked is None else "C", self.calendar.instant(picked) if picked is not None else None,
-                self.draw.pick(CARRIERS, "delivery", number, "carrier"), f"TRK{number[2:]}", int(issued is not None), lot.number,
+                self.draw.pick(CARRIERS, "delivery", number, "carrier"), f"TRK{number[2:]}", int(issued is not None),
+                lot.number,
                 changed,
-            )  # fmt: skip
-        )
+            )
+        )  # fmt: skip
         return number

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from erp_mcp.demo.buying import INJECTED_NOTE
+from erp_mcp.demo.erp_selling import SHARED_REFERENCE
 from erp_mcp.demo.figures import UNIT, amount, quantity
 from erp_mcp.demo.late_truth import Planted
 from erp_mcp.demo.lots import SHOWCASE_FREE, Holding
-from erp_mcp.demo.master import SHOWCASE_MATERIAL
-from erp_mcp.demo.plan import Block, Making, Need, PurchaseLine
+from erp_mcp.demo.master import RIGHT_TO_LEFT_SUPPLIER, SHOWCASE_MATERIAL, ZERO_WIDTH_CUSTOMER
+from erp_mcp.demo.plan import SITES, Block, Making, Need, PurchaseLine
 from erp_mcp.demo.truth import Truth
 
 NOTICE_DAYS = 14
@@ -72,7 +73,9 @@ class Exceptions:
         converted = [p.number for p in block.raw if p.denominator != 1]
         self.truth.exceptions("material_bought_in_other_unit", converted)
 
-    def others(self, *, overdue_inspections: list[str], long_running: list[str], explained: list[str], waiting: list[str]) -> None:
+    def others(
+        self, *, overdue_inspections: list[str], long_running: list[str], explained: list[str], waiting: list[str]
+    ) -> None:
         """Write the classes that the quality, shop floor and purchasing parts counted themselves."""
         late = [f"{line.so_no}/{line.item}" for line in self.planted.lines if line.cause is not None]
         self.truth.exceptions("sales_line_late", late)
@@ -89,20 +92,29 @@ class Exceptions:
         for question, ids in (("1", late), ("28", long_running), ("34", overdue_inspections), ("23", waiting)):
             self.truth.answer(question, [(id_, "") for id_ in ids])
 
-    def showcases(self, duplicate_requisition: str, variance: dict[str, int], references: dict[str, str]) -> None:
+    def showcases(
+        self, block: Block, duplicate_requisition: str, variance: dict[str, int], references: dict[str, str]
+    ) -> None:
         """Write roles of the first block that single questions speak of."""
         injected = next(line for line in self.planted.purchases if line.memo == INJECTED_NOTE)
         self.truth.role("injected_note#1", "purchase_order_line", _key(injected))
         self.truth.role("injected_notification#1", "quality_notification", self.planted.notifications["injected"])
         self.truth.exceptions("hostile_text", [_key(injected), self.planted.notifications["injected"]])
         self.truth.role("open_requisition#1", "purchase_requisition", duplicate_requisition)
+        self.truth.role("open_requisition#1", "material", block.raw_of("late_po")[1].number)
         self.truth.role("free_stock#1", "material", SHOWCASE_MATERIAL)
         self.truth.answer("15", [(SHOWCASE_MATERIAL, quantity(SHOWCASE_FREE)), ("uom", "EA")])
         self.truth.answer("39", [("not_found", "0010009999")])
         self.truth.answer("37.variance", [(currency, amount(cents)) for currency, cents in sorted(variance.items())])
-        healthy = next(ln for ln in self.planted.lines if ln.state == "OPEN" and ln.cause is None and ln.made == "running")
+        healthy = next(
+            ln for ln in self.planted.lines if ln.made == "running" and references[ln.so_no] != SHARED_REFERENCE
+        )
         self.truth.role("order_status#1", "sales_order", healthy.so_no)
         self.truth.role("order_status#1", "customer_reference", references[healthy.so_no])
+        elsewhere = next(ln for ln in self.planted.lines if ln.state == "OPEN" and ln.product.site == SITES[1])
+        self.truth.role("other_site_order#1", "sales_order", elsewhere.so_no)
+        self.truth.role("zero_width_name#1", "customer", ZERO_WIDTH_CUSTOMER)
+        self.truth.role("right_to_left_name#1", "supplier", RIGHT_TO_LEFT_SUPPLIER)
         self._reallocation()
 
     def _reallocation(self) -> None:
@@ -117,7 +129,8 @@ class Exceptions:
             donor, need = found
             line = donor.line or late
             self.truth.answer("13", [
-                ("material_id", short.product.number), ("from", donor.number), ("to", needy.number), ("qty", quantity(short.qty)),
+                ("material_id", short.product.number), ("from", donor.number), ("to", needy.number),
+                ("qty", quantity(short.qty)),
                 ("late_line", f"{line.so_no}/{line.item}"), ("delta_days", str(purchase.promise - need.day)),
             ])  # fmt: skip
             return
@@ -135,5 +148,3 @@ class Exceptions:
 
 def _lacks(order: Making, material: str) -> bool:
     return any(need.cover == "none" and need.product.number == material for need in order.needs)
-
-

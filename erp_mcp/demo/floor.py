@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from erp_mcp.demo.draw import Draw
-from erp_mcp.demo.erp_rows import BudgetRow, MaintenanceRow
+from erp_mcp.demo.erp_rows import BudgetRow, DeletionRow, MaintenanceRow
 from erp_mcp.demo.figures import UNIT, amount
 from erp_mcp.demo.making import Numbers
 from erp_mcp.demo.master import CENTERS, DOWN_CENTER, DOWN_WITH_ALTERNATIVE, REPAIR_END_DAY
-from erp_mcp.demo.mes_rows import DowntimeRow, FeedRow, MachineStateRow, ShiftRow
+from erp_mcp.demo.mes_rows import DowntimeRow, FeedRow, MachineStateRow, MesDeletionRow, ShiftRow
 from erp_mcp.demo.plan import Block, Making, Operation
 from erp_mcp.demo.plant_calendar import PlantCalendar
 from erp_mcp.demo.shopfloor import DETOUR_UNTIL_DAY, equipment_id
@@ -52,9 +52,13 @@ def stops_of(draw: Draw, center: str) -> list[Stop]:
                 continue
             planned = draw.below(6, "stop", key, "planned") == 0
             minutes = draw.between((20, 30) if planned else (6, 118), "stop", key, "minutes")
-            reason = REASONS[min(draw.below(len(REASONS), "stop", key, "one"), draw.below(len(REASONS), "stop", key, "two"))]
-            found.append(Stop(center=center, day=day, shift=shift, minute=start + draw.between((10, 300), "stop", key, "minute"),
-                              minutes=minutes, reason=PLANNED_REASON if planned else reason, planned=planned))  # fmt: skip
+            reason = REASONS[
+                min(draw.below(len(REASONS), "stop", key, "one"), draw.below(len(REASONS), "stop", key, "two"))
+            ]
+            found.append(Stop(center=center, day=day, shift=shift,
+                              minute=start + draw.between((10, 300), "stop", key, "minute"),
+                              minutes=minutes, reason=PLANNED_REASON if planned else reason,
+                              planned=planned))  # fmt: skip
     return _without_ties(found)
 
 
@@ -79,7 +83,7 @@ def _without_ties(stops: list[Stop]) -> list[Stop]:
 class Floor:
     """Writes the shared floor."""
 
-    def __init__(self, erp: Tables, mes: Tables, draw: Draw, calendar: PlantCalendar, numbers: Numbers) -> None:  # noqa: PLR0917
+    def __init__(self, erp: Tables, mes: Tables, draw: Draw, calendar: PlantCalendar, numbers: Numbers) -> None:
         """Keep where and how to write."""
         self.erp = erp
         self.mes = mes
@@ -94,24 +98,32 @@ class Floor:
             self._stops(center, site, stops)
             self._shifts(center, stops)
             state = "DOWN" if center in DOWN_SINCE else "RUN"
-            since = self.calendar.at(*DOWN_SINCE[center]) if center in DOWN_SINCE else -3_600 * self.draw.between((1, 9), "state", center, "since")
+            since = (
+                self.calendar.at(*DOWN_SINCE[center])
+                if center in DOWN_SINCE
+                else -3_600 * self.draw.between((1, 9), "state", center, "since")
+            )
             self.mes.add(MachineStateRow(equipment_id(center), state, self.calendar.instant(since),
                                          self.calendar.instant(-FEED_AGES_S["machine_state"])))  # fmt: skip
         for feed, age in FEED_AGES_S.items():
             self.mes.add(FeedRow(feed, self.calendar.instant(-age)))
         self._budgets()
+        self._deletions()
         return self._repairs()
 
     def _stops(self, center: str, site: str, stops: list[Stop]) -> None:
         for stop in stops:
             began = self.calendar.at(stop.day, stop.minute)
             ended = self.calendar.instant(began + 60 * stop.minutes)
-            self.mes.add(DowntimeRow(self.numbers.next("stop", "D-", 7), site, equipment_id(center), self.calendar.instant(began),
+            self.mes.add(DowntimeRow(self.numbers.next("stop", "D-", 7), site, equipment_id(center),
+                                     self.calendar.instant(began),
                                      ended, stop.reason, int(stop.planned), ended))  # fmt: skip
         if center in DOWN_SINCE:
             at = self.calendar.instant(self.calendar.at(*DOWN_SINCE[center]))
             reason = "BURNER" if center == DOWN_CENTER else "SPINDLE"
-            self.mes.add(DowntimeRow(self.numbers.next("stop", "D-", 7), site, equipment_id(center), at, None, reason, 0, at))
+            self.mes.add(
+                DowntimeRow(self.numbers.next("stop", "D-", 7), site, equipment_id(center), at, None, reason, 0, at)
+            )
 
     def _shifts(self, center: str, stops: list[Stop]) -> None:
         lost: dict[tuple[int, str, bool], int] = defaultdict(int)
@@ -125,7 +137,8 @@ class Floor:
                 actual = 0 if _is_down(center, day, start) else busy - lost[day, shift, False]
                 made = actual * 60 * self.draw.between((76, 92), "shift", key, "speed") // 100 // ideal
                 good = made * self.draw.between((940, 998), "shift", key, "quality") // 1000
-                self.mes.add(ShiftRow(equipment_id(center), self.calendar.date(day), shift, busy, actual, ideal, made, good,
+                self.mes.add(ShiftRow(equipment_id(center), self.calendar.date(day), shift, busy, actual, ideal, made,
+                                      good,
                                       self.calendar.stamp(day, start + 480)))  # fmt: skip
 
     def _repairs(self) -> dict[str, str]:
@@ -136,18 +149,21 @@ class Floor:
         for place, center in enumerate(up[4 : 4 + OVERDUE_PREVENTIVE]):
             self._maintenance(center, "PM02", -9 - place, -4 - place, ("OPEN", "INPR")[place % 2])
         for place in range(14):
-            self._maintenance(up[place % len(up)], ("PM01", "PM02")[place % 2], -30 - 9 * place, -28 - 9 * place, "CMPL")
+            self._maintenance(
+                up[place % len(up)], ("PM01", "PM02")[place % 2], -30 - 9 * place, -28 - 9 * place, "CMPL"
+            )
         for place in range(7):
             self._maintenance(up[(place + 3) % len(up)], "PM02", 20 + 4 * place, 21 + 4 * place, "OPEN")
         return repairs
 
-    def _maintenance(self, center: str, kind: str, start: int, finish: int, state: str) -> str:  # noqa: PLR0917
+    def _maintenance(self, center: str, kind: str, start: int, finish: int, state: str) -> str:
         number = self.numbers.next("maintenance", "", 12, 4_000_101)
         site = next(entry[1] for entry in CENTERS if entry[0] == center)
         down = int(kind == "PM01" and state == "INPR")
         text = f"{'Repair' if kind == 'PM01' else 'Preventive maintenance'} of {center}"
         changed = self.calendar.stamp(min(max(start, finish if state == "CMPL" else start), -1), 10 * 60)
-        self.erp.add(MaintenanceRow(number, site, center, kind, self.calendar.date(start), self.calendar.date(finish), state, down,
+        self.erp.add(MaintenanceRow(number, site, center, kind, self.calendar.date(start), self.calendar.date(finish),
+                                    state, down,
                                     text, changed))  # fmt: skip
         return number
 
@@ -156,8 +172,15 @@ class Floor:
             for company in ("1000", "2000"):
                 planned = 100_000 * self.draw.between((50, 900), "budget", f"{center}/{company}", "planned")
                 self.erp.add(BudgetRow(f"{center}-{company}", self.calendar.date(0)[:4], company, amount(planned),
-                                       amount(planned * (20 + place * 5) // 100), amount(planned * (30 + place * 4) // 100), "EUR",
+                                       amount(planned * (20 + place * 5) // 100),
+                                       amount(planned * (30 + place * 4) // 100), "EUR",
                                        self.calendar.stamp(-3, 600)))  # fmt: skip
+
+    def _deletions(self) -> None:
+        """Write what was deleted before the frozen instant: a requisition, a source and a stop entered twice."""
+        gone = (("pr_item", "0030000100/00010", -4), ("source_list", "RM-002/S0040/1000", -11))
+        self.erp.extend(DeletionRow(table, key, self.calendar.stamp(day, 10 * 60)) for table, key, day in gone)
+        self.mes.add(MesDeletionRow("stop_event", "D-0000000", self.calendar.stamp(-2, 15 * 60)))
 
     def rework(self, block: Block, waiting: Counter[str]) -> list[Making]:
         """Return rework orders, among them those that keep the busiest centres from being equally busy."""
@@ -178,5 +201,6 @@ class Floor:
         day = 10 + place % 2
         begin = self.calendar.at(day, 9 * 60)
         step = Operation(number="0010", center=center, start=begin, finish=begin + 3_600, state="CRTD")
-        return Making(number=self.numbers.order(), product=product, qty=2 * UNIT, start=day, finish=day, scheduled_start=day,
+        return Making(number=self.numbers.order(), product=product, qty=2 * UNIT, start=day, finish=day,
+                      scheduled_start=day,
                       scheduled_finish=day, state="REL", kind="RW01", operations=(step,))  # fmt: skip

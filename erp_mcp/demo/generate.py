@@ -30,7 +30,8 @@ Progress = Callable[[str, int, int], None]
 BLOCKS: Final[dict[Size, int]] = {"S": 1, "M": 10, "L": 100}
 FILES: Final = ("erp.sqlite", "mes.sqlite", "truth.sqlite")
 CAUSES: Final[tuple[Cause, ...]] = (
-    "late_po", "machine_down", "quality_hold", "stock_discrepancy", "upstream_order_late", "credit_block", "picked_not_shipped",
+    "late_po", "machine_down", "quality_hold", "stock_discrepancy", "upstream_order_late", "credit_block",
+    "picked_not_shipped",
 )  # fmt: skip
 _BUILDING: Final = ".building"
 
@@ -71,17 +72,14 @@ def generate(
     """
     _claim(directory)
     building = [directory / f"{name}{_BUILDING}" for name in FILES]
-    for path in building:
-        path.unlink(missing_ok=True)
+    _remove(building)
     calendar = PlantCalendar(shift_weeks)
     try:
         rows = _build(building, Draw(seed), calendar, (seed, size), progress or _silent)
     except BaseException:
-        for path in building:
-            path.unlink(missing_ok=True)
+        _remove(building)
         raise
-    for name in FILES:
-        (directory / name).unlink(missing_ok=True)  # first all old files: never one seed's ERP beside another's MES
+    _remove([directory / name for name in FILES])  # all old files first: never one seed's ERP beside another's MES
     erp, mes, truth = (path.replace(directory / name) for path, name in zip(building, FILES, strict=True))
     return DemoPlant(erp=erp, mes=mes, truth=truth, seed=seed, size=size, clock=calendar.instant(0), rows=rows,
                      dump_hash=plant_hash(directory))  # fmt: skip
@@ -93,12 +91,17 @@ def plant_hash(directory: Path) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
+def _remove(paths: list[Path]) -> None:
+    for path in paths:
+        path.unlink(missing_ok=True)
+
+
 def _silent(what: str, done: int, total: int) -> None:
     del what, done, total
 
 
 def _claim(directory: Path) -> None:
-    """Make the directory, or refuse one that holds other things and no plant; only the plant's own files are touched."""
+    """Make the directory, or refuse one that holds other things and no plant; only a plant's files are touched."""
     if directory.exists() and not directory.is_dir():
         raise DemoDirectoryError(directory=directory.name)
     names = {entry.name for entry in directory.iterdir()} if directory.exists() else set()
@@ -108,9 +111,7 @@ def _claim(directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
 
 
-def _build(  # noqa: PLR0917
-    paths: list[Path], draw: Draw, calendar: PlantCalendar, named: tuple[int, Size], progress: Progress
-) -> int:
+def _build(paths: list[Path], draw: Draw, calendar: PlantCalendar, named: tuple[int, Size], progress: Progress) -> int:
     seed, size = named
     erp, mes, truth_tables = (
         Tables(path, types) for path, types in zip(paths, (ERP_TABLES, MES_TABLES, TRUTH_TABLES), strict=True)
@@ -120,8 +121,8 @@ def _build(  # noqa: PLR0917
         floor = Floor(erp, mes, draw, calendar, numbers)
         master.write_parties(draw, calendar, erp)
         shopfloor.write_equipment(mes, calendar)
-        build = Build(draw=draw, calendar=calendar, numbers=numbers, erp=erp, mes=mes, truth=truth, repairs=floor.write(),
-                      waiting=Counter())  # fmt: skip
+        build = Build(draw=draw, calendar=calendar, numbers=numbers, erp=erp, mes=mes, truth=truth,
+                      repairs=floor.write(), waiting=Counter())  # fmt: skip
         for index in range(BLOCKS[size]):
             progress("planning and writing orders", index, BLOCKS[size])
             write_block(build, plan_block(build, index))

@@ -23,6 +23,7 @@ class Planted:
     counted: dict[str, int]
     notifications: dict[str, str]
     repairs: dict[str, str]
+    deliveries: dict[str, str | None]
     calendar: PlantCalendar
 
     def tell(self, truth: Truth) -> None:
@@ -33,7 +34,8 @@ class Planted:
                 continue
             order = open_orders.get(line.key)
             facts: dict[str, str | None] = {
-                "sales_order_id": line.so_no, "line": line.item, "root_cause_code": line.cause, "site": line.product.site,
+                "sales_order_id": line.so_no, "line": line.item, "root_cause_code": line.cause,
+                "site": line.product.site,
                 "production_order_id": order.number if order is not None else None,
             }  # fmt: skip
             facts |= self._cause(line, order)
@@ -41,7 +43,8 @@ class Planted:
 
     def _cause(self, line: Line, order: Making | None) -> dict[str, str | None]:
         if order is None:
-            return {"customer_id": line.cust, "material_id": line.product.number}
+            return {"customer_id": line.cust, "material_id": line.product.number,
+                    "delivery_id": self.deliveries.get(line.key)}  # fmt: skip
         match line.cause:
             case "late_po":
                 return self._late_purchase(line, order)
@@ -79,7 +82,8 @@ class Planted:
         lot = next(lot for lot in self.lots if lot.number in self.counted and lot.product is line.cause_product)
         booked, counted = self.left[lot.number], self.counted[lot.number]
         return self._short(line, order) | {
-            "lot_id": lot.number, "qty_erp": quantity(booked), "qty_mes": quantity(counted), "qty_short": quantity(booked - counted),
+            "lot_id": lot.number, "qty_erp": quantity(booked), "qty_mes": quantity(counted),
+            "qty_short": quantity(booked - counted),
         }  # fmt: skip
 
     def _upstream(self, order: Making) -> dict[str, str | None]:

@@ -25,7 +25,7 @@ class Ledger:
         """Start with no movement."""
         self._posted: list[tuple[int, int, str, Batch, tuple[tuple[str, int], ...], Reference]] = []
 
-    def post(  # noqa: PLR0917
+    def post(
         self, second: int, code: str, lot: Batch, changes: tuple[tuple[str, int], ...], reference: Reference
     ) -> None:
         """Post one document: signed quantities by stock type, of one lot."""
@@ -55,13 +55,14 @@ class Ledger:
                     MovementRow(
                         document, f"{place + 1:04d}", code, lot.product.number, lot.site, LOCATIONS[lot.product.kind],
                         lot.number, stock_type, quantity(change), lot.product.uom, *reference, at, at,
-                    )  # fmt: skip
-                )
+                    )
+                )  # fmt: skip
         left: dict[str, int] = defaultdict(int)
         for (number, stock_type), qty in balance.items():
             if qty:
                 lot, at = last[number, stock_type]
                 left[number] += qty
-                erp.add(StockRow(lot.product.number, lot.site, LOCATIONS[lot.product.kind], number, stock_type, quantity(qty),
+                erp.add(StockRow(lot.product.number, lot.site, LOCATIONS[lot.product.kind], number, stock_type,
+                                 quantity(qty),
                                  lot.product.uom, at))  # fmt: skip
         return left

@@ -74,7 +74,9 @@ class LotPlanner:
     def _new(self, product: Product, qty: int, day: int, needs: tuple[Need, ...] = ()) -> Batch:
         perishable = product.kind == "ROH" and self.draw.below(3, "lots", product.number, "perishable") == 0
         expiry = day + SHELF_LIFE_DAYS if perishable else None
-        return Batch(number=self.numbers.lot(), product=product, site=product.site, qty=qty, day=day, needs=needs, expiry=expiry)
+        return Batch(
+            number=self.numbers.lot(), product=product, site=product.site, qty=qty, day=day, needs=needs, expiry=expiry
+        )
 
     def raw(self, orders: list[Making]) -> Holding:
         """Return the lots of all raw materials of the block: for demands, free stock, on hold, in inspection."""
@@ -87,11 +89,15 @@ class LotPlanner:
             lots += planned
             lots += self._free(product, mine, planned, safety)
         lots += self._inspected()
-        elsewhere = tuple(self.block.raw_of("late_po")[:: max(1, len(self.block.raw_of("late_po")) // ELSEWHERE)][:ELSEWHERE])
+        elsewhere = tuple(
+            self.block.raw_of("late_po")[:: max(1, len(self.block.raw_of("late_po")) // ELSEWHERE)][:ELSEWHERE]
+        )
         for product in elsewhere:
             lot = self._new(product, 200 * UNIT, -30)
             other = SITES[1] if product.site == SITES[0] else SITES[0]
-            lots.append(Batch(number=lot.number, product=product, site=other, qty=lot.qty, day=lot.day, expiry=lot.expiry))
+            lots.append(
+                Batch(number=lot.number, product=product, site=other, qty=lot.qty, day=lot.day, expiry=lot.expiry)
+            )
         return Holding(lots=tuple(lots), safety=safety, elsewhere=elsewhere)
 
     def _free(self, product: Product, needs: list[Need], planned: list[Batch], safety: dict[str, int]) -> list[Batch]:
@@ -112,21 +118,27 @@ class LotPlanner:
         safety[product.number] = 5 * UNIT * self.draw.between((4, 20), "lots", product.number, "safety")
         unheld = sum(need.qty for need in needs if need.cover == "free")
         extra = UNIT * self.draw.below(60, "lots", product.number, "extra")
-        lot = self._new(product, safety[product.number] + unheld + extra, -self.draw.between((3, 40), "lots", product.number, "day"))
+        lot = self._new(
+            product, safety[product.number] + unheld + extra, -self.draw.between((3, 40), "lots", product.number, "day")
+        )
         if product.number in self._expiring:
             soon = self.draw.between((8, 25), "lots", product.number, "expiry")
             return [Batch(number=lot.number, product=product, site=product.site, qty=lot.qty, day=lot.day, expiry=soon)]
         return [lot]
 
     def _inspected(self) -> list[Batch]:
-        plain = [p for p in self.block.raw if p.role == "plain"]
-        chosen = self.draw.shuffled((p.number for p in plain), "lots", "inspected")[: IN_INSPECTION - 1]
-        if self.block.index == 0:
-            chosen = [SHOWCASE_MATERIAL, *(n for n in chosen if n != SHOWCASE_MATERIAL)]
+        plain = {p.number: p for p in self.block.raw if p.role == "plain"}
+        count = IN_INSPECTION - (SHOWCASE_MATERIAL in plain)
+        chosen = self.draw.shuffled((number for number in plain if number != SHOWCASE_MATERIAL), "lots", "inspected")[
+            :count
+        ]
+        if SHOWCASE_MATERIAL in plain:
+            chosen.insert(0, SHOWCASE_MATERIAL)
         lots = []
         for number in chosen:
-            product = next(p for p in plain if p.number == number)
+            product = plain[number]
             lot = self._new(product, UNIT * self.draw.between((20, 90), "lots", number, "inspected"), -3)
-            lots.append(Batch(number=lot.number, product=product, site=product.site, qty=lot.qty, day=-3, stock_type="Q",
+            lots.append(Batch(number=lot.number, product=product, site=product.site, qty=lot.qty, day=-3,
+                              stock_type="Q",
                               expiry=lot.expiry))  # fmt: skip
         return lots

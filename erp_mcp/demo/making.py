@@ -91,11 +91,10 @@ class Maker:
             operations=self._operations(line.product, start, ("CNF", "CNF", "CNF")), lot=self.numbers.lot(), line=line,
         )  # fmt: skip
 
-    def _needs(  # noqa: PLR0917
-        self, number: str, product: Product, qty: int, day: int, cover: Cover
-    ) -> tuple[Need, ...]:
+    def _needs(self, number: str, product: Product, qty: int, day: int, cover: Cover) -> tuple[Need, ...]:
         return tuple(
-            Need(order=number, item=f"{(place + 1) * 10:04d}", product=part.product, qty=qty * part.per // UNIT, day=day,
+            Need(order=number, item=f"{(place + 1) * 10:04d}", product=part.product, qty=qty * part.per // UNIT,
+                 day=day,
                  cover=cover)
             for place, part in enumerate(self.block.bills[product.number])
         )  # fmt: skip
@@ -115,13 +114,17 @@ class Maker:
             needs = (replace(needs[0], cover="child"), *needs[1:])
         order = Making(
             number=number, product=line.product, qty=qty, start=line.start, finish=line.finish,
-            scheduled_start=add_workdays(line.start, line.delay), scheduled_finish=add_workdays(line.finish, line.delay),
-            state=self._open_state(line, needs, begun=begun), so_no=line.so_no, item=line.item, needs=needs, supplies=supplies,
+            scheduled_start=add_workdays(line.start, line.delay),
+            scheduled_finish=add_workdays(line.finish, line.delay),
+            state=self._open_state(line, needs, begun=begun), so_no=line.so_no, item=line.item, needs=needs,
+            supplies=supplies,
             line=line,
         )  # fmt: skip
         yield self._progressed(line, order, begun=begun)
 
-    def _open_state(self, line: Line, needs: tuple[Need, ...], *, begun: bool) -> Literal["CRTD", "REL", "RELM", "PCNF"]:
+    def _open_state(
+        self, line: Line, needs: tuple[Need, ...], *, begun: bool
+    ) -> Literal["CRTD", "REL", "RELM", "PCNF"]:
         if begun:
             return "PCNF"
         if line.start > 12:
@@ -155,7 +158,11 @@ class Maker:
         number = self.numbers.order()
         late = line.cause == "upstream_order_late"
         finish = add_workdays(line.start, -1)
-        start = -self.draw.between((3, 6), "child", line.key, "start") if late or runs else add_workdays(finish, -CHILD_LEAD_WORKDAYS)
+        start = (
+            -self.draw.between((3, 6), "child", line.key, "start")
+            if late or runs
+            else add_workdays(finish, -CHILD_LEAD_WORKDAYS)
+        )
         begun = start < 0
         scrap = need.qty // 5 // UNIT * UNIT if late else 0
         end = self.calendar.at(add_workdays(line.start, line.delay if late else -2), 14 * 60) if begun else None
@@ -197,7 +204,8 @@ class Maker:
             day = add_workdays(start, place) if start >= 0 else start + place
             minute = _SHIFT_MINUTE + 30 * self.draw.below(8, "operation", f"{product.number}/{start}/{place}", "minute")
             begin = self.calendar.at(day, minute)
-            steps.append(Operation(number=f"{(place + 1) * 10:04d}", center=center, start=begin, finish=begin + 6 * _HOUR_S,
+            steps.append(Operation(number=f"{(place + 1) * 10:04d}", center=center, start=begin,
+                                   finish=begin + 6 * _HOUR_S,
                                    state=state))  # fmt: skip
         return tuple(steps)
 
@@ -210,7 +218,8 @@ class Maker:
         scrap = UNIT * self.draw.below(3, "batch", lot.number, "scrap")
         start = lot.day - 2
         return Making(
-            number=number, product=lot.product, qty=lot.qty + scrap, made=lot.qty, scrap=scrap, start=start, finish=lot.day,
+            number=number, product=lot.product, qty=lot.qty + scrap, made=lot.qty, scrap=scrap, start=start,
+            finish=lot.day,
             scheduled_start=start, scheduled_finish=lot.day, state="TECO", lot=lot.number,
             needs=self._needs(number, lot.product, lot.qty + scrap, start, "consumed"),
             operations=self._operations(lot.product, start, ("CNF",)),

@@ -19,7 +19,10 @@ CREDIT_CUSTOMERS: Final = 3
 SUPPLIERS: Final = tuple(f"S{n:04d}" for n in range(1, 41))
 BLOCKED_SUPPLIERS: Final = ("S0013", "S0031")
 TWIN_SUPPLIERS: Final = ("S0007", "S0027")
+BUSY_SUPPLIERS: Final = {5: "S0005", 17: "S0017", 29: "S0024"}  # every 36th material each: enough receipts to be ranked
 US_SUPPLIERS: Final = ("S0004", "S0011", "S0019", "S0022", "S0028", "S0035")
+RIGHT_TO_LEFT_SUPPLIER: Final = "S0018"
+ZERO_WIDTH_CUSTOMER: Final = "C00017"
 SHOWCASE_MATERIAL: Final = "RM-013"
 PANEL_RATIOS: Final = ((2, 5), (4, 3))  # pieces per square metres of sheet
 
@@ -49,7 +52,20 @@ DOWN_CENTER: Final = "PNT-01"
 DOWN_WITH_ALTERNATIVE: Final = "CNC-03"
 REPAIR_END_DAY: Final = 9
 
-_SHAPES = ("bracket", "plate", "shaft", "housing", "bushing", "profile", "cover", "flange", "gasket", "cable", "spring", "panel")
+_SHAPES = (
+    "bracket",
+    "plate",
+    "shaft",
+    "housing",
+    "bushing",
+    "profile",
+    "cover",
+    "flange",
+    "gasket",
+    "cable",
+    "spring",
+    "panel",
+)
 _METALS = ("steel", "aluminium", "brass", "rubber", "copper", "nylon", "zinc", "polymer")
 _NAMES = ("Adler", "Brandt", "Castell", "Dorn", "Ehlers", "Falk", "Gerlach", "Hagen", "Iversen", "Jansen", "Keller",
           "Lindner", "Moser", "Nagel", "Osten", "Petri", "Quast", "Reuter", "Sommer", "Thiel")  # fmt: skip
@@ -66,7 +82,7 @@ def make_block(draw: Draw, index: int) -> Block:
     routings: dict[str, tuple[str, ...]] = {}
     for site in SITES:
         local = [product for product in raws if product.site == site]
-        _bills(draw, bills, [p for p in finished if p.site == site], [p for p in semi if p.site == site], local)  # noqa: PLR0917
+        _bills(draw, bills, [p for p in finished if p.site == site], [p for p in semi if p.site == site], local)
     for place, product in enumerate((*finished, *semi)):
         routings[product.number] = _routing(draw, product, place)
     return Block(index=index, finished=finished, semi=semi, raw=raws, bills=bills, routings=routings)
@@ -97,15 +113,23 @@ def _raw(draw: Draw, index: int, site: str, first: int) -> list[Product]:
         for number in hidden[:count]:
             roles[number] = role
         hidden = hidden[count:]
-    return [_raw_product(draw, number, site, roles.get(number, "plain")) for number in numbers]
+    # One purchase that is late and one that only looks so are always bought in another unit than they are used in.
+    sheets = {next(n for n, role in roles.items() if role == wanted) for wanted in ("late_po", "moved")}
+    return [_raw_product(draw, number, site, roles.get(number, "plain"), sheet=number in sheets) for number in numbers]
 
 
-def _raw_product(draw: Draw, number: str, site: str, role: Role) -> Product:
+def _raw_product(draw: Draw, number: str, site: str, role: Role, *, sheet: bool) -> Product:
     shape = "bracket" if number == SHOWCASE_MATERIAL else draw.pick(_SHAPES, "material", number, "shape")
+    shape = "panel" if sheet else shape
     panel = shape == "panel"
-    uom = "EA" if panel or number == SHOWCASE_MATERIAL else draw.pick(("EA", "EA", "EA", "KGM", "MTR"), "material", number, "uom")
+    uom = (
+        "EA"
+        if panel or number == SHOWCASE_MATERIAL
+        else draw.pick(("EA", "EA", "EA", "KGM", "MTR"), "material", number, "uom")
+    )
     ratio = draw.pick(PANEL_RATIOS, "material", number, "ratio") if panel else (1, 1)
     usable = [s for s in SUPPLIERS if s not in BLOCKED_SUPPLIERS]
+    busy = BUSY_SUPPLIERS.get(int(number[3:]) % 36)
     return Product(
         number=number,
         kind="ROH",
@@ -116,19 +140,20 @@ def _raw_product(draw: Draw, number: str, site: str, role: Role) -> Product:
         buy_uom="MTK" if panel else uom,
         numerator=ratio[0],
         denominator=ratio[1],
-        supplier=draw.pick(usable, "material", number, "supplier"),
+        supplier=busy or draw.pick(usable, "material", number, "supplier"),
         price=draw.between((8_000, 480_000), "material", number, "price") // 100 * 100,
         threshold_day=draw.between((7, 12), "material", number, "threshold"),
     )
 
 
-def _bills(  # noqa: PLR0917
+def _bills(
     draw: Draw, bills: dict[str, tuple[Part, ...]], finished: list[Product], semi: list[Product], raw: list[Product]
 ) -> None:
     """Deal the raw materials with a role over the finished products and the plain ones over the semi-finished."""
     dealt: dict[str, list[Product]] = {product.number: [] for product in (*finished, *semi)}
     special = [p for role in ROLES[raw[0].site] for p in raw if p.role == role]
-    plain = [p for p in raw if p.role == "plain"]
+    special += [p for p in raw if p.number == SHOWCASE_MATERIAL]
+    plain = [p for p in raw if p.role == "plain" and p.number != SHOWCASE_MATERIAL]
     for place, product in enumerate((*semi, *special)):
         dealt[finished[place % len(finished)].number].append(product)
     for place, product in enumerate(plain):
@@ -170,7 +195,9 @@ def write_block(block: Block, draw: Draw, calendar: PlantCalendar, erp: Tables) 
     for product in (*block.finished, *block.semi, *block.raw):
         erp.add(erp_rows.MaterialRow(product.number, product.description, product.kind, product.uom, "01", changed))
         if product.denominator != 1 or product.numerator != 1:
-            erp.add(erp_rows.UnitRow(product.number, "MTK", product.uom, product.numerator, product.denominator, changed))
+            erp.add(
+                erp_rows.UnitRow(product.number, "MTK", product.uom, product.numerator, product.denominator, changed)
+            )
         if product.kind == "ROH":
             write_sources(product, draw, calendar, erp)
     for number, parts in block.bills.items():
@@ -195,15 +222,19 @@ def write_sources(product: Product, draw: Draw, calendar: PlantCalendar, erp: Ta
         rows = [(product.supplier, product.price, 0)]
         count = draw.below(2, "source", product.number, "count")
         extra = [s for s in SUPPLIERS if s not in {product.supplier, *BLOCKED_SUPPLIERS}]
-        rows += [(extra[draw.below(len(extra), "source", product.number, "extra")], product.price * 11 // 10, 0)] * count
+        rows += [
+            (extra[draw.below(len(extra), "source", product.number, "extra")], product.price * 11 // 10, 0)
+        ] * count
     for rank, (supplier, value, blocked) in enumerate(rows, 1):
         key = f"{product.number}/{supplier}"
         erp.add(
             erp_rows.SourceRow(
-                product.number, supplier, product.site, rank, price(value), 1, currency_of(supplier, product), product.buy_uom,
-                quantity(UNIT * 10), draw.between((10, 30), "source", key, "lead"), calendar.date(290), blocked, changed,
-            )  # fmt: skip
-        )
+                product.number, supplier, product.site, rank, price(value), 1, currency_of(supplier, product),
+                product.buy_uom,
+                quantity(UNIT * 10), draw.between((10, 30), "source", key, "lead"), calendar.date(290), blocked,
+                changed,
+            )
+        )  # fmt: skip
 
 
 def currency_of(supplier: str, product: Product) -> str:
@@ -218,11 +249,13 @@ def write_parties(draw: Draw, calendar: PlantCalendar, erp: Tables) -> None:
         name = f"{_NAMES[place % 20]} {_TRADES[place * 7 % 5]} GmbH"
         if number == TWIN_SUPPLIERS[1]:
             name = f"{_NAMES[(place - 20) % 20].upper()} {_TRADES[(place - 20) * 7 % 5]} Gmbh"
-        if number == "S0018":
+        if number == RIGHT_TO_LEFT_SUPPLIER:
             name = "\u202eReuter\u202c Industrie GmbH"  # a right-to-left override, as a hostile name would carry it
         tax = draw.below(10**9, "vendor", TWIN_SUPPLIERS[0] if number in TWIN_SUPPLIERS else number, "tax")
         country = "US" if number in US_SUPPLIERS else "DE"
-        erp.add(erp_rows.VendorRow(number, name, country, f"{country}{tax:09d}", int(number in BLOCKED_SUPPLIERS), changed))
+        erp.add(
+            erp_rows.VendorRow(number, name, country, f"{country}{tax:09d}", int(number in BLOCKED_SUPPLIERS), changed)
+        )
     for center, site, description, area, alternative in CENTERS:
         erp.add(erp_rows.WorkCenterRow(center, site, description, area, alternative, changed))
 
@@ -237,7 +270,7 @@ def write_customers(index: int, draw: Draw, calendar: PlantCalendar, erp: Tables
     numbers = customers(index)
     for place, number in enumerate(numbers):
         name = f"{draw.pick(_NAMES, 'customer', number, 'name')} {draw.pick(_TRADES, 'customer', number, 'trade')} AG"
-        if place == 16:
+        if number == ZERO_WIDTH_CUSTOMER:
             name = f"Acme\u200b {name}"  # a zero-width space, as a hostile name would carry it
         credit = "BLK" if place >= CUSTOMERS - CREDIT_CUSTOMERS else "OK"
         priority = draw.pick(("A", "B", "B", "C", "C"), "customer", number, "priority")

@@ -13,7 +13,9 @@ from erp_mcp.demo.plant_calendar import add_workdays
 
 SITES: Final = ("1000", "2000")
 
-Role = Literal["plain", "late_po", "quality_hold", "stock_discrepancy", "moved", "moved_free", "moved_second", "inbound"]
+Role = Literal[
+    "plain", "late_po", "quality_hold", "stock_discrepancy", "moved", "moved_free", "moved_second", "inbound"
+]
 Cause = Literal[
     "late_po", "machine_down", "quality_hold", "stock_discrepancy", "upstream_order_late", "credit_block",
     "picked_not_shipped",

@@ -35,7 +35,7 @@ class Quality:
     numbers: Numbers
 
     def notifications(self, lots: list[Batch], left: dict[str, int], *, injected: bool) -> dict[str, str]:
-        """Write notifications; return the one that holds each blocked lot, by lot, and `injected` for the hostile one."""
+        """Write notifications; return the one that holds each blocked lot, and the hostile one as `injected`."""
         held = {lot.number: self._write(lot, hold=True, state="OSNO", text="Lot blocked until the supplier answers.")
                 for lot in lots if lot.stock_type == "S"}  # fmt: skip
         healthy = [lot for lot in lots if lot.stock_type == "F" and lot.product.kind == "ROH" and left.get(lot.number)]
@@ -54,14 +54,18 @@ class Quality:
     def _write(self, lot: Batch, *, hold: bool, state: str, text: str) -> str:
         number = self.numbers.next("notification", "QN", 8, 200_101)
         opened = max(self.calendar.at(lot.day + 2, 11 * 60), -_HOUR_S * 24 * 30)
-        changed = opened + 2 * _HOUR_S if hold else -_HOUR_S * self.draw.between((5, 60), "notification", number, "changed")
+        changed = (
+            opened + 2 * _HOUR_S if hold else -_HOUR_S * self.draw.between((5, 60), "notification", number, "changed")
+        )
         self.erp.add(
             NotificationRow(
-                number, lot.site, "Q2", self.draw.pick(("2", "3"), "notification", number, "severity"), lot.product.number,
-                lot.number, self.draw.pick(DEFECTS, "notification", number, "defect"), int(hold), self.calendar.instant(opened),
+                number, lot.site, "Q2", self.draw.pick(("2", "3"), "notification", number, "severity"),
+                lot.product.number,
+                lot.number, self.draw.pick(DEFECTS, "notification", number, "defect"), int(hold),
+                self.calendar.instant(opened),
                 state, "quality_inspector", text, self.calendar.instant(min(changed, -60)),
-            )  # fmt: skip
-        )
+            )
+        )  # fmt: skip
         return number
 
     def inspections(self, lots: list[Batch]) -> list[str]:
@@ -82,6 +86,7 @@ class Quality:
 
     def _inspection(self, lot: Batch, due: int, state: str, changed: int) -> str:
         number = self.numbers.next("inspection", "04", 10, 101)
-        self.erp.add(InspectionRow(number, lot.site, lot.product.number, lot.number, "RECEIPT", quantity(lot.qty), lot.product.uom,
+        self.erp.add(InspectionRow(number, lot.site, lot.product.number, lot.number, "RECEIPT", quantity(lot.qty),
+                                   lot.product.uom,
                                    self.calendar.instant(due), state, self.calendar.instant(changed)))  # fmt: skip
         return number

@@ -66,7 +66,8 @@ def _material_causes(block: Block, draw: Draw, site: str) -> Iterator[Line]:
 def _to_order(draw: Draw, key: str, product: Product, start: int) -> Line:
     finish = add_workdays(start, 3)
     requested = add_workdays(finish, draw.between((1, 3), "line", key, "slack"))
-    return Line(key=key, product=product, qty=_qty(draw, key), state="OPEN", made="to_order", start=start, finish=finish,
+    return Line(key=key, product=product, qty=_qty(draw, key), state="OPEN", made="to_order", start=start,
+                finish=finish,
                 requested=requested, confirmed=requested)  # fmt: skip
 
 
@@ -119,7 +120,9 @@ def _healthy(block: Block, draw: Draw, site: str) -> Iterator[Line]:
         if early:
             product = detoured[number % len(detoured)]
         first, span = (FIRST_AFTER_REPAIR, 22) if painted(block, product) else (2, 27)
-        start = workday(draw.between((1, 3), "line", key, "start") if early else first + draw.below(span, "line", key, "start"))
+        start = workday(
+            draw.between((1, 3), "line", key, "start") if early else first + draw.below(span, "line", key, "start")
+        )
         line = _to_order(draw, key, product, start)
         if number >= HEALTHY_TO_ORDER[site] - PARTLY_DELIVERED[site]:
             part_finish = -draw.between((6, 20), "line", key, "part")
@@ -144,14 +147,16 @@ def _past(block: Block, draw: Draw, site: str) -> Iterator[Line]:
         key = f"{block.index}/closed/{site}/{number}"
         start = -draw.between((9, 140), "line", key, "start")
         line = _to_order(draw, key, products[number % len(products)], start)
-        yield replace(line, finish=start + 3, requested=start + 6, confirmed=start + 6, state="CLSD", delivered=line.qty)
+        yield replace(
+            line, finish=start + 3, requested=start + 6, confirmed=start + 6, state="CLSD", delivered=line.qty
+        )
     for number in range(CANCELLED[site]):
         key = f"{block.index}/cancelled/{site}/{number}"
         line = _to_order(draw, key, products[number % len(products)], 5 + number)
         yield replace(line, state="CANC", made="never")
 
 
-def group_into_orders(block: Block, lines: list[Line], draw: Draw) -> list[list[Line]]:
+def group_into_orders(lines: list[Line], draw: Draw) -> list[list[Line]]:
     """Group lines into sales orders of one to three lines, at most one late line in each, oldest first.
 
     Orders with a credit problem have one line and a customer of their own, because the block lies on the whole order.
@@ -187,7 +192,9 @@ def _chunks(lines: list[Line], draw: Draw) -> list[list[Line]]:
 
 def ordered_day(group: list[Line], draw: Draw) -> int:
     """Return the day a sales order was placed: before the first of its lines was started."""
-    return min(min(line.start, line.part_finish - 4) for line in group) - draw.between((8, 25), "order", group[0].key, "lead")
+    return min(min(line.start, line.part_finish - 4) for line in group) - draw.between(
+        (8, 25), "order", group[0].key, "lead"
+    )
 
 
 def customer_of(block: Block, group: list[Line], place: int, draw: Draw) -> str:

@@ -82,14 +82,15 @@ class ShopFloor:
         began, end = order.began, order.expected_end
         self.mes.add(
             JobRow(
-                number, str(int(order.number)), step.number, order.product.site, equipment_id(center), order.product.number, state,
+                number, str(int(order.number)), step.number, order.product.site, equipment_id(center),
+                order.product.number, state,
                 self.calendar.instant(began) if runs and began is not None else None,
                 self.calendar.instant(end) if runs and end is not None else None,
                 quantity(good), quantity(scrap), order.product.uom,
                 f"B-{self.draw.between((1000, 9999), 'job', number, 'badge')}",
                 self.calendar.instant(-self.draw.between((60, 1_800), "job", number, "changed")),
-            )  # fmt: skip
-        )
+            )
+        )  # fmt: skip
         return number
 
     def bins(self, lots: list[Batch], left: dict[str, int]) -> tuple[dict[str, int], list[str]]:
@@ -100,7 +101,9 @@ class ShopFloor:
             its way explains.
         """
         stocked = [lot for lot in lots if left.get(lot.number)]
-        exclusive = {lot.number for lot in stocked if any(need.exclusive and need.cover == "reserved" for need in lot.needs)}
+        exclusive = {
+            lot.number for lot in stocked if any(need.exclusive and need.cover == "reserved" for need in lot.needs)
+        }
         explained = self._explained(stocked)
         counted: dict[str, int] = {}
         for lot in stocked:
@@ -108,20 +111,31 @@ class ShopFloor:
             if lot.number in exclusive:
                 counted[lot.number] = qty = qty // 4
             if lot.number in explained:
-                change = -(qty * 3 // 10 // 125 * 125) if lot.product.uom != "EA" else -max(qty * 3 // 10 // UNIT, 1) * UNIT
+                change = (
+                    -(qty * 3 // 10 // 125 * 125) if lot.product.uom != "EA" else -max(qty * 3 // 10 // UNIT, 1) * UNIT
+                )
                 qty += change
                 self._message(lot, change)
             at = self.calendar.instant(-self.draw.between((180, 3_600), "bin", lot.number, "counted"))
-            self.mes.add(BinStockRow(lot.product.number, lot.site, LOCATIONS[lot.product.kind], batch_id(lot.number), quantity(qty),
+            self.mes.add(BinStockRow(lot.product.number, lot.site, LOCATIONS[lot.product.kind], batch_id(lot.number),
+                                     quantity(qty),
                                      lot.product.uom, at, at))  # fmt: skip
         return counted, sorted(explained)
 
     def _explained(self, stocked: list[Batch]) -> set[str]:
-        fit = [lot.number for lot in stocked if lot.product.kind == "ROH" and lot.stock_type == "F"
-               and any(need.cover == "reserved" for need in lot.needs) and not any(need.exclusive for need in lot.needs)]  # fmt: skip
+        fit = [
+            lot.number
+            for lot in stocked
+            if lot.product.kind == "ROH" and lot.stock_type == "F"
+            and any(need.cover == "reserved" and not need.exclusive for need in lot.needs)
+        ]  # fmt: skip
         return set(self.draw.shuffled(fit, "bin", "in_flight")[:IN_FLIGHT])
 
     def _message(self, lot: Batch, change: int) -> None:
         at = self.calendar.instant(-self.draw.between((300, 5_400), "message", lot.number, "posted"))
         number = self.numbers.next("message", "IDOC-", 6)
-        self.mes.add(MessageRow(number, lot.product.number, lot.site, batch_id(lot.number), quantity(change), lot.product.uom, at, at))
+        self.mes.add(
+            MessageRow(
+                number, lot.product.number, lot.site, batch_id(lot.number), quantity(change), lot.product.uom, at, at
+            )
+        )

@@ -46,7 +46,7 @@ class Tables:
             row_type, key_width = self._types[name]
             rows.sort(key=lambda row, width=key_width: row[:width])  # type: ignore[misc]
             marks = ",".join("?" * len(row_type._fields))
-            self._connection.executemany(f"INSERT INTO {name} VALUES ({marks})", rows)  # noqa: S608
+            self._connection.executemany(f"INSERT INTO {name} VALUES ({marks})", rows)
             self.written += len(rows)
             rows.clear()
         self._connection.execute("COMMIT")
@@ -93,11 +93,13 @@ def dump_hash(path: Path) -> str:
     """
     digest = hashlib.sha256()
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
-        names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type='table' ORDER BY name")]
+        names = [
+            name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type='table' ORDER BY name")
+        ]
         for name in names:
             columns = connection.execute(f"PRAGMA table_info({name})").fetchall()
             key = ", ".join(column[1] for column in sorted(columns, key=lambda column: column[5]) if column[5])
             digest.update(f"{name}({','.join(column[1] for column in columns)})\n".encode())
-            for row in connection.execute(f"SELECT * FROM {name} ORDER BY {key}"):  # noqa: S608
+            for row in connection.execute(f"SELECT * FROM {name} ORDER BY {key}"):
                 digest.update(("\x1f".join("\x00" if cell is None else str(cell) for cell in row) + "\n").encode())
     return digest.hexdigest()

@@ -28,7 +28,11 @@ class Truth:
         self._tables.add(row)
         self.counts[cause] += 1
         self.role(role, "sales_order_line", f"{row.sales_order_id}/{row.line}")
-        for entity, value in (("production_order", row.production_order_id), ("material", row.material_id), ("lot", row.lot_id)):
+        for entity, value in (
+            ("production_order", row.production_order_id),
+            ("material", row.material_id),
+            ("lot", row.lot_id),
+        ):
             if value is not None:
                 self.role(role, entity, value)
         return role

@@ -1,4 +1,4 @@
-"""The independent verifier: finds every cause from ERP and MES alone, repairs it on a copy, then compares with the truth.
+"""The independent verifier: finds every cause from ERP and MES alone, repairs it on a copy, compares with the truth.
 
 It imports nothing of the generator, so an error there can't hide itself here.
 """
@@ -65,7 +65,7 @@ def verify(plant_dir: Path, *, repair: bool = True) -> VerifyReport:
         classes = _classes(truth)
     view = load(plant_dir / "erp.sqlite", plant_dir / "mes.sqlite", clock[:10])
     found = verify_causes.find_causes(view)
-    late = {key for key, line in view.lines.items() if line.confirmed > line.requested}
+    late = {key for key, line in view.sales.lines.items() if line.confirmed > line.requested}
     broken = verify_invariants.broken(plant_dir / "erp.sqlite", plant_dir / "mes.sqlite", clock)
     broken += verify_classes.differences(plant_dir / "erp.sqlite", plant_dir / "mes.sqlite", clock, classes)
     if late != set(planted):
@@ -74,8 +74,8 @@ def verify(plant_dir: Path, *, repair: bool = True) -> VerifyReport:
     return VerifyReport(
         late=len(late),
         late_explained=sum(_matches(found[key], planted.get(key)) for key in late),
-        open_lines=len(view.lines),
-        healthy_wrongly_explained=sum(bool(found[key]) for key in view.lines if key not in late),
+        open_lines=len(view.sales.lines),
+        healthy_wrongly_explained=sum(bool(found[key]) for key in view.sales.lines if key not in late),
         repaired=rescued,
         side_effects=effects,
         naive_flagged=_naive(plant_dir / "erp.sqlite"),
@@ -112,8 +112,9 @@ def _repairs(view: View, found: dict[Key, tuple[Finding, ...]], late: list[Key])
         after = verify_causes.find_causes(verify_causes.repaired(view, key, found[key][0]))
         rescued += not after[key]
         effects += sum(after[other] != found[other] for other in found if other != key)
-    for center in sorted(view.down):
-        running = verify_causes.find_causes(replace(view, down=view.down - {center}))
+    for center in sorted(view.floor.down):
+        floor = replace(view.floor, down=view.floor.down - {center})
+        running = verify_causes.find_causes(replace(view, floor=floor))
         waiting = {key for key in found if any(f.evidence.startswith(f"{center}/") for f in found[key])}
         effects += sum((running[key] != found[key]) != (key in waiting) for key in found)
     return rescued, effects
@@ -125,7 +126,8 @@ def _naive(erp_path: Path) -> int:
         return int(
             erp.execute(
                 "SELECT count(DISTINCT s.so_no || '/' || s.item_no) FROM so_item s "
-                "JOIN prod_head o ON o.so_no = s.so_no AND o.so_item = s.item_no JOIN prod_comp c ON c.ord_no = o.ord_no "
+                "JOIN prod_head o ON o.so_no = s.so_no AND o.so_item = s.item_no "
+                "JOIN prod_comp c ON c.ord_no = o.ord_no "
                 "JOIN (SELECT DISTINCT mat_no FROM po_item WHERE stat = 'OPEN' AND promise > first_promise) p "
                 "ON p.mat_no = c.mat_no WHERE s.stat = 'OPEN'"
             ).fetchone()[0]

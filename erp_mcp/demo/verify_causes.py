@@ -22,16 +22,16 @@ class Finding:
 def find_causes(view: View) -> dict[Key, tuple[Finding, ...]]:
     """Return all sufficient causes of every open sales order line, whatever its dates say."""
     made_for: dict[Key, list[Order]] = defaultdict(list)
-    for order in view.orders.values():
+    for order in view.production.orders.values():
         if order.sales is not None:
             made_for[order.sales].append(order)
     arrivals = _peg(view)
     found: dict[Key, tuple[Finding, ...]] = {}
-    for key, line in view.lines.items():
+    for key, line in view.sales.lines.items():
         findings = list(_commercial(view, key))
         for order in made_for[key]:
             findings += _of_order(view, order, arrivals)
-        supplied = sum(order.qty for order in made_for[key]) + sum(qty for _, qty in view.held.get(key, ()))
+        supplied = sum(order.qty for order in made_for[key]) + sum(qty for _, qty in view.stock.held.get(key, ()))
         if supplied < line.open_qty:
             findings.append(Finding("unsupplied", "", "/".join(key)))
         found[key] = tuple(findings)
@@ -40,46 +40,46 @@ def find_causes(view: View) -> dict[Key, tuple[Finding, ...]]:
 
 def _commercial(view: View, key: Key) -> list[Finding]:
     findings = []
-    if key[0] in view.blocked_orders:
+    if key[0] in view.sales.blocked_orders:
         findings.append(Finding("credit_block", "", key[0]))
-    if view.stuck_deliveries.get(key, _NEVER) < view.today:
+    if view.sales.stuck_deliveries.get(key, _NEVER) < view.today:
         findings.append(Finding("picked_not_shipped", "", "/".join(key)))
     return findings
 
 
 def _of_order(view: View, order: Order, arrivals: dict[Key, tuple[str, Purchase | None, int]]) -> list[Finding]:
     findings = []
-    for component in view.components.get(order.number, ()):
+    for component in view.production.components.get(order.number, ()):
         findings += _of_component(view, component, arrivals.get((order.number, component.item)))
-        if component.child in view.orders:
-            findings += _of_order(view, view.orders[str(component.child)], arrivals)
-    for step in view.steps.get(order.number, ()):
-        if step.center not in view.down:
+        if component.child in view.production.orders:
+            findings += _of_order(view, view.production.orders[str(component.child)], arrivals)
+    for step in view.production.steps.get(order.number, ()):
+        if step.center not in view.floor.down:
             continue
-        other = view.alternatives.get(step.center)
-        if other is not None and other not in view.down:
+        other = view.floor.alternatives.get(step.center)
+        if other is not None and other not in view.floor.down:
             continue
-        end, number = view.repair_end.get(step.center, (_NEVER, ""))
+        end, number = view.floor.repair_end.get(step.center, (_NEVER, ""))
         if step.start[:10] < end:
             findings.append(Finding("machine_down", order.number, f"{step.center}/{number}"))
     return findings
 
 
 def _of_component(view: View, component: Component, arrival: tuple[str, Purchase | None, int] | None) -> list[Finding]:
-    child = view.orders.get(component.child or "")
+    child = view.production.orders.get(component.child or "")
     if child is not None:
-        finish = view.job_end.get(child.number, child.finish)[:10]
+        finish = view.floor.job_end.get(child.number, child.finish)[:10]
         return [Finding("upstream_order_late", component.order, child.number)] if finish > component.need else []
     findings = [
         Finding("stock_discrepancy", component.order, lot)
-        for lot, _ in view.held.get((component.order, component.item), ())
-        if _missing(view, lot) and view.held_on_lot[lot] > view.counted.get(lot, 0)
+        for lot, _ in view.stock.held.get((component.order, component.item), ())
+        if _missing(view, lot) and view.stock.held_on_lot[lot] > view.stock.counted.get(lot, 0)
     ]
     if arrival is None or arrival[0] <= component.need:
         return findings
     _, purchase, short = arrival
-    blocked = [(lot, qty) for lot, (material, plant, qty) in view.blocked_stock.items()
-               if (material, plant) == (component.material, component.plant) and lot in view.holds]  # fmt: skip
+    blocked = [(lot, qty) for lot, (material, plant, qty) in view.stock.blocked.items()
+               if (material, plant) == (component.material, component.plant) and lot in view.stock.holds]  # fmt: skip
     if blocked and sum(qty for _, qty in blocked) >= short:
         findings.append(Finding("quality_hold", component.order, blocked[0][0]))
     if purchase is None and not blocked:
@@ -92,8 +92,8 @@ def _of_component(view: View, component: Component, arrival: tuple[str, Purchase
 
 def _missing(view: View, lot: str) -> bool:
     """Tell whether the shop floor counts less of a lot than is booked, beyond what is on its way."""
-    booked = view.free_stock[lot][2] + view.in_flight.get(lot, 0)
-    return view.counted.get(lot, 0) < booked
+    booked = view.stock.free[lot][2] + view.stock.in_flight.get(lot, 0)
+    return view.stock.counted.get(lot, 0) < booked
 
 
 def _peg(view: View) -> dict[Key, tuple[str, Purchase | None, int]]:
@@ -102,14 +102,14 @@ def _peg(view: View) -> dict[Key, tuple[str, Purchase | None, int]]:
     Demands take the free stock first and then what arrives, the earliest need first.
     """
     demands: dict[Key, list[tuple[Component, int]]] = defaultdict(list)
-    for components in view.components.values():
+    for components in view.production.components.values():
         for component in components:
-            held = sum(qty for _, qty in view.held.get((component.order, component.item), ()))
+            held = sum(qty for _, qty in view.stock.held.get((component.order, component.item), ()))
             if component.child is None and component.open_qty > held:
                 demands[component.material, component.plant].append((component, component.open_qty - held))
     free: dict[Key, int] = defaultdict(int)
-    for lot, (material, plant, qty) in view.free_stock.items():
-        free[material, plant] += qty - view.held_on_lot.get(lot, 0)
+    for lot, (material, plant, qty) in view.stock.free.items():
+        free[material, plant] += qty - view.stock.held_on_lot.get(lot, 0)
     arriving = _arriving(view)
     covered: dict[Key, tuple[str, Purchase | None, int]] = {}
     for place, wanted in demands.items():
@@ -123,7 +123,7 @@ def _arriving(view: View) -> dict[Key, list[tuple[str, Purchase | None, int]]]:
     supplies: dict[Key, list[tuple[str, Purchase | None, int]]] = defaultdict(list)
     for purchase in view.purchases.values():
         supplies[purchase.material, purchase.plant].append((purchase.promise, purchase, purchase.open_base))
-    for order in view.orders.values():
+    for order in view.production.orders.values():
         if order.sales is None and order.parent is None:
             supplies[order.material, order.plant].append((order.finish, None, order.qty))
     for entries in supplies.values():
@@ -153,26 +153,29 @@ def _take(supplies: list[tuple[str, Purchase | None, int]], qty: int) -> tuple[s
 
 def repaired(view: View, key: Key, finding: Finding) -> View:
     """Return a copy of the view in which one cause is mended and nothing else is touched."""
+    sales, stock, floor = view.sales, view.stock, view.floor
+    lot = finding.evidence
     match finding.code:
         case "credit_block":
-            return replace(view, blocked_orders=view.blocked_orders - {key[0]})
+            return replace(view, sales=replace(sales, blocked_orders=sales.blocked_orders - {key[0]}))
         case "picked_not_shipped":
-            return replace(view, stuck_deliveries={k: v for k, v in view.stuck_deliveries.items() if k != key})
+            stuck = {line: planned for line, planned in sales.stuck_deliveries.items() if line != key}
+            return replace(view, sales=replace(sales, stuck_deliveries=stuck))
         case "late_po":
             po, item = finding.evidence.split("/")
             purchase = view.purchases[po, item]
             return replace(view, purchases=view.purchases | {(po, item): replace(purchase, promise=purchase.first)})
         case "quality_hold":
-            lot = finding.evidence
-            free = view.free_stock | {lot: view.blocked_stock[lot]}
-            return replace(view, free_stock=free, blocked_stock={k: v for k, v in view.blocked_stock.items() if k != lot})
+            blocked = {number: entry for number, entry in stock.blocked.items() if number != lot}
+            return replace(view, stock=replace(stock, free=stock.free | {lot: stock.blocked[lot]}, blocked=blocked))
         case "stock_discrepancy":
-            return replace(view, counted=view.counted | {finding.evidence: view.free_stock[finding.evidence][2]})
+            return replace(view, stock=replace(stock, counted=stock.counted | {lot: stock.free[lot][2]}))
         case "upstream_order_late":
-            return replace(view, job_end=view.job_end | {finding.evidence: view.today})
+            return replace(view, floor=replace(floor, job_end=floor.job_end | {finding.evidence: view.today}))
         case "machine_down":
             center = finding.evidence.split("/")[0]
-            kept = tuple(step for step in view.steps[finding.order] if step.center != center)
-            return replace(view, steps=view.steps | {finding.order: kept})
+            steps = view.production.steps
+            kept = tuple(step for step in steps[finding.order] if step.center != center)
+            return replace(view, production=replace(view.production, steps=steps | {finding.order: kept}))
         case _:
             return view

@@ -19,13 +19,15 @@ _REFERENCES: Final = (
     ("po_head", "vendor_no", "vendor", "vendor_no"), ("po_item", "po_no", "po_head", "po_no"),
     ("po_item", "mat_no", "mat_gen", "mat_no"), ("po_conf", "po_no, item_no", "po_item", "po_no, item_no"),
     ("gr_item", "po_no, item_no", "po_item", "po_no, item_no"), ("gr_item", "lot_no", "batch", "lot_no"),
-    ("vend_inv", "po_no, po_item", "po_item", "po_no, item_no"), ("pr_item", "mat_no, plant", "mat_plant", "mat_no, plant"),
+    ("vend_inv", "po_no, po_item", "po_item", "po_no, item_no"),
+    ("pr_item", "mat_no, plant", "mat_plant", "mat_no, plant"),
     ("source_list", "mat_no, plant", "mat_plant", "mat_no, plant"), ("source_list", "vendor_no", "vendor", "vendor_no"),
     ("mat_plant", "mat_no", "mat_gen", "mat_no"), ("mat_unit", "mat_no", "mat_gen", "mat_no"),
     ("batch", "mat_no, plant", "mat_plant", "mat_no, plant"), ("batch", "vendor_no", "vendor", "vendor_no"),
     ("stock_qty", "lot_no, mat_no, plant", "batch", "lot_no, mat_no, plant"),
     ("resv", "lot_no, mat_no, plant", "batch", "lot_no, mat_no, plant"), ("mat_move", "lot_no", "batch", "lot_no"),
-    ("prod_head", "mat_no, plant", "mat_plant", "mat_no, plant"), ("prod_head", "so_no, so_item", "so_item", "so_no, item_no"),
+    ("prod_head", "mat_no, plant", "mat_plant", "mat_no, plant"),
+    ("prod_head", "so_no, so_item", "so_item", "so_no, item_no"),
     ("prod_head", "parent_ord", "prod_head", "ord_no"), ("prod_comp", "ord_no", "prod_head", "ord_no"),
     ("prod_comp", "mat_no, plant", "mat_plant", "mat_no, plant"), ("prod_comp", "supply_ord", "prod_head", "ord_no"),
     ("prod_op", "ord_no", "prod_head", "ord_no"), ("prod_op", "wc_no", "work_ctr", "wc_no"),
@@ -37,9 +39,11 @@ _REFERENCES: Final = (
 )  # fmt: skip
 # identifiers of different kinds never collide
 _IDENTIFIERS: Final = (
-    ("customer", "cust_no"), ("so_head", "so_no"), ("dlv_item", "dlv_no"), ("bill_item", "bill_no"), ("vendor", "vendor_no"),
+    ("customer", "cust_no"), ("so_head", "so_no"), ("dlv_item", "dlv_no"), ("bill_item", "bill_no"),
+    ("vendor", "vendor_no"),
     ("po_head", "po_no"), ("pr_item", "pr_no"), ("mat_gen", "mat_no"), ("batch", "lot_no"), ("resv", "resv_no"),
-    ("mat_move", "doc_no"), ("work_ctr", "wc_no"), ("prod_head", "ord_no"), ("maint_order", "mnt_no"), ("qual_notif", "qn_no"),
+    ("mat_move", "doc_no"), ("work_ctr", "wc_no"), ("prod_head", "ord_no"), ("maint_order", "mnt_no"),
+    ("qual_notif", "qn_no"),
     ("insp_lot", "insp_no"), ("vend_inv", "inv_no"),
 )  # fmt: skip
 _MES_REFERENCES: Final = (
@@ -65,11 +69,16 @@ def broken(erp_path: Path, mes_path: Path, clock: str) -> list[str]:
 
 def _stock_is_the_sum_of_movements(both: sqlite3.Connection) -> Iterator[str]:
     totals: dict[tuple[str, ...], int] = defaultdict(int)
-    for *place, qty in both.execute("SELECT mat_no, plant, sloc, lot_no, stk_type, qty FROM erp.mat_move ORDER BY posted_at, doc_no, item_no"):
+    for *place, qty in both.execute(
+        "SELECT mat_no, plant, sloc, lot_no, stk_type, qty FROM erp.mat_move ORDER BY posted_at, doc_no, item_no"
+    ):
         totals[tuple(place)] += milli(qty)
         if totals[tuple(place)] < 0:
             yield f"stock of {'/'.join(place)} was negative"
-    booked = {tuple(place): milli(qty) for *place, qty in both.execute("SELECT mat_no, plant, sloc, lot_no, stk_type, qty FROM erp.stock_qty")}
+    booked = {
+        tuple(place): milli(qty)
+        for *place, qty in both.execute("SELECT mat_no, plant, sloc, lot_no, stk_type, qty FROM erp.stock_qty")
+    }
     for key in sorted(totals.keys() | booked.keys()):
         if totals.get(key, 0) != booked.get(key, 0):
             yield f"stock of {'/'.join(key)} is not the sum of its movements"
@@ -89,7 +98,9 @@ def _receipts_add_up(both: sqlite3.Connection) -> Iterator[str]:
     received: dict[tuple[str, str], int] = defaultdict(int)
     for po, item, qty in both.execute("SELECT po_no, item_no, qty FROM erp.gr_item"):
         received[po, item] += milli(qty)
-    for po, item, ordered, came, still, state in both.execute("SELECT po_no, item_no, qty_ord, qty_recv, qty_open, stat FROM erp.po_item"):
+    for po, item, ordered, came, still, state in both.execute(
+        "SELECT po_no, item_no, qty_ord, qty_recv, qty_open, stat FROM erp.po_item"
+    ):
         if milli(came) != received.get((po, item), 0) or milli(came) > milli(ordered):
             yield f"receipts of purchase line {po}/{item} do not add up"
         if milli(still) != (milli(ordered) - milli(came) if state == "OPEN" else 0):
@@ -100,7 +111,9 @@ def _shipments_add_up(both: sqlite3.Connection) -> Iterator[str]:
     shipped: dict[tuple[str, str], int] = defaultdict(int)
     for so, item, qty in both.execute("SELECT so_no, so_item, qty FROM erp.dlv_item WHERE gi_act IS NOT NULL"):
         shipped[so, item] += milli(qty)
-    for so, item, ordered, sent, still, state in both.execute("SELECT so_no, item_no, qty_ord, qty_dlv, qty_open, stat FROM erp.so_item"):
+    for so, item, ordered, sent, still, state in both.execute(
+        "SELECT so_no, item_no, qty_ord, qty_dlv, qty_open, stat FROM erp.so_item"
+    ):
         if milli(sent) != shipped.get((so, item), 0) or milli(sent) > milli(ordered):
             yield f"shipments of sales line {so}/{item} do not add up"
         if milli(still) != (milli(ordered) - milli(sent) if state == "OPEN" else 0):
@@ -110,12 +123,16 @@ def _shipments_add_up(both: sqlite3.Connection) -> Iterator[str]:
 def _orders_balance(both: sqlite3.Connection) -> Iterator[str]:
     issued: dict[tuple[str, str], int] = defaultdict(int)
     made: dict[str, int] = defaultdict(int)
-    for code, order, item, qty in both.execute("SELECT mv_code, ref_no, ref_item, qty FROM erp.mat_move WHERE mv_code IN ('261', '131')"):
+    for code, order, item, qty in both.execute(
+        "SELECT mv_code, ref_no, ref_item, qty FROM erp.mat_move WHERE mv_code IN ('261', '131')"
+    ):
         if code == "261":
             issued[order, item] -= milli(qty)
         else:
             made[order] += milli(qty)
-    for order, item, taken, required, still in both.execute("SELECT ord_no, item_no, qty_wd, qty_req, qty_open FROM erp.prod_comp"):
+    for order, item, taken, required, still in both.execute(
+        "SELECT ord_no, item_no, qty_wd, qty_req, qty_open FROM erp.prod_comp"
+    ):
         if milli(taken) != issued.get((order, item), 0) or milli(required) - milli(taken) != milli(still):
             yield f"component {order}/{item} does not balance"
     for order, yielded in both.execute("SELECT ord_no, qty_yield FROM erp.prod_head"):
@@ -151,10 +168,13 @@ def _depth(lot: str, into: dict[str, set[str]], known: dict[str, int]) -> int:
 def _shifts_fit_the_stops(both: sqlite3.Connection) -> Iterator[str]:
     lost: dict[tuple[str, str, int], int] = defaultdict(int)
     still_down = dict(both.execute("SELECT eq_id, began_at FROM stop_event WHERE ended_at IS NULL").fetchall())
-    stops = "SELECT eq_id, began_at, (strftime('%s', ended_at) - strftime('%s', began_at)) / 60, planned FROM stop_event"
+    stops = (
+        "SELECT eq_id, began_at, (strftime('%s', ended_at) - strftime('%s', began_at)) / 60, planned FROM stop_event"
+    )
     for machine, began, minutes, planned in both.execute(f"{stops} WHERE ended_at IS NOT NULL"):
         shift = both.execute(
-            "SELECT shift_date || shift FROM shift_log WHERE eq_id = ? AND changed_at > ? ORDER BY changed_at LIMIT 1", (machine, began)
+            "SELECT shift_date || shift FROM shift_log WHERE eq_id = ? AND changed_at > ? ORDER BY changed_at LIMIT 1",
+            (machine, began),
         ).fetchone()[0]
         lost[machine, shift, planned] += minutes
     for machine, shift, busy, actual, ideal, made, good, ended in both.execute(
@@ -173,15 +193,20 @@ def _references_resolve(both: sqlite3.Connection) -> Iterator[str]:
     for table, columns, target, keys in (*pairs, *_MES_REFERENCES):
         first = columns.split(",")[0] if "(" not in columns else columns
         missing = both.execute(
-            f"SELECT count(*) FROM {table} WHERE {first} IS NOT NULL AND ({columns}) NOT IN (SELECT {keys} FROM {target})"
+            f"SELECT count(*) FROM {table} WHERE {first} IS NOT NULL "
+            f"AND ({columns}) NOT IN (SELECT {keys} FROM {target})"
         ).fetchone()[0]
         if missing:
             yield f"{missing} rows of {table} point to no row of {target} by {columns}"
 
 
 def _identifiers_are_unique(both: sqlite3.Connection) -> Iterator[str]:
-    union = " UNION ALL ".join(f"SELECT DISTINCT '{table}' AS kind, {column} AS id FROM erp.{table}" for table, column in _IDENTIFIERS)
-    for identifier, kinds in both.execute(f"SELECT id, group_concat(kind) FROM ({union}) GROUP BY id HAVING count(*) > 1"):
+    union = " UNION ALL ".join(
+        f"SELECT DISTINCT '{table}' AS kind, {column} AS id FROM erp.{table}" for table, column in _IDENTIFIERS
+    )
+    for identifier, kinds in both.execute(
+        f"SELECT id, group_concat(kind) FROM ({union}) GROUP BY id HAVING count(*) > 1"
+    ):
         yield f"identifier {identifier} is used by {kinds}"
 
 

@@ -18,7 +18,7 @@ RawCell = str | int | bool | None | tuple[str, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What an analysis may look at. `today` is the plant's business date, `now` a UTC instant of the plant clock."""
+    """What an analysis may look at. `today` is the plant's business date, `now` the plant clock in UTC."""
 
     rows: Mapping[str, tuple[NamedTuple, ...]]
     arguments: Mapping[str, ArgumentValue]

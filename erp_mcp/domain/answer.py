@@ -9,7 +9,7 @@ Cell = str | int | bool | None | list[str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """One system that an answer rests on. `as_of` is its oldest reading used, on the plant clock; `age_s` in seconds."""
+    """One system an answer rests on. `as_of` is its oldest reading used, on the plant clock; `age_s` in seconds."""
 
     system: str
     via: str  # read_model, live

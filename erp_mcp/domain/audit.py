@@ -25,7 +25,7 @@ class AuditEntry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditRecord:
-    """A recorded entry: `leaf` is the canonical JSON that was hashed, `details` the erasable values with their salts."""
+    """A recorded entry: `leaf` is the canonical JSON that was hashed, `details` the erasable values and salts."""
 
     seq: int
     record_id: str

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Union
 
 # What strict JSON decodes to. Floats never appear: the front door refuses them where exact numbers are meant.
-JsonValue = Union[str, int, float, bool, None, list["JsonValue"], dict[str, "JsonValue"]]
+JsonValue = Union[str, int, float, bool, None, list["JsonValue"], dict[str, "JsonValue"]]  # noqa: UP007 - recursive
 Scalar = str | int | bool | None
 ArgumentValue = Scalar | tuple[str, ...]
 

@@ -23,7 +23,7 @@ class IdentityRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """A profile: identity rules per entity, native to canonical codes per `entity.field`, and the kind's own mappings."""
+    """Identity rules per entity, native to canonical codes per `entity.field`, and the kind's own mappings."""
 
     name: str
     version: int

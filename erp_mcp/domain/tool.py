@@ -53,9 +53,9 @@ class Table:
 class Query:
     """One compiled SELECT.
 
-    `sql` maps a dialect to text with named parameters. Beside the declared ones the text may use `:site_scope` (JSON list of
-    the sites in scope, written in by the compiler on every site-scoped table), `:today`, `:now` (plant clock),
-    `:limit`, `:after` parameters for keyset paging. `inputs` are columns of earlier reads bound as JSON lists.
+    `sql` maps a dialect to text with named parameters. Beside the declared ones the text may use `:site_scope` (JSON
+    list of the sites in scope, written in by the compiler on every site-scoped table), `:today`, `:now` (plant
+    clock), `:limit` and `:after_…` for keyset paging. `inputs` are columns of earlier reads bound as JSON lists.
     `columns` are the result columns in order.
     """
 

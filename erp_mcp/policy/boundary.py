@@ -212,7 +212,7 @@ def _of_clause(words: list[str]) -> str:
     """Return the code of a clause that begins with an order: verb first, its object right after it."""
     while words and words[0] in POLITE:
         words = words[1:]
-    if len(words) < 2 or words[0] in READING or _is_planning(words):
+    if len(words) < 2 or _is_planning(words):
         return ""
     verb = words[0]
     after = [word for word in words[1:] if word not in FILLERS][:_REACH]
@@ -236,10 +236,10 @@ def _is_order(words: list[str], after: list[str]) -> bool:
 
 
 def _latin(text: str) -> str:
-    """Return text without tricks: compatibility forms, invisible characters and look-alike letters are undone."""
+    """Return text without tricks: compatibility forms, accents, invisible and look-alike characters are undone."""
     if text.isascii():
         return text
-    folded = unicodedata.normalize("NFKC", text).translate(LOOKALIKES)
+    folded = unicodedata.normalize("NFKD", text).translate(LOOKALIKES)
     return "".join(character for character in folded if unicodedata.category(character) not in ("Cf", "Mn"))
 
 

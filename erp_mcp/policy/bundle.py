@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import Final, NoReturn, cast
 
 from erp_mcp.domain.call import JsonValue
@@ -128,10 +128,8 @@ def _compile(
 ) -> dict[tuple[str, str, int], Decision]:
     by_cell: dict[tuple[str, str, int], list[Rule]] = {}
     for rule in rules:
-        for level in rule.levels or levels:
-            for role in rule.roles:
-                for tool in rule.tools:
-                    by_cell.setdefault((role, tool, level), []).append(rule)
+        for cell in product(rule.roles, rule.tools, rule.levels or levels):
+            by_cell.setdefault(cell, []).append(rule)
     return {
         (role, tool, level): _cell(found, roles[role], sites, digest)
         for (role, tool, level), found in by_cell.items()

@@ -13,6 +13,7 @@ from erp_mcp.policy.grammar import BaseFile, CaseForm, CasesFile, MaskForm, Rule
 from erp_mcp.policy.names import WILDCARD, KnownNames
 from erp_mcp.policy.problems import Place, Problem, Source
 
+_UNDECLARED = ""  # stands for rows of sites that are not declared, which only an unlimited role sees
 _NUMBERS = (Kind.QUANTITY, Kind.MONEY, Kind.INTEGER)
 
 
@@ -56,6 +57,8 @@ def check_reach(files: Files, known: KnownNames, bundle: Bundle) -> list[Problem
     for rule in bundle.rules:
         if rule.effect == "forbid" and not rule.shadow:
             forbidden |= set(_cells(rule, known, bundle))
+    # a forbid at one site already takes the rows of sites that are not declared
+    forbidden |= {(role, tool, _UNDECLARED, level) for role, tool, _, level in forbidden}
     taken: dict[str, set[tuple[str, str, str, int]]] = {"permit": set(), "forbid": set(), "shadow": set()}
     problems: list[Problem] = []
     for (source, place, _), rule in zip(files.rules(), bundle.rules, strict=True):
@@ -94,8 +97,7 @@ def _cells(rule: Rule, known: KnownNames, bundle: Bundle) -> Iterator[tuple[str,
             continue
         for role in rule.roles:
             scope = bundle.roles[role].sites
-            # the empty site stands for rows of sites that are not declared, which only an unlimited role sees
-            sites = ("", *bundle.sites) if scope is None else scope
+            sites = (_UNDECLARED, *bundle.sites) if scope is None else scope
             yield from ((role, name, site, level) for site in sites if rule.sites is None or site in rule.sites)
 
 

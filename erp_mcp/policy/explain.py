@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from erp_mcp.domain.call import ArgumentValue, JsonValue
-from erp_mcp.domain.decision import Decision, Obligations
+from erp_mcp.domain.decision import Decision, Mask, Obligations
 from erp_mcp.domain.tool import Tool
 from erp_mcp.policy.bundle import Bundle, Rule
 from erp_mcp.policy.decide import decide_role
@@ -34,12 +34,13 @@ class RuleNote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """A decision with its grounds."""
+    """A decision with its grounds. `masks` are those on fields that the tool reads or filters by."""
 
     role: str
     tool: str
     decision: Decision
     notes: tuple[RuleNote, ...]
+    masks: tuple[Mask, ...]
 
     def as_json(self) -> dict[str, JsonValue]:
         """Return it for programs."""
@@ -54,7 +55,7 @@ class Explanation:
                 {"rule": note.rule, "effect": note.effect, "applied": note.applied, "why": note.why}
                 for note in self.notes
             ],
-            "obligations": None if terms is None else _terms_json(terms),
+            "obligations": None if terms is None else _terms_json(terms, self.masks),
         }
 
     def lines(self) -> Iterator[str]:
@@ -65,7 +66,7 @@ class Explanation:
         for note in self.notes:
             yield f"  {'✓' if note.applied else '·'} {note.rule} ({note.effect}): {note.why}"
         if self.decision.obligations is not None:
-            yield from _terms_lines(self.decision.obligations)
+            yield from _terms_lines(self.decision.obligations, self.masks)
 
 
 def explain(bundle: Bundle, role: str, tool: Tool, arguments: Mapping[str, ArgumentValue]) -> Explanation:
@@ -75,7 +76,16 @@ def explain(bundle: Bundle, role: str, tool: Tool, arguments: Mapping[str, Argum
         _note(rule, role, tool, decision) for rule in bundle.rules if role in rule.roles or tool.name in rule.tools
     ]
     notes.sort(key=lambda note: not note.applied)
-    return Explanation(role=role, tool=tool.name, decision=decision, notes=tuple(notes))
+    fields = _fields(tool)
+    held = decision.obligations.masks if decision.obligations else ()
+    masks = tuple(mask for mask in held if mask.field in fields)
+    return Explanation(role=role, tool=tool.name, decision=decision, notes=tuple(notes), masks=masks)
+
+
+def _fields(tool: Tool) -> set[str]:
+    shown = [column.fields for table in tool.tables for column in table.columns]
+    read = [column.fields for query in tool.reads for column in query.columns]
+    return {field for fields in (*shown, *read, *(argument.fields for argument in tool.arguments)) for field in fields}
 
 
 def _note(rule: Rule, role: str, tool: Tool, decision: Decision) -> RuleNote:
@@ -95,10 +105,10 @@ def _why(rule: Rule, role: str, tool: Tool, *, applied: bool) -> str:
     return f"applies {where}" if applied else "would apply, but another ground decided first"
 
 
-def _terms_json(terms: Obligations) -> dict[str, JsonValue]:
+def _terms_json(terms: Obligations, masks: tuple[Mask, ...]) -> dict[str, JsonValue]:
     return {
         "sites": None if terms.sites is None else list(terms.sites),
-        "masks": [{"field": mask.field, "way": mask.way, "id": mask.rule} for mask in terms.masks],
+        "masks": [{"field": mask.field, "way": mask.way, "id": mask.rule} for mask in masks],
         "max_rows": terms.max_rows,
         "max_window_days": terms.max_window_days,
         "max_age_factor": terms.max_age_factor,
@@ -106,12 +116,12 @@ def _terms_json(terms: Obligations) -> dict[str, JsonValue]:
     }
 
 
-def _terms_lines(terms: Obligations) -> Iterator[str]:
+def _terms_lines(terms: Obligations, masks: tuple[Mask, ...]) -> Iterator[str]:
     sites = "all" if terms.sites is None else ", ".join(terms.sites) or "none of those asked for"
     yield f"  sites: {sites}"
     yield f"  at most {terms.max_rows} rows and {terms.max_window_days} days in one answer"
     yield f"  data older than {terms.max_age_factor} times its budget is refused"
     for entity, seconds in terms.budgets_s:
         yield f"  {entity} is stale after {seconds} s"
-    for mask in terms.masks:
+    for mask in masks:
         yield f"  {mask.field} is hidden: {mask.way} ({mask.rule})"

@@ -23,7 +23,48 @@ ToolPattern = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,63}(/\*)?$")]
 FieldName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}\.[a-z][a-z0-9_]{0,63}$")]
 EntityName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 Edge = Annotated[str, Field(pattern=r"^-?\d{1,15}(\.\d{1,6})?$")]
-Level = Literal[3, 4]
+
+# What can be wrong with a policy file: stable codes, documented in docs/policy.md.
+ProblemCode = Literal[
+    "anchor",
+    "bad_edges",
+    "bad_level",
+    "bad_name",
+    "bad_version",
+    "bad_yaml",
+    "band_needs_number",
+    "duplicate_id",
+    "duplicate_key",
+    "duplicate_mask",
+    "empty_list",
+    "failed_case",
+    "missing_key",
+    "missing_version",
+    "no_base",
+    "not_a_mapping",
+    "not_utf8",
+    "out_of_range",
+    "shadow_permit",
+    "site_mismatch",
+    "tag",
+    "too_large",
+    "unknown_argument",
+    "unknown_entity",
+    "unknown_field",
+    "unknown_key",
+    "unknown_role",
+    "unknown_rule",
+    "unknown_site",
+    "unknown_tool",
+    "unknown_toolset",
+    "unknown_word",
+    "unreachable_rule",
+    "unreadable",
+    "untested_rule",
+    "write_not_alone",
+    "write_without_evidence",
+    "wrong_type",
+]
 
 
 class _Form(BaseModel):
@@ -149,14 +190,14 @@ def schema_text() -> str:
     return json.dumps(json_schema(), indent=2, ensure_ascii=False) + "\n"
 
 
-def hint_for(kind: str) -> tuple[str, str]:
+def hint_for(kind: str) -> tuple[ProblemCode, str]:
     """Return our stable problem code and a plain sentence for a pydantic error type."""
     return _PROBLEMS.get(kind, ("wrong_type", "this value has the wrong form"))
 
 
 _TYPES: Final = ("string_type", "int_type", "bool_type", "list_type", "dict_type", "model_type", "int_from_float")
 _RANGES: Final = ("greater_than_equal", "less_than_equal", "too_long", "string_too_long", "string_too_short")
-_PROBLEMS: Final[dict[str, tuple[str, str]]] = {
+_PROBLEMS: Final[dict[str, tuple[ProblemCode, str]]] = {
     "extra_forbidden": ("unknown_key", "there is no such key here"),
     "missing": ("missing_key", "this key is missing"),
     "too_short": ("empty_list", "an empty list grants or forbids nothing: leave it out or name something"),

@@ -38,7 +38,10 @@ HARD: Final[dict[str, str]] = {
 
 # Hard in the name of a tool or endpoint; in an argument they may be the material that is ordered.
 HARD_IN_NAMES: Final[dict[str, str]] = {
-    **dict.fromkeys(("plc", "jog", "unitmode", "startproductionorder"), "B-COMMAND"),
+    **dict.fromkeys(("plc", "jog", "unitmode", "trackin", "trackout", "movein", "moveout"), "B-COMMAND"),
+    **dict.fromkeys(("techlycmpltorder", "deletionindorder", "opstodispatched"), "B-FLOOR"),
+    **dict.fromkeys(("historyupdate", "addnode", "deletenode", "runprepupdate"), "B-TAGWRITE"),
+    **dict.fromkeys(("timedshelve", "oneshotshelve", "unshelve", "unsuppress", "removefromservice"), "B-ALARM"),
     **dict.fromkeys(("interlock", "bypass", "estop", "loto"), "B-SAFETY"),
 }
 
@@ -77,6 +80,7 @@ PATTERNS: Final[tuple[Pattern, ...]] = (
         code="B-TAGWRITE",
         verbs=_words("write set put force poke overwrite assign"),
         nouns=_words("tag register coil node data_block opc"),
+        names_only=_words("configure delete"),
     ),
     Pattern(
         code="B-RECIPE",
@@ -95,7 +99,7 @@ PATTERNS: Final[tuple[Pattern, ...]] = (
         ),
         nouns=_words(
             "lot test_result test_value inspection_result inspection_lot inspection lot_disposition usage_decision ncr "
-            "nonconformance quality_inspection buyoff data_collection"
+            "nonconformance quality_inspection quality_check buyoff data_collection"
         ),
         names_only=_words("finish pass fail"),
     ),
@@ -117,7 +121,7 @@ PATTERNS: Final[tuple[Pattern, ...]] = (
             "calibrate"
         ),
         nouns=_EQUIPMENT | _JOBS,
-        names_only=_words("clear complete finish done do run home shutdown cancel pending"),
+        names_only=_words("clear complete finish done do run home shutdown cancel pending submit block unblock"),
     ),
     Pattern(code="B-COMMAND", verbs=_words("open close"), nouns=_words("valve breaker damper clamp chuck gate")),
     Pattern(code="B-COMMAND", verbs=_words("shut turn switch"), nouns=_EQUIPMENT),

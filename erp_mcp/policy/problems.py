@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from erp_mcp.errors import PolicyFileError
-from erp_mcp.policy.grammar import hint_for
+from erp_mcp.policy.grammar import ProblemCode, hint_for
 from erp_mcp.strict_yaml import Document
 
 Place = tuple[str | int, ...]
@@ -23,7 +23,7 @@ class Problem:
 
     file: str
     line: int
-    problem: str
+    problem: ProblemCode
     key: str
     reason: str
 
@@ -41,7 +41,7 @@ class Source:
     name: str
     document: Document
 
-    def problem(self, place: Place, problem: str, reason: str) -> Problem:
+    def problem(self, place: Place, problem: ProblemCode, reason: str) -> Problem:
         """Return a mistake at a place of this file."""
         key = ".".join(str(part) for part in place)
         return Problem(file=self.name, line=self.document.line(place), problem=problem, key=key, reason=reason)
@@ -104,7 +104,7 @@ def _is_branch(part: str | int) -> bool:
     return isinstance(part, str) and (part in ("str", "int", "bool") or part.startswith(("constrained-", "list[")))
 
 
-_YAML_PROBLEMS: Final = {
+_YAML_PROBLEMS: Final[dict[str, ProblemCode]] = {
     "duplicate key": "duplicate_key",
     "anchors and aliases are refused": "anchor",
     "tags are refused": "tag",

@@ -70,13 +70,13 @@ async def run(
     """
     clock = asyncio.get_running_loop().time
     end = clock() + deadline_s
-    skipped = frozenset(skip)
+    skipped = frozenset(skip) & {query.name for query in tool.reads if query.optional}
     values = _values(tool, arguments, sites, Moment(today=today, now=now))
     collected: dict[str, list[Row]] = {}
     truncated: list[str] = []
     next_after: tuple[SqlValue, ...] | None = None
     for query in tool.reads:
-        if query.name in skipped and query.optional:
+        if query.name in skipped:
             collected[query.name] = []
             continue
         if clock() >= end:
@@ -90,8 +90,7 @@ async def run(
             rows = rows[: query.max_rows]
             truncated.append(query.name)
         collected[query.name] = rows
-    left_out = tuple(sorted(skipped & collected.keys()))
-    return ReadRows(rows=collected, next_after=next_after, truncated=tuple(truncated), skipped=left_out)
+    return ReadRows(rows=collected, next_after=next_after, truncated=tuple(truncated), skipped=tuple(sorted(skipped)))
 
 
 def _paged_table(tool: Tool, query: Query) -> Table | None:

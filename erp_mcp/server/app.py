@@ -33,12 +33,11 @@ class End(Enum):
 
 
 def run(load: Load, opening: Opening) -> int:
-    """Serve the connection to its end and return the exit status."""
-    asyncio.run(serve_stdio(load, opening))
-    return 0
+    """Serve the connection to its end; return the exit status, 1 when a defect ended it."""
+    return asyncio.run(serve_stdio(load, opening))
 
 
-async def serve_stdio(load: Load, opening: Opening) -> None:
+async def serve_stdio(load: Load, opening: Opening) -> int:
     """Serve one connection: the session is loaded beside it, so a broken set-up still leaves a client its answers."""
     end: asyncio.Future[End] = asyncio.get_running_loop().create_future()
     writer = Writer(opening.wire.outgoing, broken=lambda: _end(end, End.NOBODY_READS))
@@ -52,11 +51,12 @@ async def serve_stdio(load: Load, opening: Opening) -> None:
     serving.add_done_callback(lambda _: _end(end, End.CLIENT_CLOSED))
     try:
         reason = await end
-        await _stop(serving)
+        sound = await _stop(serving)
         await stdio.drain(peer, within_s=reason.value)
     finally:
         await _stop(attending)
         writer.close(FLUSH_S)
+    return 0 if sound else 1
 
 
 async def _attend(handlers: Handlers, changed: Callable[[], None]) -> None:
@@ -82,13 +82,16 @@ async def _in_background(session: Session) -> None:
         say(f"work in the background has stopped. {describe(error)}")
 
 
-async def _stop(task: asyncio.Task[None]) -> None:
+async def _stop(task: asyncio.Task[None]) -> bool:
+    """Cancel a task, wait for its end and return whether it was sound."""
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         try:
             await task
         except Exception as error:  # noqa: BLE001 - the connection is over; the reason goes to the person
             say(f"the connection ended badly. {describe(error)}")
+            return False
+    return True
 
 
 def _end(end: asyncio.Future[End], reason: End) -> None:

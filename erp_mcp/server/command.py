@@ -38,6 +38,7 @@ def session_of(*, demo_dir: str, config: str, agent: str) -> Load:
             ids=deployment.ids,
             structured=answers.structured,
             text=answers.text,
+            background=functools.partial(bootstrap.synchronise_beside, deployment.settings.file),
             close=close,
         )
 

@@ -7,6 +7,7 @@ acknowledged: there is nothing else to subscribe to, and an acknowledged address
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Final
 
 from erp_mcp.domain.call import JsonValue
@@ -42,19 +43,23 @@ class Listeners:
             raise error_from(SERVER_BUSY, "Too many subscriptions", BusyError(limit=MAX_STREAMS))
         changed = self._streams[request_id] = asyncio.Event()
         meta: dict[str, JsonValue] = {META_SUBSCRIPTION: request_id}
+        notify(ACKNOWLEDGED, {"notifications": {"toolsListChanged": True} if tools else {}, "_meta": meta})
         try:
-            notify(ACKNOWLEDGED, {"notifications": {"toolsListChanged": True} if tools else {}, "_meta": meta})
             async with asyncio.timeout(self._life_s):
-                while not self._closed:
-                    await changed.wait()
-                    changed.clear()
-                    if tools and not self._closed:
-                        notify(LIST_CHANGED, {"_meta": meta})
+                await self._tell(changed, lambda: notify(LIST_CHANGED, {"_meta": meta}) if tools else None)
         except TimeoutError:
             pass
         finally:
             del self._streams[request_id]
         return {"_meta": meta, "resultType": "complete"}
+
+    async def _tell(self, changed: asyncio.Event, tell: Callable[[], None]) -> None:
+        while True:
+            await changed.wait()
+            changed.clear()
+            if self._closed:
+                return
+            tell()
 
     def publish(self) -> None:
         """Tell every stream that the list changed."""

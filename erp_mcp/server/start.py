@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import os
+import signal
 from typing import TYPE_CHECKING, NamedTuple
 
 from erp_mcp.server import first_answer, front_door
@@ -35,12 +37,20 @@ def serve(prepare: Callable[[], Run]) -> int:
         prepare: Imports the real server and returns it; called in a thread, after the first answer.
 
     Returns:
-        The exit status: 0 after an end that the client or a signal asked for, 1 when the server can't be imported.
+        The exit status: 0 after an end that the client or a signal asked for, 1 when it could not be served at all.
     """
-    wire = claim()
+    try:
+        wire = claim()
+    except OSError:
+        say("there is no standard input or output to serve")
+        return 1
+    # Until the event loop takes the signals over, both end the process like Ctrl-C, and without a trace.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if os.isatty(wire.incoming):
+        say("waiting for an MCP client on standard input; `erp-mcp serve --help` explains")
     try:
         return _serve(wire, prepare)
-    except (KeyboardInterrupt, BrokenPipeError):  # before there is a loop that would see them
+    except (KeyboardInterrupt, BrokenPipeError):
         return 0
 
 

@@ -27,21 +27,33 @@ def claim() -> Wire:
     Descriptor 1 becomes standard error and descriptor 0 the null device, so neither a `print`, a library, nor a child
     process can write between two messages or eat one. They are not given back: what is still buffered at exit must not
     reach the wire either.
+
+    Raises:
+        OSError: the process was started without standard input or output.
     """
+    os.fstat(0)
+    os.fstat(1)
+    null = _open_null_at_least_as_error()
     wire = Wire(os.dup(0), os.dup(1))
     if sys.platform == "win32":
         import msvcrt
 
         for descriptor in wire:
             msvcrt.setmode(descriptor, os.O_BINARY)
-    null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
-    try:
-        os.dup2(2, 1)
-    except OSError:  # started without standard error
-        os.dup2(null, 1)
+    os.dup2(2, 1)
     os.close(null)
     return wire
+
+
+def _open_null_at_least_as_error() -> int:
+    """Return a descriptor of the null device above 2, having made it standard error where there was none.
+
+    Otherwise the first descriptor opened would get the number 2, and everything said there would go onto the wire.
+    """
+    while (null := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    return null
 
 
 class LineReader:

@@ -13,6 +13,7 @@ from pydantic import JsonValue, ValidationError
 from erp_mcp.domain.entities import ENTITIES, field_specs
 from erp_mcp.strict_yaml import Document
 from erp_mcp.systems.grammar import SqlEntityForm
+from erp_mcp.systems.select_columns import select_columns
 
 _GIVEN: Final = frozenset({"system", "as_of"})  # by the adapter, never by a mapping
 _PASS: Final = frozenset({"source_key", "version_token", "changed_at"})  # what each SELECT also gives
@@ -60,20 +61,7 @@ def _check(entity: str, given: Collection[str], document: Document, place: tuple
 
 
 def _columns(statement: str, document: Document, place: tuple[str, ...]) -> list[str]:
-    """Return the output columns of one SELECT."""
-    import sqlglot  # a second to import: only where a profile is read
-    from sqlglot.errors import SqlglotError
-
     try:
-        trees = sqlglot.parse(statement)
-    except SqlglotError as failure:
-        raise document.error(place, "not a statement that can be read") from failure
-    if len(trees) != 1 or not isinstance(trees[0], sqlglot.exp.Query):
-        raise document.error(place, "must be one SELECT")
-    names = trees[0].named_selects
-    if "*" in names or "" in names:
-        raise document.error(place, "must name each output column (AS), never *")
-    double = sorted({name for name in names if names.count(name) > 1})
-    if double:
-        raise document.error(place, f"column twice: {double[0]}")
-    return names
+        return select_columns(statement)
+    except ValueError as failure:
+        raise document.error(place, str(failure)) from failure

@@ -13,12 +13,12 @@ Tests are coroutines: set `asyncio_mode = auto` for pytest-asyncio.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Literal, Protocol
 
 import pytest
 
-from erp_mcp.domain.entities import ENTITIES, Kind, Record, field_specs
+from erp_mcp.domain.entities import ENTITIES, Kind, Record
 from erp_mcp.domain.instants import instant_text, parse_instant
 from erp_mcp.errors import (
     BadAnswerError,
@@ -30,9 +30,9 @@ from erp_mcp.errors import (
     SystemUnreachableError,
 )
 from erp_mcp.ports import Adapter, ChangePage
+from erp_mcp.testing.passes import Held, apply, content, fold, read_pages, values
 
 Fault = Literal["none", "down", "slow", "nonsense"]
-Held = dict[str, Record]
 
 MAX_WATERMARK_CHARS: Final = 4000
 _INT64: Final = 2**63
@@ -101,32 +101,34 @@ class AdapterContract:
     async def test_gives_exactly_what_the_system_holds(self, source: ContractSource) -> None:
         """The first pass is the whole truth, for each entity."""
         for entity in sorted(source.adapter.entities):
-            assert _content(await _fold(source.adapter, entity)) == _content(source.expected(entity)), entity
+            assert content(await fold(source.adapter, entity)) == content(source.expected(entity)), entity
 
     async def test_gives_canonical_records_of_its_own_system(self, source: ContractSource) -> None:
         """A record says what it is and where it comes from."""
         for entity in sorted(source.adapter.entities):
-            for record in (await _fold(source.adapter, entity)).values():
+            for record in (await fold(source.adapter, entity)).values():
                 assert type(record) is ENTITIES[entity]
                 assert record.system == source.adapter.system
                 assert record.version_token
 
     async def test_gives_each_source_key_once(self, source: ContractSource) -> None:
         """(system, source key) is the primary key of the read model."""
-        keys = [record.source_key for page in await _pages(source.adapter, source.entity) for record in page.records]
+        keys = [
+            record.source_key for page in await read_pages(source.adapter, source.entity) for record in page.records
+        ]
         assert len(keys) == len(set(keys))
         assert all(keys)
 
     async def test_gives_numbers_as_exact_integers(self, source: ContractSource) -> None:
         """A float has lost digits before anyone looked."""
-        for name, kind, value in await _values(source.adapter):
+        for name, kind, value in await values(source.adapter):
             if kind in {Kind.QUANTITY, Kind.MONEY, Kind.INTEGER}:
                 assert type(value) is int, name
                 assert abs(value) < _INT64, name
 
     async def test_gives_dates_and_instants_in_canonical_form(self, source: ContractSource) -> None:
         """Only then is text order time order."""
-        for name, kind, value in await _values(source.adapter):
+        for name, kind, value in await values(source.adapter):
             if kind is Kind.INSTANT:
                 assert instant_text(parse_instant(str(value))) == value, name
             if kind is Kind.DATE:
@@ -136,76 +138,76 @@ class AdapterContract:
 
     async def test_gives_pages_of_bounded_size(self, source: ContractSource) -> None:
         """Memory stays bounded however large the system is."""
-        pages = await _pages(source.adapter, source.entity)
+        pages = await read_pages(source.adapter, source.entity)
         assert len(pages) > 1
         assert all(len(page.records) <= source.page_rows and len(page.deleted) <= source.page_rows for page in pages)
 
     async def test_marks_the_last_page_and_no_other(self, source: ContractSource) -> None:
         """The end of a pass is said, not guessed; also where nothing changed."""
-        pages = await _pages(source.adapter, source.entity)
-        again = await _pages(source.adapter, source.entity, pages[-1].watermark)
+        pages = await read_pages(source.adapter, source.entity)
+        again = await read_pages(source.adapter, source.entity, pages[-1].watermark)
         assert [page.last for page in pages] == [False] * (len(pages) - 1) + [True]
         assert [page.last for page in again] == [False] * (len(again) - 1) + [True]
 
     async def test_gives_bounded_text_watermarks(self, source: ContractSource) -> None:
         """They are stored with each page."""
-        for page in await _pages(source.adapter, source.entity):
+        for page in await read_pages(source.adapter, source.entity):
             assert 0 < len(page.watermark) <= MAX_WATERMARK_CHARS
 
     async def test_first_pass_is_a_snapshot(self, source: ContractSource) -> None:
         """A pass from the beginning names every live record, so what it does not name can go."""
-        pages = await _pages(source.adapter, source.entity)
+        pages = await read_pages(source.adapter, source.entity)
         assert all(page.snapshot for page in pages)
 
     async def test_resumes_from_each_watermark_with_the_rest(self, source: ContractSource) -> None:
         """A killed pass goes on where its last applied page ended."""
-        pages = await _pages(source.adapter, source.entity)
+        pages = await read_pages(source.adapter, source.entity)
         for stop in range(len(pages)):
-            held = _apply({}, (dataclasses.replace(page, snapshot=False) for page in pages[: stop + 1]))
-            rest = await _fold(source.adapter, source.entity, pages[stop].watermark, held)
-            assert _content(rest) == _content(source.expected(source.entity)), stop
+            held = apply({}, (dataclasses.replace(page, snapshot=False) for page in pages[: stop + 1]))
+            rest = await fold(source.adapter, source.entity, pages[stop].watermark, held)
+            assert content(rest) == content(source.expected(source.entity)), stop
 
     async def test_a_second_pass_without_changes_changes_nothing(self, source: ContractSource) -> None:
         """Re-reading the edge of the last pass is harmless."""
-        pages = await _pages(source.adapter, source.entity)
-        held = _apply({}, pages)
-        again = await _fold(source.adapter, source.entity, pages[-1].watermark, dict(held))
-        assert _content(again) == _content(held)
+        pages = await read_pages(source.adapter, source.entity)
+        held = apply({}, pages)
+        again = await fold(source.adapter, source.entity, pages[-1].watermark, dict(held))
+        assert content(again) == content(held)
 
     async def test_a_foreign_watermark_is_refused_or_answered_in_full(self, source: ContractSource) -> None:
         """A watermark of another adapter or version must not skip records silently."""
         try:
-            held = await _fold(source.adapter, source.entity, "not a watermark of this adapter")
+            held = await fold(source.adapter, source.entity, "not a watermark of this adapter")
         except BadAnswerError:
             return
-        assert _content(held) == _content(source.expected(source.entity))
+        assert content(held) == content(source.expected(source.entity))
 
     # --- Changes ------------------------------------------------------------------------------------------------------
 
     async def test_sees_an_edit(self, source: ContractSource) -> None:
         """A changed record comes again, with another version token."""
-        pages = await _pages(source.adapter, source.entity)
-        before = _apply({}, pages)
+        pages = await read_pages(source.adapter, source.entity)
+        before = apply({}, pages)
         key = source.edit()
-        after = await _fold(source.adapter, source.entity, pages[-1].watermark, dict(before))
-        assert _content(after) == _content(source.expected(source.entity))
+        after = await fold(source.adapter, source.entity, pages[-1].watermark, dict(before))
+        assert content(after) == content(source.expected(source.entity))
         assert after[key].version_token != before[key].version_token
 
     async def test_sees_an_addition(self, source: ContractSource) -> None:
         """A new record comes with the next pass."""
-        pages = await _pages(source.adapter, source.entity)
+        pages = await read_pages(source.adapter, source.entity)
         key = source.add()
-        after = await _fold(source.adapter, source.entity, pages[-1].watermark, _apply({}, pages))
+        after = await fold(source.adapter, source.entity, pages[-1].watermark, apply({}, pages))
         assert key in after
-        assert _content(after) == _content(source.expected(source.entity))
+        assert content(after) == content(source.expected(source.entity))
 
     async def test_sees_a_deletion(self, source: ContractSource) -> None:
         """A record that is gone is named, or missing from a snapshot."""
-        pages = await _pages(source.adapter, source.entity)
+        pages = await read_pages(source.adapter, source.entity)
         key = source.delete()
-        after = await _fold(source.adapter, source.entity, pages[-1].watermark, _apply({}, pages))
+        after = await fold(source.adapter, source.entity, pages[-1].watermark, apply({}, pages))
         assert key not in after
-        assert _content(after) == _content(source.expected(source.entity))
+        assert content(after) == content(source.expected(source.entity))
 
     @pytest.mark.parametrize("change", ["edit", "add", "delete"])
     async def test_loses_no_change_made_between_two_pages(self, source: ContractSource, change: str) -> None:
@@ -216,9 +218,9 @@ class AdapterContract:
             if not pages:
                 _change(source, change)
             pages.append(page)
-        held = _apply(held, pages)
-        held = await _fold(source.adapter, source.entity, pages[-1].watermark, held)
-        assert _content(held) == _content(source.expected(source.entity))
+        held = apply(held, pages)
+        held = await fold(source.adapter, source.entity, pages[-1].watermark, held)
+        assert content(held) == content(source.expected(source.entity))
 
     # --- Reading by key -----------------------------------------------------------------------------------------------
 
@@ -227,7 +229,7 @@ class AdapterContract:
         expected = source.expected(source.entity)
         keys = sorted(expected)[:3]
         records = await source.adapter.read(source.entity, [*keys, keys[0], "no-such-key"])
-        assert _content({record.source_key: record for record in records}) == _content(
+        assert content({record.source_key: record for record in records}) == content(
             {key: expected[key] for key in keys}
         )
         assert len(records) == len(keys)
@@ -251,7 +253,7 @@ class AdapterContract:
         with pytest.raises(EntityNotOfferedError):
             await source.adapter.read("no_such_entity", ["1"])
         with pytest.raises(EntityNotOfferedError):
-            await _pages(source.adapter, "no_such_entity")
+            await read_pages(source.adapter, "no_such_entity")
 
     # --- When the system fails ----------------------------------------------------------------------------------------
 
@@ -266,20 +268,20 @@ class AdapterContract:
         """Nobody waits for ever."""
         source.fault("slow")
         with pytest.raises(SystemTimeoutError):
-            await _pages(source.adapter, source.entity)
+            await read_pages(source.adapter, source.entity)
 
     async def test_refuses_nonsense_instead_of_passing_it_on(self, source: ContractSource) -> None:
         """A wrong record is worse than none."""
         source.fault("nonsense")
         with pytest.raises((BadAnswerError, InexactNumberError)):
-            await _pages(source.adapter, source.entity)
+            await read_pages(source.adapter, source.entity)
 
     @pytest.mark.parametrize("how", ["down", "slow", "nonsense"])
     async def test_puts_no_secret_or_system_text_into_an_error(self, source: ContractSource, how: Fault) -> None:
         """Errors reach agents and logs."""
         source.fault(how)
         with pytest.raises(GatewayError) as caught:
-            await _pages(source.adapter, source.entity)
+            await read_pages(source.adapter, source.entity)
         shown = f"{caught.value} {caught.value!r} {caught.value.facts}"
         assert not [secret for secret in source.secrets if secret in shown]
 
@@ -287,9 +289,9 @@ class AdapterContract:
         """A failure leaves nothing broken behind."""
         source.fault("down")
         with pytest.raises(SystemUnreachableError):
-            await _pages(source.adapter, source.entity)
+            await read_pages(source.adapter, source.entity)
         source.fault("none")
-        assert _content(await _fold(source.adapter, source.entity)) == _content(source.expected(source.entity))
+        assert content(await fold(source.adapter, source.entity)) == content(source.expected(source.entity))
 
     # --- Around it ----------------------------------------------------------------------------------------------------
 
@@ -315,42 +317,7 @@ def _change(source: ContractSource, how: str) -> str:
 
 def _requests(source: ContractSource) -> tuple[Callable[[], Awaitable[object]], ...]:
     return (
-        lambda: _pages(source.adapter, source.entity),
+        lambda: read_pages(source.adapter, source.entity),
         lambda: source.adapter.read(source.entity, ["1"]),
         lambda: source.adapter.probe(),  # noqa: PLW0108  the adapter is looked up when asked, a fault may replace it
     )
-
-
-async def _pages(adapter: Adapter, entity: str, watermark: str = "") -> list[ChangePage]:
-    return [page async for page in adapter.changes(entity, watermark)]
-
-
-async def _fold(adapter: Adapter, entity: str, watermark: str = "", held: Held | None = None) -> Held:
-    return _apply(held or {}, await _pages(adapter, entity, watermark))
-
-
-def _apply(held: Held, pages: Iterable[ChangePage]) -> Held:
-    """Return what a read model would hold after these pages: deletions of a page first, then its records."""
-    named: set[str] = set()
-    for page in pages:
-        for key in page.deleted:
-            held.pop(key, None)
-        held.update((record.source_key, record) for record in page.records)
-        named = (named - set(page.deleted)) | {record.source_key for record in page.records}
-        if page.last and page.snapshot:
-            held = {key: held[key] for key in named}
-    return held
-
-
-def _content(held: Mapping[str, Record]) -> dict[str, Record]:
-    return {key: dataclasses.replace(record, as_of="", version_token="") for key, record in sorted(held.items())}
-
-
-async def _values(adapter: Adapter) -> list[tuple[str, Kind, object]]:
-    return [
-        (f"{entity}.{spec.name}", spec.kind, value)
-        for entity in sorted(adapter.entities)
-        for record in (await _fold(adapter, entity)).values()
-        for spec in field_specs(ENTITIES[entity])
-        if (value := getattr(record, spec.name)) is not None
-    ]

@@ -92,7 +92,9 @@ def test_without_an_applied_policy_nothing_is_allowed(desk: Desk) -> None:
     """A deployment starts closed."""
     for file in desk.deployment.settings.state_dir.glob("state.sqlite*"):
         file.unlink()
-    fresh = CliRunner().invoke(main, ["tools", "call", "list_sales_orders", "{}", "--json", "--demo-dir", str(desk.directory)])
+    fresh = CliRunner().invoke(
+        main, ["tools", "call", "list_sales_orders", "{}", "--json", "--demo-dir", str(desk.directory)]
+    )
 
     assert fresh.exit_code == 3
     assert json.loads(fresh.output)["error"]["code"] == "policy.not_allowed"

@@ -11,11 +11,14 @@ from mcp import Client, StdioServerParameters
 from mcp_types import ToolListChangedNotification
 
 from erp_mcp.cli.app import main
-from erp_mcp.cli.tour import server_command
+from erp_mcp.cli.client_entry import server_command
 from tests.guarantees import guarantees
 from tests.path.conftest import Desk
 
-ONE_MORE_TOOL = ("tools: [list_hold_lots, get_stock, find_order]", "tools: [list_hold_lots, get_stock, find_order, list_sales_orders]")
+ONE_MORE_TOOL = (
+    "tools: [list_hold_lots, get_stock, find_order]",
+    "tools: [list_hold_lots, get_stock, find_order, list_sales_orders]",
+)
 
 
 @guarantees("policy.apply")
@@ -61,8 +64,16 @@ def test_a_banded_value_shows_its_band_only(desk: Desk) -> None:
 CASES = """\
 version: 1
 cases:
-  - {name: the supervisor sees tokens, role: supervisor, tool: list_production_orders, expect: allowed, by: [supervisor-material]}
-  - {name: the planner sees materials, role: planner, tool: list_production_orders, expect: allowed, not_by: [supervisor-material]}
+  - name: the supervisor sees tokens
+    role: supervisor
+    tool: list_production_orders
+    expect: allowed
+    by: [supervisor-material]
+  - name: the planner sees materials
+    role: planner
+    tool: list_production_orders
+    expect: allowed
+    not_by: [supervisor-material]
 """
 
 

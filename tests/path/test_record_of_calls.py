@@ -23,7 +23,7 @@ class FullDisk:
 
     def append(self, entry: AuditEntry) -> NoReturn:
         """Refuse, as the port says."""
-        raise AuditUnavailableError()
+        raise AuditUnavailableError
 
     def read(self, *, after: int = 0, limit: int = 100) -> list[AuditRecord]:
         """Return nothing."""

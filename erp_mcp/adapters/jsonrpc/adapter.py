@@ -68,8 +68,8 @@ class JsonRpcAdapter:
     async def changes(self, entity: str, watermark: str) -> AsyncIterator[ChangePage]:
         """Yield what changed; see `ports.Adapter.changes`.
 
-        Deletions and records that left the profile's filter are found by comparing ids, at the end of the pass. Computed
-        entities come as a snapshot each time. The watermark is checked first.
+        Deletions and records that left the profile's filter are found by comparing ids, at the end of the pass.
+        Computed entities come as a snapshot each time; their watermark is not looked at.
         """
         query = self._query(entity)
         mark = self._parsed(entity, watermark) if not query.source.snapshot else Watermark()

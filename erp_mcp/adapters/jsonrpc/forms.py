@@ -48,7 +48,9 @@ class Field:
         found = value(row, self.path)
         if isinstance(found, datetime):
             return found.replace(tzinfo=UTC)
-        if found is None or isinstance(found, str | int | Decimal | date):
+        if found is None or isinstance(found, str):
+            return found
+        if isinstance(found, int | Decimal | date):
             return found
         raise ShapeError(self.path)
 
@@ -100,10 +102,10 @@ class Ref:
         holder = next(holders(row, self.path), None)
         if holder is None:
             return None
-        found, identity = holder.get(self.path.rpartition(".")[2]), holder.get("id")
-        if found is not None and found != "" and not isinstance(found, str):
+        found, number = holder.get(self.path.rpartition(".")[2]), holder.get("id")
+        if not isinstance(found, str | None) or not isinstance(number, int):
             raise ShapeError(self.path)
-        return found or f"id:{identity}"
+        return found or f"id:{number}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,24 +178,33 @@ class Quantity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sum:
-    """The sum of quantities over a list, each converted to one unit; only items for which a condition holds."""
+    """The sum of quantities over a list, each converted to one unit; only items for which a condition holds.
+
+    `same` compares a field of the item with one of the record, for lists that hold items of several places.
+    """
 
     over: str
     quantity: str
     unit: str
     into: str
     when: Condition = field(default_factory=dict)
+    same: Mapping[str, str] = field(default_factory=dict)
 
     def paths(self) -> Iterator[str]:
         """Yield the items' quantities, units and conditions, and the target unit."""
-        inner = (self.quantity, *(f"{self.unit}.{part}" for part in _UNIT), *self.when)
+        inner = (self.quantity, *(f"{self.unit}.{part}" for part in _UNIT), *self.when, *self.same)
         yield from (f"{self.over}.{path}" for path in inner)
         yield from (f"{self.into}.{part}" for part in _UNIT)
+        yield from self.same.values()
 
     def make(self, row: Row) -> Decimal:
         """Return the exact sum, zero for an empty list."""
-        total = sum((self._item(row, item) for item in linked(row, self.over) if holds(item, self.when)), Decimal(0))
+        total = sum((self._item(row, item) for item in linked(row, self.over) if self._counts(row, item)), Decimal(0))
         return _rounded(total, number(row, f"{self.into}.digits"), self.into)
+
+    def _counts(self, row: Row, item: Row) -> bool:
+        same = all(value(item, theirs) == value(row, ours) for theirs, ours in self.same.items())
+        return same and holds(item, self.when)
 
     def _item(self, row: Row, item: Row) -> Decimal:
         amount = number(item, self.quantity) or Decimal(0)

@@ -35,8 +35,8 @@ from erp_mcp.errors import ProfileFileError
 class Each:
     """An outer list that the rows of an entity are read for, one after the other.
 
-    Its records are visible to field paths under `name`. `under` limits them to descendants (by that parent field) of the
-    list before. `context` goes with the calls, as computed fields want it; `"*"` in it stands for the record's id.
+    Its records are visible to field paths under `name`. `under` limits them to descendants (by that parent field) of
+    the list before. `context` goes with the calls, as computed fields want it; `"*"` in it stands for the record's id.
     """
 
     name: str
@@ -67,7 +67,8 @@ class Source:
     """How one canonical entity is read.
 
     `watch` are links whose records' changes count as changes of this one. `snapshot` means that nothing tells what
-    changed, so each pass reads all; with `each`, records are keyed by place too, unless `once` says that each counts once.
+    changed, so each pass reads all; with `each`, records are keyed by place too, unless `once` says that each
+    counts once.
     """
 
     entity: str
@@ -100,7 +101,10 @@ def sources(profile: Profile) -> dict[str, Source]:
     Raises:
         ProfileFileError: `systems.bad_profile`, naming the key that is unknown, missing or of the wrong type.
     """
-    return {entity: _source(entity, _Node(profile.name, f"entities.{entity}", body)) for entity, body in profile.entities.items()}
+    return {
+        entity: _source(entity, _Node(profile.name, f"entities.{entity}", dict(body)))
+        for entity, body in profile.entities.items()
+    }
 
 
 class _Node:
@@ -268,6 +272,7 @@ def _sum(node: _Node) -> Sum:
         unit=node.text("in"),
         into=node.text("into"),
         when=node.condition(),
+        same=node.text_map("same"),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -32,9 +33,7 @@ class SourceQuery:
     mapper: RecordMapper
     as_of: Callable[[], str]
 
-    async def page(
-        self, narrowed: Sequence[Encodable], *, context: Mapping[str, Encodable] | None = None
-    ) -> list[Row]:
+    async def page(self, narrowed: Sequence[Encodable], *, context: Mapping[str, Encodable] | None = None) -> list[Row]:
         """Return at most `page_rows` rows of the source's filter and `narrowed`, by id."""
         fields = sorted({*self.source.paths(), *self.stamps(), _VERSION, "id"})
         domain = [*as_sent(self.source.domain), *narrowed]
@@ -61,7 +60,7 @@ class SourceQuery:
             raise self.bad("page")
         rows = [row for row in found if isinstance(row, dict)]
         ids = ids_of(rows)
-        if len(ids) != len(found) or any(one >= after for one, after in zip(ids, ids[1:], strict=False)):
+        if len(ids) != len(found) or any(one >= after for one, after in itertools.pairwise(ids)):
             raise self.bad("id")
         return list(rows)
 
@@ -79,7 +78,7 @@ class SourceQuery:
         """Return the ids of all records that pass the filter now."""
         ids: list[int] = []
         while True:
-            domain = [*as_sent(self.source.domain), ["id", ">", ids[-1] if ids else 0]]
+            domain: list[Encodable] = [*as_sent(self.source.domain), ["id", ">", ids[-1] if ids else 0]]
             found = await self.session.call(self.source.model, "search", domain, 0, IDS_PER_CALL, _BY_ID)
             if not isinstance(found, list) or len(found) > IDS_PER_CALL:
                 raise self.bad("id")

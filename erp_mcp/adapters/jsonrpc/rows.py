@@ -1,4 +1,4 @@
-"""Looking into one record as a JSON-RPC system sends it: `{"quantity": 2.0, "product.": {"code": "RM-1"}, "moves.": [ … ]}`."""
+"""Looking into one record as the system sends it: `{"quantity": 2.0, "product.": {"code": "A"}, "moves.": [ … ]}`."""
 
 from __future__ import annotations
 

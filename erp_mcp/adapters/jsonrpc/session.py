@@ -94,7 +94,8 @@ class Session:
         if not isinstance(found, dict):
             raise self._bad("preferences")
         context = {key: found.get(key) for key in ("company", "language", "company_filter")}
-        return {key: one for key, one in context.items() if isinstance(one, str | int)}
+        taken: dict[str, Encodable] = {key: one for key, one in context.items() if isinstance(one, str | int)}
+        return {**taken, "active_test": False}  # a product that was retired is still named by open orders
 
     async def _post(self, method: str, params: Sequence[Encodable]) -> Answer:
         headers = {**_JSON, "Authorization": f"Session {self._token}"} if self._token else _JSON

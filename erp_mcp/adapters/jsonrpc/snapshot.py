@@ -9,7 +9,7 @@ from decimal import Decimal
 from erp_mcp.adapters.jsonrpc.grammar import Each, Parts
 from erp_mcp.adapters.jsonrpc.query import SourceQuery, ids_of
 from erp_mcp.adapters.jsonrpc.rows import Row, number
-from erp_mcp.adapters.jsonrpc.wire import Encodable
+from erp_mcp.adapters.jsonrpc.wire import Decoded, Encodable
 from erp_mcp.domain.entities import Record
 from erp_mcp.ports import ChangePage
 
@@ -86,9 +86,7 @@ class Snapshot:
         found = await self._parts(parts.model, domain, ["id", parts.owner, parts.quantity, *parts.fields], place)
         return [one for row in rows for one in _split(row, found, parts)]
 
-    async def _parts(
-        self, model: str, domain: Sequence[Encodable], fields: Sequence[str], place: _Place
-    ) -> list[Row]:
+    async def _parts(self, model: str, domain: Sequence[Encodable], fields: Sequence[str], place: _Place) -> list[Row]:
         parts: list[Row] = []
         after, full = 0, True
         while full:
@@ -100,14 +98,12 @@ class Snapshot:
 
     def _record(self, row: Row, place: _Place) -> Record:
         part = row.get("part.")
-        piece = f"/{part['id']}" if isinstance(part, dict) else ""
-        key = f"{row['id']}{piece}{'' if self.query.source.once else place.key}"
-        return self.query.record({**row, **place.outer}, key=key)
+        own = "/".join(str(one) for one in ids_of([row, part] if isinstance(part, dict) else [row]))
+        places: dict[str, Decoded] = {name: dict(outer) for name, outer in place.outer.items()}
+        return self.query.record({**row, **places}, key=own if self.query.source.once else f"{own}{place.key}")
 
     def _page(self, records: Sequence[Record], *, last: bool = False) -> ChangePage:
-        return ChangePage(
-            records=tuple(records), deleted=(), watermark=self.query.as_of(), last=last, snapshot=True
-        )
+        return ChangePage(records=tuple(records), deleted=(), watermark=self.query.as_of(), last=last, snapshot=True)
 
 
 def _context(each: Each, one: int) -> dict[str, Encodable]:

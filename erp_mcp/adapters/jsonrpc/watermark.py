@@ -1,8 +1,8 @@
 """Where a pass stands, as short opaque text: the newest change seen, and digests of which ids there were.
 
-The system keeps no list of deletions that can be relied on, and a record can leave a filter without being changed itself.
-So the ids that passed the filter are remembered, in at most 128 ranges of equal width, each as a sum of hashes: a range
-whose sum is another one is compared as a whole. The text stays under 3,000 characters however large the system is.
+The system keeps no list of deletions that can be relied on, and a record can leave a filter without being changed
+itself. So the ids that passed the filter are remembered, in at most 128 ranges of equal width, each as a sum of hashes:
+a range whose sum is another one is compared as a whole. The text stays under 3,000 characters at any size.
 """
 
 from __future__ import annotations

@@ -29,6 +29,10 @@ Decoded = (
 Encodable = None | bool | int | str | date | datetime | Sequence["Encodable"] | Mapping[str, "Encodable"]
 
 
+_DAY: Final = ("year", "month", "day")
+_TIME: Final = ("hour", "minute", "second", "microsecond")
+
+
 class WireError(ValueError):
     """Bytes that are not typed JSON; says nothing of their content."""
 
@@ -45,9 +49,7 @@ def decode(body: bytes) -> Decoded:
         WireError: for anything but one JSON value of known types; floats, NaN and infinities never come out.
     """
     try:
-        value: Decoded = json.loads(
-            body, parse_float=Decimal, parse_constant=_refuse, object_hook=_typed
-        )
+        value: Decoded = json.loads(body, parse_float=Decimal, parse_constant=_refuse, object_hook=_typed)
     except (ValueError, ArithmeticError, TypeError, KeyError, AttributeError, RecursionError):
         raise WireError("not typed JSON") from None
     return value
@@ -95,6 +97,16 @@ def _whole(found: dict[str, Decoded], *names: str) -> list[int]:
     return [one for one in numbers if isinstance(one, int)]
 
 
+def _datetime(found: dict[str, Decoded]) -> datetime:
+    year, month, day, hour, minute, second, microsecond = _whole(found, *_DAY, *_TIME)
+    return datetime(year, month, day, hour, minute, second, microsecond)  # noqa: DTZ001  naive UTC, as Tryton keeps it
+
+
+def _time(found: dict[str, Decoded]) -> time:
+    hour, minute, second, microsecond = _whole(found, *_TIME)
+    return time(hour, minute, second, microsecond)
+
+
 def _decimal(found: dict[str, Decoded]) -> Decimal:
     number = Decimal(_text(found["decimal"]))
     if not number.is_finite():
@@ -116,12 +128,10 @@ def _bytes(found: dict[str, Decoded]) -> bytes:
         raise WireError("not base64") from None
 
 
-_DAY: Final = ("year", "month", "day")
-_TIME: Final = ("hour", "minute", "second", "microsecond")
 _CLASSES: Final[dict[str, Callable[[dict[str, Decoded]], Decoded]]] = {
     "date": lambda found: date(*_whole(found, *_DAY)),
-    "datetime": lambda found: datetime(*_whole(found, *_DAY, *_TIME)),  # noqa: DTZ001  # naive UTC, as Tryton keeps it
-    "time": lambda found: time(*_whole(found, *_TIME)),
+    "datetime": _datetime,
+    "time": _time,
     "timedelta": _seconds,
     "Decimal": _decimal,
     "bytes": _bytes,

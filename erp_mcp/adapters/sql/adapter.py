@@ -11,7 +11,7 @@ from erp_mcp.adapters._connection import Connection
 from erp_mcp.adapters._mapping import RecordMapper, checked_instant, checked_key
 from erp_mcp.adapters.sql import statements
 from erp_mcp.adapters.sql.statements import EntityStatements, Place, Statement
-from erp_mcp.adapters.sql.watermark import Tick, Watermark, parse_watermark
+from erp_mcp.adapters.sql.watermark import NOTHING_YET, Tick, Watermark, parse_watermark
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.entities import Record
 from erp_mcp.domain.instants import instant_text
@@ -135,7 +135,8 @@ class SqlAdapter:
 
     async def _begin(self, form: EntityStatements) -> Watermark:
         gone = await self._newest(form.tombstones) if form.tombstones else None
-        return Watermark(rows_edge=await self._newest(form.rows), gone_edge=gone)
+        newest = await self._newest(form.rows)
+        return Watermark(rows_edge=NOTHING_YET if newest is None else newest, gone_edge=gone)
 
     async def _resume(self, entity: str, form: EntityStatements, text: str) -> Watermark:
         try:
@@ -147,7 +148,8 @@ class SqlAdapter:
         if at.rows_edge is not None:  # killed in the middle of a pass: its edges still hold
             return at
         edges = await self._begin(form)
-        return replace(edges, rows=Place(changed_at=at.rows.changed_at), gone=Place(changed_at=at.gone.changed_at))
+        key = at.rows.key if at.rows.changed_at == edges.rows_edge else ""
+        return replace(edges, rows=at.rows, edge_key=key, gone=Place(changed_at=at.gone.changed_at))
 
     async def _gone(self, entity: str, form: EntityStatements, at: Watermark) -> AsyncIterator[ChangePage]:
         """Yield pages of keys that are gone; a key that lives again is left out, whatever the log says."""
@@ -184,9 +186,10 @@ class SqlAdapter:
             for start in range(0, max(len(rows), 1), self._page_rows):
                 some = rows[start : start + self._page_rows]
                 records = tuple(mapper.record(row, as_of=as_of) for row in some)
-                at = replace(at, rows=self._place(some[-1], entity)) if some else at
+                if some:
+                    at = at.passed([self._place(row, entity) for row in some])
                 last = finished and start + self._page_rows >= len(rows)
-                mark = at.at_end if last else at
+                mark = at.at_end(self._clock.plant()) if last else at
                 yield ChangePage(records=records, deleted=(), watermark=mark.text, last=last)
             if finished:
                 return
@@ -200,7 +203,8 @@ class SqlAdapter:
 
     async def _newest(self, inner: str) -> Tick:
         rows = await self._source.rows(statements.newest(inner), limit=1)
-        return self._tick(rows[0].get("newest"), "changed_at", "changed_at") if rows and rows[0].get("newest") else None
+        newest = rows[0].get("newest") if rows else None
+        return None if newest is None else self._tick(newest, "", "changed_at")
 
     async def _high_water(self, entity: str, form: EntityStatements) -> str:
         """Return how far the source itself says it is; one that has a feed and does not say is not trusted."""

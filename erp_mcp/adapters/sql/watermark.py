@@ -2,27 +2,39 @@
 
 A pass notes the newest `changed_at` (and the newest tombstone) at its start. Older ticks are closed by then, that one
 and later ones may still be written to; so when a pass ends, the next one begins again at the noted tick. Nothing that
-is committed while a pass runs can be missed, and what is read twice changes nothing.
+is committed while a pass runs can be missed, and what is read twice changes nothing. Only a noted tick that is a time
+long past is closed for certain (a bulk load stamps a whole table with one): the next pass begins behind it.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Final
 
 from erp_mcp.adapters.sql.statements import Place
+from erp_mcp.domain.instants import parse_instant
 
 Tick = str | int | None
+
+NOTHING_YET: Final = ""  # the tick noted by a pass over an empty table; `None` is noted by none that is under way
+SETTLED_S: Final = 3600  # far longer than a transaction of a system of record, or than two clocks differ
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watermark:
-    """`rows` and `gone` are the places reached; `rows_edge` and `gone_edge` the newest ticks noted at the start."""
+    """`rows` and `gone` are the places reached, `rows_edge` and `gone_edge` the newest ticks noted at the start.
+
+    `edge_key` is the last key read on `rows_edge`; it is not stored, so a resumed pass reads that tick once more.
+    """
 
     rows: Place = field(default_factory=Place)
     rows_edge: Tick = None
     gone: Place = field(default_factory=Place)
     gone_edge: Tick = None
+    edge_key: str = ""
 
     @property
     def text(self) -> str:
@@ -40,10 +52,20 @@ class Watermark:
             separators=(",", ":"),
         )
 
-    @property
-    def at_end(self) -> Watermark:
-        """Where the next pass begins: at the ticks noted, whatever their keys."""
-        return Watermark(rows=Place(changed_at=self.rows_edge), gone=Place(changed_at=self.gone_edge))
+    def passed(self, places: Sequence[Place]) -> Watermark:
+        """Return the watermark after some rows, in order and at least one; it keeps the last key on the noted tick."""
+        key = next((place.key for place in reversed(places) if place.changed_at == self.rows_edge), self.edge_key)
+        return replace(self, rows=places[-1], edge_key=key)
+
+    def at_end(self, now: datetime) -> Watermark:
+        """Return where the next pass begins.
+
+        Args:
+            now: Time of the source, which tells whether the noted tick is long past.
+        """
+        key = self.edge_key if _is_settled(self.rows_edge, now) else ""
+        rows = Place() if self.rows_edge == NOTHING_YET else Place(changed_at=self.rows_edge, key=key)
+        return Watermark(rows=rows, gone=Place(changed_at=self.gone_edge))
 
 
 def parse_watermark(text: str) -> Watermark:
@@ -65,3 +87,11 @@ def parse_watermark(text: str) -> Watermark:
         gone=Place(changed_at=gone_at, key=gone_key),
         gone_edge=gone_edge,
     )
+
+
+def _is_settled(tick: Tick, now: datetime) -> bool:
+    """Return whether a tick is a time so long past that no transaction can still bear it."""
+    try:
+        return isinstance(tick, str) and (now - parse_instant(tick)).total_seconds() > SETTLED_S
+    except ValueError:
+        return False

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Final
 
-from sqlalchemy import Column, Dialect, Index, Integer, MetaData, PrimaryKeyConstraint, String, Table
+from sqlalchemy import BigInteger, Column, Dialect, Index, Integer, MetaData, PrimaryKeyConstraint, String, Table
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from erp_mcp.domain.entities import ENTITIES, Kind, Record, field_specs
 
+_INT64: Final = BigInteger().with_variant(Integer, "sqlite")
 _NUMBERS: Final = frozenset({Kind.QUANTITY, Kind.MONEY, Kind.INTEGER, Kind.FLAG})
 
 # What tools look for beside business keys and references.
@@ -26,6 +28,7 @@ _EXTRA_INDEXES: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
 }
 
 
+@functools.cache
 def ddl(dialect: Dialect | None = None) -> tuple[str, ...]:
     """Return the statements that build an empty read model, for SQLite unless another dialect is given."""
     speaks = dialect or sqlite.dialect()
@@ -76,9 +79,7 @@ def _metadata() -> MetaData:
 
 def _entity_table(metadata: MetaData, name: str, entity: type[Record]) -> None:
     specs = field_specs(entity)
-    columns = [
-        Column(spec.name, Integer if spec.kind in _NUMBERS else String, nullable=spec.optional) for spec in specs
-    ]
+    columns = [Column(spec.name, _INT64 if spec.kind in _NUMBERS else String, nullable=spec.optional) for spec in specs]
     table = Table(
         name,
         metadata,
@@ -86,8 +87,8 @@ def _entity_table(metadata: MetaData, name: str, entity: type[Record]) -> None:
         Column("pass_number", Integer, nullable=False),  # the pass that named the row last; a snapshot removes the rest
         PrimaryKeyConstraint("system", "source_key"),
     )
-    for fields in _index_fields(name, entity):
-        Index(f"{name}_by_{'_and_'.join(fields)}", *(table.c[field] for field in fields))
+    for number, fields in enumerate(_index_fields(name, entity), start=1):
+        Index(f"{name}_index_{number}", *(table.c[field] for field in fields))
 
 
 def _index_fields(name: str, entity: type[Record]) -> list[tuple[str, ...]]:

@@ -18,7 +18,7 @@ from typing import Final
 from erp_mcp.errors import StateUnavailableError
 
 FILE_NAME: Final = "state.sqlite"
-_BUSY_S: Final = 5.0
+BUSY_S: Final = 2.0  # how long to wait for another process's transaction; they take well under a millisecond
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 VERSION: Final = 1  # number of the newest migration
 
@@ -26,8 +26,12 @@ VERSION: Final = 1  # number of the newest migration
 class StateFile:
     """An open state file. Safe for several threads of a process and for several processes."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, busy_s: float = BUSY_S) -> None:
         """Open the file in `directory`, made with owner-only rights and migrated when needed.
+
+        Args:
+            directory: The state directory.
+            busy_s: Seconds to wait while another process writes.
 
         Raises:
             StateUnavailableError: `state.unavailable`; facts say why (rights, not a database, newer version).
@@ -35,9 +39,10 @@ class StateFile:
         self.path = directory / FILE_NAME
         self.lock = threading.RLock()
         self._effects: sqlite3.Connection | None = None
+        self._busy_s = busy_s
         try:
             _make_private(directory, self.path)
-            self.records = _connect(self.path, "NORMAL")
+            self.records = _connect(self.path, "NORMAL", busy_s)
             self._migrate()
         except (OSError, sqlite3.Error) as error:
             raise StateUnavailableError(file=FILE_NAME, reason=type(error).__name__) from error
@@ -46,7 +51,7 @@ class StateFile:
     def effects(self) -> sqlite3.Connection:
         """The connection whose commits survive power loss, opened at first use."""
         if self._effects is None:
-            self._effects = _connect(self.path, "FULL")
+            self._effects = _connect(self.path, "FULL", self._busy_s)
         return self._effects
 
     def close(self) -> None:
@@ -81,8 +86,8 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def _connect(path: Path, synchronous: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False)
+def _connect(path: Path, synchronous: str, busy_s: float) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=busy_s, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute(f"PRAGMA synchronous = {synchronous}")
     connection.execute("PRAGMA foreign_keys = ON")

@@ -15,7 +15,7 @@ from erp_mcp.domain.audit import AuditEntry, AuditRecord
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.errors import AuditUnavailableError, BundleChangedError, StateUnavailableError
 from erp_mcp.ports import Clock, Ids, Lease
-from erp_mcp.store.state.file import StateFile, transaction
+from erp_mcp.store.state.file import BUSY_S, StateFile, transaction
 
 _LAST: Final = "SELECT seq, leaf_hash FROM audit_record ORDER BY seq DESC LIMIT 1"
 _ADD_RECORD: Final = "INSERT INTO audit_record (seq, leaf, leaf_hash) VALUES (?, ?, ?)"
@@ -245,13 +245,13 @@ class SqliteLeases:
 class State:
     """Everything a deployment keeps in its state file."""
 
-    def __init__(self, directory: Path, *, clock: Clock, ids: Ids) -> None:
-        """Open the state file in `directory`, made when it is missing.
+    def __init__(self, directory: Path, *, clock: Clock, ids: Ids, busy_s: float = BUSY_S) -> None:
+        """Open the state file in `directory`, made when it is missing; wait `busy_s` seconds at most for other writers.
 
         Raises:
             StateUnavailableError: `state.unavailable`.
         """
-        self.file = StateFile(directory)
+        self.file = StateFile(directory, busy_s=busy_s)
         self.audit = SqliteAudit(self.file, clock, ids)
         self.bundles = SqliteBundles(self.file, self.audit, clock)
         self.leases = SqliteLeases(self.file, clock)

@@ -1,0 +1,51 @@
+# Needs make and python3 >= 3.11, nothing else. Everything lands in .venv and build/.
+
+PYTHON ?= python3
+UV ?= uv
+BIN := .venv/bin
+STAMP := .venv/.stamp
+PYTEST_ARGS ?= -q -n auto --dist loadfile
+
+.PHONY: demo test check lock clean
+
+## demo: build the demo plant and take the tour in the terminal
+demo: $(STAMP)
+	$(BIN)/erp-mcp demo
+
+## test: all tests
+test: $(STAMP)
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+## check: form, style, types, import contracts, tool and policy files, content of the wheel; runs no tests
+check: $(STAMP)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/erp-mcp tools lint
+	$(BIN)/erp-mcp policy check
+	rm -rf build/wheel
+	$(BIN)/python -m build --wheel --no-isolation --outdir build/wheel . > build.log 2>&1 || { cat build.log; rm -f build.log; exit 1; }
+	@rm -f build.log
+	$(BIN)/python -m zipfile -l build/wheel/*.whl
+
+## lock: pin again what requirements/*.in ask for, with hashes (needs uv)
+lock:
+	for set in run dev; do \
+		$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header \
+			--no-emit-index-url --no-annotate --upgrade -q requirements/$$set.in -o requirements/$$set.txt || exit 1; \
+	done
+
+## clean: remove what was built
+clean:
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.venv: $(STAMP)
+
+$(STAMP): requirements/dev.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'erp-mcp needs python3 >= 3.11; try: make PYTHON=python3.12' >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(STAMP)

@@ -1,0 +1,95 @@
+"""Order to cash: native tables of the demo ERP, one row type each; the leading fields are the primary key."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class CustomerRow(NamedTuple):
+    """Table `customer`."""
+
+    cust_no: str
+    name1: str
+    country: str
+    abc_class: str
+    credit_flag: str
+    changed_at: str
+
+
+class SalesHeadRow(NamedTuple):
+    """Table `so_head`."""
+
+    so_no: str
+    company: str
+    plant: str
+    cust_no: str
+    cust_po: str
+    ordered_on: str
+    incoterm: str
+    net_value: str
+    curr: str
+    credit_flag: str
+    dlv_block: str | None
+    stat: str
+    memo: str | None
+    changed_at: str
+
+
+class SalesItemRow(NamedTuple):
+    """Table `so_item`."""
+
+    so_no: str
+    item_no: str
+    plant: str
+    cust_no: str
+    mat_no: str
+    qty_ord: str
+    qty_conf: str
+    qty_dlv: str
+    qty_open: str
+    uom: str
+    req_date: str
+    conf_date: str
+    net_value: str
+    open_value: str
+    curr: str
+    credit_flag: str
+    dlv_block: str | None
+    stat: str
+    changed_at: str
+
+
+class DeliveryRow(NamedTuple):
+    """Table `dlv_item`."""
+
+    dlv_no: str
+    item_no: str
+    plant: str
+    so_no: str
+    so_item: str
+    mat_no: str
+    qty: str
+    uom: str
+    gi_plan: str
+    gi_act: str | None
+    pick_stat: str
+    picked_at: str | None
+    carrier: str
+    track_no: str
+    pod: int
+    lot_no: str
+    changed_at: str
+
+
+class BillingRow(NamedTuple):
+    """Table `bill_item`: invoices to customers."""
+
+    bill_no: str
+    item_no: str
+    plant: str
+    so_no: str
+    so_item: str
+    billed_on: str
+    amount: str
+    curr: str
+    changed_at: str

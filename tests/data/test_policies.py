@@ -1,0 +1,129 @@
+"""The shipped policies: right by every check, and as little as each role needs."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import get_args
+
+import jsonschema_rs
+import pytest
+from ruamel.yaml import YAML
+
+from erp_mcp.bootstrap import compile_catalog
+from erp_mcp.domain.tool import Tool
+from erp_mcp.policy.bundle import Bundle
+from erp_mcp.policy.decide import decide, identify, visible
+from erp_mcp.policy.grammar import ProblemCode, schema_text
+from erp_mcp.policy.load import check
+from erp_mcp.policy.names import KnownNames
+from tests.guarantees import guarantees
+
+ROOT = Path(__file__).parents[2]
+POLICIES = ROOT / "policies"
+FILES = sorted(POLICIES.rglob("*.yaml"))
+ORDERS = {"list_sales_orders", "get_sales_order", "find_order", "explain_late_order"}
+
+
+@pytest.fixture(scope="module")
+def tools() -> Mapping[str, Tool]:
+    return {tool.name: tool for tool in compile_catalog([ROOT / "tools"])}
+
+
+@pytest.fixture(scope="module")
+def bundle(tools: Mapping[str, Tool]) -> Bundle:
+    checked = check(POLICIES, KnownNames.of(tools.values()))
+    assert checked.problems == ()
+    assert checked.loaded is not None
+    return checked.loaded.bundle
+
+
+@guarantees("policy.closed_language")
+def test_every_rule_and_mask_is_proved_by_the_cases_beside_it(bundle: Bundle) -> None:
+    """Loading runs the cases and refuses what none proves; that it loads is the proof."""
+    assert {rule.id for rule in bundle.rules} >= {"planner-reads", "site-2000-no-expediting"}
+
+
+@guarantees("P1.hidden_is_missing")
+@pytest.mark.parametrize(
+    ("role", "expected"),
+    [
+        ("planner", None),
+        (
+            "buyer",
+            {"list_purchase_orders", "rank_expedite_candidates", "get_stock", "get_shortages_for_order"},
+        ),
+        ("supervisor", {"list_production_orders", "list_wip_jobs", "list_hold_lots", "get_plant_briefing"}),
+        ("quality", {"list_hold_lots", "get_stock", "find_order", "list_wip_jobs"}),
+        ("support", ORDERS),
+        ("auditor", set()),
+    ],
+)
+def test_each_demo_role_sees_what_its_work_needs(
+    role: str, expected: set[str] | None, bundle: Bundle, tools: Mapping[str, Tool]
+) -> None:
+    """Least privilege, role by role; the planner sees every read tool."""
+    principal = identify(bundle, role)
+
+    seen = {tool.name for tool in visible(bundle, principal, tools.values())}
+
+    assert principal.owner == "demo-owner"
+    assert seen == (set(tools) if expected is None else expected)
+
+
+@guarantees("P1.scope")
+def test_a_supervisor_of_site_1000_sees_nothing_of_site_2000(bundle: Bundle, tools: Mapping[str, Tool]) -> None:
+    """The same answer as for a site that does not exist."""
+    principal = identify(bundle, "supervisor")
+
+    for site, scope in (("1000", ("1000",)), ("2000", ()), ("9999", ())):
+        decision = decide(bundle, principal, tools["list_wip_jobs"], {"site": site})
+        assert decision.obligations is not None
+        assert decision.obligations.sites == scope
+
+
+@guarantees("P8.masks")
+@pytest.mark.parametrize("role", ["buyer", "quality", "support"])
+def test_roles_that_need_no_sales_values_see_none_in_the_clear(role: str, bundle: Bundle) -> None:
+    """Every field that holds a sales value is masked, not just the most obvious one."""
+    masked = {mask.field for mask in bundle.roles[role].masks}
+
+    assert masked >= {
+        "sales_order.net_value",
+        "sales_order_line.net_value",
+        "sales_order_line.open_value",
+        "customer_invoice.amount",
+    }
+
+
+@guarantees("docs.agree", "policy.closed_language")
+def test_the_schema_for_editors_is_the_one_of_the_grammar() -> None:
+    """`erp-mcp policy schema > policies/_schema.json` writes it."""
+    assert (POLICIES / "_schema.json").read_text(encoding="utf-8") == schema_text()
+
+
+@guarantees("docs.agree", "policy.closed_language")
+@pytest.mark.parametrize("file", FILES, ids=lambda path: path.relative_to(POLICIES).as_posix())
+def test_each_policy_file_fits_the_schema_and_names_it(file: Path) -> None:
+    """Editors show mistakes while typing only if the head line finds the schema."""
+    text = file.read_text(encoding="utf-8")
+    schema = text.splitlines()[0].removeprefix("# yaml-language-server: $schema=")
+
+    assert (file.parent / schema).resolve() == POLICIES / "_schema.json"
+    validator = jsonschema_rs.validator_for(json.loads(schema_text()))
+    validator.validate(YAML(typ="safe", pure=True).load(text))
+
+
+@guarantees("docs.agree", "input.clear_errors")
+def test_every_class_of_mistake_is_documented() -> None:
+    """Who sees a code finds it on the page, and the page names none that does not exist."""
+    page = (ROOT / "docs" / "policy.md").read_text(encoding="utf-8")
+    table = page.partition("## What `policy check` refuses")[2].partition("## ")[0]
+    codes = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    documented = {code for cell in codes for code in re.findall(r"`([a-z_0-9]+)`", cell)}
+    fixtures = {path.stem.partition(".")[0] for path in (ROOT / "fixtures" / "policies" / "broken").glob("*.yaml")}
+
+    assert documented == set(get_args(ProblemCode))
+    assert documented - fixtures == {"no_base", "unreadable", "not_utf8", "too_large"}

@@ -1,0 +1,294 @@
+"""The shipped query tools: what each one finds, on a plant of a few rows."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from erp_mcp.catalog.grammar import editor_schema
+from erp_mcp.domain.call import JsonValue
+from erp_mcp.ports import Row, SqlValue
+from erp_mcp.projections import reads
+from erp_mcp.projections.paging import Page
+from tests.guarantees import guarantees
+from tests.unit.projections.small_plant import NOW, ROOT, TODAY, SmallPlant, shipped, values_of
+
+CATALOG = shipped()
+EXPECTED = {
+    "exceptions": ["get_plant_briefing"],
+    "inventory": ["get_stock"],
+    "orders": ["explain_late_order", "find_order", "get_sales_order", "list_sales_orders"],
+    "planning": ["get_shortages_for_order", "get_supply_demand"],
+    "procurement": ["list_purchase_orders", "rank_expedite_candidates"],
+    "production": ["list_production_orders", "list_wip_jobs"],
+    "quality": ["list_hold_lots"],
+}
+UNIT = 1_000_000
+
+
+async def _read(plant: SmallPlant, tool: str, **given: JsonValue) -> reads.ReadRows:
+    one = CATALOG.tools[tool]
+    return await reads.run(
+        plant, one, values_of(one, **given), sites=None, today=TODAY, now=NOW, deadline_s=5, page=Page(limit=50)
+    )
+
+
+def _column(tool: str, table: str, name: str, rows: list[Row]) -> list[object]:
+    columns = next(one.columns for one in CATALOG.tools[tool].tables if one.name == table)
+    position = [column.name for column in columns].index(name)
+    return [row[position] for row in rows]
+
+
+async def _ids(plant: SmallPlant, tool: str, table: str, name: str, **given: JsonValue) -> list[object]:
+    return _column(tool, table, name, (await _read(plant, tool, **given)).rows[table])
+
+
+def _orders() -> SmallPlant:
+    plant = SmallPlant()
+    line: dict[str, SqlValue] = {
+        "qty_ordered": 5 * UNIT,
+        "qty_delivered": 0,
+        "qty_open": 5 * UNIT,
+        "uom": "EA",
+        "material_id": "FG-1",
+    }
+    for order, customer, reference, state in (
+        ("0010000001", "C-1", "PO-4711", "open"),
+        ("0010000002", "C-2", "po-4711", "open"),
+        ("0010000003", "C-1", "PO-9", "closed"),
+    ):
+        plant.add(
+            "sales_order", sales_order_id=order, site="1000", customer_id=customer, customer_reference=reference,
+            order_state=state,
+        )  # fmt: skip
+    for order, number, requested, confirmed, state, block in (
+        ("0010000001", "000010", "2026-03-20", "2026-03-25", "open", None),
+        ("0010000001", "000020", "2026-03-18", "2026-03-18", "open", "Z1"),
+        ("0010000002", "000010", "2026-03-19", None, "open", None),
+        ("0010000003", "000010", "2026-03-01", "2026-03-09", "closed", None),
+    ):
+        plant.add(
+            "sales_order_line", sales_order_id=order, line=number, site="1000", customer_id="C-1",
+            requested_date=requested, confirmed_date=confirmed, order_state=state, delivery_block=block, **line,
+        )  # fmt: skip
+    for name in ("C-1", "C-2"):
+        plant.add("customer", customer_id=name, name=f"Customer {name}")
+    plant.add(
+        "delivery", delivery_id="0080000005", line="10", site="1000", sales_order_id="0010000001",
+        sales_order_line="000010", material_id="FG-1", qty=UNIT, uom="EA", tracking_id="TRK-77",
+    )  # fmt: skip
+    plant.add(
+        "customer_invoice", invoice_id="0090000001", line="10", site="1000", sales_order_id="0010000001",
+        sales_order_line="000010", amount=10_000, currency="EUR",
+    )  # fmt: skip
+    return plant
+
+
+@guarantees("docs.agree")
+def test_the_shipped_catalogue_is_exactly_this() -> None:
+    """Policies, documents and clients name these tools."""
+    found: dict[str, list[str]] = {}
+    for tool in CATALOG:
+        found.setdefault(tool.toolset, []).append(tool.name)
+    assert found == EXPECTED
+
+
+@guarantees("P2.no_writes", "P6.planning_side")
+def test_every_shipped_tool_reads_and_stays_on_levels_3_and_4() -> None:
+    """A fresh install can't write, whatever a policy grants."""
+    assert {tool.effect for tool in CATALOG} == {"read"}
+    assert {tool.level for tool in CATALOG} <= {3, 4}
+
+
+@guarantees("docs.agree")
+def test_the_schema_for_editors_is_that_of_the_grammar() -> None:
+    """Editors and the linter must agree; `erp-mcp tools schema` writes the file."""
+    assert json.loads((ROOT / "tools" / "_schema.json").read_text(encoding="utf-8")) == editor_schema()
+
+
+@guarantees("docs.agree")
+def test_every_tool_file_names_the_schema_in_its_first_line() -> None:
+    """That line is what makes an editor help."""
+    for path in (ROOT / "tools").glob("*/*.yaml"):
+        assert path.read_text(encoding="utf-8").splitlines()[0] == "# yaml-language-server: $schema=../_schema.json"
+
+
+@guarantees("P7.exact_numbers")
+@pytest.mark.parametrize(
+    ("given", "lines"),
+    [
+        ({}, ["000020", "000010", "000010"]),
+        ({"late_only": True}, ["000010"]),
+        ({"blocked_only": True}, ["000020"]),
+        ({"status": ["closed"]}, ["000010"]),
+        ({"requested_from": "2026-03-19", "requested_to": "2026-03-19"}, ["000010"]),
+        ({"customer_id": "C-2"}, []),
+    ],
+)
+async def test_sales_lines_are_found_by_state_date_lateness_and_block(
+    given: dict[str, JsonValue], lines: list[str]
+) -> None:
+    """A line without a confirmed date is not called late."""
+    assert await _ids(_orders(), "list_sales_orders", "lines", "line", **given) == lines
+
+
+@guarantees("P7.exact_numbers")
+async def test_days_late_count_from_the_requested_to_the_confirmed_date() -> None:
+    """Early and unconfirmed lines are zero days late."""
+    assert await _ids(_orders(), "list_sales_orders", "lines", "days_late") == [0, 0, 5]
+
+
+@guarantees("P7.no_false_empty")
+@pytest.mark.parametrize(
+    ("reference", "orders", "how", "customers"),
+    [
+        ("0010000001", ["0010000001"], ["order"], 1),
+        ("10000001", ["0010000001"], ["order"], 1),
+        ("PO-4711", ["0010000001", "0010000002"], ["customer_reference"] * 2, 2),
+        ("80000005", ["0010000001"], ["delivery"], 1),
+        ("trk-77", ["0010000001"], ["tracking"], 1),
+        ("nothing", [], [], 0),
+        ("%", [], [], 0),
+        ("' OR '1'='1", [], [], 0),
+    ],
+)
+async def test_an_order_is_found_by_any_reference(
+    reference: str, orders: list[str], how: list[str], customers: int
+) -> None:
+    """People have their own number, a delivery or a tracking number; two customers may use the same one."""
+    got = await _read(_orders(), "find_order", reference=reference)
+    assert _column("find_order", "orders", "sales_order_id", got.rows["orders"]) == orders
+    assert _column("find_order", "orders", "match_type", got.rows["orders"]) == how
+    assert got.rows["matches"] == [(len(orders), customers)]
+
+
+@guarantees("P7.no_false_empty")
+async def test_an_order_comes_with_lines_deliveries_and_invoices() -> None:
+    """One call instead of four; an order that is not there is four empty tables."""
+    got = await _read(_orders(), "get_sales_order", sales_order_id="0010000001")
+    assert {name: len(rows) for name, rows in got.rows.items()} == {
+        "order": 1, "lines": 2, "deliveries": 1, "invoices": 1
+    }  # fmt: skip
+    missing = await _read(_orders(), "get_sales_order", sales_order_id="10000001")
+    assert not any(missing.rows.values())
+
+
+def _purchases() -> SmallPlant:
+    plant = SmallPlant()
+    for line, first, promised, requested, confirmed, opened in (
+        ("10", "2026-03-10", "2026-03-14", "2026-03-10", 1, 5),  # moved, overdue
+        ("20", "2026-03-20", "2026-03-20", "2026-03-20", 0, 5),  # unconfirmed
+        ("30", None, None, "2026-03-18", None, 5),  # no promise
+        ("40", "2026-03-10", "2026-03-12", "2026-03-10", 1, 0),  # moved, all received
+    ):
+        plant.add(
+            "purchase_order_line", purchase_order_id="45", line=line, site="1000", supplier_id="S-1",
+            material_id="RM-1", qty_ordered=5 * UNIT, qty_received=0, qty_open=opened * UNIT, uom="EA",
+            original_promise_date=first, promised_date=promised, requested_date=requested, confirmed=confirmed,
+            order_state="open",
+        )  # fmt: skip
+    return plant
+
+
+@guarantees("P7.exact_numbers")
+@pytest.mark.parametrize(
+    ("given", "lines"),
+    [
+        ({}, ["30", "40", "10", "20"]),
+        ({"overdue_only": True}, ["10"]),
+        ({"promise_moved_only": True}, ["40", "10"]),
+        ({"unconfirmed_only": True}, ["30", "20"]),
+        ({"unconfirmed_only": True, "promised_to": "2026-03-18"}, ["30"]),
+        ({"supplier_id": "S-2"}, []),
+    ],
+)
+async def test_purchase_lines_are_found_by_promise_and_confirmation(
+    given: dict[str, JsonValue], lines: list[str]
+) -> None:
+    """What is all received is not overdue; what has no promise comes first and counts by its requested date."""
+    assert await _ids(_purchases(), "list_purchase_orders", "lines", "line", **given) == lines
+
+
+@guarantees("P7.exact_numbers")
+async def test_moved_and_overdue_days_are_exact_and_unknown_where_no_promise_is() -> None:
+    """Null is not zero: without a promise nothing can have moved."""
+    assert await _ids(_purchases(), "list_purchase_orders", "lines", "days_moved") == [None, 2, 4, 0]
+    assert await _ids(_purchases(), "list_purchase_orders", "lines", "days_overdue") == [0, 0, 2, 0]
+
+
+@guarantees("P7.exact_numbers")
+async def test_available_stock_is_unrestricted_minus_reserved_and_nothing_else() -> None:
+    """Blocked, inspected and moving stock promises nothing; by lot the reservation stays with its lot."""
+    plant = SmallPlant()
+    for lot, kind, qty in (
+        ("L1", "unrestricted", 10),
+        ("L2", "unrestricted", 5),
+        ("L1", "blocked", 7),
+        ("L3", "quality", 2),
+    ):
+        plant.add(
+            "stock", material_id="RM-1", site="1000", storage_location_id="A", lot_id=lot, stock_type=kind,
+            qty=qty * UNIT, uom="EA",
+        )  # fmt: skip
+    plant.add(
+        "reservation", reservation_id="R1", material_id="RM-1", site="1000", lot_id="L1",
+        demand_type="production_order", demand_id="P1", qty=4 * UNIT, uom="EA",
+    )  # fmt: skip
+    total = (await _read(plant, "get_stock", material_id=["RM-1"])).rows["stock"]
+    assert total == [("RM-1", "1000", None, 15 * UNIT, 2 * UNIT, 7 * UNIT, 0, 4 * UNIT, 11 * UNIT, "EA")]
+    assert await _ids(plant, "get_stock", "stock", "qty_available", by_lot=True) == [6 * UNIT, 5 * UNIT, 0]
+    assert await _ids(plant, "get_stock", "stock", "material_id", material_id=["RM-2"]) == []
+
+
+@guarantees("P7.exact_numbers")
+async def test_production_orders_are_late_by_schedule_or_by_the_calendar() -> None:
+    """Behind plan in the schedule, or past the planned finish without being finished."""
+    plant = SmallPlant()
+    for order, planned, scheduled, state in (
+        ("P1", "2026-03-20", "2026-03-23", "Released"),
+        ("P2", "2026-03-12", None, "Running"),
+        ("P3", "2026-03-20", "2026-03-20", "Waiting"),
+        ("P4", "2026-03-01", None, "Completed"),
+        ("P5", None, None, "Held"),
+    ):
+        plant.add(
+            "production_order", production_order_id=order, site="1000", material_id="FG-1", qty_planned=UNIT, uom="EA",
+            planned_finish=planned, scheduled_finish=scheduled, request_state=state,
+        )  # fmt: skip
+    assert await _ids(plant, "list_production_orders", "orders", "production_order_id") == ["P5", "P2", "P1", "P3"]
+    assert await _ids(plant, "list_production_orders", "orders", "days_late") == [0, 4, 3, 0]
+    assert await _ids(plant, "list_production_orders", "orders", "production_order_id", late_only=True) == ["P2", "P1"]
+
+
+@guarantees("P7.right_cause")
+async def test_lots_on_hold_come_with_their_notification_and_the_orders_that_wait() -> None:
+    """Restricted, or held by an open notification; an order waits if nothing is reserved for it, or if that lot is."""
+    plant = SmallPlant()
+    for lot, disposition in (("L1", "Restricted"), ("L2", "UnRestricted"), ("L3", "UnRestricted")):
+        plant.add("lot", lot_id=lot, material_id=f"RM-{lot}", site="1000", lot_disposition=disposition)
+        plant.add(
+            "stock", material_id=f"RM-{lot}", site="1000", storage_location_id="A", lot_id=lot, stock_type="blocked",
+            qty=5 * UNIT, uom="EA",
+        )  # fmt: skip
+    for number, lot, state in ((1, "L1", "open"), (2, "L2", "open"), (3, "L3", "closed")):
+        plant.add(
+            "quality_notification", notification_id=f"QN{number}", site="1000", lot_id=lot, hold=1, order_state=state,
+            opened_at="2026-03-10T08:00:00Z",
+        )  # fmt: skip
+    for order, material, open_qty in (("P1", "RM-L1", 5), ("P2", "RM-L1", 5), ("P3", "RM-L9", 5)):
+        plant.add(
+            "production_component", production_order_id=order, line="0010", site="1000", material_id=material,
+            qty_required=open_qty * UNIT, qty_withdrawn=0, qty_open=open_qty * UNIT, uom="EA",
+        )  # fmt: skip
+    for order, lot, qty in (("P1", "L7", 5), ("P4", "L2", 3)):
+        plant.add(
+            "reservation", reservation_id=f"R{order}", material_id="RM-L1", site="1000", lot_id=lot,
+            demand_type="production_order", demand_id=order, demand_line="0010", qty=qty * UNIT, uom="EA",
+        )  # fmt: skip
+    got = await _read(plant, "list_hold_lots")
+    assert [row[0] for row in got.rows["lots"]] == ["L1", "L2"]
+    assert [row[0] for row in got.rows["notifications"]] == ["QN1", "QN2"]
+    assert [(row[0], row[1], row[4]) for row in got.rows["blocked_orders"]] == [
+        ("L1", "P2", 5 * UNIT), ("L2", "P4", 3 * UNIT)
+    ]  # fmt: skip

@@ -1,0 +1,38 @@
+"""docs/errors.md lists every code there is, with what the code says, and nothing else."""
+
+from __future__ import annotations
+
+import re
+
+from erp_mcp.errors import GatewayError
+from tests.docs.errors_page import PAGE, leaves, page
+from tests.guarantees import guarantees
+
+STAGES = frozenset(
+    """adapter answer approval audit call catalog demo freshness gateway policy read_model settings state sync
+    systems""".split()
+)
+
+
+@guarantees("input.clear_errors", "docs.agree")
+def test_every_error_is_on_the_page_as_it_is() -> None:
+    """Who gets a code must find it; who reads the page must get what it says."""
+    assert PAGE.read_text(encoding="utf-8") == page()
+
+
+@guarantees("input.clear_errors")
+def test_codes_are_unique_and_name_a_stage_of_the_path() -> None:
+    """Programs branch on codes, so one code means one thing, for good."""
+    codes = [error.code for error in leaves(GatewayError)]
+    assert len(codes) == len(set(codes))
+    assert all(re.fullmatch(r"[a-z_]+\.[a-z_]+", code) and code.split(".")[0] in STAGES for code in codes)
+
+
+@guarantees("input.clear_errors", "P8.no_leaks")
+def test_every_error_says_what_to_do_and_shows_facts_only() -> None:
+    """A summary and an advice are whole sentences, fixed for good; what varies is data."""
+    for error in leaves(GatewayError):
+        assert error.summary.endswith(".")
+        assert error.advice.endswith(".")
+        assert str(error()) == f"{error.code}: {error.summary} {error.advice}"
+        assert error(field="x").facts == {"field": "x"}

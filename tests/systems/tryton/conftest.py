@@ -1,0 +1,63 @@
+"""One seeded Tryton for the session: the one that `ERP_MCP_TRYTON_DIR` names, or our own where it is installed."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from erp_mcp.adapters import Connection
+from erp_mcp.adapters.jsonrpc.adapter import JsonRpcAdapter
+from erp_mcp.systems.load import load_profile
+from erp_mcp.testing import FixedClock
+from tests.systems.tryton.plant import Truth
+from tests.systems.tryton.rpc import Rpc
+from tests.systems.tryton.server import Running, start, stop
+
+ROOT = Path(__file__).resolve().parents[3]
+MISSING = "no Tryton: run `tests/systems/tryton/install.sh .venv-tryton`, or set ERP_MCP_TRYTON_DIR or _VENV"
+
+
+@pytest.fixture(scope="session")
+def tryton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """Yield a running, seeded server."""
+    if directory := os.environ.get("ERP_MCP_TRYTON_DIR"):
+        yield Running.load(Path(directory))
+        return
+    venv = Path(os.environ.get("ERP_MCP_TRYTON_VENV", str(ROOT / ".venv-tryton"))).absolute()
+    if not (venv / "bin" / "trytond").exists():
+        if os.environ.get("REQUIRE_ALL") == "1":
+            pytest.fail(MISSING)
+        pytest.skip(MISSING)
+    running = start(venv, tmp_path_factory.mktemp("tryton"))
+    yield running
+    stop(running)
+
+
+@pytest.fixture(scope="session")
+def truth(tryton: Running) -> Truth:
+    """What the seed planted."""
+    return Truth(**json.loads(Path(tryton.truth).read_text(encoding="utf-8")))
+
+
+@pytest.fixture
+async def adapter(tryton: Running) -> AsyncIterator[JsonRpcAdapter]:
+    """The adapter under test, signed in with the account that may only read."""
+    connection = Connection(
+        system="tryton", url=tryton.url, database=tryton.database, account=tryton.user, secret=tryton.password
+    )
+    opened = JsonRpcAdapter.open(connection, load_profile("tryton", [ROOT / "erp_mcp" / "systems"]), FixedClock())
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def person(tryton: Running) -> Iterator[Rpc]:
+    """Somebody at work in Tryton while the adapter reads."""
+    rpc = Rpc(url=tryton.url, database=tryton.database, user="admin", password=tryton.admin_password)
+    rpc.context.update(rpc("res.user.get_preferences", True))
+    yield rpc
+    rpc.close()

@@ -1,0 +1,161 @@
+"""A Tryton server as a child process: an empty database made, seeded, served on 127.0.0.1, and stopped by its pid."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import httpx2
+
+from tests.systems.tryton.rpc import Rpc
+from tests.systems.tryton.seed import seed
+
+DATABASE = "tryton"
+MODULES = (
+    "party",
+    "company",
+    "currency",
+    "product",
+    "stock",
+    "account",
+    "purchase",
+    "sale",
+    "production",
+    "stock_supply",
+    "stock_lot",
+    "sale_supply",
+    "sale_supply_production",
+    "purchase_request",
+    "quality",
+)
+DESCRIPTION = "tryton.json"
+_START_S = 60
+_STOP_S = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """A seeded server: where it is, who may read, and where the truth lies."""
+
+    url: str
+    database: str
+    user: str
+    password_file: str
+    admin_password_file: str
+    truth: str
+    pid: int
+
+    @property
+    def password(self) -> str:
+        """The read account's password."""
+        return Path(self.password_file).read_text(encoding="utf-8").strip()
+
+    @property
+    def admin_password(self) -> str:
+        """The password of `admin`, for tests that play a person at work."""
+        return Path(self.admin_password_file).read_text(encoding="utf-8").strip()
+
+    @classmethod
+    def load(cls, directory: Path) -> Running:
+        """Return what `start` wrote."""
+        return cls(**json.loads((directory / DESCRIPTION).read_text(encoding="utf-8")))
+
+
+def start(venv: Path, directory: Path) -> Running:
+    """Make a database in an empty directory, serve it, seed it, and describe it in `tryton.json`."""
+    directory.mkdir(parents=True, exist_ok=True)
+    admin, reader = _secret(directory / "admin-password"), _secret(directory / "read-password")
+    port = _free_port()
+    config = directory / "trytond.conf"
+    config.write_text(
+        f"[web]\nlisten=127.0.0.1:{port}\n[database]\nuri=sqlite://\npath={directory}\n"
+        "[session]\nauthentications=password\n",
+        encoding="utf-8",
+    )
+    (directory / f"{DATABASE}.sqlite").touch()
+    _initialise(venv, config)
+    with (directory / "trytond.log").open("ab") as log:
+        command = [str(venv / "bin" / "trytond"), "-c", str(config), "-d", DATABASE]
+        process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
+    (directory / "pid").write_text(str(process.pid), encoding="ascii")
+    running = Running(
+        url=f"http://127.0.0.1:{port}",
+        database=DATABASE,
+        user="gateway",
+        password_file=str(directory / "read-password"),
+        admin_password_file=str(directory / "admin-password"),
+        truth=str(directory / "truth.json"),
+        pid=process.pid,
+    )
+    try:
+        _wait(running.url, process)
+        rpc = Rpc(url=running.url, database=DATABASE, user="admin", password=admin)
+        seed(rpc, read_user=running.user, read_password=reader, truth_path=Path(running.truth))
+        rpc.close()
+    except BaseException:
+        stop(running)
+        raise
+    (directory / DESCRIPTION).write_text(json.dumps(asdict(running), indent=1), encoding="utf-8")
+    return running
+
+
+def stop(running: Running) -> None:
+    """End the server, by its pid and no other way."""
+    with contextlib.suppress(ProcessLookupError, ChildProcessError):
+        os.kill(running.pid, signal.SIGTERM)
+        deadline = time.monotonic() + _STOP_S
+        while time.monotonic() < deadline:
+            if _ended(running.pid):
+                return
+            time.sleep(0.05)
+        os.kill(running.pid, signal.SIGKILL)
+        _ended(running.pid)
+
+
+def _ended(pid: int) -> bool:
+    with contextlib.suppress(ChildProcessError):  # started by another process: not ours to wait for
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def _initialise(venv: Path, config: Path) -> None:
+    command = [str(venv / "bin" / "trytond-admin"), "-c", str(config), "-d", DATABASE]
+    command += ["-u", "ir", "res", *MODULES, "--activate-dependencies", "--email", "admin@example.com"]
+    password = config.with_name("admin-password")
+    subprocess.run(command, check=True, env={**os.environ, "TRYTONPASSFILE": str(password)}, capture_output=True)
+
+
+def _secret(path: Path) -> str:
+    value = secrets.token_urlsafe(24)
+    path.touch(mode=0o600)
+    path.write_text(value, encoding="utf-8")
+    return value
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + _START_S
+    body = {"id": 1, "method": "common.server.version", "params": []}
+    while time.monotonic() < deadline and process.poll() is None:
+        with contextlib.suppress(httpx2.HTTPError):
+            if httpx2.post(f"{url}/rpc/", json=body, trust_env=False, timeout=5).status_code == 200:
+                return
+        time.sleep(0.1)
+    raise RuntimeError("Tryton did not start; see trytond.log in its directory")

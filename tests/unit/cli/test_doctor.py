@@ -1,0 +1,110 @@
+"""`erp-mcp doctor`: what is right, what is not, and what to do about it."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from erp_mcp.cli.app import main
+from erp_mcp.settings import load
+from tests.guarantees import guarantees
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """Return the configuration of a new deployment."""
+    assert CliRunner().invoke(main, ["init", str(tmp_path / "d")]).exit_code == 0
+    return tmp_path / "d" / "erp-mcp.yaml"
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a prepared demo plant."""
+    directory = tmp_path_factory.mktemp("demo") / "plant"
+    result = CliRunner().invoke(main, ["demo", "--prepare", "--dir", str(directory)])
+    assert result.exit_code == 0, result.output
+    return directory
+
+
+def examined(*words: str) -> tuple[int, dict[str, str], dict[str, str]]:
+    """Return exit status, status per check and advice per check."""
+    result = CliRunner().invoke(main, ["doctor", *words, "--json"])
+    checks = json.loads(result.stdout)["checks"]
+    return (
+        result.exit_code,
+        {check["name"]: check["status"] for check in checks},
+        {check["name"]: check["advice"] for check in checks},
+    )
+
+
+@guarantees("cli.teaches", "P7.freshness")
+def test_a_prepared_demo_is_all_right_and_known_as_a_demo(demo: Path) -> None:
+    """Everything is looked at, from rights to connections, and invented data is called so."""
+    status, checks, _ = examined("--demo-dir", str(demo), "--connect")
+    assert status == 0
+    assert checks == {
+        "configuration": "ok",
+        "state directory": "ok",
+        "audit": "ok",
+        "tools": "ok",
+        "policy": "ok",
+        "data of erp": "ok",
+        "data of mes": "ok",
+        "system erp": "ok",
+        "system mes": "ok",
+        "environment": "note",
+    }
+
+
+@guarantees("cli.teaches")
+def test_the_threat_line_is_always_said(demo: Path) -> None:
+    """What the mode does not hold against is said where set-ups are checked."""
+    shown = CliRunner().invoke(main, ["doctor", "--demo-dir", str(demo)]).stdout
+    assert "not against code run by the same" in shown
+
+
+@guarantees("cli.teaches", "policy.apply")
+def test_a_new_deployment_is_told_each_next_step(config: Path) -> None:
+    """From the first file to the first answer, doctor names the command that comes next."""
+    status, checks, advice = examined("--config", str(config))
+    assert status == 1
+    assert (checks["policy"], checks["read model"], checks["systems"]) == ("bad", "bad", "note")
+    assert "policy apply" in advice["policy"]
+    assert "sync" in advice["read model"]
+    assert CliRunner().invoke(main, ["policy", "apply", "--config", str(config)]).exit_code == 0
+    assert examined("--config", str(config))[1]["policy"] == "ok"
+
+
+@guarantees("policy.apply")
+def test_policy_files_that_differ_from_what_is_applied_are_noticed(config: Path) -> None:
+    """A saved file does nothing until it is applied, which is easily forgotten."""
+    assert CliRunner().invoke(main, ["policy", "apply", "--config", str(config)]).exit_code == 0
+    base = load(config).policies / "base.yaml"
+    before = base.read_text(encoding="utf-8")
+    base.write_text(before.replace("demo-owner", "other-owner"), encoding="utf-8")
+    assert examined("--config", str(config))[1]["policy"] == "note"
+    base.write_text(before + "\nno_such_key: 1\n", encoding="utf-8")
+    assert examined("--config", str(config))[1]["policy"] == "bad"
+
+
+@guarantees("P8.no_leaks")
+def test_files_that_others_may_read_are_noticed(config: Path) -> None:
+    """Audit values and keys are the owner's alone, also after a careless copy."""
+    examined("--config", str(config))
+    state = load(config).state_dir
+    (state / "state.sqlite").chmod(0o644)
+    expected = "bad" if os.name == "posix" else "ok"
+    assert examined("--config", str(config))[1]["state directory"] == expected
+
+
+@guarantees("input.clear_errors")
+def test_a_broken_configuration_is_a_finding_not_a_crash(config: Path) -> None:
+    """Doctor is run when something is wrong; it must say what."""
+    config.write_text("version: 1\nno_such_key: 2\n", encoding="utf-8")
+    status, checks, advice = examined("--config", str(config))
+    assert (status, checks) == (1, {"configuration": "bad"})
+    assert advice["configuration"]

@@ -1,0 +1,113 @@
+"""Thirteen tools as the catalogue gives them, and small policy folders, for tests that need no YAML tool files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from erp_mcp.domain.call import JsonValue
+from erp_mcp.domain.principal import Principal
+from erp_mcp.domain.tool import Argument, ArgumentType, Effect, Tool
+from erp_mcp.policy.names import KnownNames
+
+TOOLSETS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
+    "orders": (4, ("list_sales_orders", "get_sales_order", "find_order", "explain_late_order")),
+    "procurement": (4, ("list_purchase_orders", "rank_expedite_candidates")),
+    "inventory": (4, ("get_stock",)),
+    "planning": (4, ("get_supply_demand", "get_shortages_for_order")),
+    "production": (3, ("list_production_orders", "list_wip_jobs")),
+    "quality": (3, ("list_hold_lots",)),
+    "exceptions": (4, ("get_plant_briefing",)),
+}
+
+
+def argument(name: str, type_: ArgumentType = "code", *fields: str, is_site: bool = False) -> Argument:
+    """Return an argument that filters by `fields`."""
+    return Argument(name=name, type=type_, description="", fields=fields, is_site=is_site)
+
+
+def tool(name: str, *, toolset: str = "orders", level: int = 4, effect: Effect = "read") -> Tool:
+    """Return a tool with a site argument and a date window."""
+    return Tool(
+        name=name,
+        version=1,
+        title=name,
+        description="",
+        toolset=toolset,
+        effect=effect,
+        level=level,
+        scope=f"{toolset}.read",
+        arguments=(
+            argument("site", is_site=True),
+            argument("requested_from", "date", "sales_order_line.requested_date"),
+            argument("requested_to", "date", "sales_order_line.requested_date"),
+            argument("min_value", "money", "sales_order_line.net_value"),
+        ),
+        tables=(),
+        reads=(),
+    )
+
+
+TOOLS: Final[dict[str, Tool]] = {
+    name: tool(name, toolset=toolset, level=level) for toolset, (level, names) in TOOLSETS.items() for name in names
+}
+WRITE: Final = tool("propose_change_order", toolset="orders", effect="write")
+KNOWN: Final = KnownNames.of([*TOOLS.values(), WRITE])
+
+
+def planner(role: str = "planner") -> Principal:
+    """Return the agent of the same name as its role."""
+    return Principal(agent=role, owner="owner", role=role)
+
+
+def role(**terms: JsonValue) -> dict[str, JsonValue]:
+    """Return a role of a bundle document, unlimited but for `terms`."""
+    return {
+        "sites": None,
+        "masks": [],
+        "max_rows": 200,
+        "max_window_days": 366,
+        "max_age_factor": 4,
+        "budgets_s": {},
+        **terms,
+    }
+
+
+def rule(name: str, *tools: str, roles: tuple[str, ...] = ("planner",), **terms: JsonValue) -> dict[str, JsonValue]:
+    """Return a permit of a bundle document, changed by `terms`."""
+    return {
+        "id": name,
+        "effect": "permit",
+        "roles": list(roles),
+        "tools": list(tools),
+        "sites": None,
+        "levels": None,
+        "shadow": False,
+        "evidence": None,
+        **terms,
+    }
+
+
+def document(
+    *rules: dict[str, JsonValue], roles: Mapping[str, dict[str, JsonValue]] | None = None
+) -> dict[str, JsonValue]:
+    """Return a bundle document with sites 1000 and 2000; each role has an agent of its name."""
+    named = dict(roles or {"planner": role()})
+    return {
+        "format": 1,
+        "sites": ["1000", "2000"],
+        "levels": [3, 4],
+        "agents": {name: {"owner": "owner", "role": name} for name in named},
+        "roles": {name: dict(terms) for name, terms in named.items()},
+        "rules": list(rules),
+    }
+
+
+def folder(root: Path, **files: str) -> Path:
+    """Write a policy folder: `base`, `tests` and site files (`site_1000`) by name."""
+    (root / "tests").mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        place = root / "tests" / "base.yaml" if name == "tests" else root / f"{name.removeprefix('site_')}.yaml"
+        place.write_text(text, encoding="utf-8")
+    return root

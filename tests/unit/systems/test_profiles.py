@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from erp_mcp.domain.entities import ENTITIES
+from erp_mcp.domain.profile import IdentityRule
+from erp_mcp.errors import ConfigurationError, ProfileFileError
+from erp_mcp.systems import load_budgets, load_profile, profile_names
+from erp_mcp.systems.select_columns import select_columns
+from tests.guarantees import guarantees
+
+SHIPPED: Final = Path(__file__).parents[3] / "erp_mcp" / "systems"
+
+GOOD: Final = """\
+profile: plant
+version: 1
+kind: sql
+level: 4
+zone: Europe/Berlin
+identity:
+  material: {rule: pad_left, width: 8}
+states:
+  material.status: {A: active}
+entities:
+  material:
+    statement: |
+      SELECT no AS source_key, chg AS version_token, chg AS changed_at, no AS material_id, unit AS base_uom, status
+        FROM part
+    tombstones: SELECT no AS source_key, at AS changed_at FROM gone
+"""
+
+# (what is replaced, by what, line of the error, key)
+BROKEN: Final = {
+    "duplicate key": ("version: 1", "version: 1\nversion: 1", 3, ""),
+    "unknown key": ("version: 1", "version: 1\nwrites: true", 3, "writes"),
+    "wrong type": ("version: 1", "version: one", 2, "version"),
+    "level 2": ("level: 4", "level: 2", 4, "level"),
+    "level 3 with commands": ("level: 4", "level: 3\ncommands: {start_job: x}", 5, "commands"),
+    "commands": ("level: 4", "level: 4\ncommands: {create_order: x}", 5, "commands"),
+    "no such zone": ("Europe/Berlin", "Europe/Atlantis", 5, "zone"),
+    "other name than the file": ("profile: plant", "profile: works", 1, "profile"),
+    "unknown rule": ("rule: pad_left, width: 8", "rule: eval", 7, "identity.material.rule"),
+    "rule without its width": ("rule: pad_left, width: 8", "rule: pad_left", 7, "identity.material"),
+    "rule with too much": ("rule: pad_left, width: 8", "rule: same, width: 8", 7, "identity.material"),
+    "identity of no entity": ("  material: {rule", "  widget: {rule", 7, "identity.widget"),
+    "states of no entity": ("material.status", "widget.status", 9, "states.widget.status"),
+    "states of no field": ("material.status", "material.colour", 9, "states.material.colour"),
+    "states of a text": ("material.status", "material.description", 9, "states.material.description"),
+    "unknown entity": ("  material:\n    statement", "  widget:\n    statement", 11, "entities.widget"),
+    "unknown key of an entity": ("    tombstones:", "    graves:", 15, "entities.material.graves"),
+    "unknown field": ("unit AS base_uom", "unit AS base_uom, x AS colour", 12, "entities.material.statement"),
+    "missing mandatory field": ("unit AS base_uom, ", "", 12, "entities.material.statement"),
+    "missing watermark": ("chg AS changed_at, ", "", 12, "entities.material.statement"),
+    "a field of ours": ("unit AS base_uom", "unit AS base_uom, 'x' AS system", 12, "entities.material.statement"),
+    "a star": ("no AS source_key,", "*,", 12, "entities.material.statement"),
+    "no name": ("no AS source_key,", "no || 1,", 12, "entities.material.statement"),
+    "column twice": ("no AS source_key,", "no AS source_key, no AS source_key,", 12, "entities.material.statement"),
+    "two statements": ("FROM part", "FROM part; DROP TABLE part", 12, "entities.material.statement"),
+    "no SELECT": (
+        "SELECT no AS source_key, chg AS version_token",
+        "DELETE FROM part",
+        12,
+        "entities.material.statement",
+    ),
+    "open parenthesis": ("FROM part", "FROM (part", 12, "entities.material.statement"),
+    "tombstones without a watermark": ("at AS changed_at", "at", 15, "entities.material.tombstones"),
+}
+
+
+def write(folder: Path, text: str, name: str = "plant") -> Path:
+    file = folder / f"{name}.yaml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+@guarantees("input.clear_errors")
+@pytest.mark.parametrize("what", BROKEN)
+def test_a_broken_profile_is_refused_with_its_line_and_key(tmp_path: Path, what: str) -> None:
+    """An integrator mends what is named, and nothing is read by a profile that is half right."""
+    old, new, line, key = BROKEN[what]
+    assert old in GOOD
+    write(tmp_path, GOOD.replace(old, new, 1))
+    with pytest.raises(ProfileFileError) as caught:
+        load_profile("plant", [tmp_path])
+    facts = caught.value.facts
+    assert (facts["file"], facts["line"], facts["key"]) == ("plant.yaml", line, key)
+    assert facts["reason"]
+
+
+@guarantees("input.clear_errors")
+def test_the_missing_mandatory_field_is_named(tmp_path: Path) -> None:
+    """Fifty columns and no name would be no help."""
+    write(tmp_path, GOOD.replace("unit AS base_uom, ", ""))
+    with pytest.raises(ProfileFileError) as caught:
+        load_profile("plant", [tmp_path])
+    assert "material.base_uom" in str(caught.value.facts["reason"])
+
+
+@guarantees("adapter.contract")
+def test_a_good_profile_is_what_its_file_says(tmp_path: Path) -> None:
+    """Operators add profiles by adding files."""
+    write(tmp_path, GOOD)
+    profile = load_profile("plant", [SHIPPED, tmp_path])
+    assert (profile.name, profile.kind, profile.level) == ("plant", "sql", 4)
+    assert profile.identity == {"material": IdentityRule(rule="pad_left", width=8)}
+    assert profile.states == {"material.status": {"A": "active"}}
+    assert set(profile.entities["material"]) == {"statement", "tombstones"}
+
+
+@guarantees("input.clear_errors")
+def test_a_name_in_two_folders_is_an_error_and_never_an_override(tmp_path: Path) -> None:
+    """Which of two files counts must not depend on an order nobody sees."""
+    write(tmp_path, GOOD.replace("profile: plant", "profile: demo-erp"), "demo-erp")
+    with pytest.raises(ProfileFileError):
+        load_profile("demo-erp", [SHIPPED, tmp_path])
+
+
+@guarantees("input.clear_errors")
+@pytest.mark.parametrize("name", ["no-such-system", "freshness"])
+def test_an_unknown_profile_is_refused_with_those_there_are(name: str) -> None:
+    """`freshness.yaml` lies beside the profiles and is none."""
+    with pytest.raises(ProfileFileError) as caught:
+        load_profile(name, [SHIPPED])
+    assert "demo-erp" in str(caught.value.facts["reason"])
+
+
+@guarantees("adapter.contract")
+@pytest.mark.parametrize("name", profile_names([SHIPPED]))
+def test_every_shipped_profile_loads(name: str) -> None:
+    """A profile that ships is right."""
+    profile = load_profile(name, [SHIPPED])
+    assert profile.level in {3, 4}
+    assert set(profile.entities) <= set(ENTITIES)
+
+
+@guarantees("input.clear_errors")
+@pytest.mark.parametrize(
+    ("statement", "columns"),
+    [
+        ("SELECT a, t.b, c AS d FROM t", ["a", "b", "d"]),
+        ("select distinct f(a, 'x, FROM') AS b, (SELECT c FROM u) AS e from t;", ["b", "e"]),
+        ("WITH w AS (SELECT 1 AS x) SELECT x AS y FROM w", ["y"]),
+        ('SELECT a AS "Odd Name", b AS [c], /* , */ d -- , e\n FROM t', ["Odd Name", "c", "d"]),
+        ("SELECT a AS b UNION ALL SELECT c", ["b"]),
+        ("SELECT CASE WHEN a = '' THEN 1 ELSE 2 END AS flag FROM t", ["flag"]),
+    ],
+)
+def test_output_columns_are_read_from_the_text(statement: str, columns: list[str]) -> None:
+    """Commas in strings, comments, calls and sub-queries separate nothing."""
+    assert select_columns(statement) == columns
+
+
+# --- Freshness --------------------------------------------------------------------------------------------------------
+
+
+@guarantees("P7.freshness")
+def test_every_entity_has_a_budget_that_its_cadence_keeps() -> None:
+    """The shop floor in minutes, orders in a quarter of an hour, master data in a day."""
+    budgets = load_budgets(SHIPPED / "freshness.yaml")
+    assert set(budgets) == set(ENTITIES)
+    assert all(budget.cadence_s * 2 <= budget.budget_s for budget in budgets.values())
+    known = {
+        "job": 300,
+        "downtime": 300,
+        "stock": 900,
+        "sales_order_line": 900,
+        "customer_invoice": 3600,
+        "material": 86400,
+    }
+    assert {entity: budgets[entity].budget_s for entity in known} == known
+
+
+@guarantees("input.clear_errors", "P7.freshness")
+@pytest.mark.parametrize(
+    ("old", "new", "key"),
+    [
+        ("job: {", "robot: {", "entities.robot"),
+        ("  job: {budget_s: 300, cadence_s: 60}\n", "", "entities"),
+        ("job: {budget_s: 300, cadence_s: 60}", "job: {budget_s: 60, cadence_s: 300}", "entities.job"),
+        ("version: 1", "version: 2", "version"),
+    ],
+)
+def test_a_broken_freshness_file_is_refused(tmp_path: Path, old: str, new: str, key: str) -> None:
+    """An entity without a budget would never be called stale."""
+    text = (SHIPPED / "freshness.yaml").read_text(encoding="utf-8")
+    assert old in text
+    file = write(tmp_path, text.replace(old, new, 1), "freshness")
+    with pytest.raises(ConfigurationError) as caught:
+        load_budgets(file)
+    assert caught.value.facts["key"] == key
