@@ -205,6 +205,7 @@ def _entry(call: ToolCall, trail: _Trail, outcome: Answer | Refusal) -> AuditEnt
         "tool_hash": tool.hash if tool else "",
         "bundle": decision.bundle if decision else "",
         "rules": list(decision.rules) if decision else [],
+        "reasons": list(decision.reasons) if decision else [],
     }
     if isinstance(outcome, Refusal):
         facts["code"] = outcome.code

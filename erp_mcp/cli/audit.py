@@ -195,7 +195,9 @@ def _line(record: AuditRecord) -> str:
     leaf = _leaf(record)
     facts = leaf.get("facts")
     facts = facts if isinstance(facts, dict) else {}
-    words = [_shown(facts[name]) for name in ("tool", "code", "rule") if facts.get(name)]
+    _, asked_for = record.details.get("tool", ("", ""))
+    told = [facts.get("tool") or asked_for, facts.get("code"), facts.get("rule")]
+    words = [_shown(word) for word in told if word]
     words += [f"{name}={_shown(facts[name])}" for name in ("rows", "rules", "sources", "bundle") if facts.get(name)]
     kind = str(leaf.get("kind", "damaged record"))
     head = f"{record.seq:>6}  {record.time[:19]}Z  {_shown(leaf.get('actor', '')):<12} "

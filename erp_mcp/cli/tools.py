@@ -28,7 +28,16 @@ _DENIED = ("policy.", "freshness.")
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 
-@click.group()
+@click.group(
+    epilog="""
+\b
+Examples:
+  erp-mcp tools list                        every tool there is
+  erp-mcp tools describe find_order         the contract of one tool
+  erp-mcp tools lint my-tools               check a folder of your own
+  erp-mcp tools call list_sales_orders '{"late_only": true}' --demo-dir DIR
+"""
+)
 def command() -> None:
     """List, describe, lint and call tools.
 

@@ -13,11 +13,12 @@ _HEAD: Final = """\
 # Errors
 
 A refusal carries a stable code (`<stage>.<what>`, never reused), one sentence of what is wrong, one of what to do, and
-facts as data: the argument, the rule, the file and line. It never carries text of a system, a secret, a trace, or whether
-something exists that the role may not see. Every refusal of a call leaves an audit record.
+facts as data: the argument, the rule, the file and line. It never carries text of a system, a secret, a trace, or
+whether something exists that the role may not see. Every refusal of a call leaves an audit record.
 
 ```json
-{"error": {"code": "call.invalid_argument", "summary": "An argument is wrong.", "advice": "…", "facts": {"argument": "limit"}},
+{"error": {"code": "call.invalid_argument", "summary": "An argument is wrong.", "advice": "…",
+           "facts": {"argument": "limit"}},
  "call_id": "0198f2a1-7c3e-7b5a-9f12-3a4b5c6d7e8f"}
 ```
 

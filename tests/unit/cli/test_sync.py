@@ -44,7 +44,8 @@ def folder(tmp_path: Path) -> Path:
     (tmp_path / "profiles" / "works.yaml").write_text(documented_profile(), encoding="utf-8")
     with closing(sqlite3.connect(tmp_path / "erp.sqlite")) as database:
         database.executescript(
-            "CREATE TABLE part (no, unit, chg); CREATE TABLE deleted_part (no, at); CREATE TABLE feed (name, high_water);"
+            "CREATE TABLE part (no, unit, chg); CREATE TABLE deleted_part (no, at);"
+            "CREATE TABLE feed (name, high_water);"
             "INSERT INTO part VALUES ('A', 'EA', 't1'), ('B', 'KG', 't2');"
             "INSERT INTO feed VALUES ('parts', '2026-03-16T04:59:00Z');"
         )

@@ -110,7 +110,7 @@ class FakeTryton:
     def _values(self, record: Record, path: list[str]) -> list[Any]:
         held = record.get(path[0])
         if len(path) == 1:
-            return [held]
+            return [held[1] if isinstance(held, tuple) else held]
         links = held if isinstance(held, list) else [held] if held else []
         return [one for link in links for one in self._values(self._link(link), path[1:])]
 

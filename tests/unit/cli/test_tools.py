@@ -1,0 +1,112 @@
+"""`erp-mcp tools`: everything about tools from a terminal, and as JSON for programs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from erp_mcp.cli.app import main
+from erp_mcp.cli.demo import command as demo
+from tests.guarantees import guarantees
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def _run(*words: str, given: str | None = None) -> Result:
+    return CliRunner().invoke(main, ["tools", *words], input=given)
+
+
+@pytest.fixture(autouse=True)
+def _no_deployment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without options the shipped tools are meant, whatever the machine has configured."""
+    monkeypatch.setenv("ERP_MCP_CONFIG", str(tmp_path / "none.yaml"))
+
+
+@pytest.fixture(scope="module")
+def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A prepared demo plant."""
+    folder = tmp_path_factory.mktemp("plant") / "demo"
+    done = CliRunner().invoke(demo, ["--prepare", "--dir", str(folder)])
+    assert done.exit_code == 0, done.output
+    yield str(folder)
+
+
+@guarantees("cli.teaches")
+@pytest.mark.parametrize("name", ["lint", "list", "describe", "call", "schema"])
+def test_every_subcommand_teaches_by_example(name: str) -> None:
+    """A person learns it from its help."""
+    result = _run(name, "--help")
+    assert result.exit_code == 0
+    assert f"erp-mcp tools {name}" in result.output
+
+
+@guarantees("cli.teaches", "catalog.lint")
+def test_lint_finds_nothing_in_the_shipped_tools_and_every_mistake_in_the_broken_ones() -> None:
+    """Status 2 and file, line and rule of each problem."""
+    assert _run("lint").exit_code == 0
+    result = _run("lint", str(ROOT / "fixtures" / "tools" / "broken"), "--json")
+    assert result.exit_code == 2
+    problems = json.loads(result.stdout)["problems"]
+    assert {"file": "sql_star/list_things.yaml", "line": 21, "rule": "sql.star"}.items() <= {
+        name: value for problem in problems if problem["rule"] == "sql.star" for name, value in problem.items()
+    }.items()
+
+
+@guarantees("cli.teaches", "P1.hidden_is_missing")
+def test_list_shows_all_tools_or_those_of_an_agent(plant: str) -> None:
+    """The same answer that a client of this agent gets."""
+    everything = json.loads(_run("list", "--json").stdout)["tools"]
+    support = json.loads(_run("list", "--json", "--as", "support", "--demo-dir", plant).stdout)["tools"]
+    stranger = json.loads(_run("list", "--json", "--as", "stranger", "--demo-dir", plant).stdout)["tools"]
+    assert len(everything) == 13
+    assert {tool["toolset"] for tool in support} == {"orders"}
+    assert stranger == []
+    assert _run("list", "--as", "support").exit_code == 2
+
+
+@guarantees("cli.teaches", "docs.agree")
+def test_describe_shows_the_contract_and_where_columns_come_from() -> None:
+    """What masks and freshness work on is open to see."""
+    result = json.loads(_run("describe", "get_stock", "--json").stdout)
+    assert result["fields"]["stock"]["qty_reserved"]["from"] == ["reservation.qty"]
+    assert "reservation.qty" in _run("describe", "get_stock").output
+    assert _run("describe", "get_stok").exit_code == 2
+
+
+@guarantees("cli.teaches")
+def test_call_answers_as_text_and_as_json(plant: str) -> None:
+    """The same call as an agent's, for people and for programs."""
+    arguments = '{"late_only": true, "limit": 3}'
+    assert "sales_order_id|line" in _run("call", "list_sales_orders", arguments, "--demo-dir", plant).output
+    result = _run("call", "list_sales_orders", "-", "--json", "--demo-dir", plant, given=arguments)
+    assert len(json.loads(result.stdout)["tables"]["lines"]["rows"]) == 3
+
+
+@guarantees("cli.teaches", "input.clear_errors")
+@pytest.mark.parametrize(
+    ("words", "status", "code"),
+    [
+        (["get_stock", '{"site": "1000", "site": "2000"}'], 2, "call.malformed_request"),
+        (["get_stock", "[]"], 2, "call.malformed_request"),
+        (["get_stock", '{"material_id": "RM-1"}'], 2, "call.invalid_argument"),
+        (["get_stock", '{"materials": ["RM-1"]}'], 2, "call.unknown_argument"),
+        (["get_stok"], 2, "call.unknown_tool"),
+        (["list_wip_jobs", "--as", "support"], 2, "call.unknown_tool"),
+        (["get_stock", "--as", "stranger"], 3, "policy.not_allowed"),
+    ],
+)
+def test_a_refused_call_has_a_code_and_a_status(plant: str, words: list[str], status: int, code: str) -> None:
+    """2: the call is wrong; 3: policy or age says no; scripts need no parsing of words."""
+    result = _run("call", *words, "--json", "--demo-dir", plant)
+    assert result.exit_code == status
+    assert json.loads(result.stdout)["error"]["code"] == code
+
+
+@guarantees("cli.teaches")
+def test_schema_prints_what_is_kept_for_editors() -> None:
+    """One command writes the file again."""
+    assert json.loads(_run("schema").stdout) == json.loads((ROOT / "tools" / "_schema.json").read_text("utf-8"))
