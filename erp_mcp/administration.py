@@ -12,8 +12,6 @@ from erp_mcp.policy import load
 from erp_mcp.policy.bundle import Bundle
 from erp_mcp.policy.names import KnownNames
 
-_LEASE_S = 900
-
 
 def apply_policy(deployment: Deployment, *, applied_by: str) -> Bundle:
     """Check the deployment's policy folder and make it count.
@@ -50,19 +48,21 @@ def synchronise(
     Raises:
         BusyError: `gateway.busy`, while another process synchronises.
     """
-    holder = deployment.ids.new()
-    lease = deployment.state.leases.acquire("sync", holder, ttl_s=_LEASE_S)
+    leases = deployment.state.leases
+    lease = leases.acquire(sync.LEASE, deployment.ids.new(), ttl_s=sync.LEASE_TTL_S)
     if lease is None:
         raise BusyError(reason="another process is synchronising")
+    keeper = sync.LeaseKeeper(leases, lease, deployment.clock, progress)
     try:
-        return asyncio.run(_synchronise(deployment, names=names, full=full, progress=progress))
+        return asyncio.run(_synchronise(deployment, names=names, full=full, progress=keeper.after_page))
     finally:
-        deployment.state.leases.release(lease)
+        leases.release(keeper.lease)
 
 
 async def _synchronise(
     deployment: Deployment, *, names: Sequence[str], full: bool, progress: Callable[[sync.Progress], None] | None
 ) -> list[sync.SyncReport]:
+    offered: dict[str, frozenset[str]] = {}
     chosen = [system for system in deployment.settings.systems if not names or system.name in names]
     profiles = {system.name: deployment.profile(system) for system in chosen}
     writer = deployment.writer()
@@ -70,6 +70,7 @@ async def _synchronise(
     try:
         for system in sorted(chosen, key=lambda one: (-profiles[one.name].level, one.name)):
             adapter = deployment.adapter(system)
+            offered[system.name] = adapter.entities
             try:
                 report = await sync.sync_once(
                     adapter,
@@ -83,6 +84,8 @@ async def _synchronise(
             finally:
                 await adapter.close()
             reports.append(report)
+        if not names:
+            writer.retain(offered)  # what no configured system offers any more answers no more questions
     finally:
         writer.close()
     return reports

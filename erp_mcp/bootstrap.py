@@ -124,7 +124,7 @@ class Deployment:
         """Return a system's profile: a shipped one, or a file of an operator's folder."""
         from erp_mcp.systems import load_profile
 
-        return load_profile(system.profile, self.settings.profiles)
+        return load_profile(system.profile, self.settings.profiles, id_prefix=system.id_prefix)
 
     def adapter(self, system: SystemSettings) -> Adapter:
         """Return an adapter for one system; the caller closes it."""

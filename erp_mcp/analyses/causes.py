@@ -44,14 +44,8 @@ class Search:
         allocation = allocations.get(sales_demand(self.plant, line).key)
         if allocation is None:
             return []
-        causes = [*self._cover_order_causes(allocation, 1, top=True)]
-        if causes:
-            return causes
-        shortage = shortage_of(self.ledgers, line.material_id, line.site, allocation.demand.key, line.uom)
-        if shortage is None:
-            return []
-        above = _short_step(line, line.material_id, shortage.allocation, line.uom)
-        return [cause.behind(above) for cause in cover_causes(self.ledgers, shortage)]
+        causes = self._cover_order_causes(allocation, 1, top=True)
+        return causes or self._short_causes(line, allocation)
 
     def _cover_order_causes(self, allocation: Allocation, depth: int, *, top: bool = False) -> list[Cause]:
         """Causes in the production orders that cover a demand."""
@@ -71,12 +65,10 @@ class Search:
         holding = [cause for cause in inner if late or shift(finish, cause.slip_days) > need_date]
         if not holding and top:  # the ERP says that the line is late although the plan has room: less certain
             holding = [cause.behind(certain=False) for cause in inner]
-        if holding:
-            waits = _order_step(order, "waits", finish)
-            return [cause.behind(waits) for cause in holding]
-        if late and (not top or self._runs_late(order)):
+        if late and not _known(holding) and (not top or self._runs_late(order)):
             return [self._upstream(order, finish, need_date, certain=not top)]
-        return []
+        waits = _order_step(order, "waits", finish)
+        return [cause.behind(waits) for cause in _known(holding) or holding]
 
     def order_causes(self, production_order_id: str, depth: int) -> list[Cause]:
         """Return what holds up one production order, without the order's own step."""
@@ -99,10 +91,20 @@ class Search:
             return []
         above = _short_step(component, component.material_id, allocation, component.uom)
         causes = [cause.behind(above) for cause in self._cover_order_causes(allocation, depth + 1)]
-        shortage = shortage_of(self.ledgers, *place, allocation.demand.key, component.uom)
-        if shortage is not None:
-            causes.extend(cause.behind(above) for cause in cover_causes(self.ledgers, shortage))
-        return causes
+        return [*causes, *self._short_causes(component, allocation, alone=not causes)]
+
+    def _short_causes(
+        self, row: ComponentRow | SalesLineRow, allocation: Allocation, *, alone: bool = True
+    ) -> list[Cause]:
+        """Causes in stock and purchasing; with none at all, what is short is said without a cause."""
+        shortage = shortage_of(self.ledgers, row.material_id, row.site, allocation.demand.key, row.uom)
+        if shortage is None:
+            return []
+        above = _short_step(row, row.material_id, allocation, row.uom)
+        found = [cause.behind(above) for cause in cover_causes(self.ledgers, shortage)]
+        if found or not alone:
+            return found
+        return [Cause(code="unknown", steps=(above,), slip_days=shortage.slip_days, certain=False)]
 
     def _runs_late(self, order: ProductionOrderRow) -> bool:
         """Whether the order itself shows why it is late: it is under way and its shop floor or its scrap says so."""
@@ -152,6 +154,10 @@ def _short_step(witness: ComponentRow | SalesLineRow, material_id: str, allocati
         planned=demand.need_date if demand.need_date < NEVER else None,
         expected=allocation.arrival if allocation.arrival < NEVER else None,
     )
+
+
+def _known(causes: list[Cause]) -> list[Cause]:
+    return [cause for cause in causes if cause.code != "unknown"]
 
 
 def _once(causes: Iterable[Cause]) -> list[Cause]:

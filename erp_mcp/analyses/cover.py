@@ -56,7 +56,7 @@ def cover_causes(ledgers: Ledgers, shortage: Shortage) -> list[Cause]:
         return miscounted  # with the ERP's count true there would be no shortage: what is behind it is not the cause
     found = [*miscounted, *_hold_causes(plant, shortage), *_purchase_causes(plant, shortage)]
     if shortage.allocation.qty_uncovered > 0 and not any(cause.sufficient for cause in found):
-        found.extend(_missing_cover(plant, shortage))
+        found.extend(_unjudged(plant, shortage) or _missing_cover(plant, shortage))
     return found
 
 
@@ -162,12 +162,12 @@ def _told(plant: Plant, row: PurchaseLineRow) -> Step:
 
 
 def _hold_causes(plant: Plant, shortage: Shortage) -> list[Cause]:
-    """Lots on hold that would have covered the demand."""
+    """Lots on hold, or blocked stock without a lot, that would have covered the demand."""
     ledger = shortage.ledger
     on_hold: dict[str, list[StockRow]] = {}
     for row in plant.stock.get((ledger.material_id, ledger.site), ()):
-        if row.lot_id and row.qty > 0 and row.stock_type != "in_transit" and _held(plant, row):
-            on_hold.setdefault(row.lot_id, []).append(row)
+        if row.qty > 0 and row.stock_type != "in_transit" and _held(plant, row):
+            on_hold.setdefault(row.lot_id or "", []).append(row)
     found = []
     for lot_id, held in sorted(on_hold.items()):
         qty = sum(row.qty for row in held)
@@ -178,22 +178,25 @@ def _hold_causes(plant: Plant, shortage: Shortage) -> list[Cause]:
 
 
 def _held(plant: Plant, row: StockRow) -> bool:
-    lot = plant.lots.get(row.lot_id or "")
-    restricted = lot is not None and lot.lot_disposition == "Restricted"
-    return restricted or (row.stock_type != _USABLE and _notification(plant, row.lot_id or "") is not None)
+    if not row.lot_id:
+        return row.stock_type in {"blocked", "quality"}
+    return plant.restricted(row) or (row.stock_type != _USABLE and _notification(plant, row) is not None)
 
 
-def _notification(plant: Plant, lot_id: str) -> NotificationRow | None:
-    asking = (one for one in plant.notifications.get(lot_id, ()) if one.hold and one.order_state != "closed")
+def _notification(plant: Plant, row: StockRow) -> NotificationRow | None:
+    """The notification that asks for the hold: of the lot, or of the material where there are no lots."""
+    asking = (
+        one
+        for one in plant.notifications.get(row.lot_id or "", ())
+        if one.hold and one.order_state != "closed" and (row.lot_id or one.material_id == row.material_id)
+    )
     return min(asking, key=lambda one: (one.opened_at or "", one.notification_id), default=None)
 
 
 def _hold_cause(plant: Plant, shortage: Shortage, row: StockRow, qty: int) -> Cause:
-    lot_id = row.lot_id or ""
-    lot: LotRow | StockRow = plant.lots.get(lot_id, row)
-    notification = _notification(plant, lot_id)
+    notification = _notification(plant, row)
     since = (notification.opened_at or "") if notification else ""
-    steps = [step(lot, "lot", lot_id, "on_hold", qty=qty, uom=shortage.uom, since=since or None)]
+    steps = [_hold_step(plant, shortage, row, qty, since)]
     if notification is not None:
         steps.append(
             step(
@@ -211,6 +214,16 @@ def _hold_cause(plant: Plant, shortage: Shortage, row: StockRow, qty: int) -> Ca
         slip_days=shortage.slip_days,
         certain=notification is not None,
     )
+
+
+def _hold_step(plant: Plant, shortage: Shortage, row: StockRow, qty: int, since: str) -> Step:
+    place = f"{row.material_id}/{row.site}/{row.storage_location_id}"
+    if not row.lot_id:
+        return step(row, "stock", place, "on_hold", qty=qty, uom=shortage.uom, since=since)
+    lots = plant.lots.get((row.lot_id, row.site))
+    evidence = f"lot/{row.lot_id}" if lots else f"stock/{place}/{row.lot_id}"
+    witness: LotRow | StockRow = lots[0] if lots else row
+    return step(witness, "lot", row.lot_id, "on_hold", evidence=evidence, qty=qty, uom=shortage.uom, since=since)
 
 
 def _missing_cover(plant: Plant, shortage: Shortage) -> list[Cause]:
@@ -242,6 +255,31 @@ def _missing_cover(plant: Plant, shortage: Shortage) -> list[Cause]:
         one = step(witness, "material", ledger.material_id, "no_open_purchase", evidence=_planning_ref(place, planning))
         return [Cause(code="po_not_placed", steps=(one,), slip_days=shortage.slip_days)]
     return []
+
+
+def _unjudged(plant: Plant, shortage: Shortage) -> list[Cause]:
+    """Purchase lines in a unit that nothing converts: they may cover the demand, so nothing else is claimed."""
+    place = (shortage.ledger.material_id, shortage.ledger.site)
+    return [
+        Cause(
+            code="unknown",
+            steps=(
+                step(
+                    row,
+                    "purchase_order_line",
+                    f"{row.purchase_order_id}/{row.line}",
+                    "unit_not_convertible",
+                    qty=row.qty_open,
+                    uom=row.uom,
+                    expected=row.promised_date,
+                ),
+            ),
+            slip_days=shortage.slip_days,
+            certain=False,
+        )
+        for row in plant.purchases.get(place, ())
+        if plant.base_quantity(row) == 0
+    ]
 
 
 def _planning_ref(place: tuple[str, str], planning: object) -> str:

@@ -111,5 +111,9 @@ def step(
 
 
 def in_order(causes: list[Cause]) -> list[Cause]:
-    """Sort causes: sufficient ones first, then the nearest to the order line, then the one known longest."""
-    return sorted(causes, key=lambda one: (not one.sufficient, len(one.steps), one.since or "9", one.root.evidence))
+    """Sort causes: known and sufficient ones first, then the nearest to the order line, then the one known longest."""
+    return sorted(causes, key=_place_of)
+
+
+def _place_of(one: Cause) -> tuple[bool, bool, int, str, str]:
+    return (one.code == "unknown", not one.sufficient, len(one.steps), one.since or "9", one.root.evidence)

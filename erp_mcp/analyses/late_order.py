@@ -77,7 +77,7 @@ def explain(ledgers: Ledgers, line: SalesLineRow, *, max_depth: int = MAX_DEPTH)
     return Explanation(
         line=line,
         code=causes[0].code,
-        confidence=_confidence(ledgers.plant, causes, search),
+        confidence="low" if causes[0].code == "unknown" else _confidence(ledgers.plant, causes, search),
         causes=causes,
         ruled_out=tuple(others[:_MOST_OTHERS]),
     )

@@ -126,10 +126,11 @@ def _usable_lots(plant: Plant, place: tuple[str, str]) -> dict[str, int]:
     """Unrestricted stock per lot; a restricted or expired lot counts for nothing."""
     usable: defaultdict[str, int] = defaultdict(int)
     for one in plant.stock.get(place, ()):
-        lot = plant.lots.get(one.lot_id or "")
-        expired = lot is not None and bool(lot.expiry_date) and (lot.expiry_date or "") < plant.today
-        restricted = lot is not None and lot.lot_disposition == "Restricted"
-        if one.stock_type == "unrestricted" and not expired and not restricted:
+        expiry = min(
+            (lot.expiry_date for lot in plant.lots.get((one.lot_id or "", one.site), ()) if lot.expiry_date), default=""
+        )
+        expired = bool(expiry) and expiry < plant.today
+        if one.stock_type == "unrestricted" and not expired and not plant.restricted(one):
             usable[one.lot_id or ""] += one.qty
     return dict(usable)
 

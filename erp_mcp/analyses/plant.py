@@ -96,7 +96,7 @@ class Plant:
     downtimes: Mapping[str, list[rows.DowntimeRow]]  # by work centre
     maintenance: Mapping[str, list[rows.MaintenanceRow]]  # by work centre
     stock: Mapping[tuple[str, str], list[rows.StockRow]]  # by material and site
-    lots: Mapping[str, rows.LotRow]
+    lots: Mapping[tuple[str, str], list[rows.LotRow]]  # by lot and site; a lot can lie in two states
     reservations: Mapping[tuple[str, str], list[rows.ReservationRow]]
     differences: Mapping[tuple[str, str], list[Difference]]  # by material and site
     purchases: Mapping[tuple[str, str], list[rows.PurchaseLineRow]]
@@ -124,6 +124,12 @@ class Plant:
         """Return the day a purchase line is expected: its promise, but not before today."""
         promised = purchase.promised_date or purchase.original_promise_date or purchase.requested_date
         return max(promised, self.today) if promised else NEVER
+
+    def restricted(self, row: rows.StockRow) -> bool:
+        """Return whether stock lies in a lot that may not be used; a lot in two states goes by the stock's type."""
+        lots = self.lots.get((row.lot_id or "", row.site), ())
+        states = {lot.lot_disposition == "Restricted" for lot in lots}
+        return states == {True} or (True in states and row.stock_type != "unrestricted")
 
     def base_quantity(self, purchase: rows.PurchaseLineRow) -> int:
         """Return the open quantity in base units; 0 when it can't be converted."""
@@ -163,7 +169,7 @@ def plant_of(facts: Facts) -> Plant:
         downtimes=_group(rows_of(facts, "downtimes", rows.DowntimeRow), lambda one: one.work_center_id),
         maintenance=_group(rows_of(facts, "maintenance", rows.MaintenanceRow), lambda one: one.work_center_id or ""),
         stock=_group(rows_of(facts, "stock", rows.StockRow), _place),
-        lots={one.lot_id: one for one in rows_of(facts, "lots", rows.LotRow)},
+        lots=_group(rows_of(facts, "lots", rows.LotRow), lambda one: (one.lot_id, one.site)),
         reservations=_group(rows_of(facts, "reservations", rows.ReservationRow), _place),
         differences=_differences(facts),
         purchases=_group(purchases, _place),

@@ -28,13 +28,12 @@ class _MisfitError(Exception):
     """A cell is not of its column's kind."""
 
 
-def shape(table: Table, rows: Sequence[_Cells], *, masked: frozenset[str] = frozenset()) -> tuple[ResultTable, int]:
+def shape(table: Table, rows: Sequence[_Cells]) -> tuple[ResultTable, int]:
     """Return rows as a table of the answer.
 
     Args:
-        table: The contract: columns with their kinds, in order.
+        table: The contract: columns with their kinds, in order; a masked column is a code.
         rows: Cells as stored: scaled integers, ISO dates, 0 or 1 for flags, tuples for lists; already masked.
-        masked: Names of columns whose cells policy replaced (null, token or band).
 
     Returns:
         The table (exact decimal strings for quantities and money, booleans for flags, cleaned text) and how many
@@ -52,7 +51,7 @@ def shape(table: Table, rows: Sequence[_Cells], *, masked: frozenset[str] = froz
     cells_by_column: list[_Cells] = list(zip(*rows, strict=True)) if rows else [()] * width
     for column, cells in zip(table.columns, cells_by_column, strict=True):
         try:
-            done, taken_out = _shaped(column, cells, is_masked=column.name in masked)
+            done, taken_out = _shaped(column, cells)
         except _MisfitError:
             raise ResultContractError(table=table.name, column=column.name, rule="kind", expected=column.kind) from None
         shaped.append(done)
@@ -65,10 +64,10 @@ def shape(table: Table, rows: Sequence[_Cells], *, masked: frozenset[str] = froz
     return result, removed
 
 
-def _shaped(column: Column, cells: _Cells, *, is_masked: bool) -> tuple[list[Cell], int]:
+def _shaped(column: Column, cells: _Cells) -> tuple[list[Cell], int]:
     if column.kind == "text":
         return _cleaned(cells, clean_text, MAX_TEXT)
-    if is_masked or column.kind in {"id", "ref", "code"}:
+    if column.kind in {"id", "ref", "code"}:
         return _cleaned(cells, clean_code, MAX_CODE)
     shaper = _BY_KIND.get(column.kind)
     if shaper is None:

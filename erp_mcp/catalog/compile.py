@@ -12,9 +12,10 @@ from sqlglot.errors import SqlglotError
 from erp_mcp.catalog.compiled import canonical, definition_hash
 from erp_mcp.catalog.grammar import ReadSpec, ToolFile
 from erp_mcp.catalog.meaning import Relation
+from erp_mcp.catalog.names import Names
 from erp_mcp.catalog.problems import Place, ProblemError
 from erp_mcp.catalog.render import Paging, input_parameter, render
-from erp_mcp.catalog.resolve import Names, Scope, relation_of
+from erp_mcp.catalog.resolve import Scope, relation_of
 from erp_mcp.catalog.results import analysis_tables, arguments_of, check_table, columns_of, plain_tables
 from erp_mcp.domain.analysis import Analysis
 from erp_mcp.domain.tool import Argument, Query, Table, Tool

@@ -77,14 +77,19 @@ def _text(
         _keep_sums_whole(tree)
     else:
         _keep_null_tests_off_indexes(tree)
+    if paging is not None and not paging.table.paged and isinstance(tree.this, exp.Select):
+        # Bringing the columns into order here keeps the statement's own ORDER BY outermost, where it counts.
+        selected = {one.alias_or_name: one for one in tree.this.expressions}
+        tree.this.set("expressions", [selected[column.name] for column in columns])
+        return tree.this.sql(dialect=dialect)
     text = tree.this.sql(dialect=dialect)
     return text if paging is None else _as_table(text, columns, paging, dialect)
 
 
 def _scope_tables(tree: exp.Expr, _arguments: Mapping[str, Argument]) -> None:
-    ctes = {cte.alias for cte in tree.find_all(exp.CTE)}
+    # By name alone: no common table expression may be called like a canonical table.
     for table in list(tree.find_all(exp.Table)):
-        if table.name in ctes or "site" not in fields_of(table.name):
+        if "site" not in fields_of(table.name):
             continue
         alias = table.alias_or_name
         scoped = sqlglot.parse_one(f"SELECT * FROM {table.name} WHERE :{SCOPE} IS NULL OR site IN (:{SCOPE})")

@@ -5,81 +5,18 @@ The language is closed: a node that is not named here is refused, so a new funct
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 from sqlglot import exp
 
 from erp_mcp.catalog.meaning import CONDITION, Meaning, Relation, fields_of, made_nullable, merged, table_relation
+from erp_mcp.catalog.names import Names
 from erp_mcp.catalog.problems import ProblemError
 from erp_mcp.catalog.values import value_of
-from erp_mcp.domain.tool import Argument
 
-PLANT_CLOCK: Final[Mapping[str, str]] = {"today": "date", "now": "instant"}
 _CLAUSES: Final = {"expressions", "from_", "joins", "where", "group", "having", "distinct", "with_", "order"}
-
-
-@dataclass(slots=True, kw_only=True)
-class Names:
-    """What a statement may name, and what it was seen to name."""
-
-    arguments: Mapping[str, Argument]
-    inputs: Mapping[str, Relation]  # earlier reads
-    entities: set[str] = field(default_factory=set)
-    used_arguments: set[str] = field(default_factory=set)
-    used_clock: set[str] = field(default_factory=set)
-    used_inputs: set[tuple[str, str]] = field(default_factory=set)
-    touched: dict[str, set[str]] = field(default_factory=dict)  # argument -> entity.field
-    guarded: set[str] = field(default_factory=set)  # arguments tested with IS NULL
-    _columns: list[frozenset[str]] = field(default_factory=list)
-    _mentions: list[str] = field(default_factory=list)
-
-    @contextmanager
-    def together(self) -> Iterator[set[str]]:
-        """Give the lineage of all columns named inside; arguments named inside are noted as working on them."""
-        lineage: set[str] = set()
-        first_column, first_mention = len(self._columns), len(self._mentions)
-        yield lineage
-        lineage.update(*self._columns[first_column:])
-        for argument in self._mentions[first_mention:]:
-            self.touched.setdefault(argument, set()).update(lineage)
-
-    def saw(self, column: Meaning) -> Meaning:
-        """Note that a column was named, and return it."""
-        self._columns.append(column.fields)
-        return column
-
-    def parameter(self, name: str) -> Meaning:
-        """Return what a bound parameter is.
-
-        Raises:
-            ProblemError: `sql.unknown_parameter`, `sql.site_argument`.
-        """
-        if name in PLANT_CLOCK:
-            self.used_clock.add(name)
-            return Meaning(kind=PLANT_CLOCK[name])
-        argument = self.arguments.get(name)
-        if argument is None:
-            raise ProblemError("sql.unknown_parameter", f":{name} is neither an argument nor :today nor :now")
-        if argument.is_site:
-            raise ProblemError("sql.site_argument", f":{name} narrows the scope by itself and never stands in a query")
-        self.used_arguments.add(name)
-        self._mentions.append(name)
-        return Meaning(kind=argument.type, optional=not argument.required and argument.default is None)
-
-    def input(self, read: str, column: str) -> Meaning:
-        """Return what `:read.column` is.
-
-        Raises:
-            ProblemError: `sql.unknown_input`.
-        """
-        relation = self.inputs.get(read)
-        if relation is None or column not in relation:
-            raise ProblemError("sql.unknown_input", f":{read}.{column} is not a column of an earlier read")
-        self.used_inputs.add((read, column))
-        return relation[column]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -134,6 +71,8 @@ def relation_of(query: exp.Expr, scope: Scope) -> Relation:
         ProblemError: with a rule that starts with `sql.`.
     """
     if isinstance(query, (exp.Subquery, exp.Paren)):
+        if any(content for clause, content in query.args.items() if clause not in ("this", "alias")):
+            raise ProblemError("sql.not_allowed", "nothing stands around a SELECT in brackets but its alias")
         return relation_of(query.this, scope)
     if isinstance(query, exp.Union):
         return _union(query, scope)

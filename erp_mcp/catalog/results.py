@@ -112,6 +112,8 @@ def _check_order(table: Table) -> None:
 def _check_paging(table: Table, relation: Relation, query: exp.Expr) -> None:
     place: Place = ("result", table.name, "order_by")
     keys = [relation[name.removeprefix("-")] for name in table.order_by]
+    if query.args.get("order"):
+        raise ProblemError("paging.order", "a paged table is sorted by order_by, not by its statement", place)
     if any(key.optional and key.kind in NUMERIC for key in keys):
         raise ProblemError("paging.nullable", "a number to sort by can't be null; use COALESCE", place)
     lineage = frozenset().union(*(key.fields for key in keys))

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from sqlglot import exp
 
 from erp_mcp.catalog.meaning import CONDITION, NUMERIC, OPEN, SCALED, TEMPORAL, TEXTUAL, Meaning, compared, merged
+from erp_mcp.catalog.names import Place
 from erp_mcp.catalog.problems import ProblemError
 
-if TYPE_CHECKING:
-    from erp_mcp.catalog.resolve import Scope
 
-
-def value_of(node: exp.Expr, scope: Scope) -> Meaning:
+def value_of(node: exp.Expr, scope: Place) -> Meaning:
     """Return the meaning of an expression.
 
     Raises:
@@ -27,15 +25,15 @@ def value_of(node: exp.Expr, scope: Scope) -> Meaning:
     raise ProblemError("sql.not_allowed", f"{node.sql()[:60]}: {node.key.upper()} is not on the allow-list")
 
 
-def _column(node: exp.Column, scope: Scope) -> Meaning:
+def _column(node: exp.Column, scope: Place) -> Meaning:
     return scope.column(node)
 
 
-def _inner(node: exp.Expr, scope: Scope) -> Meaning:
+def _inner(node: exp.Expr, scope: Place) -> Meaning:
     return value_of(node.this, scope)
 
 
-def _literal(node: exp.Expr, _scope: Scope) -> Meaning:
+def _literal(node: exp.Expr, _scope: Place) -> Meaning:
     if node.is_string:
         return Meaning(kind=OPEN, literal="text")
     if not str(node.this).isdigit():
@@ -43,11 +41,11 @@ def _literal(node: exp.Expr, _scope: Scope) -> Meaning:
     return Meaning(kind=OPEN, literal="zero" if str(node.this) == "0" else "number")
 
 
-def _null(_node: exp.Expr, _scope: Scope) -> Meaning:
+def _null(_node: exp.Expr, _scope: Place) -> Meaning:
     return Meaning(kind=OPEN, optional=True, literal="null")
 
 
-def _placeholder(node: exp.Expr, scope: Scope) -> Meaning:
+def _placeholder(node: exp.Expr, scope: Place) -> Meaning:
     name = node.name
     meaning = scope.names.parameter(name)
     argument = scope.names.arguments.get(name)
@@ -65,7 +63,7 @@ def _is_list_place(node: exp.Expr) -> bool:
     return isinstance(parent, exp.In) and parent.expressions == [node]
 
 
-def _input(node: exp.Expr, scope: Scope) -> Meaning:
+def _input(node: exp.Expr, scope: Place) -> Meaning:
     if not isinstance(node.this, exp.Placeholder):
         raise ProblemError("sql.not_allowed", f"{node.sql()[:60]} is not a column")
     if not (isinstance(node.parent, exp.In) and node.parent.expressions == [node]):
@@ -73,28 +71,28 @@ def _input(node: exp.Expr, scope: Scope) -> Meaning:
     return scope.names.input(node.this.name, node.expression.name)
 
 
-def _connective(node: exp.Expr, scope: Scope) -> Meaning:
+def _connective(node: exp.Expr, scope: Place) -> Meaning:
     return _condition([_tested(child, scope) for child in (node.args["this"], node.args["expression"])])
 
 
-def _not(node: exp.Expr, scope: Scope) -> Meaning:
+def _not(node: exp.Expr, scope: Place) -> Meaning:
     return _condition([_tested(node.this, scope)])
 
 
-def _tested(node: exp.Expr, scope: Scope) -> Meaning:
+def _tested(node: exp.Expr, scope: Place) -> Meaning:
     value = value_of(node, scope)
     if value.kind != CONDITION:
         raise ProblemError("sql.condition", f"{node.sql()[:60]} is not a condition")
     return value
 
 
-def _comparison(node: exp.Expr, scope: Scope) -> Meaning:
+def _comparison(node: exp.Expr, scope: Place) -> Meaning:
     left, right = value_of(node.args["this"], scope), value_of(node.args["expression"], scope)
     compared(left, right, node.sql()[:60])
     return _condition([left, right])
 
 
-def _is(node: exp.Expr, scope: Scope) -> Meaning:
+def _is(node: exp.Expr, scope: Place) -> Meaning:
     if not isinstance(node.expression, exp.Null):
         raise ProblemError("sql.not_allowed", "IS is for NULL only")
     value = value_of(node.this, scope)
@@ -103,7 +101,7 @@ def _is(node: exp.Expr, scope: Scope) -> Meaning:
     return _condition([value])
 
 
-def _in(node: exp.Expr, scope: Scope) -> Meaning:
+def _in(node: exp.Expr, scope: Place) -> Meaning:
     left = value_of(node.this, scope)
     query = node.args.get("query")
     if query is not None:
@@ -120,14 +118,14 @@ def _in(node: exp.Expr, scope: Scope) -> Meaning:
     return _condition([left, *others])
 
 
-def _between(node: exp.Expr, scope: Scope) -> Meaning:
+def _between(node: exp.Expr, scope: Place) -> Meaning:
     parts = [value_of(node.args[key], scope) for key in ("this", "low", "high")]
     compared(parts[0], parts[1], node.sql()[:60])
     compared(parts[0], parts[2], node.sql()[:60])
     return _condition(parts)
 
 
-def _exists(node: exp.Expr, scope: Scope) -> Meaning:
+def _exists(node: exp.Expr, scope: Place) -> Meaning:
     # Whether a row exists says something of every column it is chosen by.
     with scope.names.together() as lineage:
         scope.relation_of(node.this)
@@ -138,7 +136,7 @@ def _condition(parts: list[Meaning]) -> Meaning:
     return Meaning(kind=CONDITION, fields=frozenset().union(*(one.fields for one in parts)))
 
 
-def _sum_or_difference(node: exp.Expr, scope: Scope) -> Meaning:
+def _sum_or_difference(node: exp.Expr, scope: Place) -> Meaning:
     left, right = value_of(node.args["this"], scope), value_of(node.args["expression"], scope)
     result = merged((left, right), node.sql()[:60])
     if result.kind not in NUMERIC | {OPEN}:
@@ -147,7 +145,7 @@ def _sum_or_difference(node: exp.Expr, scope: Scope) -> Meaning:
     return Meaning(kind=kind, fields=result.fields, optional=result.optional)
 
 
-def _product(node: exp.Expr, scope: Scope) -> Meaning:
+def _product(node: exp.Expr, scope: Place) -> Meaning:
     parts = [value_of(node.args["this"], scope), value_of(node.args["expression"], scope)]
     for part in parts:
         if part.kind in SCALED or part.kind not in NUMERIC | {OPEN}:
@@ -155,14 +153,14 @@ def _product(node: exp.Expr, scope: Scope) -> Meaning:
     return Meaning(kind="integer", fields=parts[0].also(parts[1:]), optional=parts[0].optional or parts[1].optional)
 
 
-def _negative(node: exp.Expr, scope: Scope) -> Meaning:
+def _negative(node: exp.Expr, scope: Place) -> Meaning:
     value = value_of(node.this, scope)
     if value.kind not in NUMERIC | {OPEN}:
         raise ProblemError("sql.arithmetic", f"{node.sql()[:60]}: {value.kind} has no sign")
     return value
 
 
-def _case(node: exp.Expr, scope: Scope) -> Meaning:
+def _case(node: exp.Expr, scope: Place) -> Meaning:
     if node.args.get("this") is not None:
         raise ProblemError("sql.not_allowed", "write CASE WHEN condition THEN …")
     tests = [_tested(branch.this, scope) for branch in node.args["ifs"]]
@@ -173,17 +171,17 @@ def _case(node: exp.Expr, scope: Scope) -> Meaning:
     return Meaning(kind=result.kind, fields=result.also(tests), optional=result.optional, literal=result.literal)
 
 
-def _coalesce(node: exp.Expr, scope: Scope) -> Meaning:
+def _coalesce(node: exp.Expr, scope: Place) -> Meaning:
     parts = [value_of(one, scope) for one in (node.this, *node.expressions)]
     result = merged(parts, "COALESCE")
     return Meaning(kind=result.kind, fields=result.fields, optional=all(one.optional for one in parts))
 
 
-def _extreme(node: exp.Expr, scope: Scope) -> Meaning:
+def _extreme(node: exp.Expr, scope: Place) -> Meaning:
     return merged([value_of(one, scope) for one in (node.this, *node.expressions)], node.key.upper())
 
 
-def _aggregate(node: exp.Expr, scope: Scope) -> Meaning:
+def _aggregate(node: exp.Expr, scope: Place) -> Meaning:
     value = value_of(node.this, scope)
     if isinstance(node, exp.Sum) and value.kind not in NUMERIC | {OPEN}:
         raise ProblemError("sql.arithmetic", f"{node.sql()[:60]}: {value.kind} can't be summed")
@@ -194,7 +192,7 @@ def _aggregate(node: exp.Expr, scope: Scope) -> Meaning:
     return Meaning(kind=kind, fields=value.fields, optional=value.optional or empty)
 
 
-def _count(node: exp.Expr, scope: Scope) -> Meaning:
+def _count(node: exp.Expr, scope: Place) -> Meaning:
     if isinstance(node.this, exp.Star):
         return Meaning(kind="integer")
     counted = node.this.expressions if isinstance(node.this, exp.Distinct) else [node.this]
@@ -202,7 +200,7 @@ def _count(node: exp.Expr, scope: Scope) -> Meaning:
     return Meaning(kind="integer", fields=frozenset().union(*(one.fields for one in parts)))
 
 
-def _date_diff(node: exp.Expr, scope: Scope) -> Meaning:
+def _date_diff(node: exp.Expr, scope: Place) -> Meaning:
     parts = [value_of(node.this, scope), value_of(node.expression, scope)]
     if any(part.kind not in TEMPORAL for part in parts) or parts[0].kind != parts[1].kind:
         raise ProblemError("sql.mixed_kinds", f"{node.sql()[:60]}: two dates, or two instants")
@@ -212,7 +210,7 @@ def _date_diff(node: exp.Expr, scope: Scope) -> Meaning:
     return Meaning(kind="integer", fields=parts[0].also(parts[1:]), optional=any(part.optional for part in parts))
 
 
-def _text_function(node: exp.Expr, scope: Scope) -> Meaning:
+def _text_function(node: exp.Expr, scope: Place) -> Meaning:
     value = value_of(node.this, scope)
     if value.kind not in TEXTUAL | {OPEN}:
         raise ProblemError("sql.mixed_kinds", f"{node.sql()[:60]}: {value.kind} is not text")
@@ -222,7 +220,7 @@ def _text_function(node: exp.Expr, scope: Scope) -> Meaning:
     return Meaning(kind=value.kind, fields=value.fields, optional=value.optional, literal=value.literal)
 
 
-def _joined_text(node: exp.Expr, scope: Scope) -> Meaning:
+def _joined_text(node: exp.Expr, scope: Place) -> Meaning:
     parts = [value_of(node.args["this"], scope), value_of(node.args["expression"], scope)]
     for part in parts:
         if part.kind not in TEXTUAL | {OPEN} or part.literal in ("number", "zero"):
@@ -230,7 +228,7 @@ def _joined_text(node: exp.Expr, scope: Scope) -> Meaning:
     return merged(parts, node.sql()[:60])
 
 
-def _scalar_query(node: exp.Expr, scope: Scope) -> Meaning:
+def _scalar_query(node: exp.Expr, scope: Place) -> Meaning:
     relation = scope.relation_of(node.this)
     if len(relation) != 1:
         raise ProblemError("sql.subquery", "a sub-query used as a value has one column")
@@ -239,7 +237,7 @@ def _scalar_query(node: exp.Expr, scope: Scope) -> Meaning:
     return Meaning(kind=value.kind, fields=value.fields, optional=not counts)
 
 
-def _row_number(node: exp.Expr, scope: Scope) -> Meaning:
+def _row_number(node: exp.Expr, scope: Place) -> Meaning:
     if not isinstance(node.this, exp.RowNumber) or node.args.get("spec"):
         raise ProblemError("sql.not_allowed", "the only window function is ROW_NUMBER() OVER (…)")
     order = node.args.get("order")

@@ -31,7 +31,15 @@ _MEANING = {
 }
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="""
+\b
+Examples:
+  erp-mcp audit show --last 5
+  erp-mcp audit verify
+""",
+)
 def command() -> None:
     """Show and verify the audit log.
 

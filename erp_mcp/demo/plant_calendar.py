@@ -81,3 +81,11 @@ def add_workdays(day: int, count: int) -> int:
     weeks, rest = divmod(count, 5)
     day += weeks * 7
     return day + rest if day % 7 + rest < 5 else day + rest + 2
+
+
+def workdays_between(first: int, last: int) -> int:
+    """Return how many workdays `last` is after `first`, both workdays and in this order."""
+    count = 0
+    while add_workdays(first, count) < last:
+        count += 1
+    return count

@@ -10,7 +10,7 @@ from erp_mcp.demo.draw import Draw
 from erp_mcp.demo.figures import UNIT
 from erp_mcp.demo.master import CREDIT_CUSTOMERS, REPAIR_END_DAY, customers, painted
 from erp_mcp.demo.plan import SITES, Block, Cause, Line, Product
-from erp_mcp.demo.plant_calendar import add_workdays, workday
+from erp_mcp.demo.plant_calendar import add_workdays, workday, workdays_between
 
 CLOSED: Final = {"1000": 235, "2000": 105}
 CANCELLED: Final = {"1000": 3, "2000": 1}
@@ -78,15 +78,16 @@ def _other_causes(block: Block, draw: Draw, site: str) -> Iterator[Line]:
     for number in range(MACHINE_DOWN[site]):
         key = f"{block.index}/machine_down/{site}/{number}"
         # Every other order has its first operation behind it and waits before the machine.
-        start = -3 if number % 2 else workday(draw.between((1, 4), "line", key, "start"))
+        start = -3 if number % 2 else workday(draw.between((1, 3), "line", key, "start"))
         line = _to_order(draw, key, through_oven[number % len(through_oven)], start)
-        line = replace(line, requested=add_workdays(line.finish, 4 + number % 3))
-        yield replace(line, cause="machine_down").late_by(draw.between((4, 8), "line", key, "delay"))
+        line = replace(line, requested=add_workdays(line.finish, 1), cause="machine_down")
+        waits_from = add_workdays(start, 1) if start >= 0 else 0
+        yield line.late_by(workdays_between(waits_from, REPAIR_END_DAY) + draw.below(2, "line", key, "delay"))
     for number in range(UPSTREAM[site]):
         key = f"{block.index}/upstream/{site}/{number}"
         start = workday(draw.between((3, 10), "line", key, "start"))
         line = _to_order(draw, key, direct[number % len(direct)], start)
-        yield replace(line, cause="upstream_order_late").late_by(draw.between((2, 6), "line", key, "delay"))
+        yield replace(line, cause="upstream_order_late").late_by(draw.between((4, 8), "line", key, "delay"))
     yield from _shipping_causes(block, draw, site, products)
 
 

@@ -188,6 +188,17 @@ def _shifts_fit_the_stops(both: sqlite3.Connection) -> Iterator[str]:
             yield f"{machine} made more than it could in shift {shift}"
 
 
+def _plan_and_promise_agree(both: sqlite3.Connection) -> Iterator[str]:
+    statement = """
+        SELECT s.so_no || '/' || s.item_no, s.conf_date > s.req_date, max(p.finish_sched) > s.req_date
+          FROM erp.so_item s JOIN erp.prod_head p ON p.so_no = s.so_no AND p.so_item = s.item_no
+         WHERE s.stat = 'OPEN' AND p.stat NOT IN ('CNF', 'TECO', 'DLFL') GROUP BY s.so_no, s.item_no
+    """
+    for line, promised_late, planned_late in both.execute(statement):
+        if promised_late != planned_late:
+            yield f"the plan and the promise of sales line {line} disagree about whether it is late"
+
+
 def _references_resolve(both: sqlite3.Connection) -> Iterator[str]:
     pairs = [(f"erp.{table}", columns, f"erp.{target}", keys) for table, columns, target, keys in _REFERENCES]
     for table, columns, target, keys in (*pairs, *_MES_REFERENCES):
@@ -224,5 +235,5 @@ def _nothing_from_the_future(both: sqlite3.Connection, clock: str) -> Iterator[s
 
 _CHECKS: Final[tuple[Check, ...]] = (
     _stock_is_the_sum_of_movements, _no_lot_is_promised_twice, _receipts_add_up, _shipments_add_up, _orders_balance,
-    _genealogy_balances, _shifts_fit_the_stops, _references_resolve, _identifiers_are_unique,
+    _genealogy_balances, _shifts_fit_the_stops, _plan_and_promise_agree, _references_resolve, _identifiers_are_unique,
 )  # fmt: skip

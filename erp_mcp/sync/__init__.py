@@ -4,6 +4,18 @@ from __future__ import annotations
 
 from erp_mcp.sync.engine import sync_once
 from erp_mcp.sync.report import EntityReport, Progress, SyncReport
-from erp_mcp.sync.schedule import ManagedSystem, due, run_due, scheduled
+from erp_mcp.sync.schedule import LEASE, LEASE_TTL_S, LeaseKeeper, ManagedSystem, due, run_due, scheduled
 
-__all__ = ["EntityReport", "ManagedSystem", "Progress", "SyncReport", "due", "run_due", "scheduled", "sync_once"]
+__all__ = [
+    "LEASE",
+    "LEASE_TTL_S",
+    "EntityReport",
+    "LeaseKeeper",
+    "ManagedSystem",
+    "Progress",
+    "SyncReport",
+    "due",
+    "run_due",
+    "scheduled",
+    "sync_once",
+]

@@ -16,7 +16,7 @@ from erp_mcp.sync.engine import sync_once
 from erp_mcp.sync.report import OnProgress, Progress, SyncReport
 
 LEASE: Final = "sync"
-LEASE_TTL_S: Final = 120
+LEASE_TTL_S: Final = 60  # how long nobody synchronises after a process was killed
 DEFAULT_CADENCE_S: Final = 300
 RETRY_S: Final = 60  # after a failure, where the cadence is longer
 INTERVAL_S: Final = 5.0
@@ -88,7 +88,7 @@ async def run_due(
     held = leases.acquire(LEASE, holder, ttl_s=LEASE_TTL_S) if wanted else None
     if held is None:
         return ()
-    keeper = _Keeper(leases, held, clock, progress)
+    keeper = LeaseKeeper(leases, held, clock, progress)
     reports: list[SyncReport] = []
     try:
         # Asked again under the lease: another process may just have finished.
@@ -130,10 +130,11 @@ async def scheduled(
         await sleep(interval_s)
 
 
-class _Keeper:
+class LeaseKeeper:
     """Renews the lease while pages come in."""
 
     def __init__(self, leases: Leases, lease: Lease, clock: Clock, progress: OnProgress | None) -> None:
+        """Take a lease just acquired; `progress` is told of each page."""
         self._leases = leases
         self._clock = clock
         self._progress = progress

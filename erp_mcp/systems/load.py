@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -21,12 +22,14 @@ _IDENTITIES: Final = frozenset(ENTITIES) | {
 _NOT_PROFILES: Final = frozenset({"freshness"})
 
 
-def load_profile(name: str, folders: Sequence[Path]) -> Profile:
+def load_profile(name: str, folders: Sequence[Path], *, id_prefix: str = "") -> Profile:
     """Return a profile by name from the first folder that has it.
 
     Args:
         name: Name of the profile, which is the name of its file without `.yaml`.
         folders: The shipped folder first, then the operator's; a name in two of them is an error, never an override.
+        id_prefix: Set before every id that this system owns (rule `same`), so that two systems of one product do not
+            share numbers.
 
     Raises:
         ProfileFileError: `systems.bad_profile`, with `file`, `line`, `key` and `reason`.
@@ -48,7 +51,8 @@ def load_profile(name: str, folders: Sequence[Path]) -> Profile:
         if entity not in ENTITIES:
             raise document.error(("entities", entity), "no such entity")
         check_fields(form.kind, entity, mapping, document)
-    return _profile(form)
+    profile = _profile(form)
+    return _prefixed(profile, id_prefix) if id_prefix else profile
 
 
 def profile_names(folders: Sequence[Path]) -> list[str]:
@@ -82,6 +86,12 @@ def _check_states(form: ProfileForm, document: Document) -> None:
             raise document.error(("states", name), "no such field")
         if spec.kind is not Kind.CODE:
             raise document.error(("states", name), f"is a {spec.kind.value}, not a code")
+
+
+def _prefixed(profile: Profile, prefix: str) -> Profile:
+    own = IdentityRule(rule="add_prefix", prefix=prefix)
+    rules = {entity: profile.identity.get(entity, IdentityRule()) for entity in sorted(_IDENTITIES)}
+    return replace(profile, identity={entity: own if rule.rule == "same" else rule for entity, rule in rules.items()})
 
 
 def _profile(form: ProfileForm) -> Profile:

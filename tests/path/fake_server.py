@@ -76,7 +76,7 @@ class FakeGateway:
             case "print":
                 print("buffered, on the way to the wire?")
                 os.write(1, b"raw, on the way to the wire?\n")
-                os.system("echo from a child")  # noqa: ASYNC221 - what a library might do
+                os.system("echo from a child")
                 return _answer(call, [[sys.stdin.read(), "", ""]])
             case "wait":
                 return await self._wait(call)

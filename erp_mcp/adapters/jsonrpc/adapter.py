@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from email.utils import parsedate_to_datetime
 from typing import Final, Self
 
 from erp_mcp.adapters._connection import Connection
@@ -102,11 +101,8 @@ class JsonRpcAdapter:
         version = await self._session.version()
         await self._session.call("res.user", "get_preferences", True)
         found = {"product": "Tryton", "version": version[:20], "account": self._settings.account}
-        try:
-            found["server_time"] = instant_text(parsedate_to_datetime(self._session.server_time))
-        except ValueError:
-            return found  # a proxy may leave the date out; the rest is worth showing
-        return found
+        moment = self._session.server_time()
+        return {**found, "server_time": instant_text(moment)} if moment else found
 
     async def close(self) -> None:
         """Forget the session and let go of connections."""

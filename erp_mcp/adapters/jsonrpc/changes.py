@@ -31,7 +31,7 @@ class Changes:
             rows = await self.query.page([*changed, ["id", ">", mark.after]])
             full = len(rows) == size
             seen.update(ids_of(rows))
-            mark = self._advanced(mark, rows)
+            mark = self._advanced(mark, rows, started=mark.started or self._server_time())
             yield self._page(mark, rows, whole=whole)
         present = await self.query.ids()
         suspect = self._suspect(start, mark, present)
@@ -39,12 +39,13 @@ class Changes:
         entered = {one for one in present - seen if one > known.top} | (_within(suspect, present) - seen)
         for some in _pieces(sorted(entered), size):
             rows = await self.query.page([["id", "in", some]])
-            mark = replace(mark, newest=self.query.newest(rows, mark.newest))
             yield self._page(mark, rows, whole=whole)
         gone = {one for ids in suspect for one in ids if one not in present} | (seen - present)
         for some in _pieces(sorted(gone), size):
             yield self._page(mark, [], deleted=some, whole=whole)
-        end = Watermark(since=mark.newest or _NEVER, held=IdDigest().plus(present))
+        # What was changed behind the paging is older than the newest change met: go on from where the pass began.
+        since = min(mark.newest, mark.started) or mark.since or _NEVER
+        end = Watermark(since=since, held=IdDigest().plus(present))
         yield self._page(end, [], whole=whole, last=True)
 
     def _suspect(self, start: Watermark, mark: Watermark, present: frozenset[int]) -> list[range]:
@@ -63,10 +64,16 @@ class Changes:
         start = datetime.fromisoformat(since) - timedelta(seconds=self.overlap_s)
         return [["OR", *([path, ">=", start] for path in self.query.stamps())]]
 
-    def _advanced(self, mark: Watermark, rows: Sequence[Row]) -> Watermark:
+    def _server_time(self) -> str:
+        moment = self.query.session.server_time()
+        return moment.replace(tzinfo=None).isoformat() if moment else ""
+
+    def _advanced(self, mark: Watermark, rows: Sequence[Row], *, started: str) -> Watermark:
         ids = ids_of(rows)
         newest = self.query.newest(rows, mark.newest or mark.since)
-        return replace(mark, after=max([*ids, mark.after]), newest=newest, paged=mark.paged.plus(ids))
+        return replace(
+            mark, after=max([*ids, mark.after]), newest=newest, started=started, paged=mark.paged.plus(ids)
+        )
 
     def _page(
         self, mark: Watermark, rows: Iterable[Row], *, deleted: Sequence[int] = (), whole: bool, last: bool = False

@@ -6,6 +6,8 @@ import asyncio
 import base64
 import ssl
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Final, NoReturn
 
 from erp_mcp.adapters._http import Answer, Egress
@@ -38,7 +40,7 @@ class Session:
         self._token = ""
         self._context: dict[str, Encodable] = {}
         self._sign_in = asyncio.Lock()
-        self.server_time = ""
+        self._date = ""
 
     async def call(
         self, model: str, method: str, *params: Encodable, context: Mapping[str, Encodable] | None = None
@@ -65,6 +67,14 @@ class Session:
         body = encode({"id": 1, "method": "common.server.version", "params": []})
         found = self._verdict(await self._egress.send("POST", url, headers=_JSON, body=body))
         return found if isinstance(found, str) else ""
+
+    def server_time(self) -> datetime | None:
+        """Return the server's own time at its last answer, to the second; a proxy may leave it out."""
+        try:
+            moment = parsedate_to_datetime(self._date)
+        except ValueError:
+            return None
+        return moment.astimezone(UTC) if moment.tzinfo else None
 
     async def close(self) -> None:
         """Forget the session and let go of connections."""
@@ -101,7 +111,7 @@ class Session:
         headers = {**_JSON, "Authorization": f"Session {self._token}"} if self._token else _JSON
         body = encode({"id": 1, "method": method, "params": params})
         answer = await self._egress.send("POST", self._settings.rpc_url, headers=headers, body=body)
-        self.server_time = answer.headers.get("date", self.server_time)
+        self._date = answer.headers.get("date", self._date)
         return answer
 
     def _verdict(self, answer: Answer) -> Decoded:

@@ -35,7 +35,7 @@ class JsonRpcSettings:
     def of(cls, connection: Connection) -> JsonRpcSettings:
         """Return the settings of a connection.
 
-        Options: `ca_file` (own certificate authorities), `overlap_s` (seconds re-read before the watermark, 60),
+        Options: `ca_file` (own certificate authorities), `overlap_s` (seconds re-read before the watermark, 300),
         `max_mb` (largest answer, 32), `plain_http: allowed` (no TLS to another machine).
 
         Raises:
@@ -66,7 +66,7 @@ class JsonRpcSettings:
                 max_bytes=_number(connection, "max_mb", 32) * 1024 * 1024,
             ),
             page_rows=max(1, min(connection.page_rows, MAX_PAGE_ROWS)),
-            overlap_s=_number(connection, "overlap_s", 60),
+            overlap_s=_number(connection, "overlap_s", 300),
             ca_file=connection.options.get("ca_file", ""),
         )
 

@@ -85,14 +85,16 @@ class IdDigest:
 class Watermark:
     """State between two pages.
 
-    `since` is the newest change of the last whole pass, empty before the first, and `held` the ids that it left behind.
-    `after`, `newest` and `paged` belong to the pass under way: the last id, the newest change, and the ids met.
+    `since` is up to when the last whole pass had seen all changes, empty before the first, and `held` the ids that it
+    left behind. `after`, `newest`, `started` and `paged` belong to the pass under way: the last id, the newest change
+    met, the system's time at its start, and the ids met. All times are the system's own.
     """
 
     since: str = ""
     held: IdDigest = IdDigest()
     after: int = 0
     newest: str = ""
+    started: str = ""
     paged: IdDigest = IdDigest()
 
     @classmethod
@@ -111,6 +113,7 @@ class Watermark:
                 held=IdDigest.parse(found["held"]),
                 after=_number(found["after"]),
                 newest=_instant(found["newest"]),
+                started=_instant(found["started"]),
                 paged=IdDigest.parse(found["paged"]),
             )
         except (ValueError, KeyError, TypeError, RecursionError):
@@ -124,6 +127,7 @@ class Watermark:
             "held": self.held.parts(),
             "after": self.after,
             "newest": self.newest,
+            "started": self.started,
             "paged": self.paged.parts(),
         }
         return json.dumps(parts, separators=(",", ":"))

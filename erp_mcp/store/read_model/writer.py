@@ -12,7 +12,7 @@ from typing import Final
 
 from erp_mcp.domain.entities import ENTITIES, Record, field_specs
 from erp_mcp.domain.freshness import EntityState
-from erp_mcp.errors import IdentityConflictError, InternalError, ReadModelWriteError
+from erp_mcp.errors import IdentityConflictError, InternalError, LeaseLostError, ReadModelWriteError
 from erp_mcp.ports import ChangePage
 from erp_mcp.store.read_model.conversion import SOURCES, convert_open_quantities
 from erp_mcp.store.read_model.fingerprint import schema_hash
@@ -39,11 +39,18 @@ class ReadModelWriter:
         self._connection.execute("PRAGMA temp_store = MEMORY")
         self._connection.execute("PRAGMA cache_size = -16000")
         self._tables = {name: _TableText(entity) for name, entity in ENTITIES.items()}
+        self._begun: dict[tuple[str, str], str] = {}  # (system, entity) -> the pass that this process has begun
         if self._form() != schema_hash():
             self._build()
 
     def apply(self, system: str, entity: str, page: ChangePage, *, as_of: str, pass_id: str) -> None:
-        """Apply one page; see `ports.ReadModelWriter.apply`. The rows get `as_of`, whatever their records say."""
+        """Apply one page; see `ports.ReadModelWriter.apply`. The rows get `as_of`, whatever their records say.
+
+        Raises:
+            LeaseLostError: `sync.lease_lost`, when another process has begun a pass since this one began; nothing is
+                written.
+            ReadModelWriteError: `read_model.not_written`; nothing is written.
+        """
         table = self._tables[entity]
         with self._transaction() as connection:
             number = self._pass_number(system, entity, pass_id)
@@ -203,7 +210,18 @@ class ReadModelWriter:
             connection.execute("INSERT INTO meta (name, value) VALUES ('schema_hash', ?)", (schema_hash(),))
 
     def _pass_number(self, system: str, entity: str, pass_id: str) -> int:
+        """Return the number of a pass, counting up at its first page.
+
+        A process that slept while another one took over must not write into the other's pass: the rows that the other
+        had named would count as gone.
+        """
         connection = self._connection
+        stored = connection.execute(
+            "SELECT pass_id FROM sync_state WHERE system = ? AND entity = ?", (system, entity)
+        ).fetchone()
+        if self._begun.get((system, entity)) == pass_id and stored != (pass_id,):
+            raise LeaseLostError(system=system, entity=entity)
+        self._begun[system, entity] = pass_id
         connection.execute(
             "INSERT INTO sync_state (system, entity) VALUES (?, ?) ON CONFLICT DO NOTHING", (system, entity)
         )

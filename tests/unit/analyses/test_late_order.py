@@ -187,6 +187,37 @@ def test_a_held_lot_that_is_reserved_for_the_order_is_the_cause(plant: SmallPlan
 
 
 @guarantees("P7.right_cause")
+def test_a_lot_that_lies_in_two_states_counts_only_as_far_as_it_may_be_used(plant: SmallPlant) -> None:
+    """One part of the lot is released, the other still waits for its inspection."""
+    plant.lot("L-1", "UnRestricted")
+    plant.lot("L-1", "Restricted")
+    plant.stock(15)
+    plant.stock(5, stock_type="quality")
+    assert _code(plant.ask(ANALYSIS)) == "quality_hold"
+    plant.stock(5)
+    assert _code(plant.ask(ANALYSIS)) == "unknown"
+
+
+@guarantees("P7.right_cause")
+def test_blocked_stock_without_lots_can_be_the_cause(plant: SmallPlant) -> None:
+    """Not every plant manages lots."""
+    plant.stock(20, None, stock_type="blocked")
+    found = plant.ask(ANALYSIS)
+    assert (_code(found), _confidence(found)) == ("quality_hold", "medium")
+    assert found.tables["chain"][-1][2:5] == ("stock", "RM/1000/W1", "on_hold")
+
+
+@guarantees("P7.right_cause")
+def test_a_purchase_line_in_an_unknown_unit_is_neither_cover_nor_missing(plant: SmallPlant) -> None:
+    """Nobody can tell whether five rolls are twenty pieces: the line is named, and no cause is claimed."""
+    plant.add("planning", rows.MaterialSiteRow, material_id="RM", procurement="buy")
+    plant.buys(5, "2026-03-16", uom="RO", qty_open_base=None)
+    found = plant.ask(ANALYSIS)
+    assert (_code(found), _confidence(found)) == ("unknown", "low")
+    assert found.tables["chain"][-1][3:5] == ("PO-1/10", "unit_not_convertible")
+
+
+@guarantees("P7.right_cause")
 def test_a_held_lot_the_shop_floor_finds_short_is_the_cause(plant: SmallPlant) -> None:
     """The ERP has reserved what is not there."""
     plant.stock(20)
@@ -498,6 +529,14 @@ def test_a_shortage_that_nobody_ordered_for_is_said_so(plant: SmallPlant) -> Non
     found = plant.ask(ANALYSIS)
     assert _code(found) == "po_not_placed"
     assert found.tables["chain"][-1][2:4] == ("purchase_requisition", "PR-1/10")
+
+
+@guarantees("P7.right_cause")
+def test_a_shortage_without_any_sign_of_a_cause_is_shown_without_one(plant: SmallPlant) -> None:
+    """What is short is known, why is not: the planner gets the fact and no guess."""
+    found = plant.ask(ANALYSIS)
+    assert (_code(found), _confidence(found)) == ("unknown", "low")
+    assert _chain(found)[-1] == ("material", "RM", "short")
 
 
 @guarantees("P7.right_cause")

@@ -87,15 +87,6 @@ def test_a_row_of_another_width_withholds_the_answer(row: tuple[RawCell, ...]) -
         shape(a_table({"x": "integer"}), [(1,), row])
 
 
-@guarantees("P8.masks")
-def test_masked_cells_are_text_in_a_column_of_any_kind() -> None:
-    """A band or a token stands where a number was; only where policy put it."""
-    table = a_table({"value": "money", "qty": "quantity"})
-    rows = [("[0, 100)", 1_000_000), (None, 2_000_000)]
-    result, _ = shape(table, rows, masked=frozenset({"value"}))
-    assert result.rows == [["[0, 100)", "1"], [None, "2"]]
-
-
 @guarantees("P8.text_is_data")
 def test_text_columns_are_named_as_untrusted_and_removals_counted() -> None:
     """The envelope says which columns are data from outside."""

@@ -217,6 +217,10 @@ SELECT {expression} AS x FROM sales_order AS o JOIN sales_order_line AS l ON l.s
         ("WITH lot AS (SELECT o.site FROM sales_order AS o) SELECT l.site FROM lot AS l", "sql.shadowed_table"),
         ("SELECT o.site FROM sales_order AS o WHERE o.site = :site_scope", "sql.unknown_parameter"),
         ("SELECT o.site FROM sales_order AS o WHERE o.site LIKE 'a%'", "sql.not_allowed"),
+        (
+            "SELECT o.site FROM lot AS o WHERE o.site IN (WITH lot AS (SELECT 1 AS s) (SELECT l.s FROM lot AS l))",
+            "sql.shadowed_table",
+        ),
         ("UPDATE sales_order SET site = '1'", "sql.not_select"),
         ("PRAGMA table_info(lot)", "sql.not_select"),
         ("ATTACH DATABASE 'x' AS y", "sql.syntax"),

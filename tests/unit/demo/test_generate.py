@@ -19,11 +19,11 @@ from erp_mcp.errors import DemoDirectoryError
 from tests.guarantees import guarantees
 
 HASHES = {
-    1: "61ed7e4ba5c1b8d4ba394b24a1e8b21dec196b5fa81ac6ea634bc1fed9c14bb0",
-    2: "7059feadbe7f11f9f7e090cf621974d220c82a987f0ade018d61215111ce29e6",
-    3: "7e99b8e79f3df3688cfa0d16780211574a35e6ff9a5d66fd8f7af30f2572cb9a",
-    4: "c9ddcb99fd588d5ffffcd4987191afc047b16a004182824583514acb4a75c45a",
-    5: "a87acbe35e68a387533be9dfb6467de718256054edd6f9356e6523347627049c",
+    1: "391bc361431faedcb62a24bee288c473594e17cbde10522630843769352cf5ed",
+    2: "5b5def6086d66c1262e21ab4adefbb00f69dbeaa6a923360ef3b5b487adccadf",
+    3: "ad5c378534cbaccf525fddcf1f1e06d267f41d3b14df0886fc8c3a6936d8eb39",
+    4: "5a38256d7d4b8594f279ae6ffb039c0efea2b02f639ae3368df2f3f8e1743a86",
+    5: "98e6a2a019ce2e7e1f61615066a949e7cc57e01327253e56c08ad459f09c3285",
 }
 SUMMER_WEEKS = 12
 

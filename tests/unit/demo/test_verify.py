@@ -42,6 +42,7 @@ BROKEN = [
     ("erp", "UPDATE vend_inv SET price = '0.0100' WHERE inv_no = '5100000101'", "class invoice_price"),
     ("erp", "UPDATE po_item SET conf_flag = 0 WHERE stat = 'OPEN'", "class po_unconfirmed"),
     ("erp", "UPDATE so_item SET conf_date = '2026-12-24' WHERE stat = 'OPEN'", "late lines by date"),
+    ("erp", "UPDATE prod_head SET finish_sched = start_basic", "disagree about whether it is late"),
     ("mes", "DELETE FROM outbound_msg", "class difference_explained"),
     ("mes", "UPDATE job SET began_at = '2026-03-01T00:00:00Z' WHERE state = 'RUN'", "class job_over_48h"),
 ]  # fmt: skip

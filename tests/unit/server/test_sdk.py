@@ -33,5 +33,5 @@ def test_one_module_knows_the_sdk() -> None:
 
 @guarantees("mcp.both_eras")
 def test_sdk_is_the_minor_version_whose_inner_parts_are_used() -> None:
-    """Runner, connection and inbound ladder are provisional: a newer minor version wants a look, then a new number here."""
+    """They are provisional: a newer minor version wants a look at `sdk.py`, then a new number here."""
     assert importlib.metadata.version("mcp").split(".")[:2] == ["2", "3"]

@@ -110,6 +110,15 @@ def test_a_good_profile_is_what_its_file_says(tmp_path: Path) -> None:
     assert set(profile.entities["material"]) == {"statement", "tombstones"}
 
 
+@guarantees("P7.sync_exact")
+def test_a_prefix_keeps_the_numbers_of_two_systems_apart(tmp_path: Path) -> None:
+    """Two plants with the same product both have an order 1; ids that another system owns are left to their rule."""
+    write(tmp_path, GOOD)
+    rules = load_profile("plant", [tmp_path], id_prefix="N-").identity
+    assert rules["sales_order"] == rules["purchase_order"] == IdentityRule(rule="add_prefix", prefix="N-")
+    assert rules["material"] == IdentityRule(rule="pad_left", width=8)
+
+
 @guarantees("input.clear_errors")
 def test_a_name_in_two_folders_is_an_error_and_never_an_override(tmp_path: Path) -> None:
     """Which of two files counts must not depend on an order nobody sees."""

@@ -8,7 +8,8 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
 
@@ -50,10 +51,14 @@ class FakeTryton:
     def put(self, model: str, number: int, /, **values: Any) -> None:
         """Create or change a record, now."""
         self._tick += 1
-        now = START + timedelta(hours=self._tick)  # far apart, so that the overlap hides nothing
+        now = self.now()
         known = self.models.setdefault(model, {})
         stamps = {"write_date": now} if number in known else {"create_date": now, "write_date": None}
         known[number] = {**known.get(number, {"id": number}), **values, **stamps, "_timestamp": f"{self._tick}.5"}
+
+    def now(self) -> datetime:
+        """The time of the last change; changes lie far apart, so that no overlap hides a mistake."""
+        return START + timedelta(hours=self._tick)
 
     def drop(self, model: str, number: int) -> None:
         """Delete a record; nothing remembers it."""
@@ -237,6 +242,9 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
         except OSError:  # the client has seen enough and hung up
             self.close_connection = True
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        return format_datetime(self.server.fake.now().replace(tzinfo=UTC), usegmt=True)
 
     def log_message(self, *_: object) -> None:
         return

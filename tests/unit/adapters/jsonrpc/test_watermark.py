@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from erp_mcp.adapters.jsonrpc.watermark import IdDigest, Watermark, WatermarkError
@@ -14,6 +14,7 @@ IDS = st.frozensets(st.integers(1, 5_000), max_size=60)
 
 
 @guarantees("P7.sync_exact")
+@settings(deadline=None)
 @given(IDS, IDS)
 def test_each_difference_lies_in_a_suspect_range_or_above_the_top(
     held: frozenset[int], present: frozenset[int]
@@ -26,6 +27,7 @@ def test_each_difference_lies_in_a_suspect_range_or_above_the_top(
 
 
 @guarantees("P7.sync_exact")
+@settings(deadline=None)
 @given(st.lists(IDS, max_size=4))
 def test_adding_in_parts_gives_the_digest_of_the_whole(parts: list[frozenset[int]]) -> None:
     """A pass adds page by page, and may be killed and go on elsewhere."""
@@ -42,7 +44,7 @@ def test_text_stays_short_however_many_ids_there_are() -> None:
     """It is stored with each page."""
     many = IdDigest().plus(range(1, 400_000, 3))
     mark = Watermark(
-        since="2026-03-16T05:00:00.123456", held=many, after=2**40, newest="2026-03-16T05:00:00", paged=many
+        since="2026-03-16T05:00:00.123456", held=many, after=2**40, newest="2026-03-16T05:00:00", started="2026-03-16T05:00:00", paged=many
     )
     assert len(mark.text()) <= MAX_WATERMARK_CHARS
     assert Watermark.parse(mark.text()) == mark
@@ -53,12 +55,12 @@ def test_text_stays_short_however_many_ids_there_are() -> None:
     "text",
     [
         "x", "[]", "{}", "null", '"text"', "[" * 9000,
-        '{"since":"yesterday","held":{"top":0,"width":1,"sums":""},"after":0,"newest":"","paged":{"top":0,"width":1,"sums":""}}',
-        '{"since":"","held":{"top":9,"width":1,"sums":""},"after":0,"newest":"","paged":{"top":0,"width":1,"sums":""}}',
-        '{"since":"","held":{"top":0,"width":0,"sums":""},"after":0,"newest":"","paged":{"top":0,"width":1,"sums":""}}',
-        '{"since":"","held":{"top":0,"width":1,"sums":5},"after":0,"newest":"","paged":{"top":0,"width":1,"sums":""}}',
-        '{"since":"","held":{"top":0,"width":1,"sums":""},"after":-1,"newest":"","paged":{"top":0,"width":1,"sums":""}}',
-        '{"since":5,"held":{"top":0,"width":1,"sums":""},"after":0,"newest":"","paged":{"top":0,"width":1,"sums":""}}',
+        '{"since":"yesterday","held":{"top":0,"width":1,"sums":""},"after":0,"newest":"","started":"","paged":{"top":0,"width":1,"sums":""}}',
+        '{"since":"","held":{"top":9,"width":1,"sums":""},"after":0,"newest":"","started":"","paged":{"top":0,"width":1,"sums":""}}',
+        '{"since":"","held":{"top":0,"width":0,"sums":""},"after":0,"newest":"","started":"","paged":{"top":0,"width":1,"sums":""}}',
+        '{"since":"","held":{"top":0,"width":1,"sums":5},"after":0,"newest":"","started":"","paged":{"top":0,"width":1,"sums":""}}',
+        '{"since":"","held":{"top":0,"width":1,"sums":""},"after":-1,"newest":"","started":"","paged":{"top":0,"width":1,"sums":""}}',
+        '{"since":5,"held":{"top":0,"width":1,"sums":""},"after":0,"newest":"","started":"","paged":{"top":0,"width":1,"sums":""}}',
     ],
 )  # fmt: skip
 def test_refuses_text_of_another_adapter(text: str) -> None:

@@ -6,7 +6,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from erp_mcp.adapters.jsonrpc.wire import WireError, decode, encode
@@ -59,6 +59,7 @@ def test_refuses_what_is_not_typed_json(text: str) -> None:
 
 
 @guarantees("input.clear_errors")
+@settings(deadline=None)
 @given(st.binary(max_size=60))
 def test_any_bytes_are_decoded_or_refused(body: bytes) -> None:
     """No answer of a system can end the process."""

@@ -14,7 +14,13 @@ from erp_mcp.domain.entities import ENTITIES, Kind, field_specs
 from erp_mcp.domain.entities.inventory import Stock
 from erp_mcp.domain.freshness import EntityState
 from erp_mcp.domain.tool import Query
-from erp_mcp.errors import DeadlineError, IdentityConflictError, ReadModelNotReadyError, ReadModelWriteError
+from erp_mcp.errors import (
+    DeadlineError,
+    IdentityConflictError,
+    LeaseLostError,
+    ReadModelNotReadyError,
+    ReadModelWriteError,
+)
 from erp_mcp.ports import ChangePage, SqlValue
 from erp_mcp.store.read_model.reader import ReadModelReader
 from erp_mcp.store.read_model.schema import ddl
@@ -123,6 +129,21 @@ async def test_a_snapshot_removes_at_its_end_what_it_did_not_name(
     assert len(await ask(reader, "SELECT source_key FROM stock")) == 4
     put(writer, page("S3", snapshot=True, last=True), pass_id="p2")
     assert await ask(reader, "SELECT source_key FROM stock ORDER BY 1") == ["S1", "S3", "W1"]
+
+
+@guarantees("P10.survives", "P7.sync_exact")
+async def test_a_process_that_slept_cannot_write_into_the_pass_of_another(
+    writer: ReadModelWriter, reader: ReadModelReader, path: Path
+) -> None:
+    """Its page would make the rows that the other has named count as gone at the end of the other's snapshot."""
+    put(writer, page("S1", snapshot=True), pass_id="p1")
+    other = ReadModelWriter(path)
+    put(other, page("S1", "S2", snapshot=True), pass_id="p2")
+    with pytest.raises(LeaseLostError):
+        put(writer, page("S3", snapshot=True), pass_id="p1")
+    put(other, page("S4", snapshot=True, last=True), pass_id="p2")
+    other.close()
+    assert await ask(reader, "SELECT source_key FROM stock ORDER BY 1") == ["S1", "S2", "S4"]
 
 
 @guarantees("P10.survives")
