@@ -13,6 +13,7 @@ import pytest
 Test = TypeVar("Test", bound=Callable[..., object])
 
 # id -> (sentence, source)
+# fmt: off
 GUARANTEES: dict[str, tuple[str, str]] = {
     "P1.hidden_is_missing": ("A tool that policy does not grant answers exactly as one that does not exist.", "promise P1"),
     "P1.default_deny": ("No grant, no rule, an unknown key or an error while deciding means refused.", "promise P1"),
@@ -52,6 +53,7 @@ GUARANTEES: dict[str, tuple[str, str]] = {
     "packaging.wheel": ("The wheel carries tools, policies and profiles, and nothing else of the tree.", "definition of done"),
     "cli.teaches": ("Commands explain themselves, and speak JSON to programs.", "issue: command line"),
 }
+# fmt: on
 
 
 def guarantees(*ids: str) -> Callable[[Test], Test]:

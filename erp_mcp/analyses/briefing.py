@@ -105,7 +105,7 @@ def _waiting_requisitions(facts: Facts) -> Iterable[Exceptional]:
 
 def _held_lots(facts: Facts) -> Iterable[Exceptional]:
     notes = {row.lot_id: row for row in rows_of(facts, "notifications", rows.NotificationRow) if row.hold}
-    for row in rows_of(facts, "held_lots", rows.LotRow):
+    for row in {one.lot_id: one for one in rows_of(facts, "held_lots", rows.LotRow)}.values():
         note = notes.get(row.lot_id)
         opened = note.opened_at if note else None
         detail = note.notification_id if note else row.material_id

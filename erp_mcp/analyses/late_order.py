@@ -70,14 +70,13 @@ def explain(ledgers: Ledgers, line: SalesLineRow, *, max_depth: int = MAX_DEPTH)
         return Explanation(line=line, code="on_time", confidence="high", causes=())
     search = Search(ledgers, max_depth=max_depth)
     causes = tuple(search.line_causes(line))
-    if not causes:
-        return Explanation(line=line, code="unknown", confidence="low", causes=())
     blamed = {one.evidence: one for cause in causes for one in cause.steps}
     others = harmless_purchases(ledgers.plant, search.places, blamed)
+    known = bool(causes) and causes[0].code != "unknown"
     return Explanation(
         line=line,
-        code=causes[0].code,
-        confidence="low" if causes[0].code == "unknown" else _confidence(ledgers.plant, causes, search),
+        code=causes[0].code if causes else "unknown",
+        confidence=_confidence(ledgers.plant, causes, search) if known else "low",
         causes=causes,
         ruled_out=tuple(others[:_MOST_OTHERS]),
     )
@@ -114,18 +113,19 @@ def explain_late_order(facts: Facts) -> Findings:
             "gaps": gaps,
         },
         complete=not any(gap[4] for gap in gaps),
-        warnings=_warnings(found),
+        warnings=_warnings(found, bool(gaps)),
     )
 
 
-def _warnings(found: Iterable[Explanation]) -> tuple[str, ...]:
+def _warnings(found: Iterable[Explanation], has_gaps: bool) -> tuple[str, ...]:
     on_time = [one.line.line for one in found if one.code == "on_time"]
     unknown = [one.line.line for one in found if one.code == "unknown"]
     warnings = []
     if on_time:
         warnings.append(f"Not late: the confirmed date is not after the requested one (line {', '.join(on_time)}).")
     if unknown:
-        warnings.append(f"No cause found in the data at hand (line {', '.join(unknown)}); see the table gaps.")
+        where = "; the table gaps says what could not be checked" if has_gaps else ""
+        warnings.append(f"No cause found in the data at hand (line {', '.join(unknown)}){where}.")
     return tuple(warnings)
 
 

@@ -17,6 +17,7 @@ from erp_mcp.catalog.problems import Place, ProblemError
 from erp_mcp.catalog.render import Paging, input_parameter, render
 from erp_mcp.catalog.resolve import Scope, relation_of
 from erp_mcp.catalog.results import analysis_tables, arguments_of, check_table, columns_of, plain_tables
+from erp_mcp.catalog.trial import check_runnable
 from erp_mcp.domain.analysis import Analysis
 from erp_mcp.domain.tool import Argument, Query, Table, Tool
 
@@ -29,6 +30,13 @@ class _Parts:
     relations: dict[str, Relation] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
     touched: dict[str, set[str]] = field(default_factory=dict)
+
+    def saw(self, name: str, relation: Relation, names: Names) -> None:
+        """Keep what later reads and the arguments need to know of a read."""
+        self.relations[name] = relation
+        self.used |= names.used_arguments
+        for argument, fields in names.touched.items():
+            self.touched.setdefault(argument, set()).update(fields)
 
 
 def compile_tool(spec: ToolFile, toolset: str, analyses: Mapping[str, Analysis]) -> Tool:
@@ -93,21 +101,25 @@ def _reads(
 def _read(name: str, spec: ReadSpec, place: Place, parts: _Parts, table: Table | None) -> Query:
     names = Names(arguments=parts.arguments, inputs=parts.relations)
     try:
-        query = _parsed(spec.query)
-        relation = relation_of(query, Scope(names=names))
-        if table is not None:
-            check_table(table, relation, query)
+        return _compiled(name, spec, names, parts, table)
+    except RecursionError:
+        raise ProblemError("sql.depth", "the statement is nested too deep", place) from None
     except ProblemError as error:
         raise error.under(place) if not error.problem.place else error from None
-    parts.relations[name] = relation
-    parts.used |= names.used_arguments
-    for argument, fields in names.touched.items():
-        parts.touched.setdefault(argument, set()).update(fields)
-    _check_guards(names, place)
+
+
+def _compiled(name: str, spec: ReadSpec, names: Names, parts: _Parts, table: Table | None) -> Query:
+    query = _parsed(spec.query)
+    relation = relation_of(query, Scope(names=names))
+    if table is not None:
+        check_table(table, relation, query)
+    _check_guards(names)
     columns = columns_of(relation, table)
     nullable = frozenset(column for column, meaning in relation.items() if meaning.optional)
     paging = None if table is None else Paging(table=table, nullable=nullable)
     rendering = render(query, parts.arguments, columns, paging)
+    check_runnable(rendering.sql["sqlite"], rendering.parameters)
+    parts.saw(name, relation, names)
     return Query(
         name=name,
         sql=rendering.sql,
@@ -130,12 +142,12 @@ def _parsed(text: str) -> exp.Expr:
     return statements[0]
 
 
-def _check_guards(names: Names, place: Place) -> None:
+def _check_guards(names: Names) -> None:
     for name in sorted(names.used_arguments - names.guarded):
         argument = names.arguments[name]
         if not (argument.required or argument.many or argument.default is not None):
             detail = f":{name} may be absent; write (:{name} IS NULL OR …), else no row is found"
-            raise ProblemError("sql.unguarded", detail, place)
+            raise ProblemError("sql.unguarded", detail)
 
 
 def _check_arguments(parts: _Parts, spec: ToolFile) -> None:

@@ -12,13 +12,15 @@ from erp_mcp.catalog.names import Place
 from erp_mcp.catalog.problems import ProblemError
 
 
-def value_of(node: exp.Expr, scope: Place) -> Meaning:
+def value_of(node: exp.Expr | None, scope: Place) -> Meaning:
     """Return the meaning of an expression.
 
     Raises:
         ProblemError: `sql.not_allowed` for what the language does not have; `sql.mixed_kinds`, `sql.arithmetic`,
             `sql.scaled_literal` where numbers would lose their meaning.
     """
+    if node is None:
+        raise ProblemError("sql.syntax", "an operand is missing")
     for kind, handler in _HANDLERS.items():
         if isinstance(node, kind):
             return handler(node, scope)

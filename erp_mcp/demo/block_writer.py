@@ -156,13 +156,12 @@ def _write_sales(build: Build, plan: Plan, lots: dict[str, Batch], ledger: Ledge
     sold = Sold(references=_references(build, plan), deliveries={})
     for group in plan.groups:
         seller.order(group, group[0].product.site, sold.references[group[0].so_no])
-        for line in group:
-            lot = made.get(line.key)
-            if lot is not None and line.made == "from_stock":
-                delivery = seller.from_stock(line, lots[lot], picked_early=line.key == early)
-                sold.deliveries[line.key] = delivery
-            elif lot is not None:
-                seller.shipments(line, lots[lot], ledger)
+    for line in plan.lines:
+        lot = made.get(line.key)
+        if lot is not None and line.made == "from_stock":
+            sold.deliveries[line.key] = seller.from_stock(line, lots[lot], picked_early=line.key == early)
+        elif lot is not None:
+            seller.shipments(line, lots[lot], ledger)
     return sold
 
 

@@ -40,6 +40,30 @@ def write_equipment(mes: Tables, calendar: PlantCalendar) -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Queued:
+    """A waiting operation and the centre where the shop floor queues it; `must` when a cause or decoy needs its job."""
+
+    order: Making
+    step: Operation
+    center: str
+    must: bool
+
+
+def _queued(order: Making) -> list[Queued]:
+    step = next((one for one in order.operations if one.state == "CRTD"), None)
+    if step is None:
+        return []
+    if order.line is not None and order.line.cause == "machine_down":
+        oven = next(one for one in order.operations if one.center == DOWN_CENTER)
+        return [Queued(order=order, step=oven, center=DOWN_CENTER, must=True)]
+    if step.center == DOWN_WITH_ALTERNATIVE and step.start < DETOUR_UNTIL_DAY * _DAY_S:
+        return [Queued(order=order, step=step, center=DETOUR, must=True)]
+    if step.center in {DOWN_WITH_ALTERNATIVE, DOWN_CENTER} or order.state not in {"REL", "RELM"}:
+        return []
+    return [Queued(order=order, step=step, center=step.center, must=False)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ShopFloor:
     """Writes jobs and bins of one block."""
 
@@ -50,28 +74,19 @@ class ShopFloor:
 
     def jobs(self, orders: list[Making]) -> list[str]:
         """Write running and waiting jobs; return those that run for more than 48 hours."""
-        waiting: list[tuple[Making, Operation, str]] = []
-        fill: list[tuple[Making, Operation, str]] = []
+        queued: list[Queued] = []
         long_running: list[str] = []
         for order in orders:
-            if order.began is not None:
-                number = self._job(order, order.operations[-1], order.operations[-1].center, "RUN")
-                if order.began < -48 * 3_600:
-                    long_running.append(number)
+            if order.began is None:
+                queued += _queued(order)
                 continue
-            step = next((s for s in order.operations if s.state == "CRTD"), None)
-            if step is None:
-                continue
-            if order.line is not None and order.line.cause == "machine_down":
-                oven = next(s for s in order.operations if s.center == DOWN_CENTER)
-                waiting.append((order, oven, DOWN_CENTER))
-            elif step.center == DOWN_WITH_ALTERNATIVE and step.start < DETOUR_UNTIL_DAY * _DAY_S:
-                waiting.append((order, step, DETOUR))
-            elif step.center not in {DOWN_WITH_ALTERNATIVE, DOWN_CENTER} and order.state in {"REL", "RELM"}:
-                fill.append((order, step, step.center))
-        fill.sort(key=lambda entry: (entry[1].start, entry[0].number))
-        for order, step, center in [*waiting, *fill[: max(WAITING_JOBS - len(waiting), 0)]]:
-            self._job(order, step, center, "QUEUED")
+            number = self._job(order, order.operations[-1], order.operations[-1].center, "RUN")
+            if order.began < -48 * 3_600:
+                long_running.append(number)
+        must = [entry for entry in queued if entry.must]
+        may = sorted((entry for entry in queued if not entry.must), key=lambda one: (one.step.start, one.order.number))
+        for entry in [*must, *may[: max(WAITING_JOBS - len(must), 0)]]:
+            self._job(entry.order, entry.step, entry.center, "QUEUED")
         return long_running
 
     def _job(self, order: Making, step: Operation, center: str, state: str) -> str:

@@ -38,7 +38,7 @@ class Findings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Analysis:
-    """A registered analysis: the function and the row type of each read; a tool file must give exactly these columns."""
+    """A registered analysis: the function and the row type of each read; a tool file gives exactly these columns."""
 
     name: str
     function: Callable[[Facts], Findings]

@@ -39,6 +39,7 @@ class Changes:
         entered = {one for one in present - seen if one > known.top} | (_within(suspect, present) - seen)
         for some in _pieces(sorted(entered), size):
             rows = await self.query.page([["id", "in", some]])
+            mark = replace(mark, paged=mark.paged.plus(ids_of(rows)))  # told, so a killed pass must know of them too
             yield self._page(mark, rows, whole=whole)
         gone = {one for ids in suspect for one in ids if one not in present} | (seen - present)
         for some in _pieces(sorted(gone), size):
@@ -71,9 +72,7 @@ class Changes:
     def _advanced(self, mark: Watermark, rows: Sequence[Row], *, started: str) -> Watermark:
         ids = ids_of(rows)
         newest = self.query.newest(rows, mark.newest or mark.since)
-        return replace(
-            mark, after=max([*ids, mark.after]), newest=newest, started=started, paged=mark.paged.plus(ids)
-        )
+        return replace(mark, after=max([*ids, mark.after]), newest=newest, started=started, paged=mark.paged.plus(ids))
 
     def _page(
         self, mark: Watermark, rows: Iterable[Row], *, deleted: Sequence[int] = (), whole: bool, last: bool = False

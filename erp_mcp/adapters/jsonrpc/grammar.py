@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from erp_mcp.adapters.jsonrpc.forms import (
-    Amount,
     Codes,
     Const,
     DateOf,
@@ -18,12 +17,10 @@ from erp_mcp.adapters.jsonrpc.forms import (
     Flag,
     Form,
     Lookup,
-    Open,
-    Quantity,
     Ref,
-    Sum,
     Unit,
 )
+from erp_mcp.adapters.jsonrpc.quantities import Amount, Open, Quantity, Sum
 from erp_mcp.adapters.jsonrpc.rows import Condition
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.entities import ENTITIES, field_specs

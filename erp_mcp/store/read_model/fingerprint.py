@@ -9,7 +9,7 @@ from typing import Final
 
 from erp_mcp.domain.entities import ENTITIES, field_specs
 
-# Raised when the tables beside the entities, or the way values are stored, change.
+# Raised when indexes, the tables beside the entities, or the way values are stored change.
 FORMAT: Final = 1
 
 

@@ -11,8 +11,7 @@ if [ -f "$stamp" ] && cmp -s "$stamp" "$pins"; then
     exit 0
 fi
 "${PYTHON:-python3}" -m venv --clear "$venv"
-"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: \
-    -r "$pins" 2> >(grep -v '^WARNING: Location' >&2) ||
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$pins"
+"$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$pins" \
+    2> >(grep -v '^WARNING: Location' >&2)
 cp "$pins" "$stamp"
 echo "Tryton $("$venv/bin/python" -c 'import trytond; print(trytond.__version__)') installed in $venv"

@@ -9,6 +9,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
+import httpx2
 import pytest
 
 from erp_mcp.adapters.jsonrpc.adapter import JsonRpcAdapter
@@ -182,6 +183,19 @@ async def test_what_is_deleted_or_leaves_the_filter_is_named(adapter: JsonRpcAda
     back, _, _ = await later(adapter, "reservation", watermark)
     assert freed.material_id in {one.material_id for one in back.values()}
     assert freed.source_key not in changed
+
+
+@guarantees("P10.survives")
+async def test_reads_on_after_the_server_has_ended_the_session(adapter: JsonRpcAdapter, tryton: Running) -> None:
+    """Tryton ends sessions after minutes of silence; a scheduled pass comes later than that."""
+    before, _ = await whole(adapter, "material")
+    httpx2.post(
+        f"{tryton.url}/{tryton.database}/rpc/",
+        json={"id": 1, "method": "common.db.logout", "params": []},
+        headers={"Authorization": f"Session {adapter._session._token}"},
+        trust_env=False,
+    ).raise_for_status()
+    assert len((await whole(adapter, "material"))[0]) == len(before)
 
 
 @guarantees("P2.no_writes")

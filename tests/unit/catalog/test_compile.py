@@ -6,10 +6,19 @@ from pathlib import Path
 
 import pytest
 import sqlglot
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sqlglot import exp
+from sqlglot.errors import SqlglotError
 
 from erp_mcp.catalog.load import inspect_file
 from erp_mcp.catalog.meaning import fields_of
+from erp_mcp.catalog.names import Names
+from erp_mcp.catalog.problems import ProblemError
+from erp_mcp.catalog.render import render
+from erp_mcp.catalog.resolve import Scope, relation_of
+from erp_mcp.catalog.results import columns_of
+from erp_mcp.catalog.trial import check_runnable
 from erp_mcp.domain.tool import Tool
 from erp_mcp.projections import reads
 from tests.guarantees import guarantees
@@ -223,6 +232,8 @@ SELECT {expression} AS x FROM sales_order AS o JOIN sales_order_line AS l ON l.s
         ),
         ("UPDATE sales_order SET site = '1'", "sql.not_select"),
         ("PRAGMA table_info(lot)", "sql.not_select"),
+        ("SELECT COUNT() AS site FROM sales_order AS o", "sql.syntax"),
+        ("SELECT COALESCE(o.site ALL, o.site) AS site FROM sales_order AS o", "sql.syntax"),
         ("ATTACH DATABASE 'x' AS y", "sql.syntax"),
         ("SELECT o.site FROM sales_order AS o WHERE", "sql.syntax"),
         ("SELECT 1 AS site", "result.lineage"),
@@ -231,6 +242,69 @@ SELECT {expression} AS x FROM sales_order AS o JOIN sales_order_line AS l ON l.s
 def test_what_is_not_one_plain_select_is_refused(tmp_path: Path, query: str, rule: str) -> None:
     """Every way around scope or paging is closed by refusing what is not known."""
     assert rule in _rules(tmp_path, "{site: {from: sales_order.site}}", query)
+
+
+SHAPES = (
+    "SELECT o.sales_order_id AS x FROM sales_order AS o JOIN lot AS l ON l.site <> o.site"
+    " WHERE NOT o.site IN ( SELECT s.site FROM stock AS s WHERE s.lot_id = l.lot_id )",
+    "WITH RECURSIVE t ( x , n ) AS ( SELECT p.production_order_id , 1 FROM production_order AS p UNION ALL"
+    " SELECT c.production_order_id , t.n + 1 FROM t JOIN production_order AS c ON c.parent_order_id = t.x"
+    " WHERE t.n < 4 ) SELECT t.x FROM t LEFT JOIN lot AS l ON l.lot_id = t.x",
+    "SELECT COALESCE( ( SELECT MAX(s.lot_id) FROM stock AS s ) , o.note ) AS x FROM ( SELECT a.note , a.site"
+    " FROM sales_order AS a UNION SELECT b.lot_id , b.site FROM lot AS b ) AS o"
+    " WHERE EXISTS ( SELECT 1 FROM stock AS s WHERE s.site = o.site )",
+)
+WORDS = sorted({word for shape in SHAPES for word in shape.split()} | {"*", ",", "AND", "OR", "NULL", "INNER", "ALL"})
+EDITS = st.lists(
+    st.tuples(st.sampled_from(["swap", "drop", "add"]), st.integers(0, 200), st.sampled_from(WORDS)), max_size=3
+)
+
+
+@guarantees("P1.scope", "catalog.lint")
+@settings(deadline=None, max_examples=150)
+@given(shape=st.sampled_from(SHAPES), edits=EDITS)
+def test_no_statement_that_compiles_sees_another_site_and_none_breaks_the_compiler(
+    shape: str, edits: list[tuple[str, int, str]]
+) -> None:
+    """Whatever an author writes, joins and recursions across sites included, rows of other sites stay out."""
+    words = shape.split()
+    for edit, place, word in edits:
+        at = place % len(words)
+        words[at : at + (edit != "add")] = [] if edit == "drop" else [word]
+    names = Names(arguments={}, inputs={})
+    try:
+        query = sqlglot.parse_one(" ".join(words))
+        relation = relation_of(query, Scope(names=names))
+    except (ProblemError, SqlglotError):
+        return
+    rendering = render(query, {}, columns_of(relation, None), None)
+    try:
+        check_runnable(rendering.sql["sqlite"], rendering.parameters)
+    except ProblemError:
+        return
+    values = {"site_scope": '["1000"]'}
+    rows = TWO_SITES.database.execute(rendering.sql["sqlite"], values).fetchall()
+    assert not [row for row in rows if any("2000" in str(cell) for cell in row)]
+
+
+def _two_sites() -> SmallPlant:
+    plant = SmallPlant()
+    for site, other in (("1000", "2000"), ("2000", "1000")):  # each order's parent is of the other site
+        for number in range(3):
+            own = f"{site}-{number}"
+            plant.add("sales_order", sales_order_id=own, site=site, customer_id=own, order_state=own, note=own)
+            plant.add("lot", lot_id=own, material_id="M", site=site)
+            plant.add(
+                "stock", material_id="M", site=site, storage_location_id=own, lot_id=own, stock_type=own, qty=1, uom=own
+            )  # fmt: skip
+            plant.add(
+                "production_order", production_order_id=own, site=site, material_id="M", qty_planned=1, uom=own,
+                request_state=own, parent_order_id=f"{other}-{number}",
+            )  # fmt: skip
+    return plant
+
+
+TWO_SITES = _two_sites()
 
 
 @guarantees("catalog.lint")

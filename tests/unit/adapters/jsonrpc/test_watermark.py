@@ -44,7 +44,12 @@ def test_text_stays_short_however_many_ids_there_are() -> None:
     """It is stored with each page."""
     many = IdDigest().plus(range(1, 400_000, 3))
     mark = Watermark(
-        since="2026-03-16T05:00:00.123456", held=many, after=2**40, newest="2026-03-16T05:00:00", started="2026-03-16T05:00:00", paged=many
+        since="2026-03-16T05:00:00.123456",
+        held=many,
+        after=2**40,
+        newest="2026-03-16T05:00:00",
+        started="2026-03-16T05:00:00",
+        paged=many,
     )
     assert len(mark.text()) <= MAX_WATERMARK_CHARS
     assert Watermark.parse(mark.text()) == mark

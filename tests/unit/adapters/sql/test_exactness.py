@@ -19,7 +19,10 @@ from erp_mcp.domain.profile import Profile
 from erp_mcp.testing import FixedClock
 from tests.guarantees import guarantees
 
-_ROWS: Final = "SELECT no AS source_key, chg || unit AS version_token, chg AS changed_at, no AS material_id, unit AS base_uom FROM part"
+_ROWS: Final = """
+SELECT no AS source_key, chg || unit AS version_token, chg AS changed_at, no AS material_id, unit AS base_uom
+  FROM part
+"""
 _GONE: Final = "SELECT no AS source_key, at AS changed_at FROM gone"
 _BULK: Final = "2026-03-16T01:00:00Z"  # hours before the plant clock: nothing is written with this stamp any more
 
@@ -53,6 +56,7 @@ class Works:
         self._tick += moves
         stamp = f"2026-03-16T04:59:{self._tick % 60:02d}Z"
         with closing(sqlite3.connect(self._file)) as database, database:
+            database.execute("PRAGMA synchronous = OFF")
             if unit:
                 database.execute("INSERT OR REPLACE INTO part VALUES (?, ?, ?)", (f"P{key:02d}", unit, stamp))
             elif database.execute("DELETE FROM part WHERE no = ?", (f"P{key:02d}",)).rowcount:
