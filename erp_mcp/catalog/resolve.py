@@ -156,6 +156,8 @@ def _renamed(relation: Relation, columns: list[str]) -> Relation:
 def _bind_sources(query: exp.Select, scope: Scope) -> None:
     from_ = query.args.get("from_")
     if from_ is None:
+        if query.args.get("joins"):
+            raise ProblemError("sql.join", "a JOIN needs a FROM before it")
         return
     _bind_source(from_.this, scope, nullable=False)
     for join in query.args.get("joins") or []:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -13,6 +14,7 @@ from erp_mcp.errors import ConfigurationError
 MAX_PAGE_ROWS: Final = 500
 """Rows with their linked records: a larger page only makes answers long, not faster."""
 
+_DATABASE: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,99}")
 _OPTIONS: Final = frozenset({"ca_file", "overlap_s", "max_mb", "plain_http"})
 
 
@@ -52,6 +54,8 @@ class JsonRpcSettings:
         for key in ("database", "account", "secret"):
             if not getattr(connection, key):
                 raise _wrong(connection, key, "it is needed to sign in")
+        if not _DATABASE.fullmatch(connection.database):
+            raise _wrong(connection, "database", "a plain name is needed, since it becomes part of the address")
         return cls(
             system=connection.system,
             origin=origin,

@@ -11,6 +11,7 @@ from erp_mcp.domain.entities.fields import (
     Flag,
     Id,
     Instant,
+    LotRef,
     MaterialRef,
     ProductionOrderRef,
     Quantity,
@@ -166,7 +167,7 @@ class QualityNotification(Record):
     notification_type: Code | None = None
     severity: Code | None = None
     material_id: MaterialRef | None = None
-    lot_id: Id | None = None
+    lot_id: LotRef | None = None
     defect_code: Code | None = None
     hold: Flag | None = None  # it asks to hold the lot
     opened_at: Instant | None = None

@@ -14,4 +14,4 @@ fi
 "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes -r "$pins" \
     2> >(grep -v '^WARNING: Location' >&2)
 cp "$pins" "$stamp"
-echo "Tryton $("$venv/bin/python" -c 'import trytond; print(trytond.__version__)') installed in $venv"
+echo "Tryton $("$venv/bin/python" -c 'from importlib.metadata import version; print(version("trytond"))') is installed in $venv"

@@ -323,6 +323,7 @@ def _disturb(fake: FakeTryton, data: st.DataObject) -> None:
         ({"url": "http://user:pass@127.0.0.1/"}, "url"),
         ({"url": "http://erp.example.com/"}, "url"),
         ({"database": ""}, "database"),
+        ({"database": "../other"}, "database"),
         ({"account": ""}, "account"),
         ({"secret": ""}, "secret"),
         ({"options": {"verify": "no"}}, "options.verify"),
