@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -58,15 +58,20 @@ def is_late(line: SalesLineRow) -> bool:
     return line.order_state == "open" and (line.confirmed_date or "") > line.requested_date
 
 
+def is_overdue(line: SalesLineRow, today: str) -> bool:
+    """Return whether an open line without any confirmed date should have been there before `today`."""
+    return line.order_state == "open" and not line.confirmed_date and line.requested_date < today
+
+
 def explain(ledgers: Ledgers, line: SalesLineRow, *, max_depth: int = MAX_DEPTH) -> Explanation:
     """Explain one sales order line.
 
     Returns:
-        `on_time` for a line that is not late; else the causes found, nearest to the line first. Confidence is `high`
-        for exactly one sufficient cause and nothing missing, `medium` when several suffice, one rests on less than
-        certain facts, or a source is missing that could show another; `low` for `unknown`.
+        `on_time` for a line that is neither late nor overdue; else the causes found, nearest to the line first.
+        Confidence is `high` for exactly one sufficient cause and nothing missing, `medium` when several suffice, one
+        rests on less than certain facts, or a source is missing that could show another; `low` for `unknown`.
     """
-    if not is_late(line):
+    if not (is_late(line) or is_overdue(line, ledgers.plant.today)):
         return Explanation(line=line, code="on_time", confidence="high", causes=())
     search = Search(ledgers, max_depth=max_depth)
     causes = tuple(search.line_causes(line))
@@ -106,21 +111,23 @@ def explain_late_order(facts: Facts) -> Findings:
     gaps = _gaps(facts)
     return Findings(
         tables={
-            "summary": [_summary(one) for one in found],
+            "summary": [_summary(one, plant.today) for one in found],
             "chain": [row for one in found for row in _chain(one)],
             "alternatives": [row for one in found for row in alternatives(ledgers, one.line.line, one.causes)],
             "contributing": [row for one in found for row in _contributing(one)],
             "gaps": gaps,
         },
         complete=not any(gap[4] for gap in gaps),
-        warnings=_warnings(found, bool(gaps)),
+        warnings=_warnings(found, has_gaps=bool(gaps)),
     )
 
 
-def _warnings(found: Iterable[Explanation], has_gaps: bool) -> tuple[str, ...]:
+def _warnings(found: Sequence[Explanation], *, has_gaps: bool) -> tuple[str, ...]:
     on_time = [one.line.line for one in found if one.code == "on_time"]
     unknown = [one.line.line for one in found if one.code == "unknown"]
     warnings = []
+    if not found:
+        warnings.append("No such sales order line in the data at hand, or none in this role's scope.")
     if on_time:
         warnings.append(f"Not late: the confirmed date is not after the requested one (line {', '.join(on_time)}).")
     if unknown:
@@ -129,7 +136,7 @@ def _warnings(found: Iterable[Explanation], has_gaps: bool) -> tuple[str, ...]:
     return tuple(warnings)
 
 
-def _summary(one: Explanation) -> tuple[RawCell, ...]:
+def _summary(one: Explanation, today: str) -> tuple[RawCell, ...]:
     line, root = one.line, one.root
     return (
         line.sales_order_id,
@@ -139,7 +146,7 @@ def _summary(one: Explanation) -> tuple[RawCell, ...]:
         line.uom,
         line.requested_date,
         line.confirmed_date,
-        max(0, days_between(line.confirmed_date, line.requested_date)),
+        max(0, days_between(line.confirmed_date or (today if is_overdue(line, today) else None), line.requested_date)),
         one.code,
         one.confidence,
         root.root.node_type if root else None,

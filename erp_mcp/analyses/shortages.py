@@ -30,8 +30,15 @@ def shortages_for_order(facts: Facts) -> Findings:
         allocation = allocations.get(component_demand(row).key)
         if allocation is not None and (everything or allocation.qty_short > 0):
             table.append(_row(row, allocation))
-    covered = () if table else ("Every open component of this order is covered by its need date.",)
-    return Findings(tables={"components": table}, complete=not facts.gaps, warnings=covered)
+    return Findings(tables={"components": table}, complete=not facts.gaps, warnings=_warnings(facts, table))
+
+
+def _warnings(facts: Facts, table: list[tuple[RawCell, ...]]) -> tuple[str, ...]:
+    if table:
+        return ()
+    if not rows_of(facts, "components", ComponentRow):
+        return ("No open component of such a production order in the data at hand, or none in this role's scope.",)
+    return ("Every open component of this order is covered by its need date.",)
 
 
 def _row(row: ComponentRow, allocation: Allocation) -> tuple[RawCell, ...]:

@@ -122,9 +122,11 @@ async def long_jobs(desk: Desk, subject: Subject) -> Answer:
 
 async def held_lots(desk: Desk, subject: Subject) -> Answer:
     """31: lots on hold with the production orders that wait for them."""
-    answer = await desk.ask("list_hold_lots")
-    held = {row["lot_id"] for row in rows(answer, "lots")}
-    blocked = {(row["lot_id"], row["production_order_id"]) for row in rows(answer, "blocked_orders")}
+    held: set[str] = set()
+    blocked: set[tuple[str, str]] = set()
+    async for answer in desk.pages("list_hold_lots"):
+        held |= {row["lot_id"] for row in rows(answer, "lots")}
+        blocked |= {(row["lot_id"], row["production_order_id"]) for row in rows(answer, "blocked_orders")}
     return sorted(pair for pair in blocked if pair[0] in held)
 
 

@@ -44,19 +44,23 @@ class Desk:
             raise RefusedError(str(content["error"]["code"]))
         return content
 
+    async def pages(self, tool: str, **arguments: object) -> AsyncIterator[dict[str, Any]]:
+        """Yield the answers of a paged tool until the last, ten rows each."""
+        answer = await self.ask(tool, limit=PAGE, **arguments)
+        yield answer
+        while cursor := answer.get("next_cursor"):
+            answer = await self.ask(tool, limit=PAGE, cursor=cursor, **arguments)
+            yield answer
+        assert answer["complete"], f"{tool}: the last page is not complete"
+
     async def table(self, tool: str, name: str, **arguments: object) -> list[Row]:
         """Return all rows of a paged table, page by page."""
         found: list[Row] = []
-        answer = await self.ask(tool, limit=PAGE, **arguments)
-        while True:
+        async for answer in self.pages(tool, **arguments):
             page = rows(answer, name)
             assert len(page) <= PAGE, f"{tool}: a page of {len(page)} rows"
             found += page
-            cursor = answer.get("next_cursor")
-            if not cursor:
-                assert answer["complete"], f"{tool}: the last page is not complete"
-                return found
-            answer = await self.ask(tool, limit=PAGE, cursor=cursor, **arguments)
+        return found
 
 
 def rows(answer: dict[str, Any], name: str) -> list[Row]:

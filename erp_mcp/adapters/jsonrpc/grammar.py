@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 from erp_mcp.adapters.jsonrpc.forms import (
     Codes,
@@ -20,7 +20,7 @@ from erp_mcp.adapters.jsonrpc.forms import (
     Ref,
     Unit,
 )
-from erp_mcp.adapters.jsonrpc.quantities import Amount, Open, Quantity, Sum
+from erp_mcp.adapters.jsonrpc.quantities import Amount, Open, Quantity, Ratio, Sum
 from erp_mcp.adapters.jsonrpc.rows import Condition
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.entities import ENTITIES, field_specs
@@ -286,6 +286,14 @@ def _amount(node: _Node) -> Form:
     return Amount(of=of, price=node.text("price"), currency=node.text("currency"))
 
 
+def _ratio(node: _Node) -> Form:
+    part = node.text("part")
+    if part not in {"numerator", "denominator"}:
+        raise node.wrong("numerator or denominator is needed here", "part")
+    part_of: Literal["numerator", "denominator"] = "numerator" if part == "numerator" else "denominator"
+    return Ratio(of=node.text("ratio"), into=node.text("into"), part=part_of)
+
+
 def _extreme(which: str) -> Callable[[_Node], Form]:
     def build(node: _Node) -> Form:
         dates = [_date(node, f"{which}[{number}]", one) for number, one in enumerate(node.items(which))]
@@ -314,6 +322,7 @@ _FORMS: Final[dict[str, Callable[[_Node], Form]]] = {
     "open": _open,
     "amount": _amount,
     "quantity": _quantity,
+    "ratio": _ratio,
     "earliest": _extreme("earliest"),
     "latest": _extreme("latest"),
     "days": lambda node: Days(node.text("days")),

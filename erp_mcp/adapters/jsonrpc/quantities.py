@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Final
+from fractions import Fraction
+from typing import Final, Literal
 
 from erp_mcp.adapters.jsonrpc.forms import Form
 from erp_mcp.adapters.jsonrpc.rows import Condition, Row, ShapeError, holds, linked, number, value
@@ -67,7 +68,8 @@ class Sum:
         amount = number(item, self.quantity) or Decimal(0)
         if value(item, f"{self.unit}.id") == value(row, f"{self.into}.id"):
             return _rounded(amount, number(item, f"{self.unit}.digits"), self.unit)
-        return amount * _ratio(item, self.unit) / _ratio(row, self.into)
+        ratio = _ratio(item, self.unit) / _ratio(row, self.into)
+        return amount * ratio.numerator / ratio.denominator
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,6 +111,24 @@ class Amount:
         return _rounded(quantity * price, number(row, f"{self.currency}.digits"), self.currency)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ratio:
+    """How many of one unit another one is, as one part of an exact fraction in lowest terms."""
+
+    of: str
+    into: str
+    part: Literal["numerator", "denominator"]
+
+    def paths(self) -> Iterator[str]:
+        """Yield what tells the size of both units."""
+        yield from (f"{unit}.{field}" for unit in (self.of, self.into) for field in _UNIT)
+
+    def make(self, row: Row) -> int:
+        """Return the part of the fraction."""
+        ratio = _ratio(row, self.of) / _ratio(row, self.into)
+        return ratio.numerator if self.part == "numerator" else ratio.denominator
+
+
 def _rounded(amount: Decimal, digits: Decimal | None, unit: str) -> Decimal:
     """Return a float's decimal text at the places its unit has: `0.30000000000000004` kg with 2 digits is `0.30`."""
     if digits is None:
@@ -116,9 +136,9 @@ def _rounded(amount: Decimal, digits: Decimal | None, unit: str) -> Decimal:
     return amount.quantize(Decimal(1).scaleb(-int(digits)), rounding=ROUND_HALF_EVEN)
 
 
-def _ratio(row: Row, unit: str) -> Decimal:
+def _ratio(row: Row, unit: str) -> Fraction:
     """Return how much of the category's base unit one of this unit is; the exact one of factor and rate is used."""
     factor, rate = number(row, f"{unit}.factor"), number(row, f"{unit}.rate")
     if not factor or not rate:
         raise ShapeError(f"{unit}.factor")
-    return factor if abs(factor) >= 1 else 1 / rate
+    return Fraction(factor) if abs(factor) >= 1 else 1 / Fraction(rate)

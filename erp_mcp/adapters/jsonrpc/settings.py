@@ -43,19 +43,7 @@ class JsonRpcSettings:
         Raises:
             ConfigurationError: `settings.bad_configuration`, naming the key.
         """
-        origin = Origin.of(connection.url)
-        if origin is None:
-            raise _wrong(connection, "url", "an http or https address without credentials is needed")
-        unknown = set(connection.options) - _OPTIONS
-        if unknown:
-            raise _wrong(connection, f"options.{min(unknown)}", "there is no such option")
-        if origin.scheme == "http" and not _local(origin.host) and connection.options.get("plain_http") != "allowed":
-            raise _wrong(connection, "url", "https is needed to another machine, or `plain_http: allowed`")
-        for key in ("database", "account", "secret"):
-            if not getattr(connection, key):
-                raise _wrong(connection, key, "it is needed to sign in")
-        if not _DATABASE.fullmatch(connection.database):
-            raise _wrong(connection, "database", "a plain name is needed, since it becomes part of the address")
+        origin = _checked(connection)
         return cls(
             system=connection.system,
             origin=origin,
@@ -73,6 +61,24 @@ class JsonRpcSettings:
             overlap_s=_number(connection, "overlap_s", 300),
             ca_file=connection.options.get("ca_file", ""),
         )
+
+
+def _checked(connection: Connection) -> Origin:
+    """Return the origin of a connection in which everything that is needed is there and nothing is unknown."""
+    origin = Origin.of(connection.url)
+    if origin is None:
+        raise _wrong(connection, "url", "an http or https address without credentials is needed")
+    unknown = set(connection.options) - _OPTIONS
+    if unknown:
+        raise _wrong(connection, f"options.{min(unknown)}", "there is no such option")
+    if origin.scheme == "http" and not _local(origin.host) and connection.options.get("plain_http") != "allowed":
+        raise _wrong(connection, "url", "https is needed to another machine, or `plain_http: allowed`")
+    for key in ("database", "account", "secret"):
+        if not getattr(connection, key):
+            raise _wrong(connection, key, "it is needed to sign in")
+    if not _DATABASE.fullmatch(connection.database):
+        raise _wrong(connection, "database", "a plain name is needed, since it becomes part of the address")
+    return origin
 
 
 def _number(connection: Connection, key: str, default: int) -> int:

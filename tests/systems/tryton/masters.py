@@ -113,7 +113,7 @@ def _product(rpc: Rpc, masters: Masters, item: Item) -> None:
         list_price=Decimal(item.price),
         cost_price_method="fixed",
         purchasable=bought,
-        purchase_uom=unit if bought else None,
+        purchase_uom=masters.units[item.buy_unit or item.unit] if bought else None,
         salable=sold,
         sale_uom=unit if sold else None,
         lead_time=timedelta(0) if sold else None,

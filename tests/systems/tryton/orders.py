@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from tests.systems.tryton.masters import Masters
 from tests.systems.tryton.plant import BOMS, ITEMS, PURCHASES, QUARANTINE, SALES, Buy, Line, Sell, Truth
-from tests.systems.tryton.rpc import Rpc
+from tests.systems.tryton.rpc import Result, Rpc
 
 UNITS = {item.code: item.unit for item in ITEMS}
 
@@ -39,33 +39,8 @@ def purchase_all(rpc: Rpc, masters: Masters, today: date) -> dict[str, dict[str,
 
 
 def _purchase(rpc: Rpc, masters: Masters, today: date, buy: Buy) -> dict[str, str]:
-    price = next(item.price for item in ITEMS if item.code == buy.item)
-    line = {
-        "product": masters.products[buy.item],
-        "quantity": float(buy.quantity),
-        "unit": masters.units[UNITS[buy.item]],
-        "unit_price": Decimal(price),
-    }
     promised = today + timedelta(days=buy.promised)
-    purchase = rpc.create(
-        "purchase.purchase",
-        party=masters.parties[buy.supplier],
-        invoice_address=masters.addresses[buy.supplier],
-        warehouse=masters.locations["WH"],
-        currency=masters.currencies[buy.currency],
-        purchase_date=today,
-        delivery_date=promised,
-        reference=f"{buy.supplier}-{buy.role}",
-        invoice_method="manual",
-        lines=[["create", [line]]],
-    )
-    rpc("purchase.purchase.quote", [purchase])
-    if buy.state == "processing":
-        rpc("purchase.purchase.confirm", [purchase])
-        rpc("purchase.purchase.process", [purchase])
-    elif buy.state == "cancelled":
-        rpc("purchase.purchase.cancel", [purchase])
-    row = rpc.find("purchase.line", [["purchase", "=", purchase]], ["purchase.number", "moves"])[0]
+    row = _placed(rpc, masters, today, buy)
     seen = {
         "role": buy.role,
         "purchase_order_id": row["purchase."]["number"],
@@ -84,6 +59,32 @@ def _purchase(rpc: Rpc, masters: Masters, today: date, buy: Buy) -> dict[str, st
         _receive(rpc, masters, buy, row["moves"])
         seen["qty_open"] = str(Decimal(buy.quantity) - Decimal(buy.received))
     return seen
+
+
+def _placed(rpc: Rpc, masters: Masters, today: date, buy: Buy) -> Result:
+    """Place one purchase of one line and take it to its state; return the line."""
+    line = {
+        "product": masters.products[buy.item],
+        "quantity": float(buy.quantity),
+        "unit": masters.units[UNITS[buy.item]],
+        "unit_price": Decimal(next(item.price for item in ITEMS if item.code == buy.item)),
+    }
+    purchase = rpc.create(
+        "purchase.purchase",
+        party=masters.parties[buy.supplier],
+        invoice_address=masters.addresses[buy.supplier],
+        warehouse=masters.locations["WH"],
+        currency=masters.currencies[buy.currency],
+        purchase_date=today,
+        delivery_date=today + timedelta(days=buy.promised),
+        reference=f"{buy.supplier}-{buy.role}",
+        invoice_method="manual",
+        lines=[["create", [line]]],
+    )
+    steps = {"processing": ("quote", "confirm", "process"), "quotation": ("quote",), "cancelled": ("quote", "cancel")}
+    for button in steps[buy.state]:
+        rpc(f"purchase.purchase.{button}", [purchase])
+    return rpc.find("purchase.line", [["purchase", "=", purchase]], ["purchase.number", "moves"])[0]
 
 
 def _receive(rpc: Rpc, masters: Masters, buy: Buy, moves: list[int]) -> None:

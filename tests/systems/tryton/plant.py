@@ -25,6 +25,7 @@ class Item:
     lots: tuple[tuple[str, str], ...] = ()
     lead_days: int = 2
     safety: int = 0
+    buy_unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +117,7 @@ RAW = (
     Item("RM-302", "Shaft 1.4571", "raw", price="28", on_hand="180", lead_days=10),
     Item("RM-303", "Copper wire", "raw", unit="kg", price="9.85", on_hand="412.35", lead_days=7, safety=50),
     Item("RM-304", "Bearing 6306", "raw", price="6.40", lots=(("L6306-A", "120"), ("L6306-B", "80")), lead_days=5),
-    Item("RM-305", "Epoxy coating", "raw", unit="l", price="14.20", on_hand="88.5", lead_days=5),
+    Item("RM-305", "Epoxy coating", "raw", unit="l", price="14.20", on_hand="88.5", lead_days=5, buy_unit="m³"),
     Item("RM-306", "Fastener kit", "raw", price="2.15", on_hand="900", lead_days=3),
     Item("RM-307", "Terminal box", "raw", price="11", on_hand="75", lead_days=8),
     Item("RM-308", "Gasket set", "raw", price="3.30", on_hand="400", lead_days=4),

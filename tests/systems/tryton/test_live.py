@@ -25,7 +25,7 @@ pytestmark = pytest.mark.live
 ENTITIES = {
     "customer", "delivery", "lot", "material", "material_site", "production_component", "production_order",
     "purchase_order_line", "quality_notification", "reservation", "sales_order", "sales_order_line", "stock",
-    "supplier", "supply_source",
+    "supplier", "supply_source", "unit_conversion",
 }  # fmt: skip
 
 
@@ -137,6 +137,15 @@ async def test_partial_receipts_and_deliveries_leave_the_exact_rest(adapter: Jso
     sent = lines[orders["HW-2035"].sales_order_id]
     assert [quantity(one) for one in (sent.qty_ordered, sent.qty_delivered, sent.qty_open)] == [6, 2, 4]
     assert "GL-90019" not in orders  # a quotation is no order
+
+
+@guarantees("P7.exact_numbers")
+async def test_units_convert_by_whole_numbers(adapter: JsonRpcAdapter) -> None:
+    """A cubic metre is a thousand litres, not 1000.0000000000001."""
+    units = {one.material_id: one for one in (await whole(adapter, "unit_conversion"))[0]}
+    epoxy, wire = units["RM-305"], units["RM-303"]
+    assert (epoxy.uom, epoxy.base_uom, epoxy.numerator, epoxy.denominator) == ("MTQ", "LTR", 1000, 1)
+    assert (wire.uom, wire.base_uom, wire.numerator, wire.denominator) == ("KGM", "KGM", 1, 1)
 
 
 @guarantees("P7.exact_numbers")

@@ -579,6 +579,25 @@ def test_a_line_that_is_not_late_is_called_on_time(plant: SmallPlant) -> None:
     assert found.warnings
 
 
+@guarantees("P7.no_false_empty")
+def test_an_order_that_is_not_known_gets_a_warning_and_no_verdict() -> None:
+    """A wrong number must not come out as on time."""
+    found = SmallPlant().ask(ANALYSIS)
+    assert found.tables["summary"] == []
+    assert found.warnings
+
+
+@guarantees("P7.right_cause")
+def test_an_overdue_line_without_a_confirmed_date_is_explained_too(plant: SmallPlant) -> None:
+    """Nobody confirmed a date, and the customer waits since the 13th."""
+    plant.reads["lines"] = []
+    plant.line(confirmed_date=None, requested_date="2026-03-13")
+    plant.buys(50, "2026-03-24")
+    found = plant.ask(ANALYSIS)
+    assert _code(found) == "late_po"
+    assert found.tables["summary"][0][7] == 3
+
+
 @guarantees("P7.right_cause")
 def test_other_sources_are_offered_with_the_day_and_why_some_can_not_be_used(plant: SmallPlant) -> None:
     """The cheapest source helps nobody while it is blocked."""

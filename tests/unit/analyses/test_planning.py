@@ -61,6 +61,16 @@ def test_an_order_without_shortage_says_so(plant: SmallPlant) -> None:
     assert len(plant.ask(shortages.ANALYSIS, all_components=True).tables["components"]) == 2
 
 
+@guarantees("P7.no_false_empty")
+def test_an_order_that_is_not_known_is_not_called_covered() -> None:
+    """A wrong number must not sound like good news."""
+    (unknown,) = SmallPlant().ask(shortages.ANALYSIS).warnings
+    covered = SmallPlant()
+    covered.needs(5)
+    covered.stock(5)
+    assert covered.ask(shortages.ANALYSIS).warnings != (unknown,)
+
+
 @guarantees("P7.right_cause")
 def test_supply_and_demand_run_from_stock_through_every_element_by_date() -> None:
     """What comes on a day counts before what goes on that day."""

@@ -246,15 +246,23 @@ def test_what_is_not_one_plain_select_is_refused(tmp_path: Path, query: str, rul
     assert rule in _rules(tmp_path, "{site: {from: sales_order.site}}", query)
 
 
-SHAPES = [
-    shape.strip()
-    for shape in [
-        "\nSELECT o.sales_order_id AS x FROM sales_order AS o JOIN lot AS l ON l.site <> o.site\nWHERE NOT o.site IN ( SELECT s.site FROM stock AS s WHERE s.lot_id = l.lot_id )\n",
-        "\nWITH RECURSIVE t ( x , n ) AS ( SELECT p.production_order_id , 1 FROM production_order AS p UNION ALL\nSELECT c.production_order_id , t.n + 1 FROM t JOIN production_order AS c ON c.parent_order_id = t.x WHERE t.n < 4 )\nSELECT t.x FROM t LEFT JOIN lot AS l ON l.lot_id = t.x\n",
-        "\nSELECT COALESCE( ( SELECT MAX(s.lot_id) FROM stock AS s ) , o.note ) AS x\nFROM ( SELECT a.note , a.site FROM sales_order AS a UNION SELECT b.lot_id , b.site FROM lot AS b ) AS o\nWHERE EXISTS ( SELECT 1 FROM stock AS s WHERE s.site = o.site )\n",
-    ]
-]
-WORDS = sorted({word for shape in SHAPES for word in shape.split()} | {"*", ",", "AND", "OR", "NULL", "INNER", "ALL"})
+JOINED = """
+SELECT o.sales_order_id AS x FROM sales_order AS o JOIN lot AS l ON l.site <> o.site
+WHERE NOT o.site IN ( SELECT s.site FROM stock AS s WHERE s.lot_id = l.lot_id )
+"""
+RECURSIVE = """
+WITH RECURSIVE t ( x , n ) AS ( SELECT p.production_order_id , 1 FROM production_order AS p UNION ALL
+SELECT c.production_order_id , t.n + 1 FROM t JOIN production_order AS c ON c.parent_order_id = t.x WHERE t.n < 4 )
+SELECT t.x FROM t LEFT JOIN lot AS l ON l.lot_id = t.x
+"""
+NESTED = """
+SELECT COALESCE( ( SELECT MAX(s.lot_id) FROM stock AS s ) , o.note ) AS x
+FROM ( SELECT a.note , a.site FROM sales_order AS a UNION SELECT b.lot_id , b.site FROM lot AS b ) AS o
+WHERE EXISTS ( SELECT 1 FROM stock AS s WHERE s.site = o.site )
+"""
+SHAPES = (JOINED, RECURSIVE, NESTED)
+MORE_WORDS = {"*", ",", "AND", "OR", "NULL", "INNER", "ALL"}
+WORDS = sorted({word for shape in SHAPES for word in shape.split()} | MORE_WORDS)
 EDITS = st.lists(
     st.tuples(st.sampled_from(["swap", "drop", "add"]), st.integers(0, 200), st.sampled_from(WORDS)), max_size=3
 )

@@ -88,6 +88,15 @@ def test_a_sum_counts_items_of_the_same_place() -> None:
 
 
 @guarantees("P7.exact_numbers")
+def test_a_ratio_of_units_is_a_fraction_in_lowest_terms() -> None:
+    """A third of something has no decimal."""
+    third: dict[str, Decoded] = {"id": 4, "digits": 2, "factor": Decimal("0.333333333333"), "rate": Decimal(3)}
+    parts = [form({"ratio": "a", "into": "b", "part": part}) for part in ("numerator", "denominator")]
+    assert [one.make({"a.": third, "b.": GRAM}) for one in parts] == [1000, 3]
+    assert [one.make({"a.": KG, "b.": GRAM}) for one in parts] == [1000, 1]
+
+
+@guarantees("P7.exact_numbers")
 def test_what_is_open_is_never_negative_and_zero_for_a_closed_order() -> None:
     """More may arrive than was ordered; a cancelled rest is no supply."""
     moved: JsonValue = {"sum": "moves", "quantity": "quantity", "in": "unit", "into": "unit"}
