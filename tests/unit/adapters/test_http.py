@@ -170,6 +170,7 @@ async def test_decodes_gzip_exactly_up_to_the_cap(server: Loopback) -> None:
         ("gzip", gzip.compress(b"x" * 5000)[:-12]),
         ("gzip", gzip.compress(b"x") + b"more"),
     ],
+    ids=["not asked for", "not gzip", "cut", "trailing"],
 )
 async def test_refuses_an_encoding_that_is_broken_or_not_asked_for(
     server: Loopback, encoding: str, body: bytes
