@@ -74,7 +74,7 @@ def _earliest(plant: Plant, row: SupplySourceRow) -> str | None:
 
 
 def _for_center(plant: Plant, line: str, center: str) -> list[tuple[RawCell, ...]]:
-    row = plant.work_centers.get(center)
+    row = plant.floor.work_centers.get(center)
     if row is None or not row.alternative_id:
         return []
     reason = "down" if outage(plant, row.alternative_id) else None

@@ -36,8 +36,13 @@ def plant_briefing(facts: Facts) -> Findings:
 
     Returns:
         Every class, also with count 0; the five with the highest age of each, then by id; and how many late sales order
-        lines have which root cause. A class whose source is missing is left out and named in the gaps.
+        lines have which root cause. A class whose source is missing is left out and named in the gaps; where no row at
+        all is in scope, nothing is counted.
     """
+    if not any(facts.rows.values()):
+        nothing: dict[str, list[tuple[RawCell, ...]]] = {"classes": [], "top": [], "late_causes": []}
+        warning = "Nothing counted: no data of such a site at hand, or none in this role's scope."
+        return Findings(tables=nothing, complete=not facts.gaps, warnings=(warning,))
     missing = {gap.entity for gap in facts.gaps}
     found = {
         name: sorted(collect(facts), key=lambda one: (-one.age_days, one.item_id))

@@ -108,14 +108,14 @@ class Search:
 
     def _runs_late(self, order: ProductionOrderRow) -> bool:
         """Whether the order itself shows why it is late: it is under way and its shop floor or its scrap says so."""
-        jobs = self.plant.jobs.get(order.production_order_id, ())
+        jobs = self.plant.floor.jobs.get(order.production_order_id, ())
         finish = order.planned_finish or NEVER
         return order.request_state == "Running" and (
             bool(order.qty_scrap) or any((job.expected_finish or "")[:10] > finish for job in jobs)
         )
 
     def _upstream(self, order: ProductionOrderRow, finish: str, need_date: str, *, certain: bool) -> Cause:
-        jobs = self.plant.jobs.get(order.production_order_id, ())
+        jobs = self.plant.floor.jobs.get(order.production_order_id, ())
         known = order.request_state != "Running" or bool(jobs) or "job" not in self.plant.missing
         return Cause(
             code="upstream_order_late",

@@ -32,8 +32,8 @@ def outage(plant: Plant, work_center_id: str) -> Outage | None:
     The shop floor's open downtime says that it is. Where there is no downtime feed, a maintenance order that says so
     takes its place, and the cause is not certain.
     """
-    down = min(plant.downtimes.get(work_center_id, ()), key=lambda one: one.started_at, default=None)
-    repairs = [one for one in plant.maintenance.get(work_center_id, ()) if one.order_type != "preventive"]
+    down = min(plant.floor.downtimes.get(work_center_id, ()), key=lambda one: one.started_at, default=None)
+    repairs = [one for one in plant.floor.maintenance.get(work_center_id, ()) if one.order_type != "preventive"]
     repair = max(repairs, key=lambda one: (bool(one.asset_is_down), one.planned_finish or ""), default=None)
     if down is None and not ("downtime" in plant.missing and repair is not None and repair.asset_is_down):
         return None
@@ -47,7 +47,7 @@ def machine_causes(plant: Plant, production_order_id: str) -> list[Cause]:
     alternative that is up, or when it is planned after the repair.
     """
     found = []
-    for operation in plant.operations.get(production_order_id, ()):
+    for operation in plant.floor.operations.get(production_order_id, ()):
         if operation.request_state in _STARTED:
             continue
         center = working_at(plant, operation)
@@ -59,7 +59,7 @@ def machine_causes(plant: Plant, production_order_id: str) -> list[Cause]:
 
 def working_at(plant: Plant, operation: OperationRow) -> str:
     """Return the work centre where the operation is queued: where its job is, else where it is planned."""
-    for job in plant.jobs.get(operation.production_order_id, ()):
+    for job in plant.floor.jobs.get(operation.production_order_id, ()):
         if job.operation_id == operation.operation_id:
             return job.work_center_id
     return operation.work_center_id
@@ -67,7 +67,7 @@ def working_at(plant: Plant, operation: OperationRow) -> str:
 
 def running_alternative(plant: Plant, work_center_id: str) -> str | None:
     """Return the work centre that can take the work and is up, if there is one."""
-    center = plant.work_centers.get(work_center_id)
+    center = plant.floor.work_centers.get(work_center_id)
     if center is None or not center.alternative_id:
         return None
     return None if outage(plant, center.alternative_id) else center.alternative_id

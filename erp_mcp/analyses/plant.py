@@ -80,6 +80,17 @@ def rows_of(facts: Facts, name: str, row: type[Row]) -> tuple[Row, ...]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Floor:
+    """What the shop floor does: operations and jobs by production order, the rest by work centre."""
+
+    operations: Mapping[str, list[rows.OperationRow]]
+    jobs: Mapping[str, list[rows.JobRow]]  # unfinished ones only
+    work_centers: Mapping[str, rows.WorkCenterRow]
+    downtimes: Mapping[str, list[rows.DowntimeRow]]
+    maintenance: Mapping[str, list[rows.MaintenanceRow]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plant:
     """Rows by what they are looked up by. Built by `plant_of`."""
 
@@ -90,11 +101,7 @@ class Plant:
     deliveries: Mapping[tuple[str, str], list[rows.DeliveryRow]]
     orders: Mapping[str, rows.ProductionOrderRow]
     components: Mapping[str, list[rows.ComponentRow]]  # by production order, open ones only
-    operations: Mapping[str, list[rows.OperationRow]]
-    jobs: Mapping[str, list[rows.JobRow]]  # by production order, unfinished ones only
-    work_centers: Mapping[str, rows.WorkCenterRow]
-    downtimes: Mapping[str, list[rows.DowntimeRow]]  # by work centre
-    maintenance: Mapping[str, list[rows.MaintenanceRow]]  # by work centre
+    floor: Floor
     stock: Mapping[tuple[str, str], list[rows.StockRow]]  # by material and site
     lots: Mapping[tuple[str, str], list[rows.LotRow]]  # by lot and site; a lot can lie in two states
     reservations: Mapping[tuple[str, str], list[rows.ReservationRow]]
@@ -117,7 +124,7 @@ class Plant:
 
     def expected_finish(self, order: rows.ProductionOrderRow) -> str:
         """Return the day an unfinished order is expected to be done: the latest of plan, shop floor and today."""
-        jobs = (job.expected_finish for job in self.jobs.get(order.production_order_id, ()))
+        jobs = (job.expected_finish for job in self.floor.jobs.get(order.production_order_id, ()))
         return latest(order.scheduled_finish or order.planned_finish, self.today, *jobs)
 
     def arrival(self, purchase: rows.PurchaseLineRow) -> str:
@@ -142,41 +149,28 @@ class Plant:
 
 def plant_of(facts: Facts) -> Plant:
     """Index the rows of a call."""
-    tree = rows_of(facts, "orders", rows.ProductionOrderRow)
-    supply = rows_of(facts, "supply_orders", rows.ProductionOrderRow)
-    orders = {one.production_order_id: one for one in (*supply, *tree) if one.request_state not in FINISHED}
+    orders = _open_orders(facts)
     demand = _unique_components(facts)
-    purchases = tuple(one for one in rows_of(facts, "purchase_lines", rows.PurchaseLineRow) if one.qty_open > 0)
     by_order = _group(demand, lambda one: one.production_order_id)
-    sales = {(one.sales_order_id, one.line): one for one in rows_of(facts, "lines", rows.SalesLineRow)}
-    sales |= {(one.sales_order_id, one.line): one for one in rows_of(facts, "sales_demand", rows.SalesLineRow)}
+    purchases = tuple(one for one in rows_of(facts, "purchase_lines", rows.PurchaseLineRow) if one.qty_open > 0)
+    deliveries = rows_of(facts, "deliveries", rows.DeliveryRow)
+    confirmations = rows_of(facts, "confirmations", rows.ConfirmationRow)
     return Plant(
         today=facts.today,
         now=facts.now,
         missing=frozenset(gap.entity for gap in facts.gaps),
         headers={one.sales_order_id: one for one in rows_of(facts, "headers", rows.SalesOrderRow)},
-        deliveries=_group(
-            rows_of(facts, "deliveries", rows.DeliveryRow), lambda one: (one.sales_order_id, one.sales_order_line)
-        ),
+        deliveries=_group(deliveries, lambda one: (one.sales_order_id, one.sales_order_line)),
         orders=orders,
         components=by_order,
-        operations=_group(rows_of(facts, "operations", rows.OperationRow), lambda one: one.production_order_id),
-        jobs=_group(
-            (one for one in rows_of(facts, "jobs", rows.JobRow) if one.response_state not in FINISHED),
-            lambda one: one.production_order_id,
-        ),
-        work_centers={one.work_center_id: one for one in rows_of(facts, "work_centers", rows.WorkCenterRow)},
-        downtimes=_group(rows_of(facts, "downtimes", rows.DowntimeRow), lambda one: one.work_center_id),
-        maintenance=_group(rows_of(facts, "maintenance", rows.MaintenanceRow), lambda one: one.work_center_id or ""),
+        floor=_floor(facts),
         stock=_group(rows_of(facts, "stock", rows.StockRow), _place),
         lots=_group(rows_of(facts, "lots", rows.LotRow), lambda one: (one.lot_id, one.site)),
         reservations=_group(rows_of(facts, "reservations", rows.ReservationRow), _place),
         differences=_differences(facts),
         purchases=_group(purchases, _place),
         purchase_by_key={(one.purchase_order_id, one.line): one for one in purchases},
-        confirmations=_group(
-            rows_of(facts, "confirmations", rows.ConfirmationRow), lambda one: (one.purchase_order_id, one.line)
-        ),
+        confirmations=_group(confirmations, lambda one: (one.purchase_order_id, one.line)),
         requisitions=_group(rows_of(facts, "requisitions", rows.RequisitionRow), _place),
         notifications=_group(rows_of(facts, "notifications", rows.NotificationRow), lambda one: one.lot_id or ""),
         sources=_group(rows_of(facts, "sources", rows.SupplySourceRow), _place),
@@ -184,10 +178,35 @@ def plant_of(facts: Facts) -> Plant:
         materials={one.material_id: one for one in rows_of(facts, "materials", rows.MaterialRow)},
         planning={(one.material_id, one.site): one for one in rows_of(facts, "planning", rows.MaterialSiteRow)},
         demand=_group(demand, _place),
-        sales_demand=_group(sales.values(), _place),
+        sales_demand=_group(_unique_lines(facts), _place),
         supply_orders=_group(orders.values(), _place),
         supply_links=_supply_links(orders, by_order),
     )
+
+
+def _floor(facts: Facts) -> Floor:
+    jobs = (one for one in rows_of(facts, "jobs", rows.JobRow) if one.response_state not in FINISHED)
+    return Floor(
+        operations=_group(rows_of(facts, "operations", rows.OperationRow), lambda one: one.production_order_id),
+        jobs=_group(jobs, lambda one: one.production_order_id),
+        work_centers={one.work_center_id: one for one in rows_of(facts, "work_centers", rows.WorkCenterRow)},
+        downtimes=_group(rows_of(facts, "downtimes", rows.DowntimeRow), lambda one: one.work_center_id),
+        maintenance=_group(rows_of(facts, "maintenance", rows.MaintenanceRow), lambda one: one.work_center_id or ""),
+    )
+
+
+def _open_orders(facts: Facts) -> dict[str, rows.ProductionOrderRow]:
+    both = (
+        *rows_of(facts, "supply_orders", rows.ProductionOrderRow),
+        *rows_of(facts, "orders", rows.ProductionOrderRow),
+    )
+    return {one.production_order_id: one for one in both if one.request_state not in FINISHED}
+
+
+def _unique_lines(facts: Facts) -> tuple[rows.SalesLineRow, ...]:
+    """The lines asked about and all others that want the same materials, each once."""
+    both = (*rows_of(facts, "lines", rows.SalesLineRow), *rows_of(facts, "sales_demand", rows.SalesLineRow))
+    return tuple({(one.sales_order_id, one.line): one for one in both}.values())
 
 
 class _Placed(NamedTuple):

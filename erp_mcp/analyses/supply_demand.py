@@ -53,12 +53,13 @@ def supply_demand(facts: Facts) -> Findings:
         rows = list(_running(plant, place, sum(ledger.lots.values()), elements))
         table.extend(rows)
         sites.append(_site(plant, ledger, rows))
-    return Findings(tables={"sites": sites, "elements": table}, complete=not facts.gaps)
+    unknown = () if sites else ("No such material at any site in the data at hand, or none in this role's scope.",)
+    return Findings(tables={"sites": sites, "elements": table}, complete=not facts.gaps, warnings=unknown)
 
 
 def _elements(plant: Plant, ledger: Ledger, short: Mapping[str, int]) -> list[_Element]:
     """Everything dated, overdue things on today: they can't come or go in the past."""
-    found = [
+    going = [
         _Element(
             date=max(demand.need_date, plant.today),
             direction="out",
@@ -71,34 +72,44 @@ def _elements(plant: Plant, ledger: Ledger, short: Mapping[str, int]) -> list[_E
         )
         for demand in ledger.demands
     ]
-    found.extend(
-        _Element(
-            date=max(supply.date, plant.today),
-            direction="in",
-            element_type=supply.kind,
-            element_id=supply.supply_id,
-            element_line=supply.line,
-            qty=supply.qty,
+    coming = [
+        _coming(
+            max(supply.date, plant.today),
+            (supply.kind, supply.supply_id, supply.line),
+            supply.qty,
             firm=_firm(plant, supply.kind, supply.supply_id, supply.line),
-            qty_short=0,
         )
         for supply in ledger.supplies
-    )
-    found.extend(
-        _Element(
-            date=max(row.delivery_date or NEVER, plant.today),
-            direction="in",
-            element_type="purchase_requisition",
-            element_id=row.requisition_id,
-            element_line=row.line,
-            qty=row.qty,
+    ]
+    return sorted([*going, *coming, *_requested(plant, ledger)])
+
+
+def _requested(plant: Plant, ledger: Ledger) -> list[_Element]:
+    """Open requisitions in the base unit; other units are left out, they will be converted once ordered."""
+    return [
+        _coming(
+            max(row.delivery_date or NEVER, plant.today),
+            ("purchase_requisition", row.requisition_id, row.line),
+            row.qty,
             firm=False,
-            qty_short=0,
         )
         for row in plant.requisitions.get((ledger.material_id, ledger.site), ())
         if row.uom == _base_uom(plant, ledger.material_id, row.uom)
+    ]
+
+
+def _coming(day: str, name: tuple[str, str, str], qty: int, *, firm: bool) -> _Element:
+    element_type, element_id, line = name
+    return _Element(
+        date=day,
+        direction="in",
+        element_type=element_type,
+        element_id=element_id,
+        element_line=line,
+        qty=qty,
+        firm=firm,
+        qty_short=0,
     )
-    return sorted(found)
 
 
 def _firm(plant: Plant, kind: str, supply_id: str, line: str) -> bool:

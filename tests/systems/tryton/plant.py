@@ -240,5 +240,4 @@ class Truth:
     healthy: list[dict[str, str]] = field(default_factory=list)
     closed: list[dict[str, str]] = field(default_factory=list)
     decoys: list[dict[str, str]] = field(default_factory=list)
-    stock: list[dict[str, str]] = field(default_factory=list)
     counts: dict[str, int] = field(default_factory=dict)

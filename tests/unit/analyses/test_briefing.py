@@ -58,6 +58,14 @@ def test_a_class_without_a_source_is_named_and_not_counted_as_zero(plant: SmallP
     assert not found.complete
 
 
+@guarantees("P7.no_false_empty")
+def test_a_site_without_any_row_in_scope_is_not_reported_as_all_well() -> None:
+    """Zeros for a site that the role may not see would be a false all-clear."""
+    found = SmallPlant().ask(ANALYSIS)
+    assert found.tables["classes"] == []
+    assert found.warnings
+
+
 @guarantees("P7.right_cause")
 def test_only_differences_that_nothing_in_flight_explains_are_counted() -> None:
     """Seven explained differences are no exception; one unexplained is."""

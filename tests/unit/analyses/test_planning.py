@@ -125,6 +125,14 @@ def _need(order: str, qty: int, day: str) -> dict[str, object]:
     }
 
 
+@guarantees("P7.no_false_empty")
+def test_a_material_that_is_not_known_gets_a_warning() -> None:
+    """A wrong number must not look like a material without demand."""
+    found = SmallPlant().ask(supply_demand.ANALYSIS)
+    assert found.tables["sites"] == []
+    assert found.warnings
+
+
 @guarantees("P9.bounded")
 def test_elements_after_the_horizon_are_left_out() -> None:
     """The list ends where it was asked to end."""
