@@ -55,6 +55,9 @@ def _prepare_loop() -> Run:
             warnings = [str(call.arguments)]
             return Answer(tables={}, complete=True, sources=[], warnings=warnings, call_id=call.call_id)
 
+        def turn_away(self, _principal: Principal, call: ToolCall) -> Outcome:
+            return Answer(tables={}, complete=False, sources=[], warnings=["busy"], call_id=call.call_id)
+
         def bundle_digest(self) -> str:
             return ""
 

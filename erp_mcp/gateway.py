@@ -25,7 +25,15 @@ from erp_mcp.domain.decision import Decision, Obligations
 from erp_mcp.domain.freshness import FreshnessBudget
 from erp_mcp.domain.principal import Principal
 from erp_mcp.domain.tool import Tool
-from erp_mcp.errors import BoundaryError, GatewayError, InternalError, NotAllowedError, TransientError, UnknownToolError
+from erp_mcp.errors import (
+    BoundaryError,
+    BusyError,
+    GatewayError,
+    InternalError,
+    NotAllowedError,
+    TransientError,
+    UnknownToolError,
+)
 from erp_mcp.policy import boundary, decide, obligations
 from erp_mcp.policy.bundle import Bundle, from_json
 from erp_mcp.ports import AuditStore, Bundles, Clock, ReadModel
@@ -92,11 +100,20 @@ class Gateway:
             _log.exception("call %s failed", call.call_id)
             outcome = _refusal(InternalError(), call)
         # (7) record — where no record can be written, nothing is answered.
+        return self._unrecorded(call, trail, outcome) or outcome
+
+    def turn_away(self, principal: Principal, call: ToolCall) -> Refusal:
+        """Refuse a call for which there is no place now, before anything of it is looked at; it is recorded too."""
+        refusal = _refusal(BusyError(), call)
+        return self._unrecorded(call, _Trail(principal=principal), refusal) or refusal
+
+    def _unrecorded(self, call: ToolCall, trail: _Trail, outcome: Answer | Refusal) -> Refusal | None:
+        """Write the record of a call; return why not, where that failed."""
         try:
             self.audit.append(_entry(call, trail, outcome))
         except GatewayError as error:
             return _refusal(error, call)
-        return outcome
+        return None
 
     async def _answer(self, call: ToolCall, trail: _Trail) -> Answer:
         # (1) identify — the policy in force says which agents this deployment accepts, and in which role.

@@ -10,7 +10,7 @@ from typing import Final
 
 from erp_mcp.domain.answer import Refusal
 from erp_mcp.domain.call import JsonValue, ToolCall
-from erp_mcp.errors import BusyError, FaultError, GatewayError, InternalError, TransientError, UnknownToolError
+from erp_mcp.errors import FaultError, GatewayError, InternalError, TransientError, UnknownToolError
 from erp_mcp.server.report import describe, say
 from erp_mcp.server.rpc import INTERNAL_ERROR, INVALID_PARAMS, RpcError, error_from
 from erp_mcp.server.session import Load, Outcome, Session, ToolView
@@ -104,7 +104,7 @@ class Handlers:
         if session is None:
             raise _unknown_tool(request.name, _refusal(UnknownToolError(), ""))
         call = _tool_call(request, session.ids.new())
-        outcome = _refusal(BusyError(), call.call_id) if request.busy else await _outcome(session, call)
+        outcome = await _outcome(session, call, busy=request.busy)
         if isinstance(outcome, Refusal) and outcome.code == UnknownToolError.code:
             raise _unknown_tool(request.name, outcome)
         return _result(session, outcome)
@@ -122,8 +122,10 @@ def tool_on_wire(tool: ToolView) -> dict[str, JsonValue]:
     }
 
 
-async def _outcome(session: Session, call: ToolCall) -> Outcome:
+async def _outcome(session: Session, call: ToolCall, *, busy: bool) -> Outcome:
     try:
+        if busy:
+            return session.gateway.turn_away(session.principal, call)
         return await session.gateway.call(session.principal, call)
     except Exception as error:  # noqa: BLE001 - a defect must not reach the client as text
         say(f"call {call.call_id} of {clean(call.tool)} failed. {describe(error)}")

@@ -54,6 +54,10 @@ class Gateway(Protocol):
         """Answer or refuse one call; raises nothing but cancellation."""
         ...
 
+    def turn_away(self, principal: Principal, call: ToolCall) -> Outcome:
+        """Refuse a call for which there is no place now, and record it."""
+        ...
+
     def bundle_digest(self) -> str:
         """Return the digest of the applied policy; cheap, and fresh whichever process applied it."""
         ...

@@ -61,6 +61,9 @@ class FakeGateway:
     def bundle_digest(self) -> str:
         return (self._folder / "policy").read_text() if self._folder else "digest"
 
+    def turn_away(self, principal: Principal, call: ToolCall) -> Refusal:
+        return _refusal(call, "gateway.busy")
+
     async def call(self, principal: Principal, call: ToolCall) -> Answer | Refusal:
         match call.tool:
             case "echo":

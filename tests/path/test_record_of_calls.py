@@ -10,7 +10,7 @@ import pytest
 from erp_mcp.audit.verify import verify
 from erp_mcp.domain.answer import Answer, Refusal
 from erp_mcp.domain.audit import AuditEntry, AuditRecord
-from erp_mcp.domain.call import JsonValue
+from erp_mcp.domain.call import JsonValue, ToolCall
 from erp_mcp.errors import AuditUnavailableError
 from tests.guarantees import guarantees
 from tests.path.conftest import Desk
@@ -49,6 +49,25 @@ def test_every_kind_of_outcome_leaves_exactly_one_record(desk: Desk) -> None:
         "policy.not_allowed",
     ]
     assert [leaf["actor"] for leaf in leaves] == ["planner", "planner", "support", "planner", "stranger"]
+
+
+@guarantees("P5.every_decision", "P9.bounded")
+def test_a_call_that_is_turned_away_for_want_of_a_place_is_recorded_too(desk: Desk) -> None:
+    """What an agent tried while the server was full belongs to what it did; nothing is read for it."""
+    call = ToolCall(tool="list_hold_lots", arguments={"site": "1000"}, call_id="call-busy")
+    refused = desk.deployment.gateway.turn_away(desk.deployment.principal("planner"), call)
+
+    leaf = json.loads(desk.recorded()[-1].leaf)
+    assert (refused.code, refused.retryable) == ("gateway.busy", True)
+    assert (leaf["kind"], leaf["facts"]["code"], leaf["facts"]["call_id"]) == ("call.refused", "gateway.busy", "call-busy")
+
+
+@guarantees("P5.every_decision", "P9.bounded")
+def test_a_call_that_is_turned_away_without_a_record_is_told_so(desk: Desk) -> None:
+    """A full disk is not hidden behind a full server."""
+    desk.deployment.gateway.audit = FullDisk()
+    call = ToolCall(tool="list_hold_lots", arguments={}, call_id="call-busy")
+    assert desk.deployment.gateway.turn_away(desk.deployment.principal("planner"), call).code == "audit.unavailable"
 
 
 @guarantees("P5.every_decision")

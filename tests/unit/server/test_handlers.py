@@ -28,6 +28,9 @@ class FakeGateway:
     def bundle_digest(self) -> str:
         return ""
 
+    def turn_away(self, principal: Principal, call: ToolCall) -> Outcome:
+        return refusal("gateway.busy")
+
     async def call(self, principal: Principal, call: ToolCall) -> Outcome:
         self.calls.append(call)
         return self._outcome or Answer(tables={}, complete=True, sources=[], warnings=[], call_id=call.call_id)
@@ -59,8 +62,8 @@ def refusal(code: str) -> Refusal:
 
 
 @guarantees("P9.bounded")
-async def test_call_beyond_the_bound_is_refused_without_reaching_the_gateway() -> None:
-    """Overload is shed before it costs anything."""
+async def test_call_beyond_the_bound_is_turned_away_without_being_looked_at() -> None:
+    """Overload is shed before it costs more than its record."""
     gateway = FakeGateway()
     result = await (await handlers(gateway)).call_tool(CallRequest(name="t", arguments={}, meta={}, busy=True))
 

@@ -44,6 +44,9 @@ class FakeGateway:
             raise OSError("the store is busy")
         return self.digest
 
+    def turn_away(self, principal: Principal, call: ToolCall) -> Refusal:
+        raise AssertionError("no test here calls")
+
     async def call(self, principal: Principal, call: ToolCall) -> Refusal:
         raise AssertionError("no test here calls")
 
