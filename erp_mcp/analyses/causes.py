@@ -18,13 +18,13 @@ MAX_DEPTH = 6
 
 
 class Search:
-    """One search over a plant. Remembers which orders and materials it saw, so that nothing is walked twice."""
+    """One search over a plant. Remembers what it found behind each order, so that nothing is walked twice."""
 
     def __init__(self, ledgers: Ledgers, *, max_depth: int = MAX_DEPTH) -> None:
         """Search in the plant of `ledgers`, at most `max_depth` production orders deep."""
         self.ledgers = ledgers
         self.max_depth = max_depth
-        self.orders: set[str] = set()
+        self.orders: dict[str, list[Cause]] = {}  # what holds up each order seen; empty while it is being walked
         self.places: set[tuple[str, str]] = set()
         self.cut = False  # the depth ended the walk somewhere
 
@@ -73,14 +73,15 @@ class Search:
     def order_causes(self, production_order_id: str, depth: int) -> list[Cause]:
         """Return what holds up one production order, without the order's own step."""
         if production_order_id in self.orders:
-            return []
+            return self.orders[production_order_id]
         if depth > self.max_depth:
             self.cut = True
             return []
-        self.orders.add(production_order_id)
+        self.orders[production_order_id] = []
         causes = list(machine_causes(self.plant, production_order_id))
         for component in self.plant.components.get(production_order_id, ()):
             causes.extend(self._component_causes(component, depth))
+        self.orders[production_order_id] = causes
         return causes
 
     def _component_causes(self, component: ComponentRow, depth: int) -> list[Cause]:

@@ -433,6 +433,24 @@ def test_the_walk_goes_through_production_orders_that_are_made_for_anyone(plant:
     assert _code(plant.ask(ANALYSIS)) == "late_po"
 
 
+@guarantees("P7.right_cause")
+@pytest.mark.parametrize("second", ["component", "order"])
+def test_what_holds_up_an_order_is_found_by_everything_that_waits_for_it(plant: SmallPlant, second: str) -> None:
+    """A batch that two demands share is late for both for the same reason; the second must not make it the cause."""
+    plant.needs(20, "P-1" if second == "component" else "P-3", line="0020")
+    if second == "order":
+        plant.reads["lines"] = []
+        plant.line(qty_open=20 * ONE)
+        plant.order("P-3")
+    loose = {"material_id": "RM", "sales_order_id": None, "sales_order_line": None}
+    plant.order("P-9", qty_planned=40 * ONE, planned_finish="2026-03-24", **loose)
+    plant.needs(5, "P-9", material_id="RM2")
+    plant.buys(5, "2026-03-23", material_id="RM2")
+    found = plant.ask(ANALYSIS)
+    assert (_code(found), _confidence(found)) == ("late_po", "high")
+    assert _contributing(found) == []
+
+
 @guarantees("P9.bounded")
 def test_the_walk_ends_at_the_depth_asked_for(plant: SmallPlant) -> None:
     """Whoever asks for one level gets one level: what is seen there, and no certainty."""
