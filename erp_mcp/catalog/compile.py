@@ -30,11 +30,13 @@ class _Parts:
     relations: dict[str, Relation] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
     touched: dict[str, set[str]] = field(default_factory=dict)
+    conditions: set[str] = field(default_factory=set)
 
     def saw(self, name: str, relation: Relation, names: Names) -> None:
         """Keep what later reads and the arguments need to know of a read."""
         self.relations[name] = relation
         self.used |= names.used_arguments
+        self.conditions |= names.conditions
         for argument, fields in names.touched.items():
             self.touched.setdefault(argument, set()).update(fields)
 
@@ -188,6 +190,8 @@ def _tool(
         replace(argument, fields=tuple(sorted(parts.touched.get(argument.name, ()))))
         for argument in parts.arguments.values()
     )
+    # A flag's default asks for nothing; any other one filters although nobody asked.
+    filtering = (one for one in arguments if one.default is not None and one.type != "flag")
     definition = {"toolset": toolset, **spec.model_dump(mode="json", by_alias=True)}
     return Tool(
         name=spec.name,
@@ -207,4 +211,5 @@ def _tool(
         errors=tuple(spec.errors),
         examples=tuple(canonical(example) for example in spec.examples),
         hash=definition_hash(definition),
+        conditions=tuple(sorted(parts.conditions.union(*(one.fields for one in filtering)))),
     )

@@ -28,6 +28,7 @@ class Names:
     used_inputs: set[tuple[str, str]] = field(default_factory=set)
     touched: dict[str, set[str]] = field(default_factory=dict)  # argument -> entity.field
     guarded: set[str] = field(default_factory=set)  # arguments tested with IS NULL
+    conditions: set[str] = field(default_factory=set)  # entity.field by which rows are chosen whatever is asked
     _columns: list[frozenset[str]] = field(default_factory=list)
     _mentions: list[str] = field(default_factory=list)
 

@@ -16,6 +16,7 @@ from erp_mcp.catalog.names import Names
 from erp_mcp.catalog.problems import ProblemError
 from erp_mcp.catalog.values import value_of
 
+_LINKS: Final = ("id", "ref")
 _CLAUSES: Final = {"expressions", "from_", "joins", "where", "group", "having", "distinct", "with_", "order"}
 
 
@@ -208,12 +209,15 @@ def _check_conditions(query: exp.Select, scope: Scope) -> None:
         with scope.names.together():
             if value_of(conjunct, scope).kind != CONDITION:
                 raise ProblemError("sql.condition", f"{conjunct.sql()[:60]} is not a condition")
+        if not _depends_on_argument(conjunct, scope):
+            scope.names.conditions |= _fixed(conjunct, scope)
     for group in query.args["group"].expressions if query.args.get("group") else []:
-        value_of(group, scope)
+        grouped = value_of(group, scope)
+        scope.names.conditions |= set() if grouped.kind in _LINKS else grouped.fields
     for ordered in query.args["order"].expressions if query.args.get("order") else []:
         if not isinstance(ordered.this, exp.Column):
             raise ProblemError("sql.not_allowed", "ORDER BY takes columns only")
-        value_of(ordered.this, scope)
+        scope.names.conditions |= value_of(ordered.this, scope).fields
 
 
 def _conjuncts(test: exp.Expr) -> Iterator[exp.Expr]:
@@ -223,6 +227,33 @@ def _conjuncts(test: exp.Expr) -> Iterator[exp.Expr]:
         yield from _conjuncts(test.right)
     else:
         yield test
+
+
+def _depends_on_argument(conjunct: exp.Expr, scope: Scope) -> bool:
+    """Such a part filters when the caller says so; what it works on is noted with the argument."""
+    found = conjunct.find_all(exp.Placeholder)
+    return any(one.name in scope.names.arguments and not isinstance(one.parent, exp.Dot) for one in found)
+
+
+def _fixed(test: exp.Expr, scope: Scope) -> set[str]:
+    """Return the fields that a test looks at; rows linked by their ids are not chosen by a value."""
+    if isinstance(test, (exp.Paren, exp.Not)):
+        return _fixed(test.this, scope)
+    if isinstance(test, (exp.And, exp.Or)):
+        return _fixed(test.left, scope) | _fixed(test.right, scope)
+    if isinstance(test, exp.Exists) or _is_link(test, scope):
+        return set()  # a SELECT inside has noted its own conditions
+    return set(value_of(test, scope).fields)
+
+
+def _is_link(test: exp.Expr, scope: Scope) -> bool:
+    if not isinstance(test, (exp.EQ, exp.In)) or not isinstance(test.this, exp.Column):
+        return False
+    if isinstance(test, exp.EQ):
+        to_rows = isinstance(test.expression, exp.Column)
+    else:
+        to_rows = bool(test.args.get("query")) or all(isinstance(one, exp.Dot) for one in test.expressions)
+    return to_rows and value_of(test.this, scope).kind in _LINKS
 
 
 def _check_grouping(query: exp.Select) -> None:

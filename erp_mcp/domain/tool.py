@@ -75,6 +75,8 @@ class Tool:
 
     Exactly one binding: `query` alone (its rows are the first table), or `analysis` (a name in `erp_mcp.analyses`) over
     the named `reads`. `live` names an entity that may be read from its system when the read model is too old.
+    `conditions` are the `entity.field` names by which rows are chosen, grouped or sorted whatever is asked: which rows
+    come then tells of these fields.
     """
 
     name: str
@@ -94,6 +96,7 @@ class Tool:
     errors: tuple[str, ...] = ()
     examples: tuple[str, ...] = ()  # canonical JSON of arguments
     hash: str = ""  # SHA-256 of the canonical definition
+    conditions: tuple[str, ...] = ()
 
     @property
     def entities(self) -> tuple[str, ...]:

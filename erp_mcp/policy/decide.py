@@ -42,7 +42,7 @@ def decide(bundle: Bundle, principal: Principal, tool: Tool, arguments: Argument
     Returns:
         A decision. Allowed only with obligations; their `sites` may be an empty tuple, when the call asks for sites
         outside the scope: it is then answered as if nothing were there. Reasons of a denial: `unknown_agent`, `write`,
-        `level`, `default_deny`, `forbid`, `site`, `error`. Never raises.
+        `level`, `default_deny`, `forbid`, `site`, `mask`, `error`. Never raises.
     """
     try:
         if bundle.agents.get(principal.agent) != principal:
@@ -75,8 +75,17 @@ def _of_role(bundle: Bundle, role: str, tool: Tool, arguments: Arguments) -> Dec
         return _denied(bundle, "default_deny")
     if not cell.allowed:
         return cell
+    broken = _broken_masks(tool, cell)
+    if broken:
+        return Decision(allowed=False, rules=broken, reasons=("mask",), bundle=bundle.digest)
     asked = _asked_sites(tool, arguments)
     return cell if asked is None else _narrowed(cell, asked)
+
+
+def _broken_masks(tool: Tool, cell: Decision) -> tuple[str, ...]:
+    """Return the masks that can't hold: which rows come would tell of the field, however it is hidden in them."""
+    masks = cell.obligations.masks if cell.obligations else ()
+    return tuple(mask.rule for mask in masks if mask.field in tool.conditions) if masks else ()
 
 
 def _asked_sites(tool: Tool, arguments: Arguments) -> set[str] | None:

@@ -15,6 +15,7 @@ _REASONS = {
     "default_deny": "no rule permits it",
     "forbid": "a rule forbids it, and a forbid wins",
     "site": "no site is left: rules and the role's own sites have none in common",
+    "mask": "a mask of the role can't hold: the tool chooses or sorts its rows by that field",
     "level": "the tool's ISA-95 level is outside the boundary",
     "write": "it writes, and writes are off",
     "error": "deciding failed, and a failure is a denial",
@@ -34,7 +35,10 @@ class RuleNote:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """A decision with its grounds. `masks` are those on fields that the tool reads or filters by."""
+    """A decision with its grounds. `masks` are those on fields that the tool reads or filters by.
+
+    Of a call that is denied because masks can't hold, they are these masks.
+    """
 
     role: str
     tool: str
@@ -56,6 +60,7 @@ class Explanation:
                 for note in self.notes
             ],
             "obligations": None if terms is None else _terms_json(terms, self.masks),
+            "broken_masks": [] if terms is not None else [_mask_json(mask) for mask in self.masks],
         }
 
     def lines(self) -> Iterator[str]:
@@ -63,6 +68,8 @@ class Explanation:
         yield f"{self.role} {'may' if self.decision.allowed else 'may not'} call {self.tool}"
         for reason in self.decision.reasons:
             yield f"  because {_REASONS.get(reason, reason)} [{reason}]"
+        if self.decision.obligations is None:
+            yield from (f"    {mask.field} ({mask.rule})" for mask in self.masks)
         for note in self.notes:
             yield f"  {'✓' if note.applied else '·'} {note.rule} ({note.effect}): {note.why}"
         if self.decision.obligations is not None:
@@ -77,8 +84,11 @@ def explain(bundle: Bundle, role: str, tool: Tool, arguments: Mapping[str, Argum
     ]
     notes.sort(key=lambda note: not note.applied)
     fields = _fields(tool)
-    held = decision.obligations.masks if decision.obligations else ()
-    masks = tuple(mask for mask in held if mask.field in fields)
+    held = bundle.roles[role].masks
+    if decision.obligations is not None:
+        masks = tuple(mask for mask in held if mask.field in fields)
+    else:
+        masks = tuple(mask for mask in held if "mask" in decision.reasons and mask.rule in decision.rules)
     return Explanation(role=role, tool=tool.name, decision=decision, notes=tuple(notes), masks=masks)
 
 
@@ -108,12 +118,16 @@ def _why(rule: Rule, role: str, tool: Tool, *, applied: bool) -> str:
 def _terms_json(terms: Obligations, masks: tuple[Mask, ...]) -> dict[str, JsonValue]:
     return {
         "sites": None if terms.sites is None else list(terms.sites),
-        "masks": [{"field": mask.field, "way": mask.way, "id": mask.rule} for mask in masks],
+        "masks": [_mask_json(mask) for mask in masks],
         "max_rows": terms.max_rows,
         "max_window_days": terms.max_window_days,
         "max_age_factor": terms.max_age_factor,
         "budgets_s": dict(terms.budgets_s),
     }
+
+
+def _mask_json(mask: Mask) -> JsonValue:
+    return {"field": mask.field, "way": mask.way, "id": mask.rule}
 
 
 def _terms_lines(terms: Obligations, masks: tuple[Mask, ...]) -> Iterator[str]:

@@ -93,6 +93,32 @@ def test_an_argument_knows_every_field_it_filters_by() -> None:
 
 
 @guarantees("P8.masks")
+def test_a_tool_knows_every_field_by_which_it_chooses_rows_whatever_is_asked(tmp_path: Path) -> None:
+    """Policy hides a tool whose rows would tell of a masked field; links by id and optional filters choose nothing."""
+    tool = _tool(
+        tmp_path,
+        "{order_id: {from: [sales_order.sales_order_id]}}",
+        """
+SELECT o.sales_order_id AS order_id
+FROM sales_order AS o
+JOIN sales_order_line AS l ON l.sales_order_id = o.sales_order_id AND l.qty_open > 0
+WHERE o.net_value > 0 AND NOT (o.note IS NULL OR EXISTS (SELECT d.line FROM delivery AS d WHERE d.delivered = 1))
+  AND (:late = 0 OR l.confirmed_date > l.requested_date) AND o.order_state IN (:state)
+ORDER BY o.order_date
+""",
+        "{late: {type: flag, default: false}, state: {type: code, many: true, values: [open], default: [open]}}",
+    )
+    assert tool.conditions == (
+        "delivery.delivered",
+        "sales_order.net_value",
+        "sales_order.note",
+        "sales_order.order_date",
+        "sales_order.order_state",
+        "sales_order_line.qty_open",
+    )
+
+
+@guarantees("P8.masks")
 def test_lineage_is_followed_through_sub_queries_conditions_and_recursion(tmp_path: Path) -> None:
     """A mask on a field must reach every column that tells something of it."""
     tool = _tool(

@@ -102,6 +102,20 @@ def test_identify_gives_the_declared_principal_and_refuses_strangers() -> None:
     assert refusal.value.code == "policy.not_allowed"
 
 
+@guarantees("P8.masks", "P1.hidden_is_missing")
+def test_a_tool_that_chooses_its_rows_by_a_masked_field_does_not_exist() -> None:
+    """Which rows come would tell of the field, however well it is hidden in them."""
+    choosing = dataclasses.replace(LIST, conditions=("sales_order_line.order_state",))
+    mask: JsonValue = {"id": "state", "field": "sales_order_line.order_state", "way": "drop", "edges": []}
+    other: JsonValue = {"id": "value", "field": "sales_order_line.net_value", "way": "drop", "edges": []}
+    bundle = from_document(document(READS, roles={"planner": role(masks=[mask, other])}))
+
+    decision = decide(bundle, planner(), choosing, {})
+
+    assert (decision.allowed, decision.reasons, decision.rules) == (False, ("mask",), ("state",))
+    assert visible(bundle, planner(), [choosing, WIP]) == [WIP]
+
+
 @guarantees("P2.no_writes")
 def test_a_write_is_refused_even_where_a_rule_names_it() -> None:
     """There is no path for writes yet, so no grant can open one."""
