@@ -59,7 +59,11 @@ def test_a_call_that_is_turned_away_for_want_of_a_place_is_recorded_too(desk: De
 
     leaf = json.loads(desk.recorded()[-1].leaf)
     assert (refused.code, refused.retryable) == ("gateway.busy", True)
-    assert (leaf["kind"], leaf["facts"]["code"], leaf["facts"]["call_id"]) == ("call.refused", "gateway.busy", "call-busy")
+    assert (leaf["kind"], leaf["facts"]["code"], leaf["facts"]["call_id"]) == (
+        "call.refused",
+        "gateway.busy",
+        "call-busy",
+    )
 
 
 @guarantees("P5.every_decision", "P9.bounded")
