@@ -1,16 +1,22 @@
-"""What several commands do with a deployment: apply its policy, fill its read model."""
+"""What several commands do with a deployment: apply its policy, fill its read model, look which sites it holds."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from erp_mcp import sync
 from erp_mcp.bootstrap import Deployment
-from erp_mcp.errors import BusyError
+from erp_mcp.domain.entities import ENTITIES, field_specs
+from erp_mcp.domain.tool import Query
+from erp_mcp.errors import BusyError, DeadlineError
 from erp_mcp.policy import load
 from erp_mcp.policy.bundle import Bundle
 from erp_mcp.policy.names import KnownNames
+
+_LOOK_S: Final = 2.0  # for one entity; of a large one the sites found elsewhere tell enough
+_MAX_SITES: Final = 1000
 
 
 def apply_policy(deployment: Deployment, *, applied_by: str) -> Bundle:
@@ -57,6 +63,32 @@ def synchronise(
         return asyncio.run(_synchronise(deployment, names=names, full=full, progress=keeper.after_page))
     finally:
         leases.release(keeper.lease)
+
+
+def sites_held(deployment: Deployment) -> frozenset[str]:
+    """Return the sites that rows of the read model name; an entity too large to look through in time is left out.
+
+    Raises:
+        ReadModelNotReadyError: `read_model.not_ready`.
+    """
+    return asyncio.run(_sites_held(deployment))
+
+
+async def _sites_held(deployment: Deployment) -> frozenset[str]:
+    held: set[str] = set()
+    for entity, record in ENTITIES.items():
+        if not any(spec.name == "site" for spec in field_specs(record)):
+            continue
+        sql = f"SELECT DISTINCT site FROM {entity} WHERE site IS NOT NULL AND site <> ''"  # noqa: S608 - our own name
+        look = Query(
+            name="sites", sql={"sqlite": sql}, parameters=(), columns=(), entities=(entity,), max_rows=_MAX_SITES
+        )
+        try:
+            rows = await deployment.gateway.read_model.rows(look, {}, deadline_s=_LOOK_S)
+        except DeadlineError:
+            continue
+        held |= {str(row[0]) for row in rows}
+    return frozenset(held)
 
 
 async def _synchronise(

@@ -1,7 +1,8 @@
 """One frozen tree of settings, read once from one YAML file; unknown keys are errors, secrets are references.
 
 Which file: `--config`, else `DIR/erp-mcp.yaml` of `--demo-dir`, else `$ERP_MCP_CONFIG`, else `erp-mcp.yaml` in the
-user's configuration directory. Relative paths in it are relative to the file.
+working directory (commands of a person; a client starts `serve` in anybody's directory, so it never looks there), else
+`erp-mcp.yaml` in the user's configuration directory. Relative paths in it are relative to the file.
 """
 
 from __future__ import annotations
@@ -79,8 +80,17 @@ def data_root() -> Path:
     return installed if installed.is_dir() else package.parent
 
 
-def find_file(*, config: str = "", demo_dir: str = "", environ: Mapping[str, str] | None = None) -> Path:
-    """Return the configuration file that applies; it may not exist."""
+def find_file(
+    *, config: str = "", demo_dir: str = "", environ: Mapping[str, str] | None = None, working: Path | None = None
+) -> Path:
+    """Return the configuration file that applies; it may not exist.
+
+    Args:
+        config: Named by an option.
+        demo_dir: Directory named by an option.
+        environ: The environment; this process's by default.
+        working: Directory to look in when nothing is named, before the user's own; `None` leaves it out.
+    """
     if config:
         return Path(config).expanduser().resolve()
     if demo_dir:
@@ -88,6 +98,8 @@ def find_file(*, config: str = "", demo_dir: str = "", environ: Mapping[str, str
     named = (os.environ if environ is None else environ).get(ENVIRONMENT_VARIABLE, "")
     if named:
         return Path(named).expanduser().resolve()
+    if working is not None and (working / FILE_NAME).is_file():
+        return (working / FILE_NAME).resolve()
     return user_directory("config") / FILE_NAME
 
 

@@ -11,11 +11,10 @@ import click
 from erp_mcp.answers.clean import clean_code
 from erp_mcp.audit.verify import Finding, Head, Report, verify
 from erp_mcp.bootstrap import Deployment, open_deployment
-from erp_mcp.cli.options import clear_errors, deployment_options, json_option, print_json
+from erp_mcp.cli.options import clear_errors, deployment_file, deployment_options, json_option, print_json
 from erp_mcp.domain.audit import AuditRecord
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.errors import ConfigurationError
-from erp_mcp.settings import find_file
 
 _MEANING = {
     "edited": "the record's bytes are not those that were hashed",
@@ -63,7 +62,7 @@ Examples:
 @clear_errors
 def show(last: int, call_id: str, config: str, demo_dir: str, *, as_json: bool) -> None:
     """Show records, oldest first; one of a call in full with --call."""
-    deployment = open_deployment(find_file(config=config, demo_dir=demo_dir))
+    deployment = open_deployment(deployment_file(config, demo_dir))
     try:
         audit = deployment.state.audit
         records = audit.find(call_id, limit=last) if call_id else audit.last(last)
@@ -117,7 +116,7 @@ def verify_command(
 ) -> None:
     """Check every record, link and value of the log."""
     expected = _expected(expect_head, head_file)
-    deployment = open_deployment(find_file(config=config, demo_dir=demo_dir))
+    deployment = open_deployment(deployment_file(config, demo_dir))
     try:
         report = verify(deployment.state.audit.read_all(), expected=expected)
     finally:

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import stat
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal
 
 import click
 
-from erp_mcp import settings
+from erp_mcp import administration, settings
+from erp_mcp.answers.clean import clean_code
 from erp_mcp.bootstrap import Deployment, open_deployment
 from erp_mcp.cli.audit import verify_deployment
-from erp_mcp.cli.options import clear_errors, deployment_options, json_option, print_json
+from erp_mcp.cli.options import clear_errors, deployment_file, deployment_options, json_option, print_json
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.freshness import EntityState
 from erp_mcp.errors import GatewayError
@@ -29,6 +31,8 @@ THREAT_LINE: Final = (
 )
 _MARK: Final = {"ok": ("✓", "green"), "note": ("!", "yellow"), "bad": ("✗", "red")}
 _MAX_AGE_FACTOR: Final = 4
+_SHOWN_SITES: Final = 20
+_COMMAND: Final = re.compile(r"`(erp-mcp (?:sync|policy|audit|doctor)\b[^`]*)`")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,7 +62,12 @@ Exit status: 0 all right (notes allowed), 1 something must be mended.
 @clear_errors
 def command(config: str, demo_dir: str, *, connect: bool, as_json: bool) -> None:
     """Check configuration, state directory, audit log, tools, policy, read model and systems; say what to do."""
-    checks = list(_all_checks(settings.find_file(config=config, demo_dir=demo_dir), connect=connect))
+    checks = list(_all_checks(deployment_file(config, demo_dir), connect=connect))
+    if config or demo_dir:  # what is advised must find the deployment that was looked at
+        named = f"--config {config}" if config else f"--demo-dir {demo_dir}"
+        checks = [
+            replace(check, advice=_COMMAND.sub(lambda found: f"`{found[1]} {named}`", check.advice)) for check in checks
+        ]
     if as_json:
         rows: list[JsonValue] = [
             {"name": check.name, "status": check.status, "detail": check.detail, "advice": check.advice}
@@ -100,6 +109,7 @@ def _all_checks(file: Path, *, connect: bool) -> Iterator[Check]:
         ("tools", _tools),
         ("policy", _policy),
         ("read model", _read_model),
+        ("sites", _sites),
         ("systems", _connections if connect else _systems),
     ]
     try:
@@ -203,6 +213,36 @@ def _read_model(deployment: Deployment) -> Iterator[Check]:
             yield Check(name=f"data of {system}", status="bad", detail="never synchronised", advice=advice)
     for system, offered in sorted(by_system.items()):
         yield _data(deployment, system, offered)
+
+
+def _sites(deployment: Deployment) -> Iterator[Check]:
+    """Compare the sites of the data with those of the applied policy: where they differ, answers are empty."""
+    from erp_mcp.policy.bundle import from_json
+
+    digest, text = deployment.state.bundles.active()
+    held = administration.sites_held(deployment) if deployment.settings.read_model.exists() else frozenset()
+    if not digest or not held:
+        return  # told already
+    named = frozenset(from_json(text, digest).sites)
+    if not held - named and not named - held:
+        yield Check(name="sites", status="ok", detail=f"{_listed(held)}: in the data and in the applied policy")
+        return
+    told = []
+    if held - named:
+        told.append(f"the data has {_listed(held - named)}, which the applied policy does not name")
+    if named - held:
+        told.append(f"the policy names {_listed(named - held)}, of which there is no data")
+    advice = (
+        f"Only roles with `sites: all` see a site that is not named. Set `sites:` (and those of roles) in "
+        f"{deployment.settings.policies / 'base.yaml'}, then run `erp-mcp policy apply`."
+    )
+    yield Check(name="sites", status="note", detail="; ".join(told), advice=advice)
+
+
+def _listed(sites: Iterable[str]) -> str:
+    found = sorted(sites)
+    rest = f" and {len(found) - _SHOWN_SITES} more" if len(found) > _SHOWN_SITES else ""
+    return f"site {', '.join(clean_code(site)[0] for site in found[:_SHOWN_SITES])}{rest}"
 
 
 def _data(deployment: Deployment, system: str, offered: list[EntityState]) -> Check:

@@ -1,22 +1,31 @@
-"""`erp-mcp init`: a configuration and policies to start from."""
+"""`erp-mcp init`: a configuration and a policy to start from."""
 
 from __future__ import annotations
 
+import getpass
+import re
+import shlex
 import shutil
+import sys
 from pathlib import Path
+from subprocess import list2cmdline
+from typing import Final
+from zoneinfo import ZoneInfo
 
 import click
 
 from erp_mcp import settings
+from erp_mcp.cli import starter
 from erp_mcp.cli.options import clear_errors
 from erp_mcp.errors import ConfigurationError
 
-_TEMPLATE = """\
+_TEMPLATE: Final = """\
 # One deployment of erp-mcp. Relative paths are relative to this file; secrets are references, never values.
 version: 1
 deployment: {deployment}
 environment: development        # demo | development | production
 plant: {{zone: {zone}}}
+default_agent: planner          # who asks where no --as is given
 state_dir: state
 read_model: read_model.sqlite
 policies: policies              # edit, then: erp-mcp policy check, erp-mcp policy apply
@@ -29,39 +38,122 @@ systems: {{}}
 #     account: gateway_read     # an account that may read what it must, and nothing more
 #     secret: file:secrets/erp  # a file that only its owner can read; or env:NAME in development
 """
+_DEPLOYMENT: Final = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+_SITE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,19}")
+_OWNER: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+
+
+def _names(form: re.Pattern[str], rule: str) -> click.ParamType[str]:
+    """Return a parameter type that accepts names of one form and says which."""
+
+    class _Name(click.ParamType[str]):
+        name = "name"
+
+        def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+            return value if form.fullmatch(value) else self.fail(f"{value!r} is not {rule}.", param, ctx)
+
+    return _Name()
+
+
+class _Zone(click.ParamType[str]):
+    name = "zone"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return ZoneInfo(value).key
+        except (KeyError, ValueError, OSError):
+            self.fail(f"{value!r} is no time zone; name one such as Europe/Berlin.", param, ctx)
 
 
 @click.command(
     epilog="""
 \b
 Examples:
-  erp-mcp init ~/erp-mcp --zone Europe/Berlin
-  erp-mcp doctor --config ~/erp-mcp/erp-mcp.yaml
+  erp-mcp init plant --site 1000 --site 2000 --owner anna --zone Europe/Berlin
+  erp-mcp init plant                        all sites that the systems have; narrow them later
+  erp-mcp doctor --config plant/erp-mcp.yaml
 """
 )
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path), required=False)
-@click.option("--deployment", default="plant", show_default=True, help="Name of the deployment.")
-@click.option("--zone", default="Europe/Berlin", show_default=True, help="Time zone of the plant.")
+@click.option(
+    "--deployment",
+    default="plant",
+    show_default=True,
+    type=_names(_DEPLOYMENT, "a name: a small letter, then small letters, digits, _ and -"),
+    metavar="NAME",
+    help="Name of the deployment.",
+)
+@click.option(
+    "--zone", default="Europe/Berlin", show_default=True, type=_Zone(), metavar="ZONE", help="Time zone of the plant."
+)
+@click.option(
+    "--site",
+    "sites",
+    multiple=True,
+    type=_names(_SITE, "a site code: letters, digits, _ and -, at most 20"),
+    metavar="CODE",
+    help="Site that the agent may see, as the systems call it; repeat it.  [default: all of them]",
+)
+@click.option(
+    "--owner",
+    type=_names(_OWNER, "a name: a small letter, then small letters, digits, _ and -"),
+    metavar="NAME",
+    help="Person the agent acts for.  [default: the account that runs this]",
+)
 @clear_errors
-def command(directory: Path | None, deployment: str, zone: str) -> None:
+def command(directory: Path | None, deployment: str, zone: str, sites: tuple[str, ...], owner: str | None) -> None:
     """Write DIRECTORY/erp-mcp.yaml and DIRECTORY/policies; nothing that exists is overwritten.
 
-    Without DIRECTORY the user's configuration directory is used, where every command looks by itself.
+    The policy has one agent, `planner`, that may call every read at the sites named. Without DIRECTORY the user's
+    configuration directory is used, where every command looks by itself.
     """
-    target = (directory or settings.user_directory("config")).expanduser()
+    target = (directory or settings.user_directory("config")).expanduser().resolve()
     file, policies = target / settings.FILE_NAME, target / "policies"
     if file.exists() or policies.exists():
         raise ConfigurationError(
             file=str(file), line=0, key="", reason="there is a deployment already; nothing was changed"
         )
-    target.mkdir(parents=True, exist_ok=True)
-    shutil.copytree(settings.data_root() / "policies", policies)
-    file.write_text(_TEMPLATE.format(deployment=deployment, zone=zone), encoding="utf-8")
+    unique = tuple(dict.fromkeys(sites))
     try:
-        settings.load(file)
-    except ConfigurationError:
-        file.unlink()
-        shutil.rmtree(policies)
-        raise
-    click.echo(f"Wrote {file} and {policies}")
-    click.echo("Next: name a system under `systems:`, then `erp-mcp doctor`, `erp-mcp sync`, `erp-mcp policy apply`.")
+        _write_policies(policies, unique, owner or _account())
+        file.write_text(_TEMPLATE.format(deployment=deployment, zone=zone), encoding="utf-8")
+    except OSError as failure:
+        shutil.rmtree(policies, ignore_errors=True)  # half a deployment would refuse the next try
+        reason = f"can't be written: {failure.strerror or type(failure).__name__}"
+        raise ConfigurationError(file=str(failure.filename or target), line=0, key="", reason=reason) from failure
+    click.echo(f"Wrote {file}\n  and {policies}, for {_told(unique)}")
+    click.echo(_next(file))
+
+
+def _write_policies(folder: Path, sites: tuple[str, ...], owner: str) -> None:
+    (folder / "tests").mkdir(parents=True)
+    (folder / "base.yaml").write_text(starter.base(sites, owner), encoding="utf-8")
+    (folder / "tests" / "base.yaml").write_text(starter.cases(sites), encoding="utf-8")
+    shutil.copyfile(settings.data_root() / "policies" / "_schema.json", folder / "_schema.json")
+
+
+def _account() -> str:
+    """Return the account that runs this where it makes a name; a container may have none."""
+    try:
+        name = re.sub(r"[^a-z0-9_-]", "-", getpass.getuser().lower())
+    except (KeyError, OSError):
+        return "owner"
+    return name if _OWNER.fullmatch(name) else "owner"
+
+
+def _told(sites: tuple[str, ...]) -> str:
+    if sites:
+        return f"site {', '.join(sites)}"
+    return f"all sites of your systems: name them in base.yaml in place of {starter.PLACEHOLDER}"
+
+
+def _next(file: Path) -> str:
+    place = list2cmdline([str(file)]) if sys.platform == "win32" else shlex.quote(str(file))
+    return f"""
+Next:
+  1. name your systems under `systems:` in {file}
+  2. erp-mcp doctor --connect --config {place}
+  3. erp-mcp sync --config {place}
+  4. erp-mcp policy apply --config {place}
+  5. let an MCP client start: erp-mcp serve --config {place} --as planner
+In {file.parent} the commands 2 to 4 need no --config."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import NoReturn, ParamSpec
+from pathlib import Path
+from typing import Final, NoReturn, ParamSpec
 
 import click
 
@@ -17,9 +19,23 @@ from erp_mcp.errors import CallerError, DeniedError, GatewayError
 Parameters = ParamSpec("Parameters")
 
 
+_CONFIG_DEFAULT: Final = "$ERP_MCP_CONFIG, else ./erp-mcp.yaml, else the user's own"
+_SERVE_DEFAULT: Final = "$ERP_MCP_CONFIG, else the user's own; never that of the working directory"
+
+
 def deployment_options(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
     """Add `--config` and `--demo-dir`; the command gets both as text (empty when absent)."""
-    config = click.option("--config", default="", metavar="FILE", help="Configuration file of the deployment.")
+    return _deployment_options(command, _CONFIG_DEFAULT)
+
+
+def serve_options(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
+    """Add the same options to `serve`, which a client starts in anybody's directory."""
+    return _deployment_options(command, _SERVE_DEFAULT)
+
+
+def _deployment_options(command: Callable[Parameters, None], default: str) -> Callable[Parameters, None]:
+    told = f"Configuration file of the deployment.  [default: {default}]"
+    config = click.option("--config", default="", metavar="FILE", help=told)
     demo = click.option("--demo-dir", default="", metavar="DIR", help="Use the demo plant in DIR (see `erp-mcp demo`).")
     return config(demo(command))
 
@@ -29,9 +45,25 @@ def json_option(command: Callable[Parameters, None]) -> Callable[Parameters, Non
     return click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")(command)
 
 
-def load_settings(config: str, demo_dir: str) -> settings.Settings:
-    """Return the settings that the options name."""
-    return settings.load(settings.find_file(config=config, demo_dir=demo_dir))
+def deployment_file(config: str, demo_dir: str) -> Path:
+    """Return the configuration file that a person's command is about; it may not exist.
+
+    Raises:
+        click.UsageError: both options are given.
+    """
+    if config and demo_dir:
+        raise click.UsageError("--config and --demo-dir name two deployments: give one of them.")
+    return settings.find_file(config=config, demo_dir=demo_dir, working=Path.cwd())
+
+
+def any_deployment(config: str, demo_dir: str) -> Path | None:
+    """Return the configuration file for commands that also work without one, on what is shipped.
+
+    One that is named, by an option or the environment, must be there: what was asked about is never replaced.
+    """
+    file = deployment_file(config, demo_dir)
+    named = config or demo_dir or os.environ.get(settings.ENVIRONMENT_VARIABLE)
+    return file if named or file.is_file() else None
 
 
 def clear_errors(command: Callable[Parameters, None]) -> Callable[Parameters, None]:

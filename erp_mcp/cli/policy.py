@@ -15,7 +15,7 @@ import click
 
 from erp_mcp import bootstrap, settings
 from erp_mcp.catalog.registry import Catalog
-from erp_mcp.cli.options import clear_errors, deployment_options, json_option, print_json
+from erp_mcp.cli.options import any_deployment, clear_errors, deployment_options, json_option, print_json
 from erp_mcp.domain.call import ArgumentValue, JsonValue
 from erp_mcp.domain.tool import Tool
 from erp_mcp.errors import BadBundleError, InvalidArgumentError, UnknownToolError
@@ -65,8 +65,8 @@ def _options(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
 @contextmanager
 def _place(config: str, demo_dir: str, policies: str) -> Iterator[_Place]:
     """Find folder and catalogue; without any deployment the shipped ones are meant."""
-    file = settings.find_file(config=config, demo_dir=demo_dir)
-    if not (config or demo_dir or file.is_file()):
+    file = any_deployment(config, demo_dir)
+    if file is None:
         root = settings.data_root()
         catalog = bootstrap.compile_catalog([root / "tools"])
         yield _Place(folder=_folder(policies, root / "policies"), tools=_by_name(catalog), deployment=None)

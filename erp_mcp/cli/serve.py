@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from erp_mcp.cli.options import deployment_options
+from erp_mcp.cli.options import serve_options
 
 
 @click.command(
@@ -19,7 +19,7 @@ Any number of servers share one deployment. Standard output carries the protocol
 should know is written to standard error.
 """
 )
-@deployment_options
+@serve_options
 @click.option(
     "--as", "agent", default="", metavar="AGENT", help="The agent that this client is, as the policy declares it."
 )

@@ -13,10 +13,9 @@ from rich.table import Table
 
 from erp_mcp import administration, sync
 from erp_mcp.bootstrap import Deployment, open_deployment
-from erp_mcp.cli.options import clear_errors, deployment_options, json_option, print_json
+from erp_mcp.cli.options import clear_errors, deployment_file, deployment_options, json_option, print_json
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.errors import ConfigurationError
-from erp_mcp.settings import find_file
 
 
 @click.command(
@@ -40,7 +39,7 @@ def command(systems: Sequence[str], config: str, demo_dir: str, *, full: bool, a
     Reads what changed since the last time, takes out what was deleted, and can be interrupted at any point: the next
     run goes on where this one stopped. `erp-mcp serve` does the same by itself, at the cadence of each entity.
     """
-    deployment = open_deployment(find_file(config=config, demo_dir=demo_dir))
+    deployment = open_deployment(deployment_file(config, demo_dir))
     try:
         _check_names(deployment, systems)
         reports = _run(deployment, systems, full=full)

@@ -17,7 +17,14 @@ from erp_mcp.catalog.grammar import editor_schema
 from erp_mcp.catalog.load import Finding, inspect
 from erp_mcp.catalog.registry import Catalog
 from erp_mcp.catalog.schemas import input_schema, output_schema
-from erp_mcp.cli.options import clear_errors, deployment_options, json_option, print_json
+from erp_mcp.cli.options import (
+    any_deployment,
+    clear_errors,
+    deployment_file,
+    deployment_options,
+    json_option,
+    print_json,
+)
 from erp_mcp.domain.answer import Refusal
 from erp_mcp.domain.call import JsonValue, ToolCall
 from erp_mcp.domain.strict_json import decode
@@ -150,7 +157,7 @@ def call(name: str, arguments: str, agent: str, config: str, demo_dir: str, *, a
     given = decode(text.encode())
     if not isinstance(given, dict):
         raise MalformedRequestError(rule="object")
-    deployment = bootstrap.open_deployment(settings.find_file(config=config, demo_dir=demo_dir))
+    deployment = bootstrap.open_deployment(deployment_file(config, demo_dir))
     try:
         request = ToolCall(tool=name, arguments=given, call_id=deployment.ids.new(), client="erp-mcp tools call")
         outcome = asyncio.run(deployment.gateway.call(deployment.principal(agent), request))
@@ -179,16 +186,16 @@ def schema() -> None:
 
 def _folders(config: str, demo_dir: str) -> list[Path]:
     """Return the tool folders of the deployment; without any, the shipped one."""
-    file = settings.find_file(config=config, demo_dir=demo_dir)
-    if not (config or demo_dir or file.is_file()):
+    file = any_deployment(config, demo_dir)
+    if file is None:
         return [settings.data_root() / "tools"]
     return list(settings.load(file).tools)
 
 
 @contextmanager
 def _catalog(config: str, demo_dir: str) -> Iterator[tuple[Catalog, bootstrap.Deployment | None]]:
-    file = settings.find_file(config=config, demo_dir=demo_dir)
-    if not (config or demo_dir or file.is_file()):
+    file = any_deployment(config, demo_dir)
+    if file is None:
         yield bootstrap.compile_catalog([settings.data_root() / "tools"]), None
         return
     deployment = bootstrap.open_deployment(file)

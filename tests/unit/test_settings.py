@@ -80,6 +80,17 @@ def test_a_flag_goes_before_the_environment_and_that_before_the_default(tmp_path
     assert settings.find_file(environ={}).name == "erp-mcp.yaml"
 
 
+@guarantees("docs.agree")
+def test_the_working_directory_counts_where_nothing_is_named_and_only_for_who_asks(tmp_path: Path) -> None:
+    """A person works beside the file; what a client starts must not pick up a stranger's."""
+    here = write(tmp_path, GOOD)
+    named = {"ERP_MCP_CONFIG": str(tmp_path / "b.yaml")}
+
+    assert settings.find_file(environ={}, working=tmp_path) == here
+    assert settings.find_file(environ=named, working=tmp_path).name == "b.yaml"
+    assert settings.find_file(environ={}) != here
+
+
 @guarantees("P8.no_leaks")
 def test_a_secret_that_others_may_read_is_refused(tmp_path: Path) -> None:
     """A secret readable by everybody is no secret; it is not used and not shown."""

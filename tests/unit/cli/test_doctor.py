@@ -54,6 +54,7 @@ def test_a_prepared_demo_is_all_right_and_known_as_a_demo(demo: Path) -> None:
         "policy": "ok",
         "data of erp": "ok",
         "data of mes": "ok",
+        "sites": "ok",
         "system erp": "ok",
         "system mes": "ok",
         "environment": "note",
@@ -79,13 +80,45 @@ def test_a_new_deployment_is_told_each_next_step(config: Path) -> None:
     assert examined("--config", str(config))[1]["policy"] == "ok"
 
 
+@guarantees("cli.teaches")
+def test_what_is_advised_finds_the_deployment_that_was_looked_at(config: Path) -> None:
+    """A command to copy that then says "no such file" teaches nothing."""
+    advice = examined("--config", str(config))[2]
+    assert f"erp-mcp policy apply --config {config}" in advice["policy"]
+    assert f"erp-mcp sync --config {config}" in advice["read model"]
+
+
+@guarantees("cli.teaches", "policy.apply")
+def test_sites_that_the_policy_does_not_name_are_noticed_with_the_fix(demo: Path, tmp_path: Path) -> None:
+    """Otherwise an integrator gets empty answers and never learns why."""
+    runner = CliRunner()
+    assert runner.invoke(main, ["init", str(tmp_path / "p"), "--site", "1000", "--site", "3000"]).exit_code == 0
+    config = tmp_path / "p" / "erp-mcp.yaml"
+    text = config.read_text(encoding="utf-8")
+    systems = f"systems:\n  erp: {{profile: demo-erp, url: {demo / 'erp.sqlite'}}}\n"
+    config.write_text(text[: text.index("systems:")] + systems, encoding="utf-8")
+    for words in (["sync"], ["policy", "apply"]):
+        assert runner.invoke(main, [*words, "--config", str(config)]).exit_code == 0
+
+    found = runner.invoke(main, ["doctor", "--config", str(config), "--json"])
+    (sites,) = (check for check in json.loads(found.stdout)["checks"] if check["name"] == "sites")
+
+    assert sites["status"] == "note"
+    assert "2000" in sites["detail"]
+    assert "3000" in sites["detail"]
+    assert "1000" not in sites["detail"]
+    assert "base.yaml" in sites["advice"]
+
+
 @guarantees("policy.apply")
 def test_policy_files_that_differ_from_what_is_applied_are_noticed(config: Path) -> None:
     """A saved file does nothing until it is applied, which is easily forgotten."""
     assert CliRunner().invoke(main, ["policy", "apply", "--config", str(config)]).exit_code == 0
     base = load(config).policies / "base.yaml"
     before = base.read_text(encoding="utf-8")
-    base.write_text(before.replace("demo-owner", "other-owner"), encoding="utf-8")
+    base.write_text(before.replace("Plans orders", "Plans all orders"), encoding="utf-8")
+    assert examined("--config", str(config))[1]["policy"] == "ok"  # words for people are no part of what is applied
+    base.write_text(before.replace("role: planner, owner", "role: guest, owner"), encoding="utf-8")
     assert examined("--config", str(config))[1]["policy"] == "note"
     base.write_text(before + "\nno_such_key: 1\n", encoding="utf-8")
     assert examined("--config", str(config))[1]["policy"] == "bad"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from erp_mcp import settings
 from erp_mcp.cli.app import main
 from erp_mcp.cli.demo import command as demo
 from tests.guarantees import guarantees
@@ -22,7 +23,9 @@ def _run(*words: str, given: str | None = None) -> Result:
 @pytest.fixture(autouse=True)
 def _no_deployment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without options the shipped tools are meant, whatever the machine has configured."""
-    monkeypatch.setenv("ERP_MCP_CONFIG", str(tmp_path / "none.yaml"))
+    monkeypatch.delenv("ERP_MCP_CONFIG", raising=False)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(settings, "user_directory", lambda kind: tmp_path)
 
 
 @pytest.fixture(scope="module")
