@@ -19,7 +19,7 @@ from erp_mcp.domain.call import JsonValue
 FindingCode = Literal[
     "edited",  # the stored leaf hash is not that of the leaf
     "malformed",  # the leaf is not canonical JSON of a known version
-    "missing",  # one or more numbers are absent before this record
+    "missing",  # one or more numbers are absent before this record, or its values are there without it
     "out_of_place",  # the leaf carries another number than its place, or a number comes twice
     "broken_link",  # `prev` is not the hash of the record before
     "value_changed",  # a kept value or salt does not match the digest in the leaf
@@ -85,12 +85,13 @@ class _Chain:
             self.findings.append(Finding(seq=seq, code=code, detail=detail))
 
 
-def verify(records: Iterable[AuditRecord], *, expected: Head | None = None) -> Report:
+def verify(records: Iterable[AuditRecord], *, expected: Head | None = None, strays: Iterable[int] = ()) -> Report:
     """Walk a chain from its first record and return what is wrong.
 
     Args:
         records: All records in stored order; read once, so a generator over millions is fine.
         expected: A head remembered outside; it must be part of the chain.
+        strays: Numbers that something kept beside the chain carries although no record does.
 
     Returns:
         The report. After a finding the walk goes on from the record as it is, so one change gives one or two findings.
@@ -113,6 +114,8 @@ def verify(records: Iterable[AuditRecord], *, expected: Head | None = None) -> R
             head_seen = True
     if not head_seen and expected is not None:
         chain.found(expected.seq, "head_missing", expected.leaf_hash)
+    for seq in strays:
+        chain.found(seq, "missing", "what belongs to it is still kept")
     return Report(records=count, head=Head(leaf_hash=chain.prev, seq=chain.seq), findings=tuple(chain.findings))
 
 

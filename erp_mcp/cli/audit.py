@@ -19,7 +19,7 @@ from erp_mcp.errors import ConfigurationError
 _MEANING = {
     "edited": "the record's bytes are not those that were hashed",
     "malformed": "the record is not in the form of this version",
-    "missing": "records are gone before this one",
+    "missing": "this record, or records before it, are gone",
     "out_of_place": "the record stands in another place than it was written at",
     "broken_link": "the record does not follow the one before it",
     "value_changed": "a kept value is not the one that was recorded",
@@ -118,7 +118,7 @@ def verify_command(
     expected = _expected(expect_head, head_file)
     deployment = open_deployment(deployment_file(config, demo_dir))
     try:
-        report = verify(deployment.state.audit.read_all(), expected=expected)
+        report = _verified(deployment, expected)
     finally:
         deployment.close()
     if report.intact and save_head is not None:
@@ -133,7 +133,12 @@ def verify_command(
 
 def verify_deployment(deployment: Deployment) -> Report:
     """Return the verification of a deployment's log, without a remembered head."""
-    return verify(deployment.state.audit.read_all())
+    return _verified(deployment, None)
+
+
+def _verified(deployment: Deployment, expected: Head | None) -> Report:
+    audit = deployment.state.audit
+    return verify(audit.read_all(), expected=expected, strays=audit.strays())
 
 
 def _expected(expect_head: str, head_file: Path | None) -> Head | None:

@@ -121,7 +121,7 @@ class _Tour:
             self._console.print(table)
             from erp_mcp.audit.verify import verify
 
-            report = verify(deployment.state.audit.read_all())
+            report = verify(deployment.state.audit.read_all(), strays=deployment.state.audit.strays())
             self._console.print(
                 f"   erp-mcp audit verify: {'intact' if report.intact else 'BROKEN'}, {report.records} records"
             )

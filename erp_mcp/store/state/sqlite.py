@@ -8,7 +8,7 @@ import sqlite3
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from erp_mcp.audit.record import GENESIS, build, canonical
 from erp_mcp.domain.audit import AuditEntry, AuditRecord
@@ -21,6 +21,11 @@ _LAST: Final = "SELECT seq, leaf_hash FROM audit_record ORDER BY seq DESC LIMIT 
 _ADD_RECORD: Final = "INSERT INTO audit_record (seq, leaf, leaf_hash) VALUES (?, ?, ?)"
 _ADD_DETAIL: Final = "INSERT INTO audit_detail (seq, name, salt, value) VALUES (?, ?, ?, ?)"
 _READ: Final = "SELECT seq, leaf, leaf_hash FROM audit_record WHERE seq > ? ORDER BY seq LIMIT ?"
+_BELOW_FIRST: Final = "SELECT seq, leaf, leaf_hash FROM audit_record WHERE seq < 1 ORDER BY seq LIMIT ?"
+_STRAYS: Final = (
+    "SELECT seq FROM (SELECT seq FROM audit_detail UNION SELECT audit_seq FROM policy_bundle)"
+    " WHERE seq NOT IN (SELECT seq FROM audit_record) ORDER BY seq LIMIT ?"
+)
 _READ_DETAILS: Final = "SELECT seq, name, salt, value FROM audit_detail WHERE seq BETWEEN ? AND ?"
 _FIND: Final = "SELECT seq FROM audit_record WHERE instr(leaf, ?) > 0 ORDER BY seq DESC LIMIT ?"
 _ACTIVE_DIGEST: Final = "SELECT digest FROM policy_bundle ORDER BY version DESC LIMIT 1"
@@ -91,25 +96,40 @@ class SqliteAudit:
         return [_record(row, kept.get(row[0], [])) for row in rows]
 
     def read_all(self) -> Iterator[AuditRecord]:
-        """Yield all records, oldest first, a thousand in memory at a time."""
+        """Yield all records, oldest first, a thousand in memory at a time; also those put in before the first."""
+        yield from self._before_first()
         after = 0
         while page := self.read(after=after, limit=_PAGE):
             yield from page
             after = page[-1].seq
 
+    def strays(self, *, limit: int = 100) -> list[int]:
+        """Return numbers that kept values or applied bundles carry although no record does: their record is gone."""
+        return [seq for (seq,) in self._rows(_STRAYS, (limit,))]
+
+    def _before_first(self) -> Iterator[AuditRecord]:
+        """Yield records with numbers below 1; none is ever written, so whoever put one there is found."""
+        for seq, leaf, leaf_hash in self._rows(_BELOW_FIRST, (_PAGE,)):
+            yield _record((seq, leaf, leaf_hash), [])
+
+    def _rows(self, query: str, values: tuple[int | bytes, ...]) -> list[tuple[Any, ...]]:
+        try:
+            with self._file.lock:
+                return self._file.records.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise AuditUnavailableError(reason=type(error).__name__) from error
+
     def last(self, limit: int) -> list[AuditRecord]:
         """Return the newest records, at most `limit`, oldest first."""
-        with self._file.lock:
-            newest = self._file.records.execute(_LAST).fetchone()
-        return self.read(after=max(0, newest[0] - limit), limit=limit) if newest else []
+        newest = self._rows(_LAST, ())
+        return self.read(after=max(0, newest[0][0] - limit), limit=limit) if newest else []
 
     def find(self, text: str, *, limit: int = 100) -> list[AuditRecord]:
         """Return the newest records whose leaf contains `text` (a call id, a correlation id), oldest first.
 
         It scans the chain: for people who look something up, not for the path of a call.
         """
-        with self._file.lock:
-            found = self._file.records.execute(_FIND, (text.encode(), limit)).fetchall()
+        found = self._rows(_FIND, (text.encode(), limit))
         return [record for (seq,) in reversed(found) for record in self.read(after=seq - 1, limit=1)]
 
 

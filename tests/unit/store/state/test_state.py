@@ -112,6 +112,35 @@ def test_a_change_made_around_the_triggers_is_found(state: State, tmp_path: Path
     assert [finding.code for finding in report.findings] == ["missing", "broken_link"]
 
 
+@guarantees("P5.tamper_evident")
+@pytest.mark.parametrize("number", [0, -7, -(2**63)])
+def test_a_record_put_in_before_the_first_is_found(number: int, state: State) -> None:
+    """The log is shown by id too, so a record that no walk from number 1 meets could still be taken for a true one."""
+    state.audit.append(an_entry())
+    with sqlite3.connect(state.file.path) as other:
+        other.execute("DROP TRIGGER audit_record_in_order")
+        other.execute("INSERT INTO audit_record SELECT ?, leaf, leaf_hash FROM audit_record", (number,))
+    other.close()
+    report = verify(state.audit.read_all())
+    assert not report.intact
+    assert (report.findings[0].seq, report.findings[0].code) == (number, "out_of_place")
+
+
+@guarantees("P5.tamper_evident")
+def test_records_cut_off_carelessly_are_found_by_what_they_leave_behind(state: State) -> None:
+    """Kept values and applied bundles name their records; only who removes them too needs a head to be found out."""
+    for _ in range(3):
+        state.audit.append(an_entry())
+    state.bundles.put_bundle("d1", "{}", applied_by="anna", previous="")
+    assert state.audit.strays() == []
+    with sqlite3.connect(state.file.path) as other:
+        other.execute("DROP TRIGGER audit_record_no_delete")
+        other.execute("DELETE FROM audit_record WHERE seq > 2")
+    other.close()
+    report = verify(state.audit.read_all(), strays=state.audit.strays())
+    assert [(finding.seq, finding.code) for finding in report.findings] == [(3, "missing"), (4, "missing")]
+
+
 @guarantees("P5.audit_or_nothing")
 def test_an_append_that_can_not_be_written_says_so(state: State) -> None:
     """The gateway answers nothing without a record, so the failure must reach it as one error."""
