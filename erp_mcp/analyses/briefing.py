@@ -10,7 +10,7 @@ from erp_mcp.analyses import rows
 from erp_mcp.analyses.counts import differences
 from erp_mcp.analyses.days import days_between, shift
 from erp_mcp.analyses.late_order import READS as LATE_ORDER_READS
-from erp_mcp.analyses.late_order import explain, is_late
+from erp_mcp.analyses.late_order import days_late, explain
 from erp_mcp.analyses.ledgers import Ledgers
 from erp_mcp.analyses.plant import plant_of, reads, rows_of
 from erp_mcp.domain.analysis import Analysis, Facts, Findings, RawCell
@@ -70,12 +70,12 @@ def _root_causes(facts: Facts) -> list[tuple[RawCell, ...]]:
 
 
 def _late_lines(facts: Facts) -> list[rows.SalesLineRow]:
-    return [line for line in rows_of(facts, "lines", rows.SalesLineRow) if is_late(line)]
+    return [line for line in rows_of(facts, "lines", rows.SalesLineRow) if days_late(line, facts.today)]
 
 
 def _late(facts: Facts) -> Iterable[Exceptional]:
     for line in _late_lines(facts):
-        days = days_between(line.confirmed_date, line.requested_date)
+        days = days_late(line, facts.today)
         yield Exceptional(f"{line.sales_order_id}/{line.line}", days, line.requested_date, line.material_id)
 
 

@@ -168,13 +168,17 @@ def _hold_causes(plant: Plant, shortage: Shortage) -> list[Cause]:
     for row in plant.stock.get((ledger.material_id, ledger.site), ()):
         if row.qty > 0 and row.stock_type != "in_transit" and _held(plant, row):
             on_hold.setdefault(row.lot_id or "", []).append(row)
-    found = []
-    for lot_id, held in sorted(on_hold.items()):
-        qty = sum(row.qty for row in held)
-        released = {**ledger.lots, lot_id: ledger.lots.get(lot_id, 0) + qty}
-        if shortage.healed_by(replace(ledger, lots=released)):
-            found.append(_hold_cause(plant, shortage, held[0], qty))
-    return found
+    held = {lot_id: sum(row.qty for row in found) for lot_id, found in sorted(on_hold.items())}
+    enough = [lot_id for lot_id in held if shortage.healed_by(_released(ledger, {lot_id: held[lot_id]}))]
+    together = not enough and len(held) > 1 and shortage.healed_by(_released(ledger, held))
+    return [
+        replace(_hold_cause(plant, shortage, on_hold[lot_id][0], held[lot_id]), sufficient=not together)
+        for lot_id in (held if together else enough)
+    ]
+
+
+def _released(ledger: Ledger, lots: Mapping[str, int]) -> Ledger:
+    return replace(ledger, lots={**ledger.lots, **{lot: ledger.lots.get(lot, 0) + qty for lot, qty in lots.items()}})
 
 
 def _held(plant: Plant, row: StockRow) -> bool:
@@ -188,7 +192,9 @@ def _notification(plant: Plant, row: StockRow) -> NotificationRow | None:
     asking = (
         one
         for one in plant.notifications.get(row.lot_id or "", ())
-        if one.hold and one.order_state != "closed" and (row.lot_id or one.material_id == row.material_id)
+        if one.hold
+        and one.order_state != "closed"
+        and (row.lot_id or (one.material_id, one.site) == (row.material_id, row.site))
     )
     return min(asking, key=lambda one: (one.opened_at or "", one.notification_id), default=None)
 

@@ -20,6 +20,7 @@ ROOT_CAUSES: Final = (
     "carrier_delay",
     "unknown",
     "on_time",
+    "not_open",
 )
 
 

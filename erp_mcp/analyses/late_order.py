@@ -39,7 +39,7 @@ _MOST_OTHERS: Final = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
-    """What is known of one line. `causes` has the root cause first; empty with `code` `unknown` or `on_time`."""
+    """What is known of one line. `causes` has the root cause first; empty with `unknown`, `on_time`, `not_open`."""
 
     line: SalesLineRow
     code: str
@@ -53,26 +53,29 @@ class Explanation:
         return self.causes[0] if self.causes else None
 
 
-def is_late(line: SalesLineRow) -> bool:
-    """Return whether a line is late: open, and confirmed for a day after the requested one."""
-    return line.order_state == "open" and (line.confirmed_date or "") > line.requested_date
+def days_late(line: SalesLineRow, today: str) -> int:
+    """Return by how many days a line will miss its requested date; 0 when it will not, or is not open.
 
-
-def is_overdue(line: SalesLineRow, today: str) -> bool:
-    """Return whether an open line without any confirmed date should have been there before `today`."""
-    return line.order_state == "open" and not line.confirmed_date and line.requested_date < today
+    What is still to be delivered does not come before `today`, whatever was confirmed.
+    """
+    if line.order_state != "open":
+        return 0
+    expected = line.confirmed_date or line.requested_date
+    return max(0, days_between(max(expected, today) if line.qty_open > 0 else expected, line.requested_date))
 
 
 def explain(ledgers: Ledgers, line: SalesLineRow, *, max_depth: int = MAX_DEPTH) -> Explanation:
     """Explain one sales order line.
 
     Returns:
-        `on_time` for a line that is neither late nor overdue; else the causes found, nearest to the line first.
+        `on_time` for a line that is not late, `not_open` for one that is closed or cancelled; else the causes found,
+        nearest to the line first.
         Confidence is `high` for exactly one sufficient cause and nothing missing, `medium` when several suffice, one
         rests on less than certain facts, or a source is missing that could show another; `low` for `unknown`.
     """
-    if not (is_late(line) or is_overdue(line, ledgers.plant.today)):
-        return Explanation(line=line, code="on_time", confidence="high", causes=())
+    if not days_late(line, ledgers.plant.today):
+        code = "on_time" if line.order_state == "open" else "not_open"
+        return Explanation(line=line, code=code, confidence="high", causes=())
     search = Search(ledgers, max_depth=max_depth)
     causes = tuple(search.line_causes(line))
     blamed = {one.evidence: one for cause in causes for one in cause.steps}
@@ -123,16 +126,19 @@ def explain_late_order(facts: Facts) -> Findings:
 
 
 def _warnings(found: Sequence[Explanation], *, has_gaps: bool) -> tuple[str, ...]:
-    on_time = [one.line.line for one in found if one.code == "on_time"]
-    unknown = [one.line.line for one in found if one.code == "unknown"]
+    on_time, not_open, unknown = (
+        ", ".join(one.line.line for one in found if one.code == code) for code in ("on_time", "not_open", "unknown")
+    )
     warnings = []
     if not found:
         warnings.append("No such sales order line in the data at hand, or none in this role's scope.")
     if on_time:
-        warnings.append(f"Not late: the confirmed date is not after the requested one (line {', '.join(on_time)}).")
+        warnings.append(f"Not late: nothing is expected after the requested date (line {on_time}).")
+    if not_open:
+        warnings.append(f"Closed or cancelled: nothing is open that could be late (line {not_open}).")
     if unknown:
         where = "; the table gaps says what could not be checked" if has_gaps else ""
-        warnings.append(f"No cause found in the data at hand (line {', '.join(unknown)}){where}.")
+        warnings.append(f"No cause found in the data at hand (line {unknown}){where}.")
     return tuple(warnings)
 
 
@@ -146,7 +152,7 @@ def _summary(one: Explanation, today: str) -> tuple[RawCell, ...]:
         line.uom,
         line.requested_date,
         line.confirmed_date,
-        max(0, days_between(line.confirmed_date or (today if is_overdue(line, today) else None), line.requested_date)),
+        days_late(line, today),
         one.code,
         one.confidence,
         root.root.node_type if root else None,

@@ -139,6 +139,22 @@ async def test_days_late_count_from_the_requested_to_the_confirmed_date() -> Non
     assert await _ids(_orders(), "list_sales_orders", "lines", "days_late") == [0, 0, 5]
 
 
+@guarantees("P7.right_cause")
+async def test_an_open_line_whose_date_has_passed_is_late_whatever_was_confirmed() -> None:
+    """A customer who has waited for three days is in the list of late lines; one who was served is not."""
+    plant = _orders()
+    for number, confirmed, qty_open in (("1", "2026-03-13", UNIT), ("2", None, UNIT), ("3", "2026-03-13", 0)):
+        plant.add(
+            "sales_order_line", sales_order_id="0010000004", line=number, site="1000", customer_id="C-1",
+            material_id="FG-1", qty_ordered=UNIT, qty_delivered=UNIT - qty_open, qty_open=qty_open, uom="EA",
+            requested_date="2026-03-13", confirmed_date=confirmed, order_state="open",
+        )  # fmt: skip
+    for tool, given in (("list_sales_orders", {}), ("get_sales_order", {"sales_order_id": "0010000004"})):
+        assert (await _ids(plant, tool, "lines", "days_late", **given))[:3] == [3, 3, 0]
+    assert await _ids(plant, "list_sales_orders", "lines", "line", late_only=True) == ["1", "2", "000010"]
+    assert len((await _read(plant, "get_plant_briefing")).rows["lines"]) == 3
+
+
 @guarantees("P7.no_false_empty")
 @pytest.mark.parametrize(
     ("reference", "orders", "how", "customers"),

@@ -171,6 +171,27 @@ def test_a_lot_on_hold_is_no_cause_when_it_would_not_have_been_enough(plant: Sma
 
 
 @guarantees("P7.right_cause")
+def test_lots_on_hold_that_cover_the_shortage_only_together_are_parts_of_the_cause(plant: SmallPlant) -> None:
+    """Twelve and twelve of twenty: each has to be released, and saying nothing would hide both."""
+    plant.holds(12, "L-8")
+    plant.holds(12, "L-9")
+    found = plant.ask(ANALYSIS)
+    assert (_code(found), _confidence(found)) == ("quality_hold", "medium")
+    assert _contributing(found) == [("part_of_it", "quality_hold", "N-L-9")]
+
+
+@guarantees("P7.right_cause")
+def test_a_notification_of_another_site_does_not_hold_stock_here(plant: SmallPlant) -> None:
+    """Without lots a notification names material and site; stock blocked here has another reason."""
+    plant.stock(20, None, stock_type="blocked")
+    other = {"material_id": "RM", "site": "2000", "hold": 1, "order_state": "open"}
+    plant.add("notifications", rows.NotificationRow, notification_id="N-2000", **other)
+    found = plant.ask(ANALYSIS)
+    assert (_code(found), _confidence(found)) == ("quality_hold", "medium")
+    assert "N-2000" not in [row[3] for row in found.tables["chain"]]
+
+
+@guarantees("P7.right_cause")
 def test_a_lot_on_hold_is_no_cause_when_free_stock_covers_the_demand(plant: SmallPlant) -> None:
     """A hold elsewhere in the material is noise."""
     plant.holds(25)
@@ -597,6 +618,18 @@ def test_a_line_that_is_not_late_is_called_on_time(plant: SmallPlant) -> None:
     assert found.warnings
 
 
+@guarantees("P7.right_cause")
+@pytest.mark.parametrize("state", ["closed", "cancelled"])
+def test_a_line_that_is_not_open_is_neither_late_nor_on_time(plant: SmallPlant, state: str) -> None:
+    """Shipped late or cancelled: either way there is nothing left to expedite, and no verdict on its dates."""
+    plant.reads["lines"] = []
+    plant.line(order_state=state)
+    plant.buys(50, "2026-03-24")
+    found = plant.ask(ANALYSIS)
+    assert (_code(found), found.tables["summary"][0][7], found.tables["chain"]) == ("not_open", 0, [])
+    assert found.warnings
+
+
 @guarantees("P7.no_false_empty")
 def test_an_order_that_is_not_known_gets_a_warning_and_no_verdict() -> None:
     """A wrong number must not come out as on time."""
@@ -606,14 +639,22 @@ def test_an_order_that_is_not_known_gets_a_warning_and_no_verdict() -> None:
 
 
 @guarantees("P7.right_cause")
-def test_an_overdue_line_without_a_confirmed_date_is_explained_too(plant: SmallPlant) -> None:
-    """Nobody confirmed a date, and the customer waits since the 13th."""
+@pytest.mark.parametrize("confirmed", [None, "2026-03-13", "2026-03-14"])
+def test_an_overdue_line_is_late_since_the_day_it_was_requested_for(plant: SmallPlant, confirmed: str | None) -> None:
+    """A promise that has passed does not make it on time: the customer has waited since the 13th."""
     plant.reads["lines"] = []
-    plant.line(confirmed_date=None, requested_date="2026-03-13")
+    plant.line(confirmed_date=confirmed, requested_date="2026-03-13")
     plant.buys(50, "2026-03-24")
     found = plant.ask(ANALYSIS)
-    assert _code(found) == "late_po"
-    assert found.tables["summary"][0][7] == 3
+    assert (_code(found), found.tables["summary"][0][7]) == ("late_po", 3)
+
+
+@guarantees("P7.right_cause")
+def test_a_line_that_was_delivered_in_full_is_not_overdue(plant: SmallPlant) -> None:
+    """Many an ERP keeps a line open until its invoice is paid."""
+    plant.reads["lines"] = []
+    plant.line(confirmed_date="2026-03-13", requested_date="2026-03-13", qty_open=0)
+    assert _code(plant.ask(ANALYSIS)) == "on_time"
 
 
 @guarantees("P7.right_cause")
