@@ -63,7 +63,7 @@ class Changes:
         if not since:
             return []
         start = datetime.fromisoformat(since) - timedelta(seconds=self.overlap_s)
-        return [["OR", *([path, ">=", start] for path in self.query.stamps())]]
+        return [self.query.changed_since(start)]
 
     def _server_time(self) -> str:
         moment = self.query.session.server_time()

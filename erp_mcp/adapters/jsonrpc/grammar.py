@@ -60,6 +60,14 @@ class Parts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """A link whose record's changes count; `model` is needed where the link may lead to several models."""
+
+    path: str
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """How one canonical entity is read.
 
@@ -72,7 +80,7 @@ class Source:
     model: str
     domain: tuple[JsonValue, ...]
     fields: Mapping[str, Form]
-    watch: tuple[str, ...] = ()
+    watch: tuple[Watched, ...] = ()
     snapshot: bool = False
     each: tuple[Each, ...] = ()
     once: bool = False
@@ -192,7 +200,7 @@ def _source(entity: str, node: _Node) -> Source:
         model=node.text("model"),
         domain=node.items("domain"),
         fields={str(name): _form(fields, str(name), fields.take(name)) for name in fields.body},
-        watch=node.texts("watch"),
+        watch=tuple(_watched(node, number, one) for number, one in enumerate(node.items("watch"))),
         snapshot=node.flag("snapshot"),
         each=tuple(_each(node.node("each", one)) for one in node.items("each")),
         once=node.flag("once"),
@@ -202,6 +210,15 @@ def _source(entity: str, node: _Node) -> Source:
     if (source.each or source.parts) and not source.snapshot:
         raise node.wrong("it needs `snapshot: true`", "each" if source.each else "parts")
     return source
+
+
+def _watched(parent: _Node, number: int, body: JsonValue) -> Watched:
+    if isinstance(body, str):
+        return Watched(path=body)
+    node = parent.node(f"watch[{number}]", body)
+    one = Watched(path=node.text("path"), model=node.text("model"))
+    node.done()
+    return one
 
 
 def _each(node: _Node) -> Each:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from erp_mcp.adapters._mapping import RecordMapper
@@ -93,7 +94,17 @@ class SourceQuery:
         """Yield the fields that tell when a record, or one that it watches, was changed."""
         yield from STAMPS
         for link in self.source.watch:
-            yield from (f"{link}.{stamp}" for stamp in STAMPS)
+            yield from (f"{link.path}.{stamp}" for stamp in STAMPS)
+
+    def changed_since(self, start: datetime) -> Encodable:
+        """Return the filter for records that were changed, or watch one that was, at or after a time."""
+        own: list[Encodable] = [[stamp, ">=", start] for stamp in STAMPS]
+        for link in self.source.watch:
+            model = (
+                [link.model] if link.model else []
+            )  # a link to any of several models is followed to a named one only
+            own.extend([f"{link.path}.{stamp}", ">=", start, *model] for stamp in STAMPS)
+        return ["OR", *own]
 
     def newest(self, rows: Iterable[Row], before: str) -> str:
         """Return the newest change of some rows or `before`, as ISO text in the system's own clock."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import AsyncIterator, Iterator
@@ -43,15 +44,27 @@ def truth(tryton: Running) -> Truth:
     return Truth(**json.loads(Path(tryton.truth).read_text(encoding="utf-8")))
 
 
+@contextlib.asynccontextmanager
+async def opened(tryton: Running, *, account: str = "", **options: str) -> AsyncIterator[JsonRpcAdapter]:
+    """Yield an adapter signed in with the account that may only read, or with another one of the same password."""
+    connection = Connection(
+        system="tryton",
+        url=tryton.url,
+        database=tryton.database,
+        account=account or tryton.user,
+        secret=tryton.password,
+        options=options,
+    )
+    adapter = JsonRpcAdapter.open(connection, load_profile("tryton", [ROOT / "erp_mcp" / "systems"]), FixedClock())
+    yield adapter
+    await adapter.close()
+
+
 @pytest.fixture
 async def adapter(tryton: Running) -> AsyncIterator[JsonRpcAdapter]:
-    """The adapter under test, signed in with the account that may only read."""
-    connection = Connection(
-        system="tryton", url=tryton.url, database=tryton.database, account=tryton.user, secret=tryton.password
-    )
-    opened = JsonRpcAdapter.open(connection, load_profile("tryton", [ROOT / "erp_mcp" / "systems"]), FixedClock())
-    yield opened
-    await opened.close()
+    """The adapter under test."""
+    async with opened(tryton) as one:
+        yield one
 
 
 @pytest.fixture

@@ -25,6 +25,12 @@ SYSTEM_TEXT = "Traceback: secret table party_party"
 START = datetime(2026, 3, 16, 5, 0)  # noqa: DTZ001  naive UTC, as Tryton keeps it
 
 
+class Reference(tuple[str, int]):
+    """A link that may lead to several models; a filter that follows it names one."""
+
+    __slots__ = ()
+
+
 class FakeTryton:
     """Records by model, a tick per change, and a mode that says how to answer."""
 
@@ -98,6 +104,9 @@ class FakeTryton:
         if not isinstance(clause[0], str) or clause[0] == "OR":
             return self._holds(record, clause)
         path, operator, operand = clause[:3]
+        held = record.get(path.partition(".")[0])
+        if "." in path and isinstance(held, Reference) and held[0] != clause[3]:  # unnamed: an error, as Tryton's is
+            return False
         found = [one for one in self._values(record, path.split(".")) if one is not None]
         match operator:
             case ">":
@@ -208,6 +217,9 @@ class _Handler(BaseHTTPRequestHandler):
             result = fake.answer(method, params)
         except PermissionError:
             self._send(_PAGE, status=401, kind="text/html")
+            return
+        except IndexError:
+            self._send(_BODIES["error"](None))
             return
         if fake.mode in {"well", "moved"} or "search" not in method:
             self._send(_result(result))

@@ -19,7 +19,7 @@ from erp_mcp.errors import ConfigurationError, GatewayError
 from erp_mcp.ports import ChangePage
 from erp_mcp.testing import FixedClock
 from tests.guarantees import guarantees
-from tests.unit.adapters.jsonrpc.fake import SYSTEM_TEXT, FakeTryton, Mode, fake_tryton
+from tests.unit.adapters.jsonrpc.fake import SYSTEM_TEXT, FakeTryton, Mode, Reference, fake_tryton
 
 PLACES: Final[JsonValue] = [
     {"name": "place", "model": "stock.location", "domain": [], "fields": ["code"], "context": {"locations": "*"}}
@@ -191,6 +191,21 @@ async def test_a_change_of_a_watched_record_counts(fake: FakeTryton, adapter: Js
     later = records(await pages(adapter, watermark=first[-1].watermark))
     assert {getattr(one, "country", None) for one in later.values()} == {"AT"}
     assert len(later) == 5
+
+
+@guarantees("P7.sync_exact")
+async def test_a_change_behind_a_link_to_several_models_counts(fake: FakeTryton) -> None:
+    """A shipment or a return: the system follows such a link only to the model that is named."""
+    for number in range(1, 6):
+        fake.models["party.party"][number]["address"] = Reference(("party.address", 1))
+    watch: JsonValue = [{"path": "address", "model": "party.address"}]
+    named = dataclasses.replace(PROFILE, entities={**ENTITIES, "customer": {**ENTITIES["customer"], "watch": watch}})
+    adapter = JsonRpcAdapter.open(connection(fake), named, FixedClock())
+    first = await pages(adapter)
+    fake.put("party.address", 1, country="AT")
+    later = records(await pages(adapter, watermark=first[-1].watermark))
+    await adapter.close()
+    assert {getattr(one, "country", None) for one in later.values()} == {"AT"}
 
 
 @guarantees("P7.sync_exact")

@@ -31,7 +31,9 @@ def profile(entity: str, body: JsonValue) -> Profile:
     [
         ({"model": None}, "model"),
         ({"domain": "x"}, "domain"),
-        ({"watch": [1]}, "watch"),
+        ({"watch": [1]}, "watch[0]"),
+        ({"watch": [{"path": "shipment"}]}, "watch[0].model"),
+        ({"watch": [{"path": "shipment", "model": "m", "x": 1}]}, "watch[0].x"),
         ({"watched": []}, "watched"),
         ({"fields": []}, "fields"),
         ({"fields": {}}, "fields.customer_id"),
