@@ -122,11 +122,13 @@ def load(path: Path) -> Settings:
         ConfigurationError: `settings.bad_configuration`, with `file`, `line`, `key` and `reason`.
     """
     if not path.is_file():
-        raise ConfigurationError(
-            file=str(path), line=0, key="", reason="no such file; `erp-mcp demo` or `erp-mcp init` makes one"
-        )
-    form, _ = read_model(path, _File, ConfigurationError)
+        raise ConfigurationError(file=str(path), line=0, key="", reason=_no_file())
+    form, document = read_model(path, _File, ConfigurationError)
     root = path.resolve().parent
+    for key, folders in (("tools", form.tools), ("profiles", form.profiles)):
+        for index, folder in enumerate(folders):
+            if not (root / Path(folder).expanduser()).is_dir():
+                raise document.error((key, index), f"there is no folder {folder}")
     shipped = data_root()
 
     def at(value: str, default: Path) -> Path:
@@ -150,6 +152,13 @@ def load(path: Path) -> Settings:
         systems=tuple(one.settings(name) for name, one in form.systems.items()),
         deadline_s=form.deadline_s,
     )
+
+
+def _no_file() -> str:
+    """Say how a deployment is named and made; the demo plant where it stands, since most people start with it."""
+    demo = user_directory("data") / "demo"
+    stands = f" (one stands in {demo})" if (demo / FILE_NAME).is_file() else " (`erp-mcp demo` builds one)"
+    return f"no such file; name a deployment: --config FILE (`erp-mcp init DIR` writes one) or --demo-dir DIR{stands}"
 
 
 def secret_of(reference: str, root: Path) -> str:

@@ -6,9 +6,11 @@ start-up without a cache come here; the path of a call never does.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
@@ -17,6 +19,9 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent, NodeEvent
 
 from erp_mcp.errors import GatewayError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
 
 _MAX_BYTES: Final = 256 * 1024
 Model = TypeVar("Model", bound=BaseModel)
@@ -38,7 +43,61 @@ def read_model(path: Path, model: type[Model], error: type[GatewayError]) -> tup
         return model.model_validate(document.data), document
     except ValidationError as failure:
         first = failure.errors(include_url=False, include_input=False)[0]
-        raise document.error(tuple(first["loc"]), str(first["msg"])) from failure
+        place = tuple(part for part in first["loc"] if part != "[key]")  # pydantic's word for a key that is wrong
+        raise document.error(place, in_words(first, model)) from failure
+
+
+def in_words(error: ErrorDetails, model: type[BaseModel]) -> str:
+    """Return what a pydantic error means for the person who edits the file: what stands there, or what must."""
+    kind, context = error["type"], error.get("ctx", {})
+    if kind == "extra_forbidden":
+        known = _keys(model, error["loc"][:-1])
+        close = get_close_matches(str(error["loc"][-1]), known, n=1)
+        hint = f"; did you mean {close[0]}?" if close else f"; there are: {', '.join(known)}" if known else ""
+        return f"there is no such key here{hint}"
+    if kind in _TYPES:
+        return f"must be {_TYPES[kind]}"
+    if kind in _WORDS:
+        return _WORDS[kind].format(**context)
+    return str(error["msg"]).removeprefix("Value error, ")
+
+
+def _keys(model: type[BaseModel], place: Sequence[str | int]) -> list[str]:
+    """Return the keys that the grammar knows at a place; none where a union or free keys stand there."""
+    kind: object = model
+    for part in place:
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            fields = {field.alias or name: field.annotation for name, field in kind.model_fields.items()}
+            kind = fields.get(str(part))
+        else:
+            kind = get_args(kind)[-1] if get_args(kind) else None  # the values of a mapping, the items of a list
+        while get_origin(kind) is Annotated:
+            kind = get_args(kind)[0]
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return [field.alias or name for name, field in kind.model_fields.items()]
+    return []
+
+
+_TYPES: Final = {
+    "string_type": "text (codes and ids that look like numbers need quotes)",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "bool_type": "true or false",
+    "list_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+}
+_WORDS: Final = {
+    "missing": "this key is missing",
+    "literal_error": "must be {expected}",
+    "string_pattern_mismatch": "must have the form {pattern}",
+    "string_too_short": "must have at least {min_length} characters",
+    "string_too_long": "must have at most {max_length} characters",
+    "too_short": "must have at least {min_length} entries",
+    "too_long": "must have at most {max_length} entries",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than_equal": "must be at most {le}",
+}
 
 
 class Document:
@@ -105,7 +164,10 @@ class Document:
     def _broken(self, failure: YAMLError) -> GatewayError:
         mark = failure.problem_mark if isinstance(failure, MarkedYAMLError) else None
         line = mark.line + 1 if mark is not None else 1
-        reason = "duplicate key" if "duplicate key" in str(failure) else "not valid YAML"
+        if "duplicate key" in str(failure):
+            return self._error(file=self.path.name, line=line, key="", reason="duplicate key")
+        told = "".join(one for one in str(getattr(failure, "problem", None) or "") if one.isprintable())[:80]
+        reason = f"not valid YAML: {told}" if told else "not valid YAML"
         return self._error(file=self.path.name, line=line, key="", reason=reason)
 
 

@@ -16,7 +16,7 @@ from typing import Final
 from erp_mcp.domain.call import ArgumentValue, JsonValue, Scalar
 from erp_mcp.domain.tool import Argument, ArgumentType, Tool
 from erp_mcp.domain.value import MONEY_DIGITS, QUANTITY_DIGITS, to_scaled
-from erp_mcp.errors import InexactNumberError, InvalidArgumentError, UnknownArgumentError
+from erp_mcp.errors import CallerError, InexactNumberError, InvalidArgumentError, UnknownArgumentError
 
 DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 200
@@ -70,7 +70,7 @@ def check(tool: Tool, raw: Mapping[str, JsonValue]) -> CheckedArguments:
             left -= 1
             checked[name] = _value(argument, raw[name])
         elif argument.required:
-            raise InvalidArgumentError(argument=name, rule="required", expected=_expected(argument), got="nothing")
+            raise _missing(tool, argument, raw)
         else:
             checked[name] = argument.default
     if not left:
@@ -220,6 +220,15 @@ def _check_windows(checked: Mapping[str, ArgumentValue]) -> None:
 def _wrong(argument: Argument, rule: str, value: JsonValue) -> InvalidArgumentError:
     expected = _expected(argument)
     return InvalidArgumentError(argument=argument.name, rule=rule, expected=expected, got=type_word(value))
+
+
+def _missing(tool: Tool, argument: Argument, raw: Mapping[str, JsonValue]) -> CallerError:
+    """Return the error for a required argument that is absent: an unknown name is most likely that one, misspelt."""
+    known = {one.name for one in tool.arguments} | ({"limit", "cursor"} if tool.paged is not None else set())
+    strange = next((name for name in raw if name not in known), None)
+    if strange is not None:
+        return _unknown(tool, strange)
+    return InvalidArgumentError(argument=argument.name, rule="required", expected=_expected(argument), got="nothing")
 
 
 def _unknown(tool: Tool, name: str) -> UnknownArgumentError:

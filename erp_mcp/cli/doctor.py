@@ -19,7 +19,15 @@ from erp_mcp import administration, settings
 from erp_mcp.answers.clean import clean_code
 from erp_mcp.bootstrap import Deployment, open_deployment
 from erp_mcp.cli.audit import verify_deployment
-from erp_mcp.cli.options import clear_errors, deployment_file, deployment_options, json_option, print_json
+from erp_mcp.cli.options import (
+    clear_errors,
+    counted,
+    deployment_file,
+    deployment_options,
+    details,
+    json_option,
+    print_json,
+)
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.freshness import EntityState
 from erp_mcp.errors import GatewayError
@@ -132,10 +140,8 @@ def _guarded(name: str, look: Callable[[Deployment], Iterator[Check]], deploymen
 
 
 def _failed(name: str, error: GatewayError) -> Check:
-    facts = ", ".join(f"{fact}: {value}" for fact, value in error.facts.items() if value not in ("", 0))
-    return Check(
-        name=name, status="bad", detail=f"{error.summary} [{error.code}] {facts}".rstrip(), advice=error.advice
-    )
+    told = " — ".join([f"{error.summary} [{error.code}]", *details(error)])
+    return Check(name=name, status="bad", detail=told, advice=error.advice)
 
 
 def _state_directory(deployment: Deployment) -> Iterator[Check]:
@@ -165,7 +171,7 @@ def _mode(path: Path) -> int:
 def _audit(deployment: Deployment) -> Iterator[Check]:
     report = verify_deployment(deployment)
     if report.intact:
-        yield Check(name="audit", status="ok", detail=f"{report.records} records, chain intact")
+        yield Check(name="audit", status="ok", detail=f"{counted(report.records, 'record')}, chain intact")
         return
     first = next(finding for finding in report.findings if not finding.is_notice)
     detail = f"chain broken at record {first.seq} ({first.code})"
@@ -177,7 +183,7 @@ def _audit(deployment: Deployment) -> Iterator[Check]:
 def _tools(deployment: Deployment) -> Iterator[Check]:
     tools = list(deployment.catalog)  # a wrong file raises; what the cache holds was right when it was made
     writing = sum(tool.effect != "read" for tool in tools)
-    yield Check(name="tools", status="ok", detail=f"{len(tools)} tools, {writing} of them write")
+    yield Check(name="tools", status="ok", detail=f"{counted(len(tools), 'tool')}, {writing} of them write")
 
 
 def _policy(deployment: Deployment) -> Iterator[Check]:
@@ -188,7 +194,7 @@ def _policy(deployment: Deployment) -> Iterator[Check]:
     active = deployment.state.bundles.active_digest()
     checked = check(folder, KnownNames.of(deployment.catalog))
     if checked.loaded is None:
-        detail = f"{len(checked.problems)} problems in {folder}; the applied policy stays in force"
+        detail = f"{counted(len(checked.problems), 'problem')} in {folder}; the applied policy stays in force"
         yield Check(name="policy", status="bad", detail=detail, advice="Run `erp-mcp policy check`.")
     elif not active:
         advice = "Run `erp-mcp policy apply`; until then every call is refused."

@@ -6,7 +6,8 @@ import functools
 import json
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Final, NoReturn, ParamSpec
 
@@ -87,22 +88,40 @@ def print_json(value: Mapping[str, JsonValue] | Sequence[JsonValue]) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
 
+def nearest(kind: str, name: str, known: Iterable[str]) -> dict[str, str]:
+    """Return the facts of an unknown name: the name itself, cut, and the one that was probably meant."""
+    close = get_close_matches(name[:64], list(known), n=1)
+    return {kind: name[:64], **({"suggestion": close[0]} if close else {})}
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: 1 rule, 2 rules."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def _leave(error: GatewayError, *, as_json: bool) -> NoReturn:
     status = 2 if isinstance(error, CallerError) else 3 if isinstance(error, DeniedError) else 1
     facts = {name: list(fact) if isinstance(fact, tuple) else fact for name, fact in error.facts.items()}
     if as_json:
         click.echo(
             json.dumps(
-                {"error": {"code": error.code, "summary": error.summary, "advice": error.advice, "facts": facts}}
+                {"error": {"code": error.code, "summary": error.summary, "advice": error.advice, "facts": facts}},
+                ensure_ascii=False,
             )
         )
         sys.exit(status)
-    place = ":".join(str(facts[name]) for name in ("file", "line") if facts.get(name))
-    reason = " — ".join(str(facts[name]) for name in ("key", "reason") if facts.get(name))
-    rest = ", ".join(f"{name}: {fact}" for name, fact in facts.items() if name not in ("file", "line", "key", "reason"))
     click.secho(f"{error.summary} [{error.code}]", fg="red", err=True)
-    for detail in (" ".join(part for part in (place, reason) if part), rest):
-        if detail:
-            click.echo(f"  {detail}", err=True)
+    for detail in details(error):
+        click.echo(f"  {detail}", err=True)
     click.echo(f"  → {error.advice}", err=True)
     sys.exit(status)
+
+
+def details(error: GatewayError) -> list[str]:
+    """Return the facts of an error for people: place, key and reason on one line, the rest on another."""
+    facts = {name: ", ".join(fact) if isinstance(fact, tuple) else fact for name, fact in error.facts.items()}
+    place = ":".join(str(facts[name]) for name in ("file", "line") if facts.get(name))
+    reason = " — ".join(str(facts[name]) for name in ("key", "reason") if facts.get(name))
+    told = ("file", "line", "key", "reason")
+    rest = ", ".join(f"{name}: {fact}" for name, fact in facts.items() if name not in told and fact not in {"", 0})
+    return [line for line in (": ".join(part for part in (place, reason) if part), rest) if line]

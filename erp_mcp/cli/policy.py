@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import getpass
-import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ParamSpec
 
 import click
 
 from erp_mcp import bootstrap, settings
+from erp_mcp.catalog.arguments import check as check_arguments
 from erp_mcp.catalog.registry import Catalog
-from erp_mcp.cli.options import any_deployment, clear_errors, deployment_options, json_option, print_json
+from erp_mcp.cli.options import (
+    any_deployment,
+    clear_errors,
+    counted,
+    deployment_options,
+    json_option,
+    nearest,
+    print_json,
+)
 from erp_mcp.domain.call import ArgumentValue, JsonValue
+from erp_mcp.domain.strict_json import decode
 from erp_mcp.domain.tool import Tool
-from erp_mcp.errors import BadBundleError, InvalidArgumentError, UnknownToolError
+from erp_mcp.errors import BadBundleError, InvalidArgumentError, MalformedRequestError, UnknownToolError
 from erp_mcp.policy import activate, explain, load
 from erp_mcp.policy.bundle import Bundle, from_json
 from erp_mcp.policy.names import KnownNames
@@ -131,11 +140,12 @@ def check(config: str, demo_dir: str, policies: str, as_json: bool) -> None:
     else:
         for one in checked.problems:
             key = f"{one.key}: " if one.key else ""
-            click.secho(f"{one.file}:{one.line}: ", nl=False, bold=True)
+            click.secho(f"{_shown(place.folder / one.file)}:{one.line or 1}: ", nl=False, bold=True)
             click.echo(f"{key}{one.reason} [{one.problem}]")
         if checked.loaded is not None:
             bundle = checked.loaded.bundle
-            counts = f"{len(bundle.roles)} roles, {len(bundle.rules)} rules, {len(checked.loaded.cases)} cases"
+            found = ((len(bundle.roles), "role"), (len(bundle.rules), "rule"), (len(checked.loaded.cases), "case"))
+            counts = ", ".join(counted(number, noun) for number, noun in found)
             click.secho("All is right", fg="green", nl=False)
             click.echo(f": {counts}; bundle {bundle.digest[:12]}")
     sys.exit(2 if checked.loaded is None else 0)
@@ -165,7 +175,7 @@ def test(config: str, demo_dir: str, policies: str, as_json: bool) -> None:
         return
     for name, form in cases:
         click.echo(f"  {name}  {form.name}: {form.role} {form.tool} {form.expect}")
-    click.secho(f"{len(cases)} cases hold", fg="green")
+    click.secho(f"All cases hold: {len(cases)}", fg="green")
 
 
 @command.command(
@@ -193,11 +203,11 @@ def explain_command(
     with _place(config, demo_dir, policies) as place:
         known = place.tools.get(tool)
         if known is None:
-            raise UnknownToolError(tool=tool)
+            raise UnknownToolError(**nearest("tool", tool, place.tools))
         bundle = (None if saved or policies else place.applied()) or place.load().bundle
         if role not in bundle.roles:
             raise InvalidArgumentError(argument="ROLE", rule="a declared role", expected=tuple(bundle.roles))
-        found = explain.explain(bundle, role, known, _arguments(arguments))
+        found = explain.explain(bundle, role, known, _arguments(known, arguments))
     if as_json:
         print_json(found.as_json())
         return
@@ -296,11 +306,20 @@ def _show(difference: activate.Difference, *, as_json: bool, applied: bool | Non
         click.echo("No difference: what is saved is what is applied.")
 
 
-def _arguments(text: str) -> dict[str, ArgumentValue]:
+def _arguments(tool: Tool, text: str) -> dict[str, ArgumentValue]:
+    """Return the arguments given, checked as a call's would be; what a call needs may be left out here."""
     try:
-        value = json.loads(text)
-    except ValueError as error:
+        value = decode(text.encode())
+    except MalformedRequestError as error:
         raise InvalidArgumentError(argument="ARGUMENTS", rule="json", expected="a JSON object") from error
     if not isinstance(value, dict):
         raise InvalidArgumentError(argument="ARGUMENTS", rule="json", expected="a JSON object")
-    return {name: tuple(one) if isinstance(one, list) else one for name, one in value.items()}
+    relaxed = replace(tool, arguments=tuple(replace(one, required=False) for one in tool.arguments))
+    checked = check_arguments(relaxed, value).arguments
+    return {name: checked[name] for name in value if name in checked}
+
+
+def _shown(path: Path) -> str:
+    """Return a path as one would type it from here."""
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

@@ -20,9 +20,11 @@ from erp_mcp.catalog.schemas import input_schema, output_schema
 from erp_mcp.cli.options import (
     any_deployment,
     clear_errors,
+    counted,
     deployment_file,
     deployment_options,
     json_option,
+    nearest,
     print_json,
 )
 from erp_mcp.domain.answer import Refusal
@@ -30,6 +32,7 @@ from erp_mcp.domain.call import JsonValue, ToolCall
 from erp_mcp.domain.strict_json import decode
 from erp_mcp.domain.tool import Argument, Tool
 from erp_mcp.errors import MalformedRequestError, UnknownToolError
+from erp_mcp.policy.bundle import from_json
 
 _DENIED = ("policy.", "freshness.")
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -75,8 +78,9 @@ def lint(folders: Sequence[Path], config: str, demo_dir: str, *, as_json: bool) 
         print_json({"tools": len(tools), "problems": [_finding(one) for one in findings]})
     else:
         for one in findings:
-            click.echo(f"{one.file}:{one.line}: {one.detail} [{one.rule}]", err=True)
-        click.echo(f"{len(tools)} tools, {len(findings)} problems")
+            key = f"{one.key}: " if one.key and one.rule == "grammar" else ""
+            click.echo(f"{one.file}:{one.line}: {key}{one.detail} [{one.rule}]", err=True)
+        click.echo(f"{counted(len(tools), 'tool')}, {counted(len(findings), 'problem')}")
     if findings:
         sys.exit(2)
 
@@ -106,7 +110,9 @@ def list_(agent: str, config: str, demo_dir: str, *, as_json: bool) -> None:
             return
         for tool in tools:
             click.echo(f"{tool.toolset + '/' + tool.name:42} level {tool.level}  {tool.effect:5}  {tool.title}")
-        click.echo(f"{len(tools)} tools")
+        click.echo(counted(len(tools), "tool"))
+        if agent and not tools:
+            click.echo(_why_none(_needed(deployment), agent), err=True)
 
 
 @command.command(
@@ -126,7 +132,7 @@ def describe(name: str, config: str, demo_dir: str, *, as_json: bool) -> None:
     with _catalog(config, demo_dir) as (catalog, _):
         tool = catalog.get(name)
         if tool is None:
-            raise UnknownToolError(tool=name[:64])
+            raise UnknownToolError(**nearest("tool", name, (tool.name for tool in catalog)))
         if as_json:
             print_json(_details(tool))
         else:
@@ -209,6 +215,17 @@ def _needed(deployment: bootstrap.Deployment | None) -> bootstrap.Deployment:
     if deployment is None:
         raise click.UsageError("--as needs a deployment: give --demo-dir or --config.")
     return deployment
+
+
+def _why_none(deployment: bootstrap.Deployment, agent: str) -> str:
+    """Say why an agent has no tools; an administrator reads this, a client is not told."""
+    digest, text = deployment.state.bundles.active()
+    if not digest:
+        return "No policy is applied: run `erp-mcp policy apply`."
+    agents = from_json(text, digest).agents
+    if agent not in agents:
+        return f"The applied policy declares no agent {agent[:64]!r}; there are: {', '.join(agents)}."
+    return f"No rule permits anything to role {agents[agent].role!r}."
 
 
 def _status(code: str) -> int:

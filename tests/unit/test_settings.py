@@ -67,6 +67,18 @@ def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
         settings.load(tmp_path / "erp-mcp.yaml")
 
     assert "erp-mcp init" in str(refused.value)
+    assert "--demo-dir" in str(refused.value)
+
+
+@guarantees("input.clear_errors")
+@pytest.mark.parametrize("key", ["tools", "profiles"])
+def test_a_folder_that_is_not_there_is_a_mistake_with_its_line(tmp_path: Path, key: str) -> None:
+    """A folder misspelt would otherwise just bring nothing, and nobody would learn why."""
+    with pytest.raises(ConfigurationError) as refused:
+        settings.load(write(tmp_path, f"{GOOD}{key}: [no-such-folder]\n"))
+
+    assert refused.value.facts["key"] == f"{key}.0"
+    assert refused.value.facts["line"] == len(GOOD.splitlines()) + 1
 
 
 @guarantees("docs.agree")

@@ -166,6 +166,17 @@ def test_an_unknown_argument_is_refused_with_the_nearest_name() -> None:
 
 
 @guarantees("input.clear_errors")
+def test_a_required_argument_under_a_wrong_name_is_told_as_the_wrong_name() -> None:
+    """The word "required" would send a caller looking for what it has given."""
+    with pytest.raises(UnknownArgumentError) as caught:
+        check(TOOL, {"orderid": "4711"})
+    assert caught.value.facts == {"argument": "orderid", "suggestion": "order_id"}
+    with pytest.raises(InvalidArgumentError) as missing:
+        check(TOOL, {"limit": 5})
+    assert (missing.value.facts["argument"], missing.value.facts["rule"]) == ("order_id", "required")
+
+
+@guarantees("input.clear_errors")
 def test_limit_and_cursor_are_unknown_where_nothing_pages() -> None:
     """They would promise pages that do not come."""
     plain = replace(TOOL, tables=(replace(TABLE, paged=False, order_by=()),))

@@ -69,6 +69,27 @@ def test_list_shows_all_tools_or_those_of_an_agent(plant: str) -> None:
     assert _run("list", "--as", "support").exit_code == 2
 
 
+@guarantees("cli.teaches")
+def test_a_list_without_tools_says_why_to_an_administrator(plant: str) -> None:
+    """A bare zero leaves one searching in the wrong place."""
+    stranger = _run("list", "--as", "stranger", "--demo-dir", plant)
+    idle = _run("list", "--as", "auditor", "--demo-dir", plant)
+    assert "planner" in stranger.stderr
+    assert "auditor" in idle.stderr
+    assert _run("list", "--as", "support", "--demo-dir", plant).stderr == ""
+
+
+@guarantees("cli.teaches", "input.clear_errors")
+def test_lint_names_the_key_that_is_missing_or_unknown(tmp_path: Path) -> None:
+    """A line alone does not say what is missing in it."""
+    (tmp_path / "orders").mkdir()
+    text = (ROOT / "tools" / "inventory" / "get_stock.yaml").read_text("utf-8")
+    (tmp_path / "orders" / "get_stock.yaml").write_text(text.replace("\nlevel: 4\n", "\nlevle: 4\n"), "utf-8")
+    told = _run("lint", str(tmp_path)).stderr
+    assert told.startswith("orders/get_stock.yaml:")
+    assert "level" in told
+
+
 @guarantees("cli.teaches", "docs.agree")
 def test_describe_shows_the_contract_and_where_columns_come_from() -> None:
     """What masks and freshness work on is open to see."""
