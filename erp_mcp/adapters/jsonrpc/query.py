@@ -102,7 +102,7 @@ class SourceQuery:
         for link in self.source.watch:
             model = (
                 [link.model] if link.model else []
-            )  # a link to any of several models is followed to a named one only
+            )  # a link to several models is followed to a named one
             own.extend([f"{link.path}.{stamp}", ">=", start, *model] for stamp in STAMPS)
         return ["OR", *own]
 
