@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, tzinfo
 from typing import NamedTuple
 
 from erp_mcp import answers
@@ -65,6 +66,7 @@ class Reading:
     today: str
     now: str
     deadline_s: float
+    zone: tzinfo = UTC
 
     async def answer(self, question: Question, fresh: Freshness) -> Answer:
         """Return the answer to a question from sources whose age has been judged."""
@@ -117,7 +119,14 @@ class Reading:
             rows = duties.mask_inputs(query.columns, got.rows[query.name], masks, self.keys.masks)
             row_type = analysis.reads[query.name]
             typed[query.name] = tuple(row_type._make(row) for row in rows)
-        facts = Facts(rows=typed, arguments=question.checked.arguments, today=self.today, now=self.now, gaps=fresh.gaps)
+        facts = Facts(
+            rows=typed,
+            arguments=question.checked.arguments,
+            today=self.today,
+            now=self.now,
+            gaps=fresh.gaps,
+            zone=self.zone,
+        )
         return analysis.function(facts)
 
     def _paged(

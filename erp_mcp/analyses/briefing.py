@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from erp_mcp.analyses import rows
 from erp_mcp.analyses.counts import differences
-from erp_mcp.analyses.days import days_between, shift
+from erp_mcp.analyses.days import days_between, local_day, shift
 from erp_mcp.analyses.late_order import READS as LATE_ORDER_READS
 from erp_mcp.analyses.late_order import days_late, explain
 from erp_mcp.analyses.ledgers import Ledgers
@@ -103,7 +103,7 @@ def _unconfirmed(facts: Facts) -> Iterable[Exceptional]:
 
 def _waiting_requisitions(facts: Facts) -> Iterable[Exceptional]:
     for row in rows_of(facts, "waiting", rows.RequisitionRow):
-        days = days_between(facts.today, row.created_at)
+        days = days_between(facts.today, local_day(row.created_at or "", facts.zone))
         if days > _SOON_DAYS:
             yield Exceptional(f"{row.requisition_id}/{row.line}", days, row.delivery_date, row.material_id)
 
@@ -112,15 +112,15 @@ def _held_lots(facts: Facts) -> Iterable[Exceptional]:
     notes = {row.lot_id: row for row in rows_of(facts, "notifications", rows.NotificationRow) if row.hold}
     for row in {one.lot_id: one for one in rows_of(facts, "held_lots", rows.LotRow)}.values():
         note = notes.get(row.lot_id)
-        opened = note.opened_at if note else None
+        opened = local_day((note.opened_at if note else None) or "", facts.zone)
         detail = note.notification_id if note else row.material_id
-        yield Exceptional(row.lot_id, days_between(facts.today, opened), opened[:10] if opened else None, detail)
+        yield Exceptional(row.lot_id, days_between(facts.today, opened), opened or None, detail)
 
 
 def _down(facts: Facts) -> Iterable[Exceptional]:
     for row in rows_of(facts, "downtimes", rows.DowntimeRow):
-        days = days_between(facts.today, row.started_at)
-        yield Exceptional(row.work_center_id, days, row.started_at[:10], row.reason_code)
+        started = local_day(row.started_at, facts.zone)
+        yield Exceptional(row.work_center_id, days_between(facts.today, started), started, row.reason_code)
 
 
 def _overdue_orders(facts: Facts) -> Iterable[Exceptional]:

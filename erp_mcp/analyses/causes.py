@@ -112,7 +112,7 @@ class Search:
         jobs = self.plant.floor.jobs.get(order.production_order_id, ())
         finish = order.planned_finish or NEVER
         return order.request_state == "Running" and (
-            bool(order.qty_scrap) or any((job.expected_finish or "")[:10] > finish for job in jobs)
+            bool(order.qty_scrap) or any(self.plant.day(job.expected_finish) > finish for job in jobs)
         )
 
     def _upstream(self, order: ProductionOrderRow, finish: str, need_date: str, *, certain: bool) -> Cause:

@@ -101,14 +101,20 @@ def _purchase_causes(plant: Plant, shortage: Shortage) -> list[Cause]:
     found = []
     for row in plant.purchases.get((ledger.material_id, ledger.site), ()):
         key = (row.purchase_order_id, row.line)
-        first = row.original_promise_date or row.requested_date or NEVER
-        kept = shortage.healed_by(_with_promise(ledger, key, first)) if first < plant.arrival(row) else False
+        first = first_promise(row)
+        kept = shortage.healed_by(with_promise(ledger, key, first)) if first < plant.arrival(row) else False
         if kept or key in pegged:
             found.append(_purchase_cause(plant, shortage, row, kept=kept))
     return found
 
 
-def _with_promise(ledger: Ledger, key: tuple[str, str], day: str) -> Ledger:
+def first_promise(row: PurchaseLineRow) -> str:
+    """Return the day that was promised at first, else the one asked for, else `NEVER`."""
+    return row.original_promise_date or row.requested_date or NEVER
+
+
+def with_promise(ledger: Ledger, key: tuple[str, str], day: str) -> Ledger:
+    """Return the ledger as if the purchase line `key` (order, line) came on `day`."""
     supplies = tuple(
         one._replace(date=day) if one.kind == "purchase_order_line" and (one.supply_id, one.line) == key else one
         for one in ledger.supplies

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from typing import Final
 
 NEVER: Final = "9999-12-31"  # sorts after every date: nothing says when
@@ -10,7 +10,7 @@ OPEN_END_DAYS: Final = 3650  # how long a thing is held up when nothing says how
 
 
 def days_between(later: str | None, earlier: str | None) -> int:
-    """Return `later` minus `earlier` in whole days; 0 when either is missing. Instants count by their UTC date."""
+    """Return `later` minus `earlier` in whole days; 0 when either is missing."""
     if not later or not earlier or NEVER in (later, earlier):
         return 0
     return (date.fromisoformat(later[:10]) - date.fromisoformat(earlier[:10])).days
@@ -24,5 +24,10 @@ def shift(day: str, days: int) -> str:
 
 
 def latest(*days: str | None) -> str:
-    """Return the latest of the given dates, empty when none is given; instants count by their UTC date."""
+    """Return the latest of the given dates, empty when none is given."""
     return max((day[:10] for day in days if day), default="")
+
+
+def local_day(instant: str, zone: tzinfo) -> str:
+    """Return the business date in the plant's zone of a UTC instant (`…Z`); anything else stays as it is."""
+    return datetime.fromisoformat(instant).astimezone(zone).date().isoformat() if instant.endswith("Z") else instant

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from erp_mcp.analyses.alternatives import source_refusal
+from erp_mcp.analyses.cover import first_promise, with_promise
 from erp_mcp.analyses.days import NEVER, days_between, shift
 from erp_mcp.analyses.ledgers import Ledgers
-from erp_mcp.analyses.pegging import Allocation, Demand
+from erp_mcp.analyses.pegging import Allocation, Demand, allocate
 from erp_mcp.analyses.plant import Plant, plant_of, reads, rows_of
 from erp_mcp.analyses.rows import CustomerRow, PurchaseLineRow, SalesLineRow
 from erp_mcp.domain.analysis import Analysis, Facts, Findings, RawCell
@@ -39,7 +40,8 @@ def rank_expedite_candidates(facts: Facts) -> Findings:
             leaves out hurt needs after it.
 
     Returns:
-        Purchase lines at risk (promise moved later, or overdue), highest score first, then by id. The score is the sum
+        Purchase lines at risk (promise moved later, or overdue); a line hurts the orders that get it too late and those
+        that its first promise, kept, would have served. Highest score first, then by id. The score is the sum
         over the orders hurt of days late × customer weight (A 3, B 2, others 1); each term is shown. Revenue at risk is
         the open value of the sales order lines hurt, per currency; currencies are never summed.
     """
@@ -56,7 +58,7 @@ def rank_expedite_candidates(facts: Facts) -> Findings:
         place = (row.material_id, row.site)
         if place not in pegged:
             pegged[place] = _pegged(ledgers, place)
-        served = pegged[place].get((row.purchase_order_id, row.line), [])
+        served = _touched(ledgers, row, pegged[place].get((row.purchase_order_id, row.line), []))
         hurts = _hurts(plant, row, served, lines, weights, end)
         if impact == "any" or (impact == "hurting") == bool(hurts):
             table.append(_row(plant, row, served, hurts))
@@ -84,6 +86,21 @@ def _pegged(ledgers: Ledgers, place: tuple[str, str]) -> dict[tuple[str, str], l
     return dict(found)
 
 
+def _touched(ledgers: Ledgers, row: PurchaseLineRow, served: Iterable[Allocation]) -> list[Allocation]:
+    """The demands that get this line, and those that would be less short with its first promise kept.
+
+    A line that slipped behind another one serves nobody now, and may still be why somebody waits for that other one.
+    """
+    found = {one.demand.key: one for one in served}
+    place, first = (row.material_id, row.site), first_promise(row)
+    if first < ledgers.plant.arrival(row):
+        kept = allocate(with_promise(ledgers.of(*place), (row.purchase_order_id, row.line), first))
+        for key, one in ledgers.allocations(*place).items():
+            if kept[key].qty_short < one.qty_short:
+                found.setdefault(key, one)
+    return list(found.values())
+
+
 def _hurts(  # noqa: PLR0917 - what one row is judged by
     plant: Plant,
     row: PurchaseLineRow,
@@ -99,7 +116,7 @@ def _hurts(  # noqa: PLR0917 - what one row is judged by
         need = allocation.demand.need_date
         if not need < arrival or need > end:
             continue
-        days = max(1, days_between(arrival, need))
+        days = max(1, days_between(min(arrival, allocation.arrival), need))
         order, line = _order_behind(plant, allocation.demand, lines)
         if order not in found or found[order].days < days:
             weight = weights.get((line.customer_id or "") if line else "", 1)

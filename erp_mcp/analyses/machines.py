@@ -74,7 +74,7 @@ def running_alternative(plant: Plant, work_center_id: str) -> str | None:
 
 
 def _in_window(plant: Plant, operation: OperationRow, stopped: Outage) -> bool:
-    start = (operation.planned_start or plant.now)[:10]
+    start = plant.day(operation.planned_start) or plant.today
     if stopped.repaired:
         return start < max(stopped.repaired, plant.today) or start <= plant.today
     return start <= plant.today  # nobody says when it is back: only what should run by now certainly waits
@@ -87,12 +87,12 @@ def _cause(plant: Plant, operation: OperationRow, stopped: Outage) -> Cause:
             "production_operation",
             f"{operation.production_order_id}/{operation.operation_id}",
             "waits_for_work_center",
-            planned=(operation.planned_start or "")[:10] or None,  # a business date, as of the other steps
+            planned=plant.day(operation.planned_start) or None,  # a business date, as of the other steps
             expected=stopped.repaired,
         ),
         *_steps(stopped),
     ]
-    held_up = days_between(max(stopped.repaired, plant.today), operation.planned_start)
+    held_up = days_between(max(stopped.repaired, plant.today), plant.day(operation.planned_start))
     return Cause(
         code="machine_down",
         steps=tuple(steps),

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import tzinfo
 from functools import cache
 from typing import Final, NamedTuple, TypeVar, cast, get_args, get_type_hints
 
 from erp_mcp.analyses import rows
 from erp_mcp.analyses.counts import Difference, differences
-from erp_mcp.analyses.days import NEVER, latest
+from erp_mcp.analyses.days import NEVER, latest, local_day
 from erp_mcp.domain.analysis import Facts
 from erp_mcp.errors import NotAllowedError
 
@@ -96,6 +97,7 @@ class Plant:
 
     today: str
     now: str
+    zone: tzinfo
     missing: frozenset[str]  # entities with a data gap
     headers: Mapping[str, rows.SalesOrderRow]
     deliveries: Mapping[tuple[str, str], list[rows.DeliveryRow]]
@@ -122,9 +124,13 @@ class Plant:
         str, tuple[str, str]
     ]  # child production order -> (order, line) of the component it is made for
 
+    def day(self, instant: str | None) -> str:
+        """Return the business date of an instant, empty for none."""
+        return local_day(instant or "", self.zone)
+
     def expected_finish(self, order: rows.ProductionOrderRow) -> str:
         """Return the day an unfinished order is expected to be done: the latest of plan, shop floor and today."""
-        jobs = (job.expected_finish for job in self.floor.jobs.get(order.production_order_id, ()))
+        jobs = (self.day(job.expected_finish) for job in self.floor.jobs.get(order.production_order_id, ()))
         return latest(order.scheduled_finish or order.planned_finish, self.today, *jobs)
 
     def arrival(self, purchase: rows.PurchaseLineRow) -> str:
@@ -158,6 +164,7 @@ def plant_of(facts: Facts) -> Plant:
     return Plant(
         today=facts.today,
         now=facts.now,
+        zone=facts.zone,
         missing=frozenset(gap.entity for gap in facts.gaps),
         headers={one.sales_order_id: one for one in rows_of(facts, "headers", rows.SalesOrderRow)},
         deliveries=_group(deliveries, lambda one: (one.sales_order_id, one.sales_order_line)),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from typing import NamedTuple
 
 from erp_mcp.domain.answer import Gap
@@ -18,13 +19,17 @@ RawCell = str | int | bool | None | tuple[str, ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What an analysis may look at. `today` is the plant's business date, `now` the plant clock in UTC."""
+    """What an analysis may look at. `today` is the plant's business date, `now` the plant clock in UTC.
+
+    `zone` is the plant's: it tells on which business date an instant falls.
+    """
 
     rows: Mapping[str, tuple[NamedTuple, ...]]
     arguments: Mapping[str, ArgumentValue]
     today: str
     now: str
     gaps: tuple[Gap, ...] = ()
+    zone: tzinfo = UTC
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

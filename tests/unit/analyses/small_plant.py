@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Mapping
+from datetime import UTC, tzinfo
 from typing import Any, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
 
 from erp_mcp.analyses import rows
@@ -39,6 +40,7 @@ class SmallPlant:
         """Start with nothing."""
         self.reads: dict[str, list[NamedTuple]] = {}
         self.gaps: list[Gap] = []
+        self.zone: tzinfo = UTC
 
     def add(self, read: str, row: type[Row], **given: object) -> Row:
         """Add a row to a read and return it."""
@@ -220,6 +222,7 @@ class SmallPlant:
             today=TODAY,
             now=NOW,
             gaps=tuple(self.gaps),
+            zone=self.zone,
         )
 
     def ask(self, analysis: Analysis, **arguments: ArgumentValue) -> Findings:

@@ -75,6 +75,15 @@ def test_a_line_whose_demand_is_covered_otherwise_is_harmless(plant: SmallPlant)
 
 
 @guarantees("P7.right_cause")
+def test_a_line_that_slipped_behind_another_one_is_not_harmless(plant: SmallPlant) -> None:
+    """The order waits for the other line now, and would not, had this promise been kept."""
+    plant.buys(20, "2026-03-22", "2026-03-22", purchase_order_id="PO-2")
+    row = _named(plant.ask(ANALYSIS))
+    assert (row["purchase_order_id"], row["orders_hurt"]) == ("PO-1", ("SO-1/10",))
+    assert row["score_terms"] == ("SO-1/10: 5 d x 3",)
+
+
+@guarantees("P7.right_cause")
 def test_the_order_behind_a_child_order_is_found(plant: SmallPlant) -> None:
     """The material goes into a part, the part into the product, the product to the customer."""
     plant.order("P-2", material_id="SF", sales_order_id=None, sales_order_line=None, parent_order_id="P-1")

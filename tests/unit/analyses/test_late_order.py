@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from erp_mcp.analyses import rows
@@ -303,6 +305,18 @@ def test_nothing_is_made_of_a_difference_while_documents_in_flight_are_unknown(p
 
 
 @guarantees("P7.right_cause")
+@pytest.mark.parametrize(("zone", "code"), [("America/Chicago", "machine_down"), ("UTC", "unknown")])
+def test_a_repair_ends_on_the_calendar_of_the_plant(plant: SmallPlant, zone: str, code: str) -> None:
+    """The evening before the machine is back, work still waits for it, though Greenwich has the next day."""
+    plant.zone = ZoneInfo(zone)
+    plant.reads["components"] = []
+    plant.operation(start="2026-03-25T01:00:00Z")
+    plant.center()
+    plant.down()
+    assert _code(plant.ask(ANALYSIS)) == code
+
+
+@guarantees("P7.right_cause")
 def test_an_operation_that_waits_for_a_broken_machine_is_the_cause(plant: SmallPlant) -> None:
     """Work centre, since when it is down, and the end of its repair."""
     plant.stock(20)
@@ -423,6 +437,27 @@ def test_the_shop_floor_says_better_than_the_plan_when_a_child_order_ends(plant:
     found = plant.ask(ANALYSIS)
     assert _code(found) == "upstream_order_late"
     assert found.tables["chain"][-1][9] == "2026-03-23"
+
+
+@guarantees("P7.right_cause")
+@pytest.mark.parametrize(
+    ("zone", "finish", "code"),
+    [
+        ("America/Chicago", "2026-03-18T02:00:00Z", "unknown"),  # nine in the evening of the 17th
+        ("UTC", "2026-03-18T02:00:00Z", "upstream_order_late"),
+        ("Asia/Tokyo", "2026-03-17T16:00:00Z", "upstream_order_late"),  # one at night on the 18th
+        ("UTC", "2026-03-17T16:00:00Z", "unknown"),
+    ],
+)
+def test_an_instant_counts_by_the_day_on_the_clock_of_the_plant(
+    plant: SmallPlant, zone: str, finish: str, code: str
+) -> None:
+    """An evening shift in Chicago is not late because it is already tomorrow in Greenwich."""
+    plant.zone = ZoneInfo(zone)
+    _child(plant, "2026-03-17")
+    job = {"job_id": "J-1", "production_order_id": "P-2", "response_state": "Running", "expected_finish": finish}
+    plant.add("jobs", rows.JobRow, system="mes", **job)
+    assert _code(plant.ask(ANALYSIS)) == code
 
 
 @guarantees("P7.right_cause")
