@@ -166,6 +166,8 @@ def test_explain_takes_arguments_into_account(config: Path) -> None:
         (("explain", "nobody", "get_stock"), "call.invalid_argument"),
         (("explain", "buyer", "no_such_tool"), "call.unknown_tool"),
         (("explain", "buyer", "get_stock", "{"), "call.invalid_argument"),
+        (("explain", "buyer", "get_stock", '{"sites": "1000"}'), "call.unknown_argument"),
+        (("explain", "buyer", "get_stock", '{"site": 1000}'), "call.invalid_argument"),
         (("check", "--policies", "no-such-folder"), "no_base"),
     ],
 )
