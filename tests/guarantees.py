@@ -42,6 +42,7 @@ GUARANTEES: dict[str, tuple[str, str]] = {
     "policy.apply": ("Only an applied bundle counts, and every running server follows it at once.", "design: activation"),
     "policy.closed_language": ("A policy file with an unknown key, name or unreachable rule is refused with its line.", "design: policy"),
     "catalog.lint": ("A tool file that breaks a rule is refused with its line.", "design: tools"),
+    "catalog.pinned": ("One version of a tool is one definition: what an agent sees and what it is bound to.", "design: tools"),
     "catalog.tokens": ("The default list and typical answers stay inside their token budgets.", "design: budgets"),
     "mcp.both_eras": ("Handshake and stateless clients are served by one process over stdio.", "MCP 2025-11-25 and 2026-07-28"),
     "mcp.fast_first_answer": ("The first message is answered before anything heavy is imported.", "design: stdio"),
