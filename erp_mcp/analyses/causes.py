@@ -39,7 +39,7 @@ class Search:
         return in_order(_once(causes))
 
     def _supply_causes(self, line: SalesLineRow) -> list[Cause]:
-        self.places.add((line.material_id, line.site))
+        self._visit(line)
         allocations = self.ledgers.allocations(line.material_id, line.site, counted=True)
         allocation = allocations.get(sales_demand(self.plant, line).key)
         if allocation is None:
@@ -86,7 +86,7 @@ class Search:
 
     def _component_causes(self, component: ComponentRow, depth: int) -> list[Cause]:
         place = (component.material_id, component.site)
-        self.places.add(place)
+        self._visit(component)
         allocation = self.ledgers.allocations(*place, counted=True).get(component_demand(component).key)
         if allocation is None:
             return []
@@ -98,6 +98,8 @@ class Search:
         self, row: ComponentRow | SalesLineRow, allocation: Allocation, *, alone: bool = True
     ) -> list[Cause]:
         """Causes in stock and purchasing; with none at all, what is short is said without a cause."""
+        if not self._comparable(row):
+            return [_not_comparable(row, allocation)] if alone else []
         shortage = shortage_of(self.ledgers, row.material_id, row.site, allocation.demand.key, row.uom)
         if shortage is None:
             return []
@@ -106,6 +108,15 @@ class Search:
         if found or not alone:
             return found
         return [Cause(code="unknown", steps=(above,), slip_days=shortage.slip_days, certain=False)]
+
+    def _visit(self, row: ComponentRow | SalesLineRow) -> None:
+        if self._comparable(row):
+            self.places.add((row.material_id, row.site))
+
+    def _comparable(self, row: ComponentRow | SalesLineRow) -> bool:
+        """Whether a demand is in the unit in which stock and supply of its material are counted."""
+        material = self.plant.materials.get(row.material_id)
+        return material is None or material.base_uom == row.uom
 
     def _runs_late(self, order: ProductionOrderRow) -> bool:
         """Whether the order itself shows why it is late: it is under way and its shop floor or its scrap says so."""
@@ -155,6 +166,12 @@ def _short_step(witness: ComponentRow | SalesLineRow, material_id: str, allocati
         planned=demand.need_date if demand.need_date < NEVER else None,
         expected=allocation.arrival if allocation.arrival < NEVER else None,
     )
+
+
+def _not_comparable(row: ComponentRow | SalesLineRow, allocation: Allocation) -> Cause:
+    """What is said of a demand in another unit: two boxes are neither covered nor short by counting pieces."""
+    found = _short_step(row, row.material_id, allocation, row.uom)
+    return Cause(code="unknown", steps=(found._replace(fact="unit_not_convertible"),), certain=False)
 
 
 def _known(causes: list[Cause]) -> list[Cause]:

@@ -241,6 +241,19 @@ def test_a_purchase_line_in_an_unknown_unit_is_neither_cover_nor_missing(plant: 
 
 
 @guarantees("P7.right_cause")
+def test_a_demand_in_another_unit_than_its_stock_is_not_judged_by_numbers_alone() -> None:
+    """Five pieces on the shelf do not cover two boxes, and nothing may be ruled out as if they did."""
+    plant = SmallPlant()
+    plant.line(uom="BX", qty_open=2 * ONE)
+    plant.add("materials", rows.MaterialRow, material_id="FG", base_uom="C62", status="active")
+    plant.stock(5, material_id="FG")
+    plant.buys(50, "2026-03-26", first="2026-03-18", material_id="FG")
+    found = plant.ask(ANALYSIS)
+    assert (_code(found), _confidence(found), _contributing(found)) == ("unknown", "low", [])
+    assert _chain(found)[-1] == ("material", "FG", "unit_not_convertible")
+
+
+@guarantees("P7.right_cause")
 def test_a_held_lot_the_shop_floor_finds_short_is_the_cause(plant: SmallPlant) -> None:
     """The ERP has reserved what is not there."""
     plant.stock(20)
