@@ -30,6 +30,7 @@ from erp_mcp.policy.lexicon import (
     PATTERNS,
     PLANNING,
     POLITE,
+    PRODUCT_PHRASES,
     PRODUCTS,
     READING,
     Pattern,
@@ -167,7 +168,7 @@ def _of_key(key: str) -> str:
     words = _words(_latin(key))
     if words and words[-1] == "command":
         return "B-COMMAND"
-    return _hard(words, HARD)
+    return _hard(words, HARD) or _of_text(key)
 
 
 def _of_text(text: str) -> str:
@@ -224,10 +225,12 @@ def _of_clause(words: list[str]) -> str:
 
 
 def _is_order(words: list[str], after: list[str]) -> bool:
-    """Tell an order from the name of a thing: `stop the machine`, `start batch 4711`, not `stop valve`, `set 5`."""
+    """Tell an order from the name of a thing: `stop the machine`, `start batch 4711`, not `stop valve`, `set of 5`."""
     if words[0] not in HOMOGRAPHS or words[1] in DETERMINERS:
         return True
-    if words[1].isdigit() or (words[0], after[0]) in PRODUCTS:
+    if words[1].isdigit() or words[1] == "of" or (words[0], after[0]) in PRODUCTS:
+        return False
+    if " ".join((words[0], *after[:2])) in PRODUCT_PHRASES:
         return False
     return any(word.isdigit() for word in words)
 
@@ -290,7 +293,7 @@ def _from_base64(piece: str) -> str:
         text = base64.b64decode(body + "=" * (-len(body) % 4), validate=True).decode("utf-8")
     except (binascii.Error, UnicodeDecodeError):
         return ""
-    return text if text.isprintable() else ""
+    return text if "".join(text.split()).isprintable() else ""
 
 
 _URL_SAFE: Final = str.maketrans("-_", "+/")

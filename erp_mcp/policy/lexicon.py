@@ -162,8 +162,10 @@ PRODUCTS: Final = frozenset({
     ("production", "program"), ("hold", "valve"), ("stop", "line"), ("trip", "valve"), ("transfer", "program"),
 })  # fmt: skip
 
+PRODUCT_PHRASES: Final = frozenset({"switch mode power"})
+
 # Letters of other scripts that look like Latin ones.
 LOOKALIKES: Final = str.maketrans(
-    "АВЕЅІЈКМНОРСТУХаеѕіјкорсухтвмнԁԛԝһԌΑΒΕΖΗΙΚΜΝΟΡΤΥΧαιονρτυκεıɡɩʟℓ",
-    "ABESIJKMHOPCTYXaesijkopcyxtbmhdqwhGABEZHIKMNOPTYXaiovptukeigill",
+    "АВЕЅІЈКМНОРСТУХаеѕіјкорсухтвмнԁԛԝһԌΑΒΕΖΗΙΚΜΝΟΡΤΥΧαιονρτυκεıɡɩʟℓᴀʙᴄᴅᴇꜰɢʜᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢօսոɪ",
+    "ABESIJKMHOPCTYXaesijkopcyxtbmhdqwhGABEZHIKMNOPTYXaiovptukeigillabcdefghjklmnoprstuvwyzouni",
 )

@@ -145,6 +145,9 @@ def test_orders_to_the_floor_in_an_argument_are_recognised(text: str, code: str)
         "s\u200be\u200bt\u200bp\u200boint",
         "%73etpoint",
         "s\u0301etpoint",
+        "ꜱᴇᴛᴘᴏɪɴᴛ",
+        "setpօint",
+        base64.b64encode(b"set the oven\n\tto setpoint 2").decode(),
     ],
 )
 def test_a_disguised_setpoint_is_recognised(text: str) -> None:
@@ -161,6 +164,8 @@ def test_a_disguised_setpoint_is_recognised(text: str) -> None:
         ({"list": [[{"JobOrderCommand": None}]]}, "list"),
         (["stop the line"], "arguments"),
         ({"Not a name!": "stop the line"}, "arguments"),
+        ({"Stop the line": 1}, "arguments"),
+        ({base64.b64encode(b'{"Command": "Start"}').decode(): 1}, "arguments"),
     ],
 )
 def test_a_command_element_anywhere_in_a_payload_is_recognised(arguments: JsonValue, place: str) -> None:
@@ -179,7 +184,7 @@ why was batch 12 stopped|which machines are down?|when does job 17 start|open wo
 STOP VALVE DN50|stop valve 12|set screw M8x20|Motor start capacitor 12uF|PLC module S7-1200|E-Stop button red
 drive belt 12|interlock switch 24V|bypass valve 1/2"|safety relay|Valve, motor operated, DN80|pump reset kit 3
 Robot arm set 2 pcs|Machine start-up spare kit 2|order 12 set of valves|Set 12 drive belts|Set 5 motors
-Jog wheel 5|reset valve 12|set of 4
+Jog wheel 5|reset valve 12|set of 4|set of 4 valves|Start of production 2026|Switch-mode power supply 24V
 start date 2026-03-01|stop list|reset password|download report|increase order 12 for motor|line 10|close to plan
 ACME Start-Up GmbH|Open Gate Ltd 7|Press release 2026|Halt & Co. KG|Command Line Ltd|Kunden-PO 77/STOP|Ventil öffnen
 ВАЛ МОТОР 12|pump 12 start delivery in May|clear cut 12|Müller & Söhne, Förderanlagen|Σύστημα 12|バルブ 12|
