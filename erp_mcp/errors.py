@@ -119,11 +119,11 @@ class InvalidArgumentError(CallerError):
 
 
 class MalformedRequestError(CallerError):
-    """Bytes that are not one strict JSON value within bounds."""
+    """Bytes that are not one strict JSON value within bounds, or JSON that is no message of the protocol."""
 
     code = "call.malformed_request"
-    summary = "The request is not valid JSON within the limits."
-    advice = "Send one JSON object: no duplicate keys, no NaN, at most 256 kB and 32 levels deep."
+    summary = "The request is not a message of the protocol, in JSON within the limits."
+    advice = "Mend what `rule` and `reason` say: one JSON object, no duplicate keys, at most 256 kB and 32 levels."
 
 
 class PolicyFileError(CallerError):

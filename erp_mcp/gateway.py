@@ -102,9 +102,9 @@ class Gateway:
         # (7) record — where no record can be written, nothing is answered.
         return self._unrecorded(call, trail, outcome) or outcome
 
-    def turn_away(self, principal: Principal, call: ToolCall) -> Refusal:
-        """Refuse a call for which there is no place now, before anything of it is looked at; it is recorded too."""
-        refusal = _refusal(BusyError(), call)
+    def turn_away(self, principal: Principal, call: ToolCall, why: GatewayError | None = None) -> Refusal:
+        """Refuse a call unseen, for want of a place if not said otherwise; it is recorded like any other."""
+        refusal = _refusal(why or BusyError(), call)
         return self._unrecorded(call, _Trail(principal=principal), refusal) or refusal
 
     def _unrecorded(self, call: ToolCall, trail: _Trail, outcome: Answer | Refusal) -> Refusal | None:
@@ -142,6 +142,7 @@ class Gateway:
             today=now.astimezone(self.zone).date().isoformat(),
             now=now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
             deadline_s=self.deadline_s,
+            zone=self.zone,
         )
         question = Question(principal=principal, tool=tool, checked=checked, obligations=terms, call_id=call.call_id)
         # (8) answer — checked against the tool's result contract

@@ -109,6 +109,19 @@ class Handlers:
             raise _unknown_tool(request.name, outcome)
         return _result(session, outcome)
 
+    async def refuse_misshapen(self, params: Mapping[str, JsonValue] | None, why: GatewayError) -> str:
+        """Record a call whose parameters don't have the form of a call; return its id, empty without a session."""
+        session = await self.opened()
+        if session is None:
+            return ""
+        given = dict(params or {})
+        name = given.get("name")
+        call = ToolCall(
+            tool=name if isinstance(name, str) else "", arguments={"params": given}, call_id=session.ids.new()
+        )
+        session.gateway.turn_away(session.principal, call, why)
+        return call.call_id
+
 
 def tool_on_wire(tool: ToolView) -> dict[str, JsonValue]:
     """Return one tool as `tools/list` publishes it."""

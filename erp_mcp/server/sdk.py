@@ -24,10 +24,10 @@ from mcp.shared.transport_context import TransportContext
 from pydantic import ValidationError
 
 from erp_mcp.domain.call import JsonValue
-from erp_mcp.errors import InternalError
+from erp_mcp.errors import InternalError, MalformedRequestError
 from erp_mcp.server import identity
 from erp_mcp.server.exchange import Exchange, SendNotice
-from erp_mcp.server.handlers import CallRequest, Handlers
+from erp_mcp.server.handlers import CallRequest, Handlers, clean
 from erp_mcp.server.listeners import LIST_CHANGED, Listeners
 from erp_mcp.server.report import describe, say
 from erp_mcp.server.rpc import INTERNAL_ERROR, INVALID_PARAMS, RequestId, RpcError, error_from
@@ -59,10 +59,9 @@ class SdkPeer:
         except RpcError:
             raise
         except MCPError as error:
-            raise RpcError(error.error.code, error.error.message, error.error.data) from None
-        except ValidationError:
-            # pydantic's text would echo the request.
-            raise RpcError(INVALID_PARAMS, "Invalid request parameters") from None
+            raise _refusal_of(error) from None
+        except ValidationError as error:
+            raise await self._misshapen(exchange, error) from None
         except Exception as error:  # noqa: BLE001 - the SDK would send its text to handshake clients
             say(f"{exchange.method} failed. {describe(error)}")
             raise error_from(INTERNAL_ERROR, "Internal error", InternalError()) from None
@@ -104,6 +103,13 @@ class SdkPeer:
             connection=connection,
             lifespan_state=exchange,
         )
+
+    async def _misshapen(self, exchange: Exchange, error: ValidationError) -> RpcError:
+        why = MalformedRequestError(rule="params", reason=_first_misfit(error))
+        refusal = error_from(INVALID_PARAMS, "Invalid request parameters", why)
+        if exchange.method == "tools/call" and isinstance(refusal.data, dict):
+            refusal.data["call_id"] = await self._handlers.refuse_misshapen(exchange.params, why)
+        return refusal
 
     def _build(self) -> Server[Exchange]:
         server: Server[Exchange] = Server(
@@ -151,6 +157,23 @@ def _is_stateless(params: Mapping[str, JsonValue] | None) -> bool:
     """Whether a request carries the stateless envelope; its version key is reserved, so nothing else brings it."""
     meta = params.get("_meta") if params else None
     return isinstance(meta, dict) and identity.META_VERSION in meta
+
+
+def _first_misfit(error: ValidationError) -> str:
+    """Say which member is wrong and how; pydantic's own text would echo the request."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    names = [clean(str(part)) for part in first["loc"] if part != "params"]
+    member = f'member "{names[0]}" of "params"' if names else '"params"'
+    return f"{member} {'is missing' if first['type'] == 'missing' else 'has the wrong form'}"
+
+
+def _refusal_of(error: MCPError) -> RpcError:
+    told = error.error
+    if told.code == INVALID_PARAMS and not told.data and told.message == "Invalid request parameters":
+        # The SDK's only word for a request before the handshake.
+        why = MalformedRequestError(rule="handshake", reason="send `initialize` first, or the stateless envelope")
+        return error_from(INVALID_PARAMS, told.message, why)
+    return RpcError(told.code, told.message, told.data)
 
 
 def _drop(method: str, params: Mapping[str, JsonValue] | None) -> None:

@@ -9,6 +9,7 @@ from typing import Protocol
 from erp_mcp.domain.answer import Answer, Refusal
 from erp_mcp.domain.call import JsonValue, ToolCall
 from erp_mcp.domain.principal import Principal
+from erp_mcp.errors import GatewayError
 from erp_mcp.ports import Ids
 
 Outcome = Answer | Refusal
@@ -54,8 +55,8 @@ class Gateway(Protocol):
         """Answer or refuse one call; raises nothing but cancellation."""
         ...
 
-    def turn_away(self, principal: Principal, call: ToolCall) -> Outcome:
-        """Refuse a call for which there is no place now, and record it."""
+    def turn_away(self, principal: Principal, call: ToolCall, why: GatewayError | None = None) -> Outcome:
+        """Refuse a call unseen, for want of a place if not said otherwise, and record it."""
         ...
 
     def bundle_digest(self) -> str:

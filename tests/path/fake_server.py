@@ -17,7 +17,7 @@ from pathlib import Path
 from erp_mcp.domain.answer import Answer, Refusal, ResultTable, Source
 from erp_mcp.domain.call import JsonValue, ToolCall
 from erp_mcp.domain.principal import Principal
-from erp_mcp.errors import ConfigurationError
+from erp_mcp.errors import ConfigurationError, GatewayError
 from erp_mcp.server import start
 
 SECRET = "password=hunter2"  # planted: no client may ever see it
@@ -61,8 +61,8 @@ class FakeGateway:
     def bundle_digest(self) -> str:
         return (self._folder / "policy").read_text() if self._folder else "digest"
 
-    def turn_away(self, principal: Principal, call: ToolCall) -> Refusal:
-        return _refusal(call, "gateway.busy")
+    def turn_away(self, principal: Principal, call: ToolCall, why: GatewayError | None = None) -> Refusal:
+        return _refusal(call, why.code if why else "gateway.busy")
 
     async def call(self, principal: Principal, call: ToolCall) -> Answer | Refusal:
         match call.tool:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from pathlib import Path
 from typing import NoReturn
 
 import pytest
@@ -13,7 +15,8 @@ from erp_mcp.domain.audit import AuditEntry, AuditRecord
 from erp_mcp.domain.call import JsonValue, ToolCall
 from erp_mcp.errors import AuditUnavailableError
 from tests.guarantees import guarantees
-from tests.path.conftest import Desk
+from tests.path.conftest import Desk, open_desk
+from tests.path.wire_client import RawServer
 
 SECRET = "canary-5f1c"
 
@@ -64,6 +67,23 @@ def test_a_call_that_is_turned_away_for_want_of_a_place_is_recorded_too(desk: De
         "gateway.busy",
         "call-busy",
     )
+
+
+@guarantees("P5.every_decision", "input.clear_errors")
+def test_a_call_that_has_not_the_form_of_one_is_recorded_with_what_was_sent(plant: Path) -> None:
+    """Probing with broken calls leaves a trace like any other."""
+    command = [sys.executable, "-m", "erp_mcp", "serve", "--demo-dir", str(plant)]
+    with RawServer(command=command) as wire:
+        wire.handshake()
+        wire.request(1, "tools/call", {"arguments": {"reference": "4711"}})
+        call_id = wire.receive()["error"]["data"]["call_id"]
+    desk = open_desk(plant)
+    record = desk.recorded()[-1]
+    desk.deployment.close()
+
+    facts = json.loads(record.leaf)["facts"]
+    assert (facts["code"], facts["rule"], facts["call_id"]) == ("call.malformed_request", "params", call_id)
+    assert record.details["arguments"][1] == {"params": {"arguments": {"reference": "4711"}}}
 
 
 @guarantees("P5.every_decision", "P9.bounded")

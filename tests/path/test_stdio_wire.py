@@ -10,7 +10,7 @@ import pytest
 
 from erp_mcp.server.wire import write_all
 from tests.guarantees import guarantees
-from tests.path.wire_client import RawServer
+from tests.path.wire_client import META, RawServer
 
 CALL = b'{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"echo","arguments":%s}}\n'
 DEEP = b"[" * 40 + b"]" * 40
@@ -95,6 +95,36 @@ def test_unknown_method_early_call_and_wrong_parameters_have_the_codes_of_the_st
 
     codes = {number: answer["error"]["code"] for number, answer in answers.items()}
     assert codes == {1: -32602, 2: -32601, 3: -32602, 4: -32602, 5: -32601}
+    told = {number: answers[number]["error"]["data"] for number in (1, 3)}
+    assert [(told[number]["code"], told[number]["facts"]["rule"]) for number in told] == [
+        ("call.malformed_request", "handshake"),
+        ("call.malformed_request", "params"),
+    ]
+
+
+@guarantees("input.clear_errors")
+@pytest.mark.parametrize(
+    ("params", "member"),
+    [
+        ({}, "name"),
+        ({"name": 5}, "name"),
+        ({"name": "echo", "arguments": []}, "arguments"),
+        ({"name": "echo", "_meta": 1}, "_meta"),
+    ],
+)
+@pytest.mark.parametrize("era", [{}, {"_meta": META}], ids=["handshake", "stateless"])
+def test_a_call_of_the_wrong_form_is_told_which_member_is_wrong(
+    era: dict[str, Any], params: dict[str, Any], member: str
+) -> None:
+    """A bare "invalid parameters" leaves a client guessing; what it sent is not repeated."""
+    with RawServer() as wire:
+        wire.handshake()
+        wire.request(1, "tools/call", {**era, **params})
+        error = wire.receive()["error"]
+
+    assert error["code"] == -32602
+    assert f'"{member}"' in error["data"]["facts"]["reason"]
+    assert error["data"]["call_id"]
 
 
 @guarantees("input.clear_errors")

@@ -7,7 +7,7 @@ import pytest
 from erp_mcp.domain.answer import Answer, Refusal
 from erp_mcp.domain.call import ToolCall
 from erp_mcp.domain.principal import Principal
-from erp_mcp.errors import BoundaryError
+from erp_mcp.errors import BoundaryError, GatewayError
 from erp_mcp.server.handlers import CallRequest, Handlers, clean
 from erp_mcp.server.report import describe
 from erp_mcp.server.rpc import RpcError
@@ -28,7 +28,7 @@ class FakeGateway:
     def bundle_digest(self) -> str:
         return ""
 
-    def turn_away(self, principal: Principal, call: ToolCall) -> Outcome:
+    def turn_away(self, principal: Principal, call: ToolCall, why: GatewayError | None = None) -> Outcome:
         return refusal("gateway.busy")
 
     async def call(self, principal: Principal, call: ToolCall) -> Outcome:

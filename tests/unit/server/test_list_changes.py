@@ -12,6 +12,7 @@ import pytest
 from erp_mcp.domain.answer import Refusal
 from erp_mcp.domain.call import JsonValue, ToolCall
 from erp_mcp.domain.principal import Principal
+from erp_mcp.errors import GatewayError
 from erp_mcp.server.listeners import ACKNOWLEDGED, LIST_CHANGED, Listeners
 from erp_mcp.server.rpc import RpcError
 from erp_mcp.server.session import Session
@@ -44,7 +45,7 @@ class FakeGateway:
             raise OSError("the store is busy")
         return self.digest
 
-    def turn_away(self, principal: Principal, call: ToolCall) -> Refusal:
+    def turn_away(self, principal: Principal, call: ToolCall, why: GatewayError | None = None) -> Refusal:
         raise AssertionError("no test here calls")
 
     async def call(self, principal: Principal, call: ToolCall) -> Refusal:
