@@ -43,7 +43,8 @@ def _wrong(bundle: Bundle, form: CaseForm, tool: Tool) -> str:
     """Return what differs from what the case expects, or nothing."""
     decision = decide_role(bundle, form.role, tool, _arguments(form))
     found = "allowed" if decision.allowed else "denied"
-    reasons = ", ".join(decision.reasons)
+    by = f" by {', '.join(decision.rules)}" if decision.rules and not decision.allowed else ""
+    reasons = ", ".join(decision.reasons) + by
     if found != form.expect:
         return f"expected {form.expect}, got {found}" + (f" ({reasons})" if reasons else "")
     if form.reason and form.reason not in decision.reasons:
