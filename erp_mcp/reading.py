@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, tzinfo
+from datetime import tzinfo
 from typing import NamedTuple
 
 from erp_mcp import answers
@@ -66,7 +66,7 @@ class Reading:
     today: str
     now: str
     deadline_s: float
-    zone: tzinfo = UTC
+    zone: tzinfo
 
     async def answer(self, question: Question, fresh: Freshness) -> Answer:
         """Return the answer to a question from sources whose age has been judged."""

@@ -63,7 +63,7 @@ class SalesOrder(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SalesOrderLine(Record):
-    """One line of a sales order; it is late when `confirmed_date` is after `requested_date`."""
+    """One line of a sales order; `docs/late-orders.md` says when it is late."""
 
     ENTITY: ClassVar[str] = "sales_order_line"
     KEY: ClassVar[tuple[str, ...]] = ("sales_order_id", "line")
