@@ -47,7 +47,7 @@ EPILOG: Final = """
 Examples:
   erp-mcp demo                              build the demo plant, take the tour
   erp-mcp serve --demo-dir DIR --as planner what an MCP client starts
-  erp-mcp tools call explain_late_order '{"sales_order_id": "0010000001"}' --demo-dir DIR
+  erp-mcp tools call explain_late_order '{"sales_order_id": "0010000282"}' --demo-dir DIR
   erp-mcp policy check --demo-dir DIR       is the policy right? file and line of what is not
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,27 @@ def test_call_answers_as_text_and_as_json(plant: str) -> None:
     assert "sales_order_id|line" in _run("call", "list_sales_orders", arguments, "--demo-dir", plant).output
     result = _run("call", "list_sales_orders", "-", "--json", "--demo-dir", plant, given=arguments)
     assert len(json.loads(result.stdout)["tables"]["lines"]["rows"]) == 3
+
+
+@guarantees("cli.teaches", "docs.agree")
+@pytest.mark.parametrize("path", sorted((ROOT / "tools").glob("*/*.yaml")), ids=lambda path: path.stem)
+def test_the_examples_of_each_tool_find_something_in_the_demo_plant(plant: str, path: Path) -> None:
+    """People copy them; an empty answer looks like a broken tool."""
+    examples = json.loads(_run("describe", path.stem, "--json", "--demo-dir", plant).stdout)["examples"]
+    for example in examples:
+        result = _run("call", path.stem, json.dumps(example), "--json", "--demo-dir", plant)
+        tables = json.loads(result.stdout)["tables"]
+        assert any(table["rows"] for table in tables.values()), example
+
+
+@guarantees("cli.teaches", "docs.agree")
+def test_the_example_of_the_first_help_explains_an_order_of_the_demo_plant(plant: str) -> None:
+    """The first thing a newcomer types after the tour."""
+    told = CliRunner().invoke(main, ["--help"]).output
+    line = next(line for line in told.splitlines() if "tools call" in line)
+    words = [plant if word == "DIR" else word for word in shlex.split(line)]
+    result = CliRunner().invoke(main, [*words[1:], "--json"])
+    assert json.loads(result.stdout)["tables"]["summary"]["rows"]
 
 
 @guarantees("cli.teaches", "input.clear_errors")
