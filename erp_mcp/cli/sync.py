@@ -88,6 +88,7 @@ def _json(one: sync.EntityReport) -> dict[str, JsonValue]:
         "seconds": f"{one.seconds:.3f}",
         "as_of": one.as_of,
         "error": one.error,
+        "reason": one.reason,
         "resumed": one.resumed,
         "clock_suspect": one.clock_suspect,
         "unresolved": one.unresolved,
@@ -104,8 +105,8 @@ def _print(reports: Sequence[sync.SyncReport]) -> None:
         table.add_column(name, no_wrap=True)
     for name in ("rows", "changed", "removed", "seconds"):
         table.add_column(name, justify="right", no_wrap=True)
-    for name in ("as of", "remark"):
-        table.add_column(name, no_wrap=True)
+    table.add_column("as of", no_wrap=True)
+    table.add_column("remark")
     for one in found:
         figures = (f"{one.rows:,}", f"{one.changed:,}", f"{one.removed:,}", f"{one.seconds:.2f}")
         table.add_row(one.system, one.entity, *figures, one.as_of or "never", _remark(one))
@@ -117,7 +118,7 @@ def _print(reports: Sequence[sync.SyncReport]) -> None:
 
 def _remark(one: sync.EntityReport) -> str:
     remarks = [
-        one.error,
+        f"{one.error}: {one.reason}" if one.reason else one.error,
         "resumed" if one.resumed else "",
         "clock suspect" if one.clock_suspect else "",
     ]

@@ -126,6 +126,7 @@ def _failed(run: Run, entity: str, count: PassCount, failure: GatewayError) -> E
         seconds=0.0,
         as_of=state.as_of,
         error=failure.code,
+        reason=", ".join(str(failure.facts[name]) for name in ("field", "reason") if failure.facts.get(name)),
         resumed=count.resumed,
     )
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 class EntityReport:
     """One entity of one system: `changed` records were written, `removed` taken out (at least), `rows` are there now.
 
-    `error` is the code that ended the pass, empty when it ended well. `resumed` says that it went on where an earlier
-    one was killed. `unresolved` counts the system's ids without a canonical id so far.
+    `error` is the code that ended the pass, empty when it ended well, and `reason` why, in our words. `resumed` says
+    that it went on where an earlier one was killed. `unresolved` counts the system's ids without a canonical id so far.
     """
 
     system: str
@@ -22,6 +22,7 @@ class EntityReport:
     seconds: float
     as_of: str
     error: str = ""
+    reason: str = ""
     resumed: bool = False
     clock_suspect: bool = False
     unresolved: int = 0

@@ -100,9 +100,7 @@ class SourceQuery:
         """Return the filter for records that were changed, or watch one that was, at or after a time."""
         own: list[Encodable] = [[stamp, ">=", start] for stamp in STAMPS]
         for link in self.source.watch:
-            model = (
-                [link.model] if link.model else []
-            )  # a link to several models is followed to a named one
+            model = [link.model] if link.model else []  # a link to several models is followed to a named one
             own.extend([f"{link.path}.{stamp}", ">=", start, *model] for stamp in STAMPS)
         return ["OR", *own]
 

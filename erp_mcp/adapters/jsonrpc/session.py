@@ -19,6 +19,7 @@ READS: Final = frozenset({"search", "search_read", "get_preferences"})
 """The only methods that are ever called; each reads."""
 
 _UNAUTHORISED: Final = 401
+_REFUSAL_STANDS_S: Final = 150.0
 _REFUSALS: Final = {401: "sign-in", 403: "method not open to this account", 404: "no such database"}
 _LATER: Final = frozenset({429, 502, 503, 504})
 _REFUSED_ERRORS: Final = {"UserError": "access", "UserWarning": "a question to a person", "LoginException": "sign-in"}
@@ -40,6 +41,8 @@ class Session:
         self._token = ""
         self._context: dict[str, Encodable] = {}
         self._sign_in = asyncio.Lock()
+        self._refusal: SystemRefusedError | None = None
+        self._refused_at = 0.0
         self._date = ""
 
     async def call(
@@ -59,7 +62,7 @@ class Session:
         if answer.status == _UNAUTHORISED:  # the session ran out; nothing was done, so the read may be asked again
             await self._signed_in(token)
             answer = await self._post(f"model.{model}.{method}", [*params, {**self._context, **(context or {})}])
-        return self._verdict(answer)
+        return self._verdict(answer, model)
 
     async def version(self) -> str:
         """Return the server's series, such as `8.2`."""
@@ -78,7 +81,7 @@ class Session:
 
     async def close(self) -> None:
         """Forget the session and let go of connections."""
-        self._token = ""
+        self._token, self._refusal = "", None
         await self._egress.close()
 
     async def _signed_in(self, stale: str) -> str:
@@ -87,9 +90,7 @@ class Session:
             if self._token and self._token != stale:
                 return self._token
             self._token = ""
-            secret = {"password": self._settings.secret}
-            found = self._verdict(await self._post("common.db.login", [self._settings.account, secret]))
-            match found:
+            match await self._login():
                 case [int() as uid, str() as key, *_]:
                     text = f"{self._settings.account}:{uid}:{key}"
                 case _:
@@ -97,6 +98,18 @@ class Session:
             self._token = base64.b64encode(text.encode()).decode("ascii")
             self._context = await self._preferences()
             return self._token
+
+    async def _login(self) -> Decoded:
+        """Ask for a session; a refusal stands for a while, since a try per entity would lock the account out."""
+        now = asyncio.get_running_loop().time()
+        if self._refusal is not None and now - self._refused_at < _REFUSAL_STANDS_S:
+            raise SystemRefusedError(**self._refusal.facts)
+        secret = {"password": self._settings.secret}
+        try:
+            return self._verdict(await self._post("common.db.login", [self._settings.account, secret]))
+        except SystemRefusedError as refusal:
+            self._refusal, self._refused_at = refusal, now
+            raise
 
     async def _preferences(self) -> dict[str, Encodable]:
         """Return the context that the account's company and language make up; computed fields depend on it."""
@@ -114,7 +127,7 @@ class Session:
         self._date = answer.headers.get("date", self._date)
         return answer
 
-    def _verdict(self, answer: Answer) -> Decoded:
+    def _verdict(self, answer: Answer, model: str = "") -> Decoded:
         """Return the result; HTTP 200 may hold an error, and other statuses hold pages for people."""
         system = self._settings.system
         if answer.status in _REFUSALS:
@@ -130,16 +143,17 @@ class Session:
         if not isinstance(decoded, dict):
             raise self._bad("not an answer to the call")
         if decoded.get("error") is not None:
-            self._refuse(decoded["error"])
+            self._refuse(decoded["error"], model)
         if "result" not in decoded:
             raise self._bad("not an answer to the call")
         return decoded["result"]
 
-    def _refuse(self, error: Decoded) -> NoReturn:
+    def _refuse(self, error: Decoded, model: str) -> NoReturn:
         """Raise our error for the system's; its text may hold anything, so only its name is looked at."""
         name = error[0] if isinstance(error, list) and error else ""
         if isinstance(name, str) and name in _REFUSED_ERRORS:
-            raise SystemRefusedError(system=self._settings.system, reason=_REFUSED_ERRORS[name])
+            about = f" to {model} or a linked model" if model and name == "UserError" else ""
+            raise SystemRefusedError(system=self._settings.system, reason=f"{_REFUSED_ERRORS[name]}{about}")
         if name == "RateLimitException":
             raise SystemUnreachableError(system=self._settings.system, reason="rate limit")
         raise self._bad("the system failed: the profile may not fit its version")

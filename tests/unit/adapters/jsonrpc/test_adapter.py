@@ -163,12 +163,25 @@ async def test_signs_in_again_once_when_the_session_has_run_out(fake: FakeTryton
 
 @guarantees("P8.no_leaks")
 async def test_a_wrong_password_is_refused_without_a_second_try(fake: FakeTryton, adapter: JsonRpcAdapter) -> None:
-    """Trying again would lock the account."""
-    fake.password = "changed"
+    """Trying again, or once for each entity, would lock the account."""
+    right, fake.password = fake.password, "changed"
+    for entity in sorted(adapter.entities):
+        with pytest.raises(GatewayError) as caught:
+            await pages(adapter, entity)
+        assert caught.value.code == "adapter.refused"
+    assert fake.calls == ["common.db.login"]
+    fake.password = right
+    await adapter.close()
+    assert len(records(await pages(adapter))) == 5
+
+
+@guarantees("input.clear_errors")
+async def test_a_missing_right_names_the_model(fake: FakeTryton, adapter: JsonRpcAdapter) -> None:
+    """Whoever grants rights in the system must know which one is missing."""
+    fake.mode = "refused"
     with pytest.raises(GatewayError) as caught:
         await pages(adapter)
-    assert caught.value.code == "adapter.refused"
-    assert fake.calls == ["common.db.login"]
+    assert "party.party" in str(caught.value.facts["reason"])
 
 
 @guarantees("P2.no_writes")
