@@ -200,6 +200,23 @@ async def test_a_shipment_that_is_written_arrives_with_the_next_pass(tryton: Run
 
 
 @guarantees("P7.sync_exact")
+async def test_a_product_with_another_code_is_renamed_wherever_it_is_named(tryton: Running, person: Rpc) -> None:
+    """An order that names the old code would be about a material that nobody knows."""
+    entities = ("sales_order_line", "delivery", "production_order", "production_component", "reservation")
+    async with opened(tryton, overlap_s="0") as adapter:
+        before = {entity: await whole(adapter, entity) for entity in entities}
+        lines, _ = before["sales_order_line"]
+        code = lines[0].material_id
+        product = person.find("product.product", [["code", "=", code]], [])[0]["id"]
+        person("product.product.write", [product], {"suffix_code": f"{code}-NEW"})
+        after = {entity: (await later(adapter, entity, mark))[0] for entity, (_, mark) in before.items()}
+    person("product.product.write", [product], {"suffix_code": code})
+    for entity, (found, _) in before.items():
+        stale = {one.source_key for one in found if one.material_id == code}
+        assert {key: after[entity][key].material_id for key in stale} == dict.fromkeys(stale, f"{code}-NEW"), entity
+
+
+@guarantees("P7.sync_exact")
 async def test_what_is_deleted_or_leaves_the_filter_is_named(adapter: JsonRpcAdapter, person: Rpc) -> None:
     """Tryton tells no one of deletions; ids are compared, so a released hold and a deleted record are both gone."""
     party = person.create("party.party", name="Short-lived Ltd", code="C9999")
