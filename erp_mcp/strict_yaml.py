@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import date
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final, TypeVar, get_args, get_origin
+from typing import Annotated, Final, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
@@ -19,9 +19,6 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent, NodeEvent
 
 from erp_mcp.errors import GatewayError
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
 
 _MAX_BYTES: Final = 256 * 1024
 Model = TypeVar("Model", bound=BaseModel)
@@ -44,11 +41,12 @@ def read_model(path: Path, model: type[Model], error: type[GatewayError]) -> tup
     except ValidationError as failure:
         first = failure.errors(include_url=False, include_input=False)[0]
         place = tuple(part for part in first["loc"] if part != "[key]")  # pydantic's word for a key that is wrong
-        raise document.error(place, in_words(first, model)) from failure
+        raise document.error(place, _in_words(failure, model)) from failure
 
 
-def in_words(error: ErrorDetails, model: type[BaseModel]) -> str:
-    """Return what a pydantic error means for the person who edits the file: what stands there, or what must."""
+def _in_words(failure: ValidationError, model: type[BaseModel]) -> str:
+    """Return what the first error means for the person who edits the file: what stands there, or what must."""
+    error = failure.errors(include_url=False, include_input=False)[0]
     kind, context = error["type"], error.get("ctx", {})
     if kind == "extra_forbidden":
         known = _keys(model, error["loc"][:-1])
