@@ -42,6 +42,7 @@ def _prepare_loop() -> Run:
     from erp_mcp.domain.answer import Answer
     from erp_mcp.domain.call import ToolCall
     from erp_mcp.domain.principal import Principal
+    from erp_mcp.errors import GatewayError
     from erp_mcp.server import app
     from erp_mcp.server.session import Outcome, Session
 
@@ -55,7 +56,7 @@ def _prepare_loop() -> Run:
             warnings = [str(call.arguments)]
             return Answer(tables={}, complete=True, sources=[], warnings=warnings, call_id=call.call_id)
 
-        def turn_away(self, _principal: Principal, call: ToolCall) -> Outcome:
+        def turn_away(self, _principal: Principal, call: ToolCall, _why: GatewayError | None = None) -> Outcome:
             return Answer(tables={}, complete=False, sources=[], warnings=["busy"], call_id=call.call_id)
 
         def bundle_digest(self) -> str:

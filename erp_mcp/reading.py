@@ -6,10 +6,11 @@ the rows as shown, and the cursor is sealed to the question it continues.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import tzinfo
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from erp_mcp import answers
 from erp_mcp.catalog.arguments import CheckedArguments
@@ -23,6 +24,8 @@ from erp_mcp.policy import obligations as duties
 from erp_mcp.ports import ReadModel, SqlValue
 from erp_mcp.projections import paging, reads
 from erp_mcp.projections.freshness import Freshness, skipped_reads
+
+LONG_ROWS: Final = 5_000  # an analysis of more runs beside the event loop: other calls, pings and cancels go on
 
 RawRows = Sequence[tuple[RawCell, ...]]
 
@@ -104,7 +107,10 @@ class Reading:
         if not tool.analysis:
             tables = {table.name: self._masked(question, table, got.rows[table.name]) for table in tool.tables}
             return _Found(tables=tables, after=got.next_after, complete=not cut, warnings=cut)
-        findings = self._analyse(question, got, fresh)
+        if sum(map(len, got.rows.values())) > LONG_ROWS:
+            findings = await asyncio.to_thread(self._analyse, question, got, fresh)
+        else:
+            findings = self._analyse(question, got, fresh)
         tables, after = self._paged(question, findings, page)
         return _Found(
             tables=tables, after=after, complete=findings.complete and not cut, warnings=cut + findings.warnings
