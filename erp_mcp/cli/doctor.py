@@ -256,15 +256,15 @@ def _data(deployment: Deployment, system: str, offered: list[EntityState]) -> Ch
     never = sorted(state.entity for state in offered if not state.as_of)
     refused = sorted(_words(deployment, state) for state in offered if _factor(deployment, state) > _MAX_AGE_FACTOR)
     stale = sorted(_words(deployment, state) for state in offered if 1 < _factor(deployment, state) <= _MAX_AGE_FACTOR)
-    failing = sorted(f"{state.entity}: {state.last_error}" for state in offered if state.last_error)
+    failing = sorted(f"the last pass over {state.entity} failed: {state.last_error}" for state in offered if state.last_error)
     rows = sum(state.rows for state in offered)
     if never or refused:
-        detail = "; ".join(
-            [*(f"{entity} never synchronised" for entity in never), *(f"{one}, refused" for one in refused)]
-        )
+        missing = (f"{entity} never synchronised" for entity in never)
+        detail = "; ".join([*missing, *(f"{one}, refused" for one in refused), *failing])
         return Check(name=name, status="bad", detail=detail, advice="Run `erp-mcp sync`.")
     if stale or failing:
-        return Check(name=name, status="note", detail="; ".join([*stale, *failing]), advice="Run `erp-mcp sync`.")
+        advice = "Run `erp-mcp sync`; its remarks say why a pass fails." if failing else "Run `erp-mcp sync`."
+        return Check(name=name, status="note", detail="; ".join([*stale, *failing]), advice=advice)
     return Check(name=name, status="ok", detail=f"{len(offered)} entities, {rows:,} rows, all within their budgets")
 
 
