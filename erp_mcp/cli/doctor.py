@@ -256,7 +256,9 @@ def _data(deployment: Deployment, system: str, offered: list[EntityState]) -> Ch
     never = sorted(state.entity for state in offered if not state.as_of)
     refused = sorted(_words(deployment, state) for state in offered if _factor(deployment, state) > _MAX_AGE_FACTOR)
     stale = sorted(_words(deployment, state) for state in offered if 1 < _factor(deployment, state) <= _MAX_AGE_FACTOR)
-    failing = sorted(f"the last pass over {state.entity} failed: {state.last_error}" for state in offered if state.last_error)
+    failing = sorted(
+        f"the last pass over {state.entity} failed: {state.last_error}" for state in offered if state.last_error
+    )
     rows = sum(state.rows for state in offered)
     if never or refused:
         missing = (f"{entity} never synchronised" for entity in never)
