@@ -33,6 +33,7 @@ from erp_mcp.store.state.sqlite import State
 if TYPE_CHECKING:
     from erp_mcp.domain.profile import Profile
     from erp_mcp.ports import Adapter
+    from erp_mcp.store.read_model.reader import ReadModelReader as SqliteReadModelReader
     from erp_mcp.store.read_model.writer import ReadModelWriter as SqliteReadModelWriter
 
 
@@ -94,16 +95,21 @@ class Deployment:
         return load_budgets(self.settings.freshness)
 
     @cached_property
-    def gateway(self) -> Gateway:
-        """The gateway over the read model, read-only."""
+    def reader(self) -> SqliteReadModelReader:
+        """The read model, read-only."""
         from erp_mcp.store.read_model.reader import ReadModelReader
 
+        return ReadModelReader(self.settings.read_model)
+
+    @cached_property
+    def gateway(self) -> Gateway:
+        """The gateway over the read model, read-only."""
         secret = deployment_key(self.settings.state_dir)
         return Gateway(
             catalog=self.catalog,
             analyses=ANALYSES,
             bundles=self.state.bundles,
-            read_model=ReadModelReader(self.settings.read_model),
+            read_model=self.reader,
             audit=self.state.audit,
             clock=self.clock,
             zone=ZoneInfo(self.settings.zone),
@@ -164,6 +170,8 @@ class Deployment:
 
     def close(self) -> None:
         """Let go of what was opened."""
+        if "reader" in self.__dict__:
+            self.reader.close()
         if "state" in self.__dict__:
             self.state.close()
 

@@ -43,7 +43,11 @@ class StateFile:
         try:
             _make_private(directory, self.path)
             self.records = _connect(self.path, "NORMAL", busy_s)
-            self._migrate()
+            try:
+                self._migrate()
+            except BaseException:
+                self.records.close()
+                raise
         except (OSError, sqlite3.Error) as error:
             raise StateUnavailableError(file=FILE_NAME, reason=type(error).__name__) from error
 
