@@ -62,14 +62,6 @@ class FaultError(GatewayError):
 # --- CallerError ------------------------------------------------------------------------------------------------------
 
 
-class AmbiguousReferenceError(CallerError):
-    """More than one record answers to a reference."""
-
-    code = "call.ambiguous_reference"
-    summary = "More than one record answers to this reference."
-    advice = "Ask which one is meant, then use its id."
-
-
 class BadCursorError(CallerError):
     """A cursor that was not made for this call."""
 

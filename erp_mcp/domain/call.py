@@ -1,8 +1,8 @@
-"""One call of a tool, before and after validation."""
+"""One call of a tool as it comes in, and what its arguments may be."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Union
 
 # What strict JSON decodes to. Floats never appear: the front door refuses them where exact numbers are meant.
@@ -26,13 +26,3 @@ class ToolCall:
     causation_id: str = ""
     traceparent: str = ""
     client: str = ""  # name/version as the client states it; informative only
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CheckedCall:
-    """A call whose arguments are validated; `arguments` holds every declared argument, defaults filled in."""
-
-    call: ToolCall
-    arguments: dict[str, ArgumentValue] = field(default_factory=dict)
-    limit: int = 50
-    cursor: str = ""

@@ -25,6 +25,7 @@ from erp_mcp.domain.profile import Profile
 from erp_mcp.errors import BadAnswerError, SystemRefusedError
 from erp_mcp.testing import AdapterContract, ContractSource, Fault, FixedClock
 from tests.guarantees import guarantees
+from tests.needs import missing
 
 _PASSWORD: Final = "s3cret"
 _NOBODY: Final = 65534
@@ -88,10 +89,7 @@ def _postgresql() -> Iterator[str]:
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     if not all(shutil.which(name) for name in ("initdb", "pg_ctl", "postgres")):
-        missing = "PostgreSQL is not installed (initdb, pg_ctl and postgres on the PATH)"
-        if os.environ.get("REQUIRE_ALL") == "1":
-            pytest.fail(missing)
-        pytest.skip(missing)
+        missing("PostgreSQL is not installed (initdb, pg_ctl and postgres on the PATH)")
     with _postgresql() as address:
         yield address
 

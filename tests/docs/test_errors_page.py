@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 from erp_mcp.errors import GatewayError
 from tests.docs.errors_page import PAGE, leaves, page
 from tests.guarantees import guarantees
 
+ROOT = Path(__file__).parents[2]
 STAGE = re.compile(
     "adapter|answer|approval|audit|call|catalog|demo|freshness|gateway|policy|read_model|settings|state|sync|systems"
 )
@@ -25,6 +27,14 @@ def test_codes_are_unique_and_name_a_stage_of_the_path() -> None:
     codes = [error.code for error in leaves(GatewayError)]
     assert len(codes) == len(set(codes))
     assert [code for code in codes if not re.fullmatch(rf"({STAGE.pattern})\.[a-z_]+", code)] == []
+
+
+@guarantees("input.clear_errors", "docs.agree")
+def test_every_error_is_one_that_something_raises() -> None:
+    """A code on the page that never comes is a promise to whoever handles it."""
+    others = (path for path in (ROOT / "erp_mcp").rglob("*.py") if path.name != "errors.py")
+    words = {word for path in others for word in re.findall(r"\w+Error", path.read_text(encoding="utf-8"))}
+    assert [error.__name__ for error in leaves(GatewayError) if error.__name__ not in words] == []
 
 
 @guarantees("input.clear_errors", "P8.no_leaks")

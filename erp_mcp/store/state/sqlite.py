@@ -206,12 +206,6 @@ class SqliteBundles:
         except sqlite3.Error as error:
             raise StateUnavailableError(reason=type(error).__name__) from error
 
-    def history(self, *, limit: int = 20) -> list[tuple[int, str, str, str]]:
-        """Return (version, digest, applied by, applied at) of applied bundles, newest first."""
-        query = "SELECT version, digest, applied_by, applied_at FROM policy_bundle ORDER BY version DESC LIMIT ?"
-        with self._file.lock:
-            return [(row[0], row[1], row[2], row[3]) for row in self._file.records.execute(query, (limit,))]
-
 
 class SqliteLeases:
     """Leases with fences, on the wall clock."""

@@ -14,12 +14,12 @@ from erp_mcp.adapters import Connection
 from erp_mcp.adapters.jsonrpc.adapter import JsonRpcAdapter
 from erp_mcp.systems.load import load_profile
 from erp_mcp.testing import FixedClock
+from tests.needs import missing
 from tests.systems.tryton.plant import Truth
 from tests.systems.tryton.rpc import Rpc
 from tests.systems.tryton.server import Running, start, stop
 
 ROOT = Path(__file__).resolve().parents[3]
-MISSING = "no Tryton: run `tests/systems/tryton/install.sh .venv-tryton`, or set ERP_MCP_TRYTON_DIR or _VENV"
 
 
 @pytest.fixture(scope="session")
@@ -30,9 +30,7 @@ def tryton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         return
     venv = Path(os.environ.get("ERP_MCP_TRYTON_VENV", str(ROOT / ".venv-tryton"))).absolute()
     if not (venv / "bin" / "trytond").exists():
-        if os.environ.get("REQUIRE_ALL") == "1":
-            pytest.fail(MISSING)
-        pytest.skip(MISSING)
+        missing("no Tryton: run `bash tests/systems/tryton/install.sh .venv-tryton` once, then `make test` again")
     running = start(venv, tmp_path_factory.mktemp("tryton"))
     yield running
     stop(running)

@@ -184,7 +184,10 @@ def test_an_applied_bundle_is_active_for_every_process_at_once(state: State, tmp
     assert other.bundles.active() == ("d2", '{"a":2}')
     command = [sys.executable, "-m", "tests.unit.store.state.worker", str(tmp_path / "state"), "agent", "0"]
     assert subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout == "d2\n"
-    assert [row[:3] for row in state.bundles.history()] == [(2, "d2", "anna"), (1, "d1", "anna")]
+    kept = state.file.records.execute(
+        "SELECT version, digest, applied_by FROM policy_bundle ORDER BY version"
+    ).fetchall()
+    assert kept == [(1, "d1", "anna"), (2, "d2", "anna")]
     other.close()
 
 
