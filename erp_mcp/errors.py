@@ -147,7 +147,7 @@ class UnknownToolError(CallerError):
 
     code = "call.unknown_tool"
     summary = "There is no such tool."
-    advice = "Use a tool of the list; the list is what this role may call."
+    advice = "Use the tool suggested, or another of the list; the list is what this role may call."
 
 
 # --- DeniedError ------------------------------------------------------------------------------------------------------

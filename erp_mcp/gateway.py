@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC
 from functools import cached_property
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from erp_mcp.catalog import arguments as contract
@@ -23,6 +24,7 @@ from erp_mcp.domain.audit import AuditEntry
 from erp_mcp.domain.call import JsonValue, ToolCall
 from erp_mcp.domain.decision import Decision, Obligations
 from erp_mcp.domain.freshness import FreshnessBudget
+from erp_mcp.domain.nearest import nearest
 from erp_mcp.domain.principal import Principal
 from erp_mcp.domain.tool import Tool
 from erp_mcp.errors import (
@@ -40,6 +42,7 @@ from erp_mcp.ports import AuditStore, Bundles, Clock, ReadModel
 from erp_mcp.projections import freshness
 from erp_mcp.reading import Keys, Question, Reading
 
+_TYPO: Final = 0.85  # how like a visible tool's name one must be for it to be suggested
 _log = logging.getLogger("erp_mcp")
 
 
@@ -179,7 +182,9 @@ class Gateway:
     def _find(self, bundle: Bundle, principal: Principal, name: str) -> Tool:
         tool = self.catalog.get(name)
         if tool is None or not decide.visible(bundle, principal, (tool,)):
-            raise UnknownToolError
+            seen = (one.name for one in decide.visible(bundle, principal, self.catalog))
+            meant = nearest(name, seen, cutoff=_TYPO)
+            raise UnknownToolError(**({"suggestion": meant} if meant else {}))
         return tool
 
     def _policy(self) -> Bundle:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Final, TypeVar, get_args, get_origin
 
@@ -18,6 +17,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.events import AliasEvent, NodeEvent
 
+from erp_mcp.domain.nearest import nearest
 from erp_mcp.errors import GatewayError
 
 _MAX_BYTES: Final = 256 * 1024
@@ -50,8 +50,8 @@ def _in_words(failure: ValidationError, model: type[BaseModel]) -> str:
     kind, context = error["type"], error.get("ctx", {})
     if kind == "extra_forbidden":
         known = _keys(model, error["loc"][:-1])
-        close = get_close_matches(str(error["loc"][-1]), known, n=1)
-        hint = f"; did you mean {close[0]}?" if close else f"; there are: {', '.join(known)}" if known else ""
+        meant = nearest(str(error["loc"][-1]), known)
+        hint = f"; did you mean {meant}?" if meant else f"; there are: {', '.join(known)}" if known else ""
         return f"there is no such key here{hint}"
     if kind in _TYPES:
         return f"must be {_TYPES[kind]}"

@@ -14,6 +14,7 @@ from datetime import date
 from typing import Final
 
 from erp_mcp.domain.call import ArgumentValue, JsonValue, Scalar
+from erp_mcp.domain.nearest import nearest
 from erp_mcp.domain.tool import Argument, ArgumentType, Tool
 from erp_mcp.domain.value import MONEY_DIGITS, QUANTITY_DIGITS, to_scaled
 from erp_mcp.errors import CallerError, InexactNumberError, InvalidArgumentError, UnknownArgumentError
@@ -232,15 +233,13 @@ def _missing(tool: Tool, argument: Argument, raw: Mapping[str, JsonValue]) -> Ca
 
 
 def _unknown(tool: Tool, name: str) -> UnknownArgumentError:
-    from difflib import get_close_matches  # only needed on this path
-
     known = [argument.name for argument in tool.arguments]
     if tool.paged is not None:
         known += ["limit", "cursor"]
     shown = "".join(one for one in name[:40] if one.isprintable())
-    close = get_close_matches(name[:40], known, n=1, cutoff=0.5)
-    if close:
-        return UnknownArgumentError(argument=shown, suggestion=close[0])
+    meant = nearest(name, known, cutoff=0.5)
+    if meant:
+        return UnknownArgumentError(argument=shown, suggestion=meant)
     return UnknownArgumentError(argument=shown, known=tuple(known))
 
 

@@ -7,7 +7,6 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Final, NoReturn, ParamSpec
 
@@ -15,6 +14,7 @@ import click
 
 from erp_mcp import settings
 from erp_mcp.domain.call import JsonValue
+from erp_mcp.domain.nearest import nearest
 from erp_mcp.errors import CallerError, DeniedError, GatewayError
 
 Parameters = ParamSpec("Parameters")
@@ -88,10 +88,10 @@ def print_json(value: Mapping[str, JsonValue] | Sequence[JsonValue]) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
 
-def nearest(kind: str, name: str, known: Iterable[str]) -> dict[str, str]:
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> dict[str, str]:
     """Return the facts of an unknown name: the name itself, cut, and the one that was probably meant."""
-    close = get_close_matches(name[:64], list(known), n=1)
-    return {kind: name[:64], **({"suggestion": close[0]} if close else {})}
+    meant = nearest(name, known)
+    return {kind: name[:64], **({"suggestion": meant} if meant else {})}
 
 
 def counted(number: int, noun: str) -> str:

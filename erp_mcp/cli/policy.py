@@ -21,8 +21,8 @@ from erp_mcp.cli.options import (
     counted,
     deployment_options,
     json_option,
-    nearest,
     print_json,
+    unknown_name,
 )
 from erp_mcp.domain.call import ArgumentValue, JsonValue
 from erp_mcp.domain.strict_json import decode
@@ -203,7 +203,7 @@ def explain_command(
     with _place(config, demo_dir, policies) as place:
         known = place.tools.get(tool)
         if known is None:
-            raise UnknownToolError(**nearest("tool", tool, place.tools))
+            raise UnknownToolError(**unknown_name("tool", tool, place.tools))
         bundle = (None if saved or policies else place.applied()) or place.load().bundle
         if role not in bundle.roles:
             raise InvalidArgumentError(argument="ROLE", rule="a declared role", expected=tuple(bundle.roles))

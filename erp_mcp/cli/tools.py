@@ -24,8 +24,8 @@ from erp_mcp.cli.options import (
     deployment_file,
     deployment_options,
     json_option,
-    nearest,
     print_json,
+    unknown_name,
 )
 from erp_mcp.domain.answer import Refusal
 from erp_mcp.domain.call import JsonValue, ToolCall
@@ -132,7 +132,7 @@ def describe(name: str, config: str, demo_dir: str, *, as_json: bool) -> None:
     with _catalog(config, demo_dir) as (catalog, _):
         tool = catalog.get(name)
         if tool is None:
-            raise UnknownToolError(**nearest("tool", name, (tool.name for tool in catalog)))
+            raise UnknownToolError(**unknown_name("tool", name, (tool.name for tool in catalog)))
         if as_json:
             print_json(_details(tool))
         else:

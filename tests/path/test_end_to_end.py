@@ -145,3 +145,14 @@ def test_the_server_never_opens_the_truth(desk: Desk) -> None:
     after = desk.answer("planner", "get_plant_briefing")
 
     assert after.tables == before.tables
+
+
+@guarantees("P1.hidden_is_missing", "input.clear_errors")
+@pytest.mark.parametrize(("asked", "meant"), [("get_sales_ordr", "get_sales_order"), ("list_hold_lot", None)])
+async def test_a_misspelt_tool_is_told_only_what_the_role_may_call(plant: Path, asked: str, meant: str | None) -> None:
+    """A model mends its typo in one step; a name near a hidden tool's tells nothing of that tool."""
+    async with Client(server(plant, "support")) as client:
+        with pytest.raises(MCPError) as refused:
+            await client.call_tool(asked, {})
+
+    assert (refused.value.error.data or {}).get("facts", {}).get("suggestion") == meant
