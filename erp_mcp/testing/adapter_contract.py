@@ -12,14 +12,16 @@ Tests are coroutines: set `asyncio_mode = auto` for pytest-asyncio.
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Final, Literal, Protocol
+import time
+from collections.abc import Awaitable, Callable
+from typing import Final
 
 import pytest
 
-from erp_mcp.domain.entities import ENTITIES, Kind, Record
-from erp_mcp.domain.instants import instant_text, parse_instant
+from erp_mcp.domain.entities import ENTITIES, Kind
+from erp_mcp.domain.instants import instant_text, parse_instant, seconds_between
 from erp_mcp.errors import (
     BadAnswerError,
     EntityNotOfferedError,
@@ -29,63 +31,13 @@ from erp_mcp.errors import (
     SystemTimeoutError,
     SystemUnreachableError,
 )
-from erp_mcp.ports import Adapter, ChangePage
-from erp_mcp.testing.passes import Held, apply, content, fold, read_pages, values
-
-Fault = Literal["none", "down", "slow", "nonsense"]
+from erp_mcp.ports import ChangePage
+from erp_mcp.testing.contract_source import ContractSource, Fault
+from erp_mcp.testing.passes import apply, content, fold, read_pages, tokens, told, values
 
 MAX_WATERMARK_CHARS: Final = 4000
+SOON_S: Final = 15.0
 _INT64: Final = 2**63
-
-
-class ContractSource(Protocol):
-    """The system behind the adapter under test, as a test moves it.
-
-    `entity` is the one the tests change; it holds more than two pages of records at the start. `expected` says what the
-    system holds now without asking the adapter; `as_of` and `version_token` of its records do not count. `edit`, `add`
-    and `delete` change one record and return its source key. `fault` breaks the system for every later request, or
-    mends it. `secrets` are texts that must never come out: passwords, and the text of the system's own messages.
-    """
-
-    @property
-    def adapter(self) -> Adapter:
-        """The adapter under test, open."""
-        ...
-
-    @property
-    def entity(self) -> str:
-        """The entity that the tests change."""
-        ...
-
-    @property
-    def page_rows(self) -> int:
-        """The page size the adapter was opened with; small, so that there are several pages."""
-        ...
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """Texts that must not be in any error or probe."""
-        ...
-
-    def expected(self, entity: str) -> Mapping[str, Record]:
-        """Return what the system holds now, by source key."""
-        ...
-
-    def edit(self) -> str:
-        """Change an existing record of `entity`."""
-        ...
-
-    def add(self) -> str:
-        """Add a record to `entity`."""
-        ...
-
-    def delete(self) -> str:
-        """Delete a record of `entity`."""
-        ...
-
-    def fault(self, how: Fault) -> None:
-        """Break the system, or mend it with `none`."""
-        ...
 
 
 class AdapterContract:
@@ -134,6 +86,23 @@ class AdapterContract:
             if kind is Kind.DATE:
                 assert instant_text(parse_instant(f"{value}T00:00:00Z"))[:10] == value, name
 
+    async def test_says_as_of_when_a_record_is(self, source: ContractSource) -> None:
+        """It is the time of reading, or how far the source is where it says so; in UTC, so local time shows."""
+        for entity in sorted(source.adapter.entities):
+            for page in await read_pages(source.adapter, entity):
+                now = instant_text(source.clock.plant())
+                as_of = min(now, page.high_water or now)
+                assert all(abs(seconds_between(record.as_of, as_of)) < 60 for record in page.records), entity
+                assert instant_text(parse_instant(page.high_water or now)) == (page.high_water or now), entity
+
+    async def test_a_version_token_changes_with_its_record_alone(self, source: ContractSource) -> None:
+        """A write names the token it has seen; one that differs by itself would refuse every write."""
+        held = await fold(source.adapter, source.entity)
+        again = await fold(source.adapter, source.entity)
+        read = await source.adapter.read(source.entity, sorted(held)[:3])
+        assert tokens(again) == tokens(held)
+        assert tokens({record.source_key: record for record in read}).items() <= tokens(held).items()
+
     # --- Paging and resuming ------------------------------------------------------------------------------------------
 
     async def test_gives_pages_of_bounded_size(self, source: ContractSource) -> None:
@@ -150,9 +119,10 @@ class AdapterContract:
         assert [page.last for page in again] == [False] * (len(again) - 1) + [True]
 
     async def test_gives_bounded_text_watermarks(self, source: ContractSource) -> None:
-        """They are stored with each page."""
+        """They are stored with each page, where a secret has no place."""
         for page in await read_pages(source.adapter, source.entity):
             assert 0 < len(page.watermark) <= MAX_WATERMARK_CHARS
+            assert not [secret for secret in source.secrets if secret in page.watermark]
 
     async def test_first_pass_is_a_snapshot(self, source: ContractSource) -> None:
         """A pass from the beginning names every live record, so what it does not name can go."""
@@ -175,12 +145,30 @@ class AdapterContract:
         assert content(again) == content(held)
 
     async def test_a_foreign_watermark_is_refused_or_answered_in_full(self, source: ContractSource) -> None:
-        """A watermark of another adapter or version must not skip records silently."""
+        """A watermark of another adapter or version skips nothing silently, nor keeps what is gone.
+
+        A refusal names the field `watermark`: that is what makes synchronisation begin again.
+        """
+        refused: str | int | tuple[str, ...] = "no"
+        pages: list[ChangePage] = []
         try:
-            held = await fold(source.adapter, source.entity, "not a watermark of this adapter")
-        except BadAnswerError:
-            return
-        assert content(held) == content(source.expected(source.entity))
+            pages = await read_pages(source.adapter, source.entity, "not a watermark of this adapter")
+        except BadAnswerError as refusal:
+            refused = refusal.facts.get("field", "")
+        in_full = content(apply({}, pages)) == content(source.expected(source.entity))
+        assert refused == "watermark" or (pages[0].snapshot and in_full)
+
+    async def test_passes_and_reads_do_not_disturb_each_other(self, source: ContractSource) -> None:
+        """A scheduled pass, a second one and a live read may meet."""
+        key = min(source.expected(source.entity))
+        pages: list[ChangePage] = []
+        async with asyncio.timeout(SOON_S):
+            async for page in source.adapter.changes(source.entity, ""):
+                pages.append(page)
+                inner = await fold(source.adapter, source.entity)
+                assert len(await source.adapter.read(source.entity, [key])) == 1
+                assert content(inner) == content(source.expected(source.entity))
+        assert content(apply({}, pages)) == content(source.expected(source.entity))
 
     # --- Changes ------------------------------------------------------------------------------------------------------
 
@@ -209,17 +197,30 @@ class AdapterContract:
         assert key not in after
         assert content(after) == content(source.expected(source.entity))
 
+    async def test_resumes_a_pass_over_many_changes_from_each_watermark(self, source: ContractSource) -> None:
+        """A later pass has several pages too, of bounded size, and can be killed after each."""
+        pages = await read_pages(source.adapter, source.entity)
+        before = apply({}, pages)
+        for _ in range(source.page_rows + 1):
+            source.add()
+            source.delete()
+        later = await read_pages(source.adapter, source.entity, pages[-1].watermark)
+        assert all(len(page.records) <= source.page_rows and len(page.deleted) <= source.page_rows for page in later)
+        assert content(apply(dict(before), later)) == content(source.expected(source.entity))
+        for stop in range(len(later)):
+            cut = (dataclasses.replace(page, snapshot=False) for page in later[: stop + 1])
+            rest = await fold(source.adapter, source.entity, later[stop].watermark, apply(dict(before), cut))
+            assert content(rest) == content(source.expected(source.entity)), stop
+
     @pytest.mark.parametrize("change", ["edit", "add", "delete"])
     async def test_loses_no_change_made_between_two_pages(self, source: ContractSource, change: str) -> None:
         """People go on working while a pass runs; the next pass at the latest has what they did."""
-        held: Held = {}
         pages: list[ChangePage] = []
         async for page in source.adapter.changes(source.entity, ""):
             if not pages:
                 _change(source, change)
             pages.append(page)
-        held = apply(held, pages)
-        held = await fold(source.adapter, source.entity, pages[-1].watermark, held)
+        held = await fold(source.adapter, source.entity, pages[-1].watermark, apply({}, pages))
         assert content(held) == content(source.expected(source.entity))
 
     # --- Reading by key -----------------------------------------------------------------------------------------------
@@ -243,8 +244,11 @@ class AdapterContract:
         """No keys is no question, not "everything"."""
         assert await source.adapter.read(source.entity, []) == ()
 
-    async def test_refuses_more_than_200_keys(self, source: ContractSource) -> None:
+    async def test_reads_200_keys_and_refuses_more(self, source: ContractSource) -> None:
         """One request to a system of record stays small."""
+        known = sorted(source.expected(source.entity))
+        keys = [f"key-{number}" for number in range(200 - len(known))]
+        assert len(await source.adapter.read(source.entity, [*keys, *known])) == len(known)
         with pytest.raises(InvalidArgumentError):
             await source.adapter.read(source.entity, [f"key-{number}" for number in range(201)])
 
@@ -259,31 +263,58 @@ class AdapterContract:
 
     async def test_says_unreachable_when_the_system_is_down(self, source: ContractSource) -> None:
         """Repeat later: nothing is wrong with the request."""
+        requests = _requests(source)
         source.fault("down")
-        for request in _requests(source):
+        for request in requests:
             with pytest.raises(SystemUnreachableError):
                 await request()
 
     async def test_says_timeout_when_the_system_is_slow(self, source: ContractSource) -> None:
         """Nobody waits for ever."""
+        requests = _data_requests(source)
         source.fault("slow")
-        with pytest.raises(SystemTimeoutError):
-            await read_pages(source.adapter, source.entity)
+        for request in requests:
+            began = time.monotonic()
+            async with asyncio.timeout(SOON_S):
+                with pytest.raises(SystemTimeoutError):
+                    await request()
+            assert time.monotonic() - began < SOON_S  # one that blocks can't be interrupted
 
     async def test_refuses_nonsense_instead_of_passing_it_on(self, source: ContractSource) -> None:
         """A wrong record is worse than none."""
+        requests = _data_requests(source)
         source.fault("nonsense")
-        with pytest.raises((BadAnswerError, InexactNumberError)):
-            await read_pages(source.adapter, source.entity)
+        for request in requests:
+            with pytest.raises((BadAnswerError, InexactNumberError)):
+                await request()
 
     @pytest.mark.parametrize("how", ["down", "slow", "nonsense"])
-    async def test_puts_no_secret_or_system_text_into_an_error(self, source: ContractSource, how: Fault) -> None:
-        """Errors reach agents and logs."""
+    async def test_puts_no_secret_or_system_text_into_an_error_or_log(
+        self, source: ContractSource, caplog: pytest.LogCaptureFixture, how: Fault
+    ) -> None:
+        """Errors reach agents and logs, with what caused them."""
+        requests = _data_requests(source) if how != "down" else _requests(source)
         source.fault(how)
-        with pytest.raises(GatewayError) as caught:
-            await read_pages(source.adapter, source.entity)
-        shown = f"{caught.value} {caught.value!r} {caught.value.facts}"
-        assert not [secret for secret in source.secrets if secret in shown]
+        caplog.set_level("DEBUG")
+        for request in requests:
+            with pytest.raises(GatewayError) as caught:
+                await request()
+            shown = f"{told(caught.value)} {caplog.messages} {source.adapter!r}"
+            assert not [secret for secret in source.secrets if secret in shown]
+
+    async def test_a_pass_that_is_cut_off_never_counts_as_complete(self, source: ContractSource) -> None:
+        """A system that goes down between two pages must not look like the end of what it holds."""
+        expected = content(source.expected(source.entity))
+        pages: list[ChangePage] = []
+        try:
+            async for page in source.adapter.changes(source.entity, ""):
+                if not pages:
+                    source.fault("down")
+                pages.append(page)
+        except SystemUnreachableError:
+            assert not [page for page in pages if page.last]
+        else:
+            assert content(apply({}, pages)) == expected  # it had everything in hand
 
     async def test_answers_again_when_the_system_is_back(self, source: ContractSource) -> None:
         """A failure leaves nothing broken behind."""
@@ -317,7 +348,15 @@ def _change(source: ContractSource, how: str) -> str:
 
 def _requests(source: ContractSource) -> tuple[Callable[[], Awaitable[object]], ...]:
     return (
-        lambda: read_pages(source.adapter, source.entity),
-        lambda: source.adapter.read(source.entity, ["1"]),
+        *_data_requests(source),
         lambda: source.adapter.probe(),  # noqa: PLW0108  the adapter is looked up when asked, a fault may replace it
+    )
+
+
+def _data_requests(source: ContractSource) -> tuple[Callable[[], Awaitable[object]], ...]:
+    """Return what asks for records: all keys, as they are before a fault."""
+    keys = sorted(source.expected(source.entity))
+    return (
+        lambda: read_pages(source.adapter, source.entity),
+        lambda: source.adapter.read(source.entity, keys),
     )

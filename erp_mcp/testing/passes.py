@@ -12,8 +12,16 @@ Held = dict[str, Record]
 
 
 async def read_pages(adapter: Adapter, entity: str, watermark: str = "") -> list[ChangePage]:
-    """Return all pages of one pass."""
-    return [page async for page in adapter.changes(entity, watermark)]
+    """Return all pages of one pass; the last one and no other says so, and all say alike whether it is a snapshot.
+
+    Synchronisation stops at the page that says it is the last, and believes the first one about the snapshot.
+    """
+    pages = [page async for page in adapter.changes(entity, watermark)]
+    assert [page.last for page in pages] == [False] * (len(pages) - 1) + [True], (
+        "the last page, and no other, is `last`"
+    )
+    assert len({page.snapshot for page in pages}) == 1, "a pass is a snapshot or not, on all of its pages"
+    return pages
 
 
 async def fold(adapter: Adapter, entity: str, watermark: str = "", held: Held | None = None) -> Held:
@@ -37,6 +45,20 @@ def apply(held: Held, pages: Iterable[ChangePage]) -> Held:
 def content(held: Mapping[str, Record]) -> dict[str, Record]:
     """Return records without what differs from reading to reading."""
     return {key: dataclasses.replace(record, as_of="", version_token="") for key, record in sorted(held.items())}
+
+
+def tokens(held: Mapping[str, Record]) -> dict[str, str]:
+    """Return the version token of each record."""
+    return {key: record.version_token for key, record in held.items()}
+
+
+def told(error: BaseException | None) -> str:
+    """Return all that an error tells to whom it is shown or who finds it in a log, with what caused it."""
+    if error is None:
+        return ""
+    beneath = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    notes = getattr(error, "__notes__", ())
+    return f"{error} {error!r} {getattr(error, 'facts', '')} {notes} {told(beneath)}"
 
 
 async def values(adapter: Adapter) -> list[tuple[str, Kind, object]]:

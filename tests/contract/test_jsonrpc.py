@@ -44,6 +44,8 @@ class JsonRpcSource:
 
     def __init__(self, fake: FakeTryton) -> None:
         self.fake = fake
+        self.clock = FixedClock()
+        self._added = 60
         self.opened: list[JsonRpcAdapter] = []
         for number in range(1, 12):
             self._put(number)
@@ -59,7 +61,7 @@ class JsonRpcSource:
             system="erp", url=self.fake.url, database="db", account="gateway", secret=self.fake.password,
             page_rows=self.page_rows, timeout_s=timeout_s,
         )  # fmt: skip
-        self.opened.append(JsonRpcAdapter.open(connection, PROFILE, FixedClock()))
+        self.opened.append(JsonRpcAdapter.open(connection, PROFILE, self.clock))
         return self.opened[-1]
 
     def _put(self, number: int, name: str = "Ünal & Søn") -> str:
@@ -90,11 +92,13 @@ class JsonRpcSource:
         return self._put(2, "renamed")
 
     def add(self) -> str:
-        return self._put(60)
+        self._added += 1
+        return self._put(self._added)
 
     def delete(self) -> str:
-        self.fake.drop("party.party", 4)
-        return "4"
+        key = next(key for key in self.expected("customer") if int(key) >= 4)
+        self.fake.drop("party.party", int(key))
+        return key
 
     def fault(self, how: Fault) -> None:
         modes = {"none": "well", "down": "down", "slow": "slow", "nonsense": "types"}

@@ -42,7 +42,8 @@ class MemorySource:
     secrets = ("s3cret",)
 
     def __init__(self) -> None:
-        self.adapter = MemoryAdapter("plant", ["material", "stock"], FixedClock(), page_rows=self.page_rows)
+        self.clock = FixedClock()
+        self.adapter = MemoryAdapter("plant", ["material", "stock"], self.clock, page_rows=self.page_rows)
         self._next = 8
         for number in range(self._next):
             self.adapter.put(stock(number, 1_000_000 + number))
@@ -64,8 +65,9 @@ class MemorySource:
         return f"S{self._next:03d}"
 
     def delete(self) -> str:
-        self.adapter.remove("stock", "S001")
-        return "S001"
+        key = next(key for key in self.adapter.records("stock") if key != "S002")
+        self.adapter.remove("stock", key)
+        return key
 
     def fault(self, how: Fault) -> None:
         self.adapter.break_with(_FAULTS[how])

@@ -13,6 +13,7 @@ from erp_mcp.adapters.sql.adapter import SqlAdapter
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.entities import Record
 from erp_mcp.domain.entities.inventory import Material, Stock
+from erp_mcp.domain.entities.production import Downtime
 from erp_mcp.domain.profile import Profile
 from erp_mcp.testing import AdapterContract, ContractSource, Fault, FixedClock
 from tests.guarantees import guarantees
@@ -21,8 +22,10 @@ _DDL: Final = """
 CREATE TABLE bin (k TEXT PRIMARY KEY, mat TEXT, qty TEXT, note TEXT, chg TEXT);
 CREATE TABLE part (no TEXT PRIMARY KEY, chg TEXT);
 CREATE TABLE gone (tab TEXT, k TEXT, at TEXT);
+CREATE TABLE stop (no TEXT PRIMARY KEY, began TEXT);
 CREATE TABLE feed (high TEXT);
-INSERT INTO feed VALUES ('2026-03-16T04:59:20Z');
+INSERT INTO stop VALUES ('D1', '2026-03-16T05:30:00+01:00');
+INSERT INTO feed VALUES ('2026-03-16T05:59:20+01:00');
 """
 _STOCK: Final = (
     "SELECT k AS source_key, chg || ':' || qty AS version_token, chg AS changed_at, mat AS material_id, '1000' AS site,"
@@ -31,6 +34,14 @@ _STOCK: Final = (
 _MATERIAL: Final = (
     "SELECT no AS source_key, chg AS version_token, chg AS changed_at, no AS material_id, 'EA' AS base_uom FROM part"
 )
+_DOWNTIME: Final = (
+    "SELECT no AS source_key, '1' AS version_token, began AS changed_at, no AS downtime_id, '1000' AS site,"
+    " 'W1' AS work_center_id, began AS started_at FROM stop"
+)
+_DOWN: Final = Downtime(
+    system="erp", source_key="D1", version_token="", as_of="", downtime_id="D1", site="1000", work_center_id="W1",
+    started_at="2026-03-16T04:30:00Z",
+)  # fmt: skip
 # Sorting a long recursion takes far more than the deadline of a slow source.
 _SLOW: Final = (
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 50000000)"
@@ -41,6 +52,7 @@ _SLOW: Final = (
 def profile(stock: str = _STOCK) -> Profile:
     gone = "SELECT k AS source_key, at AS changed_at FROM gone WHERE tab = 'bin'"
     entities: dict[str, dict[str, JsonValue]] = {
+        "downtime": {"statement": _DOWNTIME},
         "material": {"statement": _MATERIAL},  # without tombstones: read as a whole each time
         "stock": {"statement": stock, "tombstones": gone, "feed": "SELECT high FROM feed"},
     }
@@ -55,6 +67,8 @@ class SqlSource:
 
     def __init__(self, directory: Path) -> None:
         self.file = directory / "erp.sqlite"
+        self._away = directory / "away.sqlite"
+        self.clock = FixedClock()
         self._tick = 0
         with closing(sqlite3.connect(self.file)) as database:
             database.executescript(_DDL)
@@ -67,7 +81,7 @@ class SqlSource:
 
     def _open(self, url: str, mapping: Profile, timeout_s: float = 5.0) -> SqlAdapter:
         connection = Connection(system="erp", url=url, secret="s3cret", page_rows=self.page_rows, timeout_s=timeout_s)
-        return SqlAdapter.open(connection, mapping, FixedClock())
+        return SqlAdapter.open(connection, mapping, self.clock)
 
     def _write(self, text: str, *values: str) -> None:
         with closing(sqlite3.connect(self.file)) as database, database:
@@ -80,6 +94,8 @@ class SqlSource:
     def expected(self, entity: str) -> Mapping[str, Record]:
         common = {"system": "erp", "version_token": "", "as_of": ""}
         with closing(sqlite3.connect(self.file)) as database:
+            if entity == "downtime":
+                return {"D1": _DOWN}
             if entity == "material":
                 rows = database.execute("SELECT no FROM part")
                 return {no: Material(**common, source_key=no, material_id=no, base_uom="EA") for (no,) in rows}
@@ -96,20 +112,23 @@ class SqlSource:
         return "S004"
 
     def add(self) -> str:
-        self._write("INSERT INTO bin VALUES ('S0001', 'M9', '0.000001', 'n', ?)", self._now())
-        return "S0001"
+        now = self._now()
+        key = f"S0{self._tick:03d}"
+        self._write("INSERT INTO bin VALUES (?, 'M9', '0.000001', 'n', ?)", key, now)
+        return key
 
     def delete(self) -> str:
-        self._write("DELETE FROM bin WHERE k = 'S003'")
-        self._write("INSERT INTO gone VALUES ('bin', 'S003', ?)", self._now())
-        return "S003"
+        key = next(key for key in sorted(self.expected("stock")) if key >= "S003")
+        self._write("DELETE FROM bin WHERE k = ?", key)
+        self._write("INSERT INTO gone VALUES ('bin', ?, ?)", key, self._now())
+        return key
 
     def fault(self, how: Fault) -> None:
         match how:
             case "none":
-                self.adapter = self._open(str(self.file), profile())
+                self._away.rename(self.file)
             case "down":
-                self.adapter = self._open(str(self.file.with_name("missing.sqlite")), profile())
+                self.file.rename(self._away)
             case "slow":
                 self.adapter = self._open(str(self.file), profile(_SLOW), timeout_s=0.02)
             case "nonsense":

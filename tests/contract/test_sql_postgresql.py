@@ -21,6 +21,7 @@ from erp_mcp.adapters.sql.adapter import SqlAdapter
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.entities import Record
 from erp_mcp.domain.entities.inventory import Stock
+from erp_mcp.domain.entities.production import Downtime
 from erp_mcp.domain.profile import Profile
 from erp_mcp.errors import BadAnswerError, SystemRefusedError
 from erp_mcp.testing import AdapterContract, ContractSource, Fault, FixedClock
@@ -30,16 +31,22 @@ from tests.needs import missing
 _PASSWORD: Final = "s3cret"
 _NOBODY: Final = 65534
 _DDL: Final = """
-DROP TABLE IF EXISTS bin, gone;
+DROP TABLE IF EXISTS bin, gone, stop;
 CREATE TABLE bin (k text PRIMARY KEY, mat text, qty numeric(20, 6), counted timestamptz, chg text);
 CREATE TABLE gone (k text, at text);
-GRANT SELECT ON bin, gone TO gateway_read;
+CREATE TABLE stop (no text PRIMARY KEY, began timestamptz);
+GRANT SELECT ON bin, gone, stop TO gateway_read;
+INSERT INTO stop VALUES ('D1', '2026-03-16 05:30:00+01');
 INSERT INTO bin SELECT 'S' || lpad(n::text, 3, '0'), 'M' || n, 1.5, now(), 't' || lpad((n / 7)::text, 4, '0')
   FROM generate_series(0, 24) AS n;
 """
 _STOCK: Final = (
     "SELECT k AS source_key, chg || ':' || qty::text AS version_token, chg AS changed_at, mat AS material_id,"
     " '1000' AS site, 'A1' AS storage_location_id, 'unrestricted' AS stock_type, {qty} AS qty, 'EA' AS uom FROM bin"
+)
+_DOWNTIME: Final = (
+    "SELECT no AS source_key, '1' AS version_token, began::text AS changed_at, no AS downtime_id, '1000' AS site,"
+    " 'W1' AS work_center_id, began AS started_at FROM stop"
 )
 
 
@@ -100,7 +107,7 @@ def profile(qty: str = "qty", *, after: str = "") -> Profile:
         "tombstones": "SELECT k AS source_key, at AS changed_at FROM gone",
         "feed": "SELECT timestamptz '2026-03-16 05:59:20+01'",
     }
-    entities = {"stock": form}
+    entities: dict[str, dict[str, JsonValue]] = {"downtime": {"statement": _DOWNTIME}, "stock": form}
     return Profile(name="p", version=1, kind="sql", level=4, zone="UTC", identity={}, states={}, entities=entities)
 
 
@@ -111,6 +118,7 @@ class PostgresqlSource:
 
     def __init__(self, url: str) -> None:
         self._url = url
+        self.clock = FixedClock()
         self._tick = 0
         self._write(_DDL)
         self.adapter = self.open()
@@ -124,7 +132,7 @@ class PostgresqlSource:
             page_rows=self.page_rows,
             timeout_s=timeout_s,
         )
-        return SqlAdapter.open(connection, mapping or profile(), FixedClock())
+        return SqlAdapter.open(connection, mapping or profile(), self.clock)
 
     def _write(self, text: str) -> None:
         with psycopg.connect(self._url, user="owner", password=_PASSWORD, autocommit=True) as owner:
@@ -135,7 +143,8 @@ class PostgresqlSource:
         return f"t{100 + self._tick // 2:04d}"  # two changes share each tick
 
     def expected(self, entity: str) -> Mapping[str, Record]:
-        assert entity == "stock"
+        if entity == "downtime":
+            return {"D1": _DOWN}
         with psycopg.connect(self._url, user="owner", password=_PASSWORD) as owner:
             rows = owner.execute("SELECT k, mat, qty FROM bin").fetchall()
         return {key: _stock(key, material, qty) for key, material, qty in rows}
@@ -145,12 +154,15 @@ class PostgresqlSource:
         return "S004"
 
     def add(self) -> str:
-        self._write(f"INSERT INTO bin VALUES ('S0001', 'M9', 0.000001, now(), '{self._now()}')")
-        return "S0001"
+        now = self._now()
+        key = f"S0{self._tick:03d}"
+        self._write(f"INSERT INTO bin VALUES ('{key}', 'M9', 0.000001, now(), '{now}')")
+        return key
 
     def delete(self) -> str:
-        self._write(f"DELETE FROM bin WHERE k = 'S003'; INSERT INTO gone VALUES ('S003', '{self._now()}')")
-        return "S003"
+        key = next(key for key in sorted(self.expected("stock")) if key >= "S003")
+        self._write(f"DELETE FROM bin WHERE k = '{key}'; INSERT INTO gone VALUES ('{key}', '{self._now()}')")
+        return key
 
     def fault(self, how: Fault) -> None:
         match how:
@@ -162,6 +174,18 @@ class PostgresqlSource:
                 self.adapter = self.open(profile(after=", pg_sleep(30)"), timeout_s=0.2)
             case "nonsense":
                 self.adapter = self.open(profile("qty::float8"))
+
+
+_DOWN: Final = Downtime(
+    system="erp",
+    source_key="D1",
+    version_token="",
+    as_of="",
+    downtime_id="D1",
+    site="1000",
+    work_center_id="W1",
+    started_at="2026-03-16T04:30:00Z",
+)
 
 
 def _stock(key: str, material: str, qty: Decimal) -> Stock:
