@@ -10,7 +10,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from erp_mcp.demo import verify_causes, verify_classes, verify_invariants
+from erp_mcp.demo import verify_causes, verify_classes, verify_invariants, verify_truth
 from erp_mcp.demo.verify_causes import Finding
 from erp_mcp.demo.verify_view import Key, View, load
 
@@ -67,7 +67,9 @@ def verify(plant_dir: Path, *, repair: bool = True) -> VerifyReport:
     found = verify_causes.find_causes(view)
     late = {key for key, line in view.sales.lines.items() if line.confirmed > line.requested}
     broken = verify_invariants.broken(plant_dir / "erp.sqlite", plant_dir / "mes.sqlite", clock)
-    broken += verify_classes.differences(plant_dir / "erp.sqlite", plant_dir / "mes.sqlite", clock, classes)
+    awaited = {finding.evidence for findings in found.values() for finding in findings if finding.code == "late_po"}
+    broken += verify_classes.differences(plant_dir / "erp.sqlite", plant_dir / "mes.sqlite", clock, classes, awaited)
+    broken += verify_truth.differences(plant_dir, clock)
     if late != set(planted):
         broken.append(f"late lines by date and planted ones differ in {len(late ^ set(planted))}")
     rescued, effects = _repairs(view, found, sorted(late)) if repair else (len(late), 0)

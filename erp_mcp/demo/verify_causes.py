@@ -92,7 +92,8 @@ def _of_component(view: View, component: Component, arrival: tuple[str, Purchase
 
 def _missing(view: View, lot: str) -> bool:
     """Tell whether the shop floor counts less of a lot than is booked, beyond what is on its way."""
-    booked = view.stock.free[lot][2] + view.stock.in_flight.get(lot, 0)
+    *_, booked = view.stock.free.get(lot, ("", "", 0))
+    booked += view.stock.in_flight.get(lot, 0)
     return view.stock.counted.get(lot, 0) < booked
 
 

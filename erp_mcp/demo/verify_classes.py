@@ -26,6 +26,10 @@ _STATEMENTS: Final = {
         "SELECT po_no || '/' || item_no FROM erp.po_item WHERE stat = 'OPEN' AND conf_flag = 0 AND promise <= :soon",
     "po_partly_received": "SELECT po_no || '/' || item_no FROM erp.po_item WHERE stat = 'OPEN' AND qty_recv <> '0.000'",
     "po_cancelled": "SELECT po_no || '/' || item_no FROM erp.po_item WHERE stat = 'CANC'",
+    "po_recreated":
+        "SELECT n.po_no || '/' || n.item_no FROM erp.po_item n JOIN erp.po_item c ON c.stat = 'CANC' "
+        "AND n.stat = 'OPEN' AND (n.mat_no, n.plant, n.vendor_no, n.qty_ord, n.req_date) = "
+        "(c.mat_no, c.plant, c.vendor_no, c.qty_ord, c.req_date) AND n.ordered_on > c.ordered_on",
     "lot_in_inspection": "SELECT lot_no FROM erp.batch WHERE disp = 'I'",
     "lot_expiring":
         "SELECT s.lot_no FROM erp.stock_qty s JOIN erp.batch b ON b.lot_no = s.lot_no "
@@ -87,15 +91,39 @@ _SAFETY: Final = """
 """
 
 
-def differences(erp_path: Path, mes_path: Path, clock: str, planted: dict[str, set[str]]) -> list[str]:
-    """Return one sentence for every exception class whose members are not the planted ones."""
+def differences(
+    erp_path: Path, mes_path: Path, clock: str, planted: dict[str, set[str]], awaited: set[str]
+) -> list[str]:
+    """Return one sentence for every exception class whose members are not the planted ones.
+
+    Args:
+        erp_path: The ERP's database.
+        mes_path: The MES's database.
+        clock: The frozen instant, UTC.
+        planted: Members by class, as the truth tells them; a class that nothing here counts is reported too.
+        awaited: Purchase lines, as number/item, that are the cause of a late order.
+    """
     with closing(sqlite3.connect(f"file:{mes_path}?mode=ro", uri=True)) as both:
         both.execute("ATTACH DATABASE ? AS erp", (f"file:{erp_path}?mode=ro",))
         days = both.execute(
             "SELECT date(?, '+14 days'), strftime('%Y-%m-%dT%H:%M:%SZ', ?, '-14 days')", (clock, clock)
         ).fetchone()
         bound = {"today": clock[:10], "clock": clock, "soon": days[0], "old": days[1]}
-        return [sentence for name, members in _members(both, bound) for sentence in _compare(name, members, planted)]
+        counted = [*_members(both, bound), *_by_cause(both, awaited)]
+    found = [sentence for name, members in counted for sentence in _compare(name, members, planted)]
+    return found + [f"class {name} is counted by nobody" for name in sorted(planted.keys() - dict(counted).keys())]
+
+
+def _by_cause(both: sqlite3.Connection, awaited: set[str]) -> Iterator[tuple[str, set[str]]]:
+    """Yield the classes that follow from what late orders wait for."""
+    moved = {str(id_) for (id_,) in both.execute(_STATEMENTS["po_promise_moved"])}
+    yield "po_promise_moved_harmless", moved - awaited
+    elsewhere = both.execute(
+        "SELECT DISTINCT p.po_no || '/' || p.item_no, p.mat_no FROM erp.po_item p JOIN erp.stock_qty s "
+        "ON s.mat_no = p.mat_no AND s.plant <> p.plant AND s.stk_type = 'F' "
+        "AND s.lot_no NOT IN (SELECT lot_no FROM erp.resv)"
+    )
+    yield "material_free_elsewhere", {str(material) for line, material in elsewhere if line in awaited}
 
 
 def _compare(name: str, members: set[str], planted: dict[str, set[str]]) -> Iterator[str]:

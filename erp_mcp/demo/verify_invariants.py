@@ -9,50 +9,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+from erp_mcp.demo import verify_references
 from erp_mcp.demo.verify_view import milli
 
-# table, column(s), table and column(s) that must hold the same value
-_REFERENCES: Final = (
-    ("so_head", "cust_no", "customer", "cust_no"), ("so_item", "so_no", "so_head", "so_no"),
-    ("so_item", "mat_no", "mat_gen", "mat_no"), ("dlv_item", "so_no, so_item", "so_item", "so_no, item_no"),
-    ("dlv_item", "lot_no", "batch", "lot_no"), ("bill_item", "so_no, so_item", "so_item", "so_no, item_no"),
-    ("po_head", "vendor_no", "vendor", "vendor_no"), ("po_item", "po_no", "po_head", "po_no"),
-    ("po_item", "mat_no", "mat_gen", "mat_no"), ("po_conf", "po_no, item_no", "po_item", "po_no, item_no"),
-    ("gr_item", "po_no, item_no", "po_item", "po_no, item_no"), ("gr_item", "lot_no", "batch", "lot_no"),
-    ("vend_inv", "po_no, po_item", "po_item", "po_no, item_no"),
-    ("pr_item", "mat_no, plant", "mat_plant", "mat_no, plant"),
-    ("source_list", "mat_no, plant", "mat_plant", "mat_no, plant"), ("source_list", "vendor_no", "vendor", "vendor_no"),
-    ("mat_plant", "mat_no", "mat_gen", "mat_no"), ("mat_unit", "mat_no", "mat_gen", "mat_no"),
-    ("batch", "mat_no, plant", "mat_plant", "mat_no, plant"), ("batch", "vendor_no", "vendor", "vendor_no"),
-    ("stock_qty", "lot_no, mat_no, plant", "batch", "lot_no, mat_no, plant"),
-    ("resv", "lot_no, mat_no, plant", "batch", "lot_no, mat_no, plant"), ("mat_move", "lot_no", "batch", "lot_no"),
-    ("prod_head", "mat_no, plant", "mat_plant", "mat_no, plant"),
-    ("prod_head", "so_no, so_item", "so_item", "so_no, item_no"),
-    ("prod_head", "parent_ord", "prod_head", "ord_no"), ("prod_comp", "ord_no", "prod_head", "ord_no"),
-    ("prod_comp", "mat_no, plant", "mat_plant", "mat_no, plant"), ("prod_comp", "supply_ord", "prod_head", "ord_no"),
-    ("prod_op", "ord_no", "prod_head", "ord_no"), ("prod_op", "wc_no", "work_ctr", "wc_no"),
-    ("work_ctr", "alt_wc", "work_ctr", "wc_no"), ("bom_item", "mat_no", "mat_gen", "mat_no"),
-    ("bom_item", "comp_no", "mat_gen", "mat_no"), ("routing_op", "wc_no", "work_ctr", "wc_no"),
-    ("maint_order", "wc_no", "work_ctr", "wc_no"), ("qual_notif", "lot_no", "batch", "lot_no"),
-    ("insp_lot", "lot_no", "batch", "lot_no"), ("lot_trace", "in_lot", "batch", "lot_no"),
-    ("lot_trace", "out_lot", "batch", "lot_no"), ("lot_trace", "ord_no", "prod_head", "ord_no"),
-)  # fmt: skip
-# identifiers of different kinds never collide
-_IDENTIFIERS: Final = (
-    ("customer", "cust_no"), ("so_head", "so_no"), ("dlv_item", "dlv_no"), ("bill_item", "bill_no"),
-    ("vendor", "vendor_no"),
-    ("po_head", "po_no"), ("pr_item", "pr_no"), ("mat_gen", "mat_no"), ("batch", "lot_no"), ("resv", "resv_no"),
-    ("mat_move", "doc_no"), ("work_ctr", "wc_no"), ("prod_head", "ord_no"), ("maint_order", "mnt_no"),
-    ("qual_notif", "qn_no"),
-    ("insp_lot", "insp_no"), ("vend_inv", "inv_no"),
-)  # fmt: skip
-_MES_REFERENCES: Final = (
-    ("job", "printf('%012d', order_no)", "erp.prod_head", "ord_no"), ("job", "mat_no", "erp.mat_gen", "mat_no"),
-    ("job", "eq_id", "equipment", "eq_id"), ("stop_event", "eq_id", "equipment", "eq_id"),
-    ("shift_log", "eq_id", "equipment", "eq_id"), ("machine_state", "eq_id", "equipment", "eq_id"),
-    ("equipment", "erp_wc", "erp.work_ctr", "wc_no"), ("bin_stock", "substr(batch_no, 4)", "erp.batch", "lot_no"),
-    ("outbound_msg", "substr(batch_no, 4)", "erp.batch", "lot_no"),
-)  # fmt: skip
 _SHIFT_MINUTES: Final = 450
 
 Check = Callable[[sqlite3.Connection], Iterator[str]]
@@ -141,15 +100,16 @@ def _orders_balance(both: sqlite3.Connection) -> Iterator[str]:
 
 
 def _genealogy_balances(both: sqlite3.Connection) -> Iterator[str]:
-    traced: dict[tuple[str, str], int] = defaultdict(int)
+    traced: dict[tuple[str, str, str], int] = defaultdict(int)
     into: dict[str, set[str]] = defaultdict(set)
     for source, output, order, qty in both.execute("SELECT in_lot, out_lot, ord_no, qty FROM erp.lot_trace"):
-        traced[order, source] += milli(qty)
+        traced[order, source, output] += milli(qty)
         into[source].add(output)
-    issued: dict[tuple[str, str], int] = defaultdict(int)
+    outputs = dict(both.execute("SELECT ref_no, lot_no FROM erp.mat_move WHERE mv_code = '131'").fetchall())
+    issued: dict[tuple[str, str, str], int] = defaultdict(int)
     finished = "SELECT m.ref_no, m.lot_no, m.qty FROM erp.mat_move m JOIN erp.prod_head p ON p.ord_no = m.ref_no"
     for order, lot, qty in both.execute(f"{finished} WHERE m.mv_code = '261' AND p.stat IN ('CNF', 'TECO')"):
-        issued[order, lot] -= milli(qty)
+        issued[order, lot, outputs.get(order, "")] -= milli(qty)
     if traced != issued:
         yield f"genealogy differs from what was issued in {len(set(traced.items()) ^ set(issued.items()))} places"
     depth: dict[str, int] = {}
@@ -175,8 +135,11 @@ def _shifts_fit_the_stops(both: sqlite3.Connection) -> Iterator[str]:
         shift = both.execute(
             "SELECT shift_date || shift FROM shift_log WHERE eq_id = ? AND changed_at > ? ORDER BY changed_at LIMIT 1",
             (machine, began),
-        ).fetchone()[0]
-        lost[machine, shift, planned] += minutes
+        ).fetchone()
+        if shift is None:
+            yield f"a stop of {machine} at {began} lies in no shift"
+        else:
+            lost[machine, shift[0], planned] += minutes
     for machine, shift, busy, actual, ideal, made, good, ended in both.execute(
         "SELECT eq_id, shift_date || shift, pbt_min, apt_min, ideal_sec, produced, good, changed_at FROM shift_log"
     ):
@@ -199,28 +162,6 @@ def _plan_and_promise_agree(both: sqlite3.Connection) -> Iterator[str]:
             yield f"the plan and the promise of sales line {line} disagree about whether it is late"
 
 
-def _references_resolve(both: sqlite3.Connection) -> Iterator[str]:
-    pairs = [(f"erp.{table}", columns, f"erp.{target}", keys) for table, columns, target, keys in _REFERENCES]
-    for table, columns, target, keys in (*pairs, *_MES_REFERENCES):
-        first = columns.split(",")[0] if "(" not in columns else columns
-        missing = both.execute(
-            f"SELECT count(*) FROM {table} WHERE {first} IS NOT NULL "
-            f"AND ({columns}) NOT IN (SELECT {keys} FROM {target})"
-        ).fetchone()[0]
-        if missing:
-            yield f"{missing} rows of {table} point to no row of {target} by {columns}"
-
-
-def _identifiers_are_unique(both: sqlite3.Connection) -> Iterator[str]:
-    union = " UNION ALL ".join(
-        f"SELECT DISTINCT '{table}' AS kind, {column} AS id FROM erp.{table}" for table, column in _IDENTIFIERS
-    )
-    for identifier, kinds in both.execute(
-        f"SELECT id, group_concat(kind) FROM ({union}) GROUP BY id HAVING count(*) > 1"
-    ):
-        yield f"identifier {identifier} is used by {kinds}"
-
-
 def _nothing_from_the_future(both: sqlite3.Connection, clock: str) -> Iterator[str]:
     tables = both.execute("SELECT 'erp.' || name FROM erp.sqlite_master WHERE type = 'table'").fetchall()
     tables += both.execute("SELECT 'main.' || name FROM main.sqlite_master WHERE type = 'table'").fetchall()
@@ -235,5 +176,6 @@ def _nothing_from_the_future(both: sqlite3.Connection, clock: str) -> Iterator[s
 
 _CHECKS: Final[tuple[Check, ...]] = (
     _stock_is_the_sum_of_movements, _no_lot_is_promised_twice, _receipts_add_up, _shipments_add_up, _orders_balance,
-    _genealogy_balances, _shifts_fit_the_stops, _plan_and_promise_agree, _references_resolve, _identifiers_are_unique,
+    _genealogy_balances, _shifts_fit_the_stops, _plan_and_promise_agree, verify_references.unresolved,
+    verify_references.shared_identifiers,
 )  # fmt: skip
