@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -26,6 +27,8 @@ HASHES = {
     5: "98e6a2a019ce2e7e1f61615066a949e7cc57e01327253e56c08ad459f09c3285",
 }
 SUMMER_WEEKS = 12
+SUPPORTED_MINORS = (11, 12, 13)
+ROOT = Path(__file__).parents[3]
 
 
 @guarantees("P7.demo_plant")
@@ -33,6 +36,25 @@ SUMMER_WEEKS = 12
 def test_a_seed_gives_the_same_rows_on_every_machine(seed: int, plant_of: Callable[[int], DemoPlant]) -> None:
     """Answers are scored against a seed, so its rows must never depend on machine, version or order of hashing."""
     assert plant_of(seed).dump_hash == HASHES[seed]
+
+
+@guarantees("P7.demo_plant")
+def test_every_supported_python_of_this_machine_gives_the_same_rows(tmp_path: Path) -> None:
+    """No sorting, hashing or formatting of one version may show in the rows; the standard library is all it takes."""
+    program = (
+        "import pathlib, sys\n"
+        "from erp_mcp.demo import generate\n"
+        "print(generate(pathlib.Path(sys.argv[1]), seed=1).dump_hash)\n"
+    )
+    told = {}
+    for place, python in enumerate(_pythons()):
+        built = subprocess.run(
+            [python, "-S", "-B", "-c", program, str(tmp_path / str(place))],
+            check=True, capture_output=True, text=True, timeout=60,
+            env={"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(ROOT), "PYTHONHASHSEED": str(place + 1)},
+        )  # fmt: skip
+        told[python] = built.stdout.strip()
+    assert set(told.values()) == {HASHES[1]}, told
 
 
 @guarantees("P7.demo_plant")
@@ -133,6 +155,17 @@ def test_a_killed_build_leaves_no_plant_and_the_next_one_heals_it(tmp_path: Path
     assert not {entry.name for entry in (tmp_path / "plant").iterdir()} & set(FILES)
     assert generate(tmp_path / "plant").dump_hash == HASHES[1]
     assert {entry.name for entry in (tmp_path / "plant").iterdir()} == set(FILES)
+
+
+def _pythons() -> list[str]:
+    """Return this interpreter, and those of other supported versions that are installed and run."""
+    others = [shutil.which(f"python3.{minor}") for minor in SUPPORTED_MINORS if minor != sys.version_info.minor]
+    runs = [
+        path
+        for path in others
+        if path and subprocess.run([path, "-c", ""], check=False, capture_output=True).returncode == 0
+    ]
+    return [sys.executable, *runs]
 
 
 def _rows(path: Path, statement: str) -> list[tuple[str, ...]]:
