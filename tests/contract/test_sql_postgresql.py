@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
@@ -25,6 +26,7 @@ from erp_mcp.domain.entities.production import Downtime
 from erp_mcp.domain.profile import Profile
 from erp_mcp.errors import BadAnswerError, SystemRefusedError
 from erp_mcp.testing import AdapterContract, ContractSource, Fault, FixedClock
+from erp_mcp.testing.passes import apply, fold, read_pages
 from tests.guarantees import guarantees
 from tests.needs import missing
 
@@ -176,6 +178,10 @@ class PostgresqlSource:
                 self.adapter = self.open(profile("qty::float8"))
 
 
+def _number(key: str) -> str:
+    return str(len(key) * 1000 + int(key[1:]))
+
+
 _DOWN: Final = Downtime(
     system="erp",
     source_key="D1",
@@ -238,6 +244,26 @@ class TestPostgresql(AdapterContract):
             await one.close()
         assert len(source.expected("stock")) == 25
         await source.adapter.close()
+
+    @guarantees("P7.sync_exact")
+    async def test_keys_may_be_numbers(self, url: str) -> None:
+        """Most tables count their rows; a number is compared with no text."""
+        source = PostgresqlSource(url)
+        number = "length(k) * 1000 + substr(k, 2)::int AS source_key"
+        form: dict[str, JsonValue] = {
+            "statement": _STOCK.format(qty="qty").replace("k AS source_key", number),
+            "tombstones": f"SELECT {number}, at AS changed_at FROM gone",
+        }
+        one = source.open(replace(profile(), entities={"stock": form}))
+        pages = await read_pages(one, "stock")
+        source.delete()
+        added = _number(source.add())
+        held = await fold(one, "stock", pages[-1].watermark, apply({}, pages))
+        found = await one.read("stock", [added])
+        for adapter in (source.adapter, one):
+            await adapter.close()
+        assert set(held) == {_number(key) for key in source.expected("stock")}
+        assert [record.source_key for record in found] == [added]
 
     @guarantees("input.clear_errors", "P8.no_leaks")
     async def test_a_wrong_password_is_a_refusal(self, url: str) -> None:

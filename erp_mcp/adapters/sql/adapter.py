@@ -103,7 +103,8 @@ class SqlAdapter:
             return ()
         wanted = tuple(dict.fromkeys(keys))
         as_of = self._as_of(await self._high_water(entity, form))
-        rows = await self._source.rows(statements.by_keys(form.rows, wanted), limit=MAX_KEYS + 1)
+        query = statements.by_keys(form.rows, wanted, dialect=self._source.dialect)
+        rows = await self._source.rows(query, limit=MAX_KEYS + 1)
         if len(rows) > len(wanted):
             raise BadAnswerError(system=self._system, entity=entity, field="source_key", reason="not unique")
         return tuple(self._mappers[entity].record(row, as_of=as_of) for row in rows)
@@ -160,18 +161,20 @@ class SqlAdapter:
                 return
             at = replace(at, gone=self._place(rows[-1], entity))
             named = tuple(dict.fromkeys(self._key(row.get("source_key"), entity) for row in rows))
-            living = await self._living(form, named)
+            living = await self._living(entity, form, named)
             deleted = tuple(key for key in named if key not in living)
             if deleted:
                 yield ChangePage(records=(), deleted=deleted, watermark=at.text)
             if len(rows) < self._page_rows:
                 return
 
-    async def _living(self, form: EntityStatements, keys: tuple[str, ...]) -> set[object]:
-        living: set[object] = set()
+    async def _living(self, entity: str, form: EntityStatements, keys: tuple[str, ...]) -> set[str]:
+        living: set[str] = set()
         for start in range(0, len(keys), MAX_KEYS):
-            some = statements.by_keys(form.rows, keys[start : start + MAX_KEYS], columns="source_key")
-            living.update(row["source_key"] for row in await self._source.rows(some, limit=MAX_KEYS))
+            some = keys[start : start + MAX_KEYS]
+            query = statements.by_keys(form.rows, some, dialect=self._source.dialect, columns="source_key")
+            rows = await self._source.rows(query, limit=MAX_KEYS)
+            living.update(self._key(row.get("source_key"), entity) for row in rows)
         return living
 
     async def _rows(
@@ -220,7 +223,8 @@ class SqlAdapter:
 
     def _place(self, row: Mapping[str, object], entity: str) -> Place:
         tick = self._tick(row.get("changed_at"), entity, "changed_at")
-        return Place(changed_at=tick, key=self._key(row.get("source_key"), entity))
+        key = row.get("source_key")
+        return Place(changed_at=tick, key=key if type(key) is int else self._key(key, entity))
 
     def _tick(self, value: object, entity: str, field: str) -> str | int:
         if isinstance(value, str | int) and not isinstance(value, bool) and value != "":

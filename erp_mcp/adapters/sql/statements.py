@@ -5,6 +5,7 @@ Output columns of the inner statement are trusted names (the profile's), never a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -41,10 +42,14 @@ class EntityStatements:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A place in (changed_at, source_key) order; `changed_at` of `None` is before everything."""
+    """A place in (changed_at, source_key) order; `changed_at` of `None` is before everything.
+
+    An empty `key` is before all keys of its `changed_at`; any other is of the type the database gave, since a number
+    written as text sorts after all numbers in SQLite.
+    """
 
     changed_at: str | int | None = None
-    key: str = ""
+    key: str | int = ""
 
 
 def page_after(inner: str, place: Place, *, limit: int, dialect: str) -> Statement:
@@ -52,9 +57,12 @@ def page_after(inner: str, place: Place, *, limit: int, dialect: str) -> Stateme
     after = ""
     parameters: dict[str, Value] = {"page_limit": limit}
     if place.changed_at is not None:
+        after = " WHERE changed_at >= :page_at"
+        parameters["page_at"] = place.changed_at
+    if place.key != "":  # the empty text is before all texts, but not before all numbers
         # In this form an index on changed_at is used; the row-value form is not known everywhere.
-        after = " WHERE changed_at >= :page_at AND (changed_at > :page_at OR source_key > :page_key)"
-        parameters |= {"page_at": place.changed_at, "page_key": place.key}
+        after += " AND (changed_at > :page_at OR source_key > :page_key)"
+        parameters["page_key"] = place.key
     cut = " OFFSET 0 ROWS FETCH NEXT :page_limit ROWS ONLY" if dialect in _FETCH_DIALECTS else " LIMIT :page_limit"
     return Statement(
         before="SELECT * FROM (",
@@ -71,21 +79,29 @@ def newest(inner: str) -> Statement:
     )
 
 
-def by_keys(inner: str, keys: tuple[str, ...], *, columns: str = "*") -> Statement:
+def by_keys(inner: str, keys: tuple[str, ...], *, dialect: str, columns: str = "*") -> Statement:
     """Return the statement for the rows with these source keys; at least one key."""
-    names = [f"key_{number}" for number in range(len(keys))]
-    listed = ", ".join(f":{name}" for name in names)
+    # SQLite converts a text to the type of a column, but to none of an expression: a number is looked for as both.
+    numbers = tuple(int(key) for key in keys if _is_number(key)) if dialect == "sqlite" else ()
+    both: tuple[Value, ...] = (*keys, *numbers)
+    wanted = {f"key_{number}": key for number, key in enumerate(both)}
+    listed = ", ".join(f":{name}" for name in wanted)
     return Statement(
         before=f"SELECT {columns} FROM (",
         inner=_bare(inner),
         after=f") page_source WHERE source_key IN ({listed})",
-        parameters=dict(zip(names, keys, strict=True)),
+        parameters=wanted,
     )
 
 
 def as_written(inner: str) -> Statement:
     """Return a profile's statement without any wrapping: high-water marks and cross-references."""
     return Statement(before="", inner=_bare(inner), after="", parameters={})
+
+
+def _is_number(key: str) -> bool:
+    """Return whether a key is the text of a whole number that SQLite can hold, and of no other spelling of it."""
+    return re.fullmatch(r"-?[1-9][0-9]{0,17}|0", key) is not None
 
 
 def _bare(inner: str) -> str:

@@ -34,7 +34,7 @@ class Watermark:
     rows_edge: Tick = None
     gone: Place = field(default_factory=Place)
     gone_edge: Tick = None
-    edge_key: str = ""
+    edge_key: str | int = ""
 
     @property
     def text(self) -> str:
@@ -79,7 +79,10 @@ def parse_watermark(text: str) -> Watermark:
         raise ValueError("not a watermark of this adapter")
     _, rows_at, rows_key, rows_edge, gone_at, gone_key, gone_edge = parts
     ticks = (rows_at, rows_edge, gone_at, gone_edge)
-    if not all(tick is None or type(tick) in {str, int} for tick in ticks) or not isinstance(rows_key + gone_key, str):
+    typed = all(
+        type(value) in {str, int} for value in (rows_key, gone_key, *(tick for tick in ticks if tick is not None))
+    )
+    if not typed:
         raise ValueError("not a watermark of this adapter")
     return Watermark(
         rows=Place(changed_at=rows_at, key=rows_key),

@@ -146,6 +146,27 @@ async def test_a_key_that_lives_again_is_not_deleted_by_its_old_tombstone(file: 
 
 
 @guarantees("P7.sync_exact")
+@pytest.mark.parametrize("key", ["no", "no + 0", "CAST(no AS TEXT)"])
+async def test_keys_may_be_numbers(file: Path, write: Database, key: str) -> None:
+    """Most tables count their rows; what SQLite calculates has no type that would turn a text into a number."""
+    write("DROP TABLE part")
+    write("CREATE TABLE part (no INTEGER PRIMARY KEY, chg)")
+    for number in range(23):
+        write("INSERT INTO part VALUES (?, 't1')", number)
+    rows = ROWS.replace("no AS", f"{key} AS").replace(f"{key} AS material_id", "'M' || no AS material_id")
+    one = adapter(file, profile(rows))
+    pages = await passed(one)
+    assert sorted(keys(pages), key=int) == [str(number) for number in range(23)]
+    assert [record.source_key for record in await one.read("material", ["7", "07"])] == ["7"]
+    write("DELETE FROM part WHERE no = 5")
+    write("INSERT INTO gone VALUES (5, 't2'), (6, 't2'), ('7', 't2')")  # 6 and 7 live again
+    write("INSERT INTO part VALUES (1000, 't1')")  # committed late, on the newest tick
+    later = await passed(one, pages[-1].watermark)
+    assert [key for page in later for key in page.deleted] == ["5"]
+    assert "1000" in keys(later)
+
+
+@guarantees("P7.sync_exact")
 async def test_whole_numbers_serve_as_watermarks_too(file: Path, write: Database) -> None:
     """Row versions count 9, 10, 11; as text they would sort wrongly."""
     write("INSERT INTO part VALUES ('A', 9), ('B', 10)")
