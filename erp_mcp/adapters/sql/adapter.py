@@ -113,11 +113,15 @@ class SqlAdapter:
         """Return local id → canonical id of an entity whose identity rule is `table`.
 
         Raises:
-            BadAnswerError: `adapter.bad_answer`, when one local id has two canonical ids.
+            BadAnswerError: `adapter.bad_answer`, when one local id has two canonical ids, or there are too many.
         """
         found: dict[str, str] = {}
         query = statements.as_written(self._cross_references[entity])
-        for row in await self._source.rows(query, limit=MAX_CROSS_REFERENCES):
+        rows = await self._source.rows(query, limit=MAX_CROSS_REFERENCES + 1)
+        if len(rows) > MAX_CROSS_REFERENCES:  # cut, the ids beyond would join with nothing
+            reason = f"more than {MAX_CROSS_REFERENCES}"
+            raise BadAnswerError(system=self._system, entity=entity, field="local", reason=reason)
+        for row in rows:
             local = self._key(row.get("local"), entity, "local")
             canonical = self._key(row.get("canonical"), entity, "canonical")
             if found.setdefault(local, canonical) != canonical:

@@ -222,6 +222,18 @@ async def test_cross_references_must_be_unambiguous(file: Path, write: Database)
         await adapter(file).cross_references("lot")
 
 
+@guarantees("adapter.contract", "P9.bounded")
+async def test_cross_references_are_never_cut(file: Path, write: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was left out would join with nothing, and nobody would know."""
+    monkeypatch.setattr("erp_mcp.adapters.sql.adapter.MAX_CROSS_REFERENCES", 2)
+    for number in range(2):
+        write("INSERT INTO part VALUES (?, 'ASM')", f"L{number}")
+    assert len(await adapter(file).cross_references("lot")) == 2
+    write("INSERT INTO part VALUES ('L2', 'ASM')")
+    with pytest.raises(BadAnswerError):
+        await adapter(file).cross_references("lot")
+
+
 @guarantees("adapter.contract")
 async def test_a_key_that_is_not_unique_is_refused(file: Path, write: Database) -> None:
     """One of the two records would silently win."""
