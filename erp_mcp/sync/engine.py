@@ -91,10 +91,8 @@ async def _one(run: Run, entity: str) -> tuple[EntityReport, GatewayError | None
     except GatewayError as failure:
         return _failed(run, entity, one.count, failure), failure
     except Exception as failure:  # noqa: BLE001  an adapter written elsewhere must not stop the other entities
-        _log.exception("synchronising %s of %s failed", entity, run.adapter.system)
-        return _failed(run, entity, one.count, InternalError(entity=entity)), InternalError(
-            reason=type(failure).__name__
-        )
+        defect = _defect(run.adapter, failure)
+        return _failed(run, entity, one.count, defect), defect
     swept = max(0, (before.rows if before else 0) - state.rows)
     report = EntityReport(
         system=run.adapter.system,
@@ -149,12 +147,15 @@ def _rules_changed(adapter: Adapter, profile: Profile, writer: ReadModelWriter) 
 
 
 async def _skewed(adapter: Adapter, clock: Clock) -> bool:
-    """Return whether the system's clock is more than 30 s away from ours; a system that is down is found out later."""
+    """Return whether the system's clock is more than 30 s away from ours, or tells no time that can be read.
+
+    A system that tells none is not suspect, and one that is down is found out later.
+    """
+    told, _ = await _probed(adapter)
     try:
-        told = (await adapter.probe()).get("server_time", "")
         return bool(told) and abs((parse_instant(told) - clock.wall()).total_seconds()) > MAX_SKEW_S
-    except (GatewayError, ValueError):
-        return False
+    except ValueError:
+        return True
 
 
 async def _load_references(run: Run) -> GatewayError | None:
@@ -165,16 +166,30 @@ async def _load_references(run: Run) -> GatewayError | None:
                 run.identities.use_table(entity, await run.adapter.cross_references(entity))
             except GatewayError as failure:
                 return failure
+            except Exception as failure:  # noqa: BLE001  as in a pass
+                return _defect(run.adapter, failure)
     return None
 
 
 async def _still_down(adapter: Adapter, failure: GatewayError | None) -> GatewayError | None:
     """Return the failure when the whole system is down, so that the other entities need not wait for it too."""
-    if isinstance(failure, SystemUnreachableError):
-        try:
-            await adapter.probe()
-        except SystemUnreachableError:
-            return failure
-        except GatewayError:
-            return None
-    return None
+    if not isinstance(failure, SystemUnreachableError):
+        return None
+    _, again = await _probed(adapter)
+    return failure if isinstance(again, SystemUnreachableError) else None
+
+
+async def _probed(adapter: Adapter) -> tuple[str, GatewayError | None]:
+    """Return the time that the system tells, if any, and why it could not be asked."""
+    try:
+        return (await adapter.probe()).get("server_time", ""), None
+    except GatewayError as failure:
+        return "", failure
+    except Exception as failure:  # noqa: BLE001  as in a pass
+        return "", _defect(adapter, failure)
+
+
+def _defect(adapter: Adapter, failure: Exception) -> InternalError:
+    """Return what is told of a defect of an adapter; the log has the rest."""
+    _log.error("synchronising %s failed", adapter.system, exc_info=failure)
+    return InternalError(reason=type(failure).__name__)

@@ -27,6 +27,7 @@ class Plant(MemoryAdapter):
         self.asked: list[str] = []
         self.down = False
         self.time = ""
+        self.defect: Exception | None = None
 
     async def changes(self, entity: str, watermark: str) -> AsyncIterator[ChangePage]:
         self.asked.append(entity)
@@ -36,6 +37,8 @@ class Plant(MemoryAdapter):
             yield page
 
     async def probe(self) -> Mapping[str, str]:
+        if self.defect is not None:
+            raise self.defect
         if self.down:
             raise SystemUnreachableError(system="erp")
         return {"server_time": self.time} if self.time else {}
@@ -72,6 +75,15 @@ async def test_a_defect_of_an_adapter_is_an_error_of_its_entity_only(writer: Rea
     plant = Plant("material", "stock")
     plant.failing["material"] = KeyError("s3cret")
     assert await run(plant, writer) == {"material": "gateway.internal", "stock": ""}
+
+
+@guarantees("P10.survives")
+async def test_a_defect_in_the_probe_of_an_adapter_stops_no_pass(writer: ReadModelWriter) -> None:
+    """It would stop the systems after it as well, at each turn."""
+    plant = Plant("stock")
+    plant.put(stock(1, 5))
+    plant.defect = KeyError("s3cret")
+    assert await run(plant, writer) == {"stock": ""}
 
 
 @guarantees("P9.bounded")
@@ -116,6 +128,7 @@ async def test_age_is_the_older_of_reading_and_what_the_source_says_of_itself(wr
         ("2026-03-16T05:00:31Z", "", True),
         ("", "2026-03-16T04:59:29Z", True),
         ("", "2026-03-16T05:00:30Z", False),
+        ("", "2026-03-16T06:00:00", True),
     ],
 )
 async def test_a_clock_more_than_30_seconds_off_is_suspect(
