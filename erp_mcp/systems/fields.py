@@ -5,7 +5,7 @@ A `sql` mapping names its fields as output columns of its SELECT; other kinds na
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from pydantic import JsonValue, ValidationError
@@ -42,7 +42,7 @@ def _check_sql(entity: str, mapping: Mapping[str, JsonValue], document: Document
     columns = _columns(form.statement, document, (*place, "statement"))
     missing = sorted(_PASS - set(columns))
     if missing:
-        raise document.error((*place, "statement"), f"missing column: {missing[0]}")
+        raise document.error((*place, "statement"), f"missing {_listed('column', missing)}")
     _check(entity, columns, document, (*place, "statement"))
     if form.tombstones:
         gone = _columns(form.tombstones, document, (*place, "tombstones"))
@@ -55,9 +55,13 @@ def _check(entity: str, given: Collection[str], document: Document, place: tuple
     for name in sorted(given):
         if name in _GIVEN or (name not in specs and name not in _PASS):
             raise document.error(place, f"no such field: {entity}.{name}")
-    for name, spec in specs.items():
-        if not spec.optional and name not in given and name not in _GIVEN:
-            raise document.error(place, f"missing mandatory field: {entity}.{name}")
+    missing = [name for name, spec in specs.items() if not spec.optional and name not in {*given, *_GIVEN}]
+    if missing:
+        raise document.error(place, f"missing mandatory {_listed('field', [f'{entity}.{name}' for name in missing])}")
+
+
+def _listed(what: str, names: Sequence[str]) -> str:
+    return f"{what}{'s' if len(names) > 1 else ''}: {', '.join(names)}"
 
 
 def _columns(statement: str, document: Document, place: tuple[str, ...]) -> list[str]:

@@ -91,12 +91,14 @@ def test_a_broken_profile_is_refused_with_its_line_and_key(tmp_path: Path, what:
 
 
 @guarantees("input.clear_errors")
-def test_the_missing_mandatory_field_is_named(tmp_path: Path) -> None:
-    """Fifty columns and no name would be no help."""
-    write(tmp_path, GOOD.replace("unit AS base_uom, ", ""))
+def test_all_missing_mandatory_fields_are_named(tmp_path: Path) -> None:
+    """Fifty columns and no name would be no help, one name per attempt little."""
+    write(tmp_path, GOOD.replace("unit AS base_uom, ", "").replace("no AS material_id, ", ""))
     with pytest.raises(ProfileFileError) as caught:
         load_profile("plant", [tmp_path])
-    assert "material.base_uom" in str(caught.value.facts["reason"])
+    reason = str(caught.value.facts["reason"])
+    assert "material.base_uom" in reason
+    assert "material.material_id" in reason
 
 
 @guarantees("adapter.contract")
