@@ -207,6 +207,14 @@ class BusyError(TransientError):
     advice = "Repeat in a moment."
 
 
+class CallCancelledError(TransientError):
+    """The client gave a call up while it was being answered; stands in its record only."""
+
+    code = "call.cancelled"
+    summary = "The client cancelled the call; nothing was answered."
+    advice = "Repeat it if the answer is still wanted."
+
+
 class DeadlineError(TransientError):
     """The answer took longer than allowed."""
 

@@ -7,6 +7,7 @@ is handed on here.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ from erp_mcp.domain.tool import Tool
 from erp_mcp.errors import (
     BoundaryError,
     BusyError,
+    CallCancelledError,
     GatewayError,
     InternalError,
     NotAllowedError,
@@ -91,12 +93,15 @@ class Gateway:
             call: The request, untrusted.
 
         Returns:
-            The answer, or a refusal with a stable code. Raises nothing but cancellation.
+            The answer, or a refusal with a stable code. Raises nothing but cancellation, which is recorded as well.
         """
         trail = _Trail(principal=principal)
         outcome: Answer | Refusal
         try:
             outcome = await self._answer(call, trail)
+        except asyncio.CancelledError:  # nobody hears of it any more, but it was decided and perhaps read
+            self._unrecorded(call, trail, _refusal(CallCancelledError(), call))
+            raise
         except GatewayError as error:
             outcome = _refusal(error, call)
         except Exception:  # noqa: BLE001 - whatever it is, an agent sees a code and never the cause

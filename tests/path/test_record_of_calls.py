@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from pathlib import Path
@@ -52,6 +53,44 @@ def test_every_kind_of_outcome_leaves_exactly_one_record(desk: Desk) -> None:
         "policy.not_allowed",
     ]
     assert [leaf["actor"] for leaf in leaves] == ["planner", "planner", "support", "planner", "stranger"]
+
+
+class Hanging:
+    """A read model that never tells how old it is, and says when it is asked."""
+
+    def __init__(self) -> None:
+        """Nobody has asked yet."""
+        self.asked = asyncio.Event()
+
+    async def states(self) -> NoReturn:
+        """Wait for ever."""
+        self.asked.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def rows(self, query: object, parameters: object, *, deadline_s: float) -> NoReturn:
+        """Is not reached."""
+        raise AssertionError
+
+
+@guarantees("P5.every_decision")
+async def test_a_call_that_is_cancelled_while_it_is_answered_is_recorded(plant: Path) -> None:
+    """An agent must not be able to try something, take it back and leave no trace of it."""
+    desk = open_desk(plant)
+    desk.deployment.gateway.read_model = hanging = Hanging()
+    call = ToolCall(tool="list_hold_lots", arguments={"site": "1000"}, call_id="call-taken-back")
+
+    asking = asyncio.create_task(desk.deployment.gateway.call(desk.deployment.principal("planner"), call))
+    await hanging.asked.wait()
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+
+    (leaf,) = [json.loads(record.leaf) for record in desk.recorded()]
+    desk.deployment.close()
+    assert (leaf["kind"], leaf["facts"]["code"]) == ("call.refused", "call.cancelled")
+    assert (leaf["facts"]["call_id"], leaf["facts"]["tool"]) == ("call-taken-back", "list_hold_lots")
+    assert leaf["facts"]["rules"]
 
 
 @guarantees("P5.every_decision", "P9.bounded")
