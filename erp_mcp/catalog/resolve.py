@@ -5,7 +5,7 @@ The language is closed: a node that is not named here is refused, so a new funct
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -15,6 +15,8 @@ from erp_mcp.catalog.meaning import CONDITION, Meaning, Relation, fields_of, mad
 from erp_mcp.catalog.names import Names
 from erp_mcp.catalog.problems import ProblemError
 from erp_mcp.catalog.values import value_of
+from erp_mcp.domain.call import ArgumentValue
+from erp_mcp.domain.tool import Argument
 
 _LINKS: Final = ("id", "ref")
 _CLAUSES: Final = {"expressions", "from_", "joins", "where", "group", "having", "distinct", "with_", "order"}
@@ -209,7 +211,7 @@ def _check_conditions(query: exp.Select, scope: Scope) -> None:
         with scope.names.together():
             if value_of(conjunct, scope).kind != CONDITION:
                 raise ProblemError("sql.condition", f"{conjunct.sql()[:60]} is not a condition")
-        if not _depends_on_argument(conjunct, scope):
+        if not _waits_for_the_caller(conjunct, scope.names.arguments):
             scope.names.conditions |= _fixed(conjunct, scope)
     for group in query.args["group"].expressions if query.args.get("group") else []:
         grouped = value_of(group, scope)
@@ -229,10 +231,36 @@ def _conjuncts(test: exp.Expr) -> Iterator[exp.Expr]:
         yield test
 
 
-def _depends_on_argument(conjunct: exp.Expr, scope: Scope) -> bool:
-    """Such a part filters when the caller says so; what it works on is noted with the argument."""
-    found = conjunct.find_all(exp.Placeholder)
-    return any(one.name in scope.names.arguments and not isinstance(one.parent, exp.Dot) for one in found)
+def _waits_for_the_caller(test: exp.Expr, arguments: Mapping[str, Argument]) -> bool:
+    """Return whether a test filters only when the caller says so; what it works on is noted with the argument.
+
+    `(:late = 0 OR …)` waits where `late` is false by default; `(:all = 1 OR …)` filters unless the caller says `all`.
+    """
+    if isinstance(test, exp.Paren):
+        return _waits_for_the_caller(test.this, arguments)
+    if isinstance(test, exp.Or):
+        return any(_waits_for_the_caller(side, arguments) for side in (test.left, test.right))
+    named = [arguments[name] for name in _named(test) if name in arguments]
+    if any(one.required or (one.default is not None and one.type != "flag") for one in named):
+        return True  # it is given, or noted by its default
+    if isinstance(test, exp.In):
+        return any(one.many for one in named)  # a list that is absent filters nothing
+    if isinstance(test, exp.Is):
+        return bool(named) and named[0].default is None
+    return isinstance(test, exp.EQ) and any(_is_literal(test, one.default) for one in named)
+
+
+def _named(test: exp.Expr) -> set[str]:
+    found = test.find_all(exp.Placeholder)
+    return {one.name for one in found if not isinstance(one.parent, exp.Dot)}
+
+
+def _is_literal(test: exp.EQ, default: ArgumentValue) -> bool:
+    """Return whether a parameter is compared with its own default, a flag's being 0 or 1."""
+    sides = {type(side): side for side in (test.left, test.right)}
+    if default is None or sides.keys() != {exp.Placeholder, exp.Literal}:
+        return False
+    return str(sides[exp.Literal].this) == str(int(bool(default)))
 
 
 def _fixed(test: exp.Expr, scope: Scope) -> set[str]:
@@ -250,10 +278,10 @@ def _is_link(test: exp.Expr, scope: Scope) -> bool:
     if not isinstance(test, (exp.EQ, exp.In)) or not isinstance(test.this, exp.Column):
         return False
     if isinstance(test, exp.EQ):
-        to_rows = isinstance(test.expression, exp.Column)
+        linked = isinstance(test.expression, exp.Column) and value_of(test.expression, scope).kind in _LINKS
     else:
-        to_rows = bool(test.args.get("query")) or all(isinstance(one, exp.Dot) for one in test.expressions)
-    return to_rows and value_of(test.this, scope).kind in _LINKS
+        linked = bool(test.args.get("query")) or all(isinstance(one, exp.Dot) for one in test.expressions)
+    return linked and value_of(test.this, scope).kind in _LINKS
 
 
 def _check_grouping(query: exp.Select) -> None:

@@ -120,6 +120,44 @@ ORDER BY o.order_date
 
 
 @guarantees("P8.masks")
+@pytest.mark.parametrize(
+    ("test", "arguments", "chosen"),
+    [
+        ("(:late = 0 OR o.net_value > 0)", "{late: {type: flag, default: false}}", False),
+        ("(o.net_value > 0 OR (0 = :late))", "{late: {type: flag, default: false}}", False),
+        ("(:all = 1 OR o.net_value > 0)", "{all: {type: flag, default: false}}", True),
+        ("(:late = 0 OR o.net_value > 0)", "{late: {type: flag, default: true}}", True),
+        ("(:late = 0 AND o.net_value > 0)", "{late: {type: flag, default: false}}", True),
+        ("(:note IS NULL OR o.net_value > 0)", "{note: {type: text}}", False),
+        ("(o.credit_status IN (:credit) OR o.net_value > 0)", "{credit: {type: code, many: true, values: [a]}}", False),
+        ("(o.credit_status IN (:credit) AND o.net_value > 0)", "{credit: {type: code, many: true, values: [a]}}", True),
+        (
+            "((o.credit_status IN (:credit) AND o.net_value > 0) OR o.note IS NULL)",
+            "{credit: {type: code, many: true, values: [a]}}",
+            True,
+        ),
+        ("(:note IS NULL OR o.note = :note) AND (NOT :note IS NULL OR o.net_value > 0)", "{note: {type: text}}", True),
+    ],
+)
+def test_a_filter_that_works_unless_the_caller_says_otherwise_chooses_rows(
+    tmp_path: Path, test: str, arguments: str, chosen: bool
+) -> None:
+    """A role that must not see the field would learn of it from the rows of a plain call."""
+    query = f"SELECT o.sales_order_id AS order_id FROM sales_order AS o WHERE {test}"
+    tool = _tool(tmp_path, "{order_id: {from: [sales_order.sales_order_id]}}", query, arguments)
+    assert ("sales_order.net_value" in tool.conditions) is chosen
+
+
+@guarantees("P8.masks")
+@pytest.mark.parametrize("link", ["l.sales_order_id = o.note", "o.note = l.sales_order_id"])
+def test_an_id_compared_with_a_value_is_a_choice_and_no_link(tmp_path: Path, link: str) -> None:
+    """The row that comes tells the value."""
+    query = f"SELECT o.sales_order_id AS order_id FROM sales_order AS o JOIN sales_order_line AS l ON {link}"
+    tool = _tool(tmp_path, "{order_id: {from: [sales_order.sales_order_id]}}", query)
+    assert "sales_order.note" in tool.conditions
+
+
+@guarantees("P8.masks")
 def test_lineage_is_followed_through_sub_queries_conditions_and_recursion(tmp_path: Path) -> None:
     """A mask on a field must reach every column that tells something of it."""
     tool = _tool(
