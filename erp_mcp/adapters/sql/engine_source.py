@@ -12,6 +12,7 @@ from typing import Final
 
 from sqlalchemy import URL, Engine, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as NoConnectionLeftError
 
 from erp_mcp.adapters.sql.statements import Statement, as_written
 from erp_mcp.domain.instants import instant_text
@@ -88,6 +89,8 @@ class EngineSource:
         return rows
 
     def _meaning(self, failure: SQLAlchemyError) -> GatewayError:
+        if isinstance(failure, NoConnectionLeftError):  # statements that were given up still run on all of them
+            return SystemTimeoutError(system=self._system)
         original = failure.orig if isinstance(failure, DBAPIError) else None
         state = str(getattr(original, "sqlstate", None) or "")
         if state.startswith(_LATE_STATES):

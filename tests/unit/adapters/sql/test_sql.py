@@ -378,3 +378,15 @@ def test_a_kind_that_is_not_installed_is_named(file: Path) -> None:
     with pytest.raises(ConfigurationError) as caught:
         open_adapter(system, other, clock=FixedClock(), root=file.parent)
     assert "odata-x" in str(caught.value.facts["reason"])
+
+
+@guarantees("input.clear_errors", "P9.bounded")
+async def test_a_database_whose_connections_are_all_busy_is_slow_and_not_wrong(file: Path, write: Database) -> None:
+    """Where a database knows no time-out, a statement that was given up keeps its connection until it ends."""
+    from erp_mcp.adapters.sql.engine_source import EngineSource
+
+    source = EngineSource(f"sqlite+pysqlite:///{file}", system="erp", account="", secret="", timeout_s=0.1)
+    with source._engine.connect(), source._engine.connect(), pytest.raises(SystemTimeoutError):
+        await source.probe()
+    assert (await source.probe())["product"] == "sqlite"
+    await source.close()
