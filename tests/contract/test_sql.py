@@ -135,13 +135,6 @@ class SqlSource:
                 self._write("UPDATE bin SET qty = 'many' WHERE k = 'S020'")
 
 
-class EngineSqlSource(SqlSource):
-    """The same file by way of SQLAlchemy, as any other database is read."""
-
-    def _open(self, url: str, mapping: Profile, timeout_s: float = 5.0) -> SqlAdapter:
-        return super()._open(f"sqlite+pysqlite:///file:{url}?mode=ro&uri=true", mapping, timeout_s)
-
-
 @guarantees("adapter.contract")
 class TestSqlite(AdapterContract):
     @pytest.fixture
