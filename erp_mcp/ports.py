@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
 
 from erp_mcp.domain.audit import AuditEntry, AuditRecord
 from erp_mcp.domain.entities import Record
 from erp_mcp.domain.freshness import EntityState
 from erp_mcp.domain.tool import Query
 
+MAX_KEYS: Final = 200  # source keys in one live read
 SqlValue = str | int | None
 Row = tuple[SqlValue, ...]
 
@@ -76,7 +77,11 @@ class Adapter(Protocol):
         ...
 
     async def read(self, entity: str, keys: Sequence[str]) -> tuple[Record, ...]:
-        """Return the live records with these source keys (at most 200), in no set order; missing ones are left out."""
+        """Return the live records with these source keys (at most `MAX_KEYS`) in no set order, without the missing ones.
+
+        Raises:
+            InvalidArgumentError: `call.invalid_argument`, for more keys; otherwise as `changes`.
+        """
         ...
 
     async def probe(self) -> Mapping[str, str]:

@@ -18,9 +18,8 @@ from erp_mcp.domain.entities import Record
 from erp_mcp.domain.instants import instant_text
 from erp_mcp.domain.profile import Profile
 from erp_mcp.errors import BadAnswerError, EntityNotOfferedError, InvalidArgumentError
-from erp_mcp.ports import ChangePage, Clock
+from erp_mcp.ports import MAX_KEYS, ChangePage, Clock
 
-MAX_KEYS: Final = 200
 _MAX_ID_DIGITS: Final = 18
 
 

@@ -9,16 +9,14 @@ from __future__ import annotations
 import heapq
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Self
 
 from erp_mcp.adapters._connection import Connection
 from erp_mcp.domain.entities import Record
 from erp_mcp.domain.instants import instant_text
 from erp_mcp.domain.profile import Profile
 from erp_mcp.errors import BadAnswerError, EntityNotOfferedError, GatewayError, InvalidArgumentError
-from erp_mcp.ports import ChangePage, Clock
-
-MAX_KEYS: Final = 200
+from erp_mcp.ports import MAX_KEYS, ChangePage, Clock
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,9 +17,8 @@ from erp_mcp.domain.entities import Record
 from erp_mcp.domain.instants import instant_text
 from erp_mcp.domain.profile import Profile
 from erp_mcp.errors import BadAnswerError, EntityNotOfferedError, InvalidArgumentError, ProfileFileError
-from erp_mcp.ports import ChangePage, Clock
+from erp_mcp.ports import MAX_KEYS, ChangePage, Clock
 
-MAX_KEYS: Final = 200
 MAX_CROSS_REFERENCES: Final = 1_000_000
 _PAGES_PER_STATEMENT: Final = 5  # a statement without a fitting index sorts all it finds: ask less often
 
