@@ -13,7 +13,7 @@ from typing import Final
 
 from erp_mcp.server.handlers import Handlers
 from erp_mcp.server.listeners import Listeners
-from erp_mcp.server.report import describe, say
+from erp_mcp.server.report import describe, say, tell_logs
 from erp_mcp.server.sdk import SdkPeer
 from erp_mcp.server.session import Load, Session
 from erp_mcp.server.start import Opening
@@ -39,6 +39,7 @@ def run(load: Load, opening: Opening) -> int:
 
 async def serve_stdio(load: Load, opening: Opening) -> int:
     """Serve one connection: the session is loaded beside it, so a broken set-up still leaves a client its answers."""
+    tell_logs()
     end: asyncio.Future[End] = asyncio.get_running_loop().create_future()
     writer = Writer(opening.wire.outgoing, broken=lambda: _end(end, End.NOBODY_READS))
     stdio = StdioLoop(opening.reader, writer, first=opening.first)

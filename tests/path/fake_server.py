@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import itertools
+import logging
 import os
 import sys
 from dataclasses import dataclass, field
@@ -76,6 +77,9 @@ class FakeGateway:
                 return _refusal(call, "call.invalid_argument")
             case "raise":
                 raise RuntimeError(SECRET)
+            case "log":
+                logging.getLogger("erp_mcp").error("a system failed", exc_info=RuntimeError(SECRET))
+                return _answer(call, [["", "", ""]])
             case "print":
                 print("buffered, on the way to the wire?")
                 os.write(1, b"raw, on the way to the wire?\n")

@@ -145,6 +145,22 @@ def test_server_started_without_standard_error_keeps_the_wire_clean() -> None:
         assert wire.rest() == b""
 
 
+@guarantees("P10.survives", "P8.no_leaks")
+@pytest.mark.parametrize("tool", ["raise", "log"])
+def test_host_that_never_reads_standard_error_is_answered_all_the_same(tool: str) -> None:
+    """Hosts may ignore it, and a full pipe holds up whoever writes: lines are lost instead, and none holds a secret."""
+    with RawServer() as wire:
+        wire.handshake()
+        for number in range(1, 1_501):  # a pipe holds about 400 such lines
+            wire.call(number, tool)
+            assert wire.receive()["id"] == number
+        said = wire.errors()
+
+    assert said.startswith("erp-mcp: ")
+    assert "RuntimeError" in said
+    assert "hunter2" not in said
+
+
 @guarantees("input.clear_errors")
 def test_server_started_without_standard_input_says_so() -> None:
     """A mistake of whoever starts it, told in one line."""
