@@ -175,7 +175,9 @@ class StdioLoop:
 
     def _cancel(self, params: Mapping[str, JsonValue] | None) -> None:
         request_id = params.get("requestId") if params else None
-        if isinstance(request_id, int | str) and (task := self._tasks.get(request_id)) is not None:
+        if isinstance(request_id, bool) or not isinstance(request_id, int | str):  # in Python true equals 1
+            return
+        if (task := self._tasks.get(request_id)) is not None:
             task.cancel()
             self._patient = True  # its place is about to be free
 

@@ -203,6 +203,19 @@ def test_cancelled_call_stops_and_is_not_answered() -> None:
     assert rest == b""
 
 
+@guarantees("input.clear_errors")
+def test_only_the_id_itself_cancels_a_request() -> None:
+    """In Python true equals 1; in JSON it is no id, and text is another id than a number."""
+    with RawServer() as wire:
+        wire.handshake()
+        wire.call(1, "wait", s="0.3")
+        for wrong in (True, "1", 1.5, None, [1]):
+            wire.send({"jsonrpc": "2.0", "method": "notifications/cancelled", "params": {"requestId": wrong}})
+        answer = wire.receive()
+
+    assert (answer["id"], answer["result"]["isError"]) == (1, False)
+
+
 @guarantees("P9.bounded")
 def test_ten_thousand_pipelined_calls_are_all_answered_in_bounded_memory() -> None:
     """A client that writes without reading is held up by its own pipe, not collected in memory."""
