@@ -24,6 +24,7 @@ from erp_mcp.catalog import compiled
 from erp_mcp.catalog.registry import Catalog
 from erp_mcp.domain.freshness import FreshnessBudget
 from erp_mcp.domain.principal import Principal
+from erp_mcp.errors import GatewayError
 from erp_mcp.gateway import Gateway
 from erp_mcp.reading import Keys
 from erp_mcp.settings import Settings, SystemSettings
@@ -35,8 +36,10 @@ if TYPE_CHECKING:
     from erp_mcp.ports import Adapter
     from erp_mcp.store.read_model.reader import ReadModelReader as SqliteReadModelReader
     from erp_mcp.store.read_model.writer import ReadModelWriter as SqliteReadModelWriter
+    from erp_mcp.sync import ManagedSystem
 
 
+_log: Final = logging.getLogger("erp_mcp")
 _AFTER_FIRST_ANSWER_S: Final = 2.0  # a client that has just started us asks first
 
 
@@ -150,9 +153,7 @@ class Deployment:
         """Synchronise what is due, again and again; one process of the deployment at a time does it, under a lease."""
         from erp_mcp import sync
 
-        systems = [
-            sync.ManagedSystem(adapter=self.adapter(one), profile=self.profile(one)) for one in self.settings.systems
-        ]
+        systems = [one for system in self.settings.systems if (one := self._managed(system)) is not None]
         writer = self.writer()
         holder = self.ids.new()
 
@@ -167,6 +168,16 @@ class Deployment:
             for one in systems:
                 await one.adapter.close()
             writer.close()
+
+    def _managed(self, system: SystemSettings) -> ManagedSystem | None:
+        """Return a system ready to be read; one that can't be opened must not hold up the others."""
+        from erp_mcp.sync import ManagedSystem
+
+        try:
+            return ManagedSystem(adapter=self.adapter(system), profile=self.profile(system))
+        except GatewayError as failure:
+            _log.warning("system %s is not synchronised until the next start: %s", system.name, failure)
+            return None
 
     def close(self) -> None:
         """Let go of what was opened."""
@@ -200,7 +211,7 @@ def _synchronise(config: Path) -> None:
         deployment = open_deployment(config)  # its own connections: those of SQLite belong to one thread
         asyncio.run(deployment.keep_synchronised())
     except Exception as failure:  # noqa: BLE001 - answers go on without it, and their age tells
-        _told(failure)
+        _log.warning("nothing is synchronised until the next start: %s", _words(failure))
 
 
 def compile_catalog(folders: Iterable[Path]) -> Catalog:
@@ -215,4 +226,9 @@ def compile_catalog(folders: Iterable[Path]) -> Catalog:
 
 
 def _told(failure: Exception) -> None:
-    logging.getLogger("erp_mcp").warning("synchronisation failed, it will be tried again: %s", type(failure).__name__)
+    _log.warning("synchronisation failed, it will be tried again: %s", _words(failure))
+
+
+def _words(failure: Exception) -> str:
+    """Return what may be logged of a failure: our own errors hold no secret, others may."""
+    return str(failure) if isinstance(failure, GatewayError) else type(failure).__name__

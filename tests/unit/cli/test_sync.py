@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+from collections.abc import Awaitable, Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Final
@@ -12,6 +13,7 @@ from typing import Final
 import pytest
 from click.testing import CliRunner, Result
 
+from erp_mcp.bootstrap import open_deployment
 from erp_mcp.cli.app import main
 from erp_mcp.systems import load_profile
 from tests.guarantees import guarantees
@@ -35,6 +37,10 @@ def documented_profile() -> str:
     found = re.search(r"```yaml\n(.*?)```", _DOCS.read_text(encoding="utf-8"), re.DOTALL)
     assert found is not None
     return found[1]
+
+
+async def _once(run: Callable[[], Awaitable[object]], **_: object) -> None:
+    await run()
 
 
 @pytest.fixture
@@ -112,3 +118,19 @@ def test_full_reads_everything_again(folder: Path) -> None:
     write(folder, "INSERT INTO part VALUES ('Z', 'EA', 't0')")
     assert json.loads(run(folder, "--json").stdout)["entities"][0]["rows"] == 2
     assert json.loads(run(folder, "--full", "--json").stdout)["entities"][0]["rows"] == 3
+
+
+@guarantees("P10.survives", "P8.no_leaks")
+async def test_a_system_that_cannot_be_opened_does_not_keep_the_others_from_being_synchronised(
+    folder: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While serving nobody looks at a terminal: one secret that went missing would let all data grow old."""
+    with (folder / "erp-mcp.yaml").open("a", encoding="utf-8") as file:
+        file.write("  broken: {profile: works, url: other.sqlite, secret: 'file:gone'}\n")
+    deployment = open_deployment(folder / "erp-mcp.yaml")
+    monkeypatch.setattr("erp_mcp.sync.scheduled", _once)
+    await deployment.keep_synchronised()
+    states = await deployment.reader.states()
+    deployment.close()
+    assert [(state.system, state.rows, state.complete) for state in states["material"]] == [("erp", 2, True)]
+    assert [message for message in caplog.messages if "broken" in message and "settings." in message]
