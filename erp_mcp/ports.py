@@ -77,7 +77,7 @@ class Adapter(Protocol):
         ...
 
     async def read(self, entity: str, keys: Sequence[str]) -> tuple[Record, ...]:
-        """Return the live records with these source keys (at most `MAX_KEYS`) in no set order, without the missing ones.
+        """Return the live records with these source keys (at most `MAX_KEYS`) in any order; missing ones are left out.
 
         Raises:
             InvalidArgumentError: `call.invalid_argument`, for more keys; otherwise as `changes`.
