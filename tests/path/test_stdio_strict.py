@@ -59,9 +59,9 @@ main()
 
 
 @pytest.fixture
-def wire(prepared: Path) -> Iterator[RawServer]:
-    """A planner's connection; nothing here changes the plant."""
-    with RawServer(command=server_command(prepared, "planner")) as server:
+def wire(plant: Path) -> Iterator[RawServer]:
+    """A planner's connection to a plant of its own."""
+    with RawServer(command=server_command(plant, "planner")) as server:
         server.request(0, "initialize", {**HELLO, "capabilities": {**WILLING}})
         assert "result" in server.receive()
         server.send({"jsonrpc": "2.0", "method": "notifications/initialized"})
@@ -133,9 +133,9 @@ def test_nothing_is_asked_of_the_client_and_nothing_it_brings_along_is_an_approv
 
 @guarantees("P1.default_deny", "P1.hidden_is_missing")
 @ERAS
-def test_the_role_counts_over_pipes_as_it_does_everywhere(prepared: Path, era: dict[str, Any]) -> None:
+def test_the_role_counts_over_pipes_as_it_does_everywhere(plant: Path, era: dict[str, Any]) -> None:
     """Frameworks skip their checks on this transport (G22): a tool of another role was listed and ran."""
-    with RawServer(command=server_command(prepared, "support")) as wire:
+    with RawServer(command=server_command(plant, "support")) as wire:
         wire.handshake()
         wire.request("list", "tools/list", dict(era))
         listed = {tool["name"] for tool in wire.receive()["result"]["tools"]}
