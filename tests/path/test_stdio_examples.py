@@ -19,9 +19,9 @@ def run(name: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 @guarantees("docs.agree", "mcp.both_eras")
-def test_headless_pipeline_reports_why_orders_are_late(prepared: Path) -> None:
+def test_headless_pipeline_reports_why_orders_are_late(plant: Path) -> None:
     """48 late order lines are planted; the report names a cause, its chain and the age of the data for each shown."""
-    done = run("headless_pipeline.py", prepared, "--lines", "3")
+    done = run("headless_pipeline.py", plant, "--lines", "3")
 
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("48 order lines are late; the 3 latest:")
@@ -30,9 +30,9 @@ def test_headless_pipeline_reports_why_orders_are_late(prepared: Path) -> None:
 
 
 @guarantees("docs.agree", "mcp.both_eras")
-def test_question_without_any_sdk_is_answered(prepared: Path) -> None:
+def test_question_without_any_sdk_is_answered(plant: Path) -> None:
     """One line in, one line out, nothing else on the wire."""
-    done = run("raw_stdio.py", prepared, "find_order", '{"reference": "0010000250"}')
+    done = run("raw_stdio.py", plant, "find_order", '{"reference": "0010000250"}')
 
     assert (done.returncode, done.stderr) == (0, "")
     assert "0010000250|order|" in done.stdout
@@ -42,9 +42,9 @@ def test_question_without_any_sdk_is_answered(prepared: Path) -> None:
 @pytest.mark.parametrize(
     ("tool", "said"), [("find_order", "call.invalid_argument"), ("no_such_tool", "Unknown tool: no_such_tool")]
 )
-def test_refused_question_ends_with_a_status_and_the_reason(prepared: Path, tool: str, said: str) -> None:
+def test_refused_question_ends_with_a_status_and_the_reason(plant: Path, tool: str, said: str) -> None:
     """A pipeline that fails must not look like one that had nothing to say."""
-    done = run("raw_stdio.py", prepared, tool, "{}")
+    done = run("raw_stdio.py", plant, tool, "{}")
 
     assert done.returncode == 1
     assert said in done.stdout + done.stderr
