@@ -29,6 +29,11 @@ class GatewayError(Exception):
         super().__init__(self.summary)
         self.facts = facts
 
+    @property
+    def json_facts(self) -> dict[str, str | int | list[str]]:
+        """The facts as JSON has them: lists for tuples."""
+        return {name: list(fact) if isinstance(fact, tuple) else fact for name, fact in self.facts.items()}
+
     def __str__(self) -> str:
         """Return code, summary, facts and advice on one line, for people and logs."""
         facts = ", ".join(f"{name}={value!r}" for name, value in self.facts.items())

@@ -35,7 +35,6 @@ from erp_mcp.errors import (
     GatewayError,
     InternalError,
     NotAllowedError,
-    TransientError,
     UnknownToolError,
 )
 from erp_mcp.policy import boundary, decide, obligations
@@ -100,19 +99,19 @@ class Gateway:
         try:
             outcome = await self._answer(call, trail)
         except asyncio.CancelledError:  # nobody hears of it any more, but it was decided and perhaps read
-            self._unrecorded(call, trail, _refusal(CallCancelledError(), call))
+            self._unrecorded(call, trail, Refusal.of(CallCancelledError(), call.call_id))
             raise
         except GatewayError as error:
-            outcome = _refusal(error, call)
+            outcome = Refusal.of(error, call.call_id)
         except Exception:  # noqa: BLE001 - whatever it is, an agent sees a code and never the cause
             _log.exception("call %s failed", call.call_id)
-            outcome = _refusal(InternalError(), call)
+            outcome = Refusal.of(InternalError(), call.call_id)
         # (7) record — where no record can be written, nothing is answered.
         return self._unrecorded(call, trail, outcome) or outcome
 
     def turn_away(self, principal: Principal, call: ToolCall, why: GatewayError | None = None) -> Refusal:
         """Refuse a call unseen, for want of a place if not said otherwise; it is recorded like any other."""
-        refusal = _refusal(why or BusyError(), call)
+        refusal = Refusal.of(why or BusyError(), call.call_id)
         return self._unrecorded(call, _Trail(principal=principal), refusal) or refusal
 
     def _unrecorded(self, call: ToolCall, trail: _Trail, outcome: Answer | Refusal) -> Refusal | None:
@@ -120,7 +119,7 @@ class Gateway:
         try:
             self.audit.append(_entry(call, trail, outcome))
         except GatewayError as error:
-            return _refusal(error, call)
+            return Refusal.of(error, call.call_id)
         return None
 
     async def _answer(self, call: ToolCall, trail: _Trail) -> Answer:
@@ -208,18 +207,6 @@ def _terms(decision: Decision) -> Obligations:
     if not decision.allowed or decision.obligations is None:
         raise NotAllowedError(reason=decision.reasons[0] if decision.reasons else "default_deny")
     return decision.obligations
-
-
-def _refusal(error: GatewayError, call: ToolCall) -> Refusal:
-    facts = {name: list(fact) if isinstance(fact, tuple) else fact for name, fact in error.facts.items()}
-    return Refusal(
-        code=error.code,
-        summary=error.summary,
-        advice=error.advice,
-        facts=facts,
-        call_id=call.call_id,
-        retryable=isinstance(error, TransientError),
-    )
 
 
 def _entry(call: ToolCall, trail: _Trail, outcome: Answer | Refusal) -> AuditEntry:

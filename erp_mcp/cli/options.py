@@ -101,7 +101,7 @@ def counted(number: int, noun: str) -> str:
 
 def _leave(error: GatewayError, *, as_json: bool) -> NoReturn:
     status = 2 if isinstance(error, CallerError) else 3 if isinstance(error, DeniedError) else 1
-    facts = {name: list(fact) if isinstance(fact, tuple) else fact for name, fact in error.facts.items()}
+    facts = error.json_facts
     if as_json:
         click.echo(
             json.dumps(

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Self
+
+from erp_mcp.errors import GatewayError, TransientError
 
 Cell = str | int | bool | None | list[str]
 
@@ -60,3 +63,15 @@ class Refusal:
     facts: dict[str, str | int | list[str]]
     call_id: str
     retryable: bool = False
+
+    @classmethod
+    def of(cls, error: GatewayError, call_id: str) -> Self:
+        """Return the refusal that tells an error, and whether the same call may work later."""
+        return cls(
+            code=error.code,
+            summary=error.summary,
+            advice=error.advice,
+            facts=error.json_facts,
+            call_id=call_id,
+            retryable=isinstance(error, TransientError),
+        )

@@ -10,7 +10,7 @@ from typing import Final
 
 from erp_mcp.domain.answer import Refusal
 from erp_mcp.domain.call import JsonValue, ToolCall
-from erp_mcp.errors import FaultError, GatewayError, InternalError, TransientError, UnknownToolError
+from erp_mcp.errors import GatewayError, InternalError, UnknownToolError
 from erp_mcp.server.report import describe, say
 from erp_mcp.server.rpc import INTERNAL_ERROR, INVALID_PARAMS, RpcError, error_from
 from erp_mcp.server.session import Load, Outcome, Session, ToolView
@@ -102,7 +102,7 @@ class Handlers:
         """
         session = await self.opened()
         if session is None:
-            raise _unknown_tool(request.name, _refusal(UnknownToolError(), ""))
+            raise _unknown_tool(request.name, Refusal.of(UnknownToolError(), ""))
         call = _tool_call(request, session.ids.new())
         outcome = await _outcome(session, call, busy=request.busy)
         if isinstance(outcome, Refusal) and outcome.code == UnknownToolError.code:
@@ -142,7 +142,7 @@ async def _outcome(session: Session, call: ToolCall, *, busy: bool) -> Outcome:
         return await session.gateway.call(session.principal, call)
     except Exception as error:  # noqa: BLE001 - a defect must not reach the client as text
         say(f"call {call.call_id} of {clean(call.tool)} failed. {describe(error)}")
-        return _refusal(InternalError(), call.call_id)
+        return Refusal.of(InternalError(), call.call_id)
 
 
 def _result(session: Session, outcome: Outcome) -> dict[str, JsonValue]:
@@ -174,18 +174,6 @@ def _tool_call(request: CallRequest, call_id: str) -> ToolCall:
 def _matching(value: JsonValue, form: re.Pattern[str]) -> str:
     """Return `value` where it is text of this form; what joins records must not become a way to write into them."""
     return value if isinstance(value, str) and form.fullmatch(value) else ""
-
-
-def _refusal(error: GatewayError, call_id: str) -> Refusal:
-    facts = {name: list(fact) if isinstance(fact, tuple) else fact for name, fact in error.facts.items()}
-    return Refusal(
-        code=error.code,
-        summary=error.summary,
-        advice=error.advice,
-        facts=facts,
-        call_id=call_id,
-        retryable=isinstance(error, TransientError) and not isinstance(error, FaultError),
-    )
 
 
 def _unknown_tool(name: str, refusal: Refusal) -> RpcError:
