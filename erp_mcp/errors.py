@@ -67,12 +67,44 @@ class FaultError(GatewayError):
 # --- CallerError ------------------------------------------------------------------------------------------------------
 
 
+class ApproverExistsError(CallerError):
+    """An approver id, or a key, that is enrolled already."""
+
+    code = "approval.exists"
+    summary = "This approver is enrolled already."
+    advice = "Choose another id; `erp-mcp approvals approvers` lists who is enrolled."
+
+
+class ApproverNotFoundError(CallerError):
+    """An approver who is not enrolled, or not any more."""
+
+    code = "approval.not_found"
+    summary = "There is no such approver."
+    advice = "Look at `erp-mcp approvals approvers`; an enrolled approver can enrol another."
+
+
 class BadCursorError(CallerError):
     """A cursor that was not made for this call."""
 
     code = "call.bad_cursor"
     summary = "This cursor does not belong to this call."
     advice = "Repeat the call without `cursor` and page on with the new `next_cursor`, keeping the arguments."
+
+
+class BadPassphraseError(CallerError):
+    """A passphrase that does not open the approver's key."""
+
+    code = "approval.bad_passphrase"
+    summary = "The passphrase does not open this approver's key."
+    advice = "Type it again; a lost passphrase can't be recovered: enrol a new approver and revoke this one."
+
+
+class BadScopeError(CallerError):
+    """A scope of the kill switch in the wrong form."""
+
+    code = "writes.bad_scope"
+    summary = "This is no scope of the kill switch."
+    advice = "Use all, or tool:NAME, agent:NAME, system:NAME."
 
 
 class CatalogFileError(CallerError):
@@ -131,12 +163,36 @@ class PolicyFileError(CallerError):
     advice = "Mend the file at the line named and run `erp-mcp policy check`."
 
 
+class ProposalNotFoundError(CallerError):
+    """No such proposal, or it is another agent's."""
+
+    code = "proposal.not_found"
+    summary = "There is no such proposal."
+    advice = "Use the `proposal_id` that the propose tool returned; `list_my_proposals` shows yours."
+
+
 class ProfileFileError(CallerError):
     """A system profile that breaks the grammar."""
 
     code = "systems.bad_profile"
     summary = "A system profile is wrong."
     advice = "Mend the profile at the key named and run `erp-mcp doctor`."
+
+
+class RuleRefusedError(CallerError):
+    """A business rule that refuses a change."""
+
+    code = "rule.refused"
+    summary = "A business rule refuses this change."
+    advice = "Do what `message` says would pass and propose again, or leave it to a person."
+
+
+class SystemNotConfiguredError(CallerError):
+    """A system of record that the deployment does not have."""
+
+    code = "adapter.not_configured"
+    summary = "This deployment has no such system."
+    advice = "Name one of the systems in the configuration; `erp-mcp doctor` lists them."
 
 
 class UnknownArgumentError(CallerError):
@@ -155,6 +211,14 @@ class UnknownToolError(CallerError):
     advice = "Use the tool suggested, or another of the list; the list is what this role may call."
 
 
+class WeakPassphraseError(CallerError):
+    """A passphrase that is too easy to guess."""
+
+    code = "approval.weak_passphrase"
+    summary = "This passphrase is too weak."
+    advice = "Use at least 12 characters, best several words."
+
+
 # --- DeniedError ------------------------------------------------------------------------------------------------------
 
 
@@ -164,6 +228,14 @@ class BoundaryError(DeniedError):
     code = "policy.boundary"
     summary = "This reaches below the planning side (ISA-95 level 3); no tool of the gateway does that."
     advice = "A person does this at the machine or in the MES; the gateway can only inform."
+
+
+class LimitExceededError(DeniedError):
+    """A business limit that a change would go beyond."""
+
+    code = "limit.exceeded"
+    summary = "A limit on how much may be proposed in a time is reached."
+    advice = "Propose less, wait until the window named has passed, or leave it to a person."
 
 
 class MaskedFieldError(DeniedError):
@@ -182,12 +254,54 @@ class NotAllowedError(DeniedError):
     advice = "Ask an administrator; `erp-mcp policy explain` shows the rule."
 
 
+class NotAnApproverError(DeniedError):
+    """A person who may not decide about this proposal."""
+
+    code = "approval.not_allowed"
+    summary = "This person may not decide about this proposal."
+    advice = "Ask one of the approvers that `erp-mcp approvals show` names."
+
+
+class PolicyNeedsApproverError(DeniedError):
+    """A policy that newly allows writes and that no approver has signed."""
+
+    code = "policy.needs_approver"
+    summary = "This policy newly allows a write, and no enrolled approver has confirmed it."
+    advice = "Run `erp-mcp policy apply` and confirm as an enrolled approver, with the passphrase."
+
+
+class RequesterError(DeniedError):
+    """An approver who is one of those who asked for the change."""
+
+    code = "approval.requester"
+    summary = "Nobody may decide about a change that they asked for themselves."
+    advice = "Ask another approver; policy may allow owners to decide about small changes (`self_approval: owner`)."
+
+
+class RuleNotEvaluableError(DeniedError):
+    """A business rule whose facts are missing."""
+
+    code = "rule.not_evaluable"
+    summary = "A business rule could not be looked at, since facts are missing."
+    advice = "Do without what `missing` names, or leave it to a person."
+
+
 class StaleDataError(DeniedError):
     """The data is older than four times its freshness budget."""
 
     code = "freshness.stale"
     summary = "The data is too old to answer from."
     advice = "Wait for the next synchronisation or ask an operator to run `erp-mcp sync`."
+
+
+class SystemReadOnlyError(DeniedError):
+    """A system of record that takes no such writes here."""
+
+    code = "adapter.read_only"
+    summary = "This system does not take this change in this deployment."
+    advice = (
+        "An administrator names write credentials under `write:` of the system, and a profile that has the operation."
+    )
 
 
 # --- ConflictError ----------------------------------------------------------------------------------------------------
@@ -199,6 +313,32 @@ class BundleChangedError(ConflictError):
     code = "policy.bundle_changed"
     summary = "Another policy was applied in the meantime."
     advice = "Run `erp-mcp policy diff` again, then apply."
+
+
+class KeyReusedError(ConflictError):
+    """An idempotency key that was used for something else."""
+
+    code = "proposal.key_reused"
+    summary = "This idempotency key was used for another proposal."
+    advice = "Use a new key for a new change; repeat the same key only with the same arguments."
+
+
+class PossibleDuplicateError(ConflictError):
+    """A proposal of the same meaning under another key."""
+
+    code = "proposal.possible_duplicate"
+    summary = "A proposal of the same meaning was made a short while ago."
+    advice = (
+        "Look at it with `get_proposal`; where both are wanted, repeat with `acknowledge_duplicate_of` set to its id."
+    )
+
+
+class ProposalMovedError(ConflictError):
+    """A proposal that is no longer where a move starts."""
+
+    code = "proposal.moved"
+    summary = "The proposal is not in a state in which this can be done."
+    advice = "Look at its present state; where the change is still wanted, propose it anew."
 
 
 # --- TransientError ---------------------------------------------------------------------------------------------------
@@ -258,6 +398,22 @@ class SystemUnreachableError(TransientError):
     code = "adapter.unreachable"
     summary = "The system can't be reached."
     advice = "Repeat later; `erp-mcp doctor` checks the connection."
+
+
+class TooManyProposalsError(TransientError):
+    """Too many proposals of one agent wait."""
+
+    code = "proposal.too_many"
+    summary = "Too many proposals of this agent wait for a decision."
+    advice = "Wait until people have decided, or cancel what is not needed any more."
+
+
+class WritesStoppedError(TransientError):
+    """A kill switch that is pressed."""
+
+    code = "writes.stopped"
+    summary = "An operator has stopped writes."
+    advice = "Wait; `erp-mcp writes status` says why, `erp-mcp writes resume` lets them go on."
 
 
 # --- FaultError -------------------------------------------------------------------------------------------------------
@@ -327,6 +483,14 @@ class InternalError(FaultError):
     advice = "Call an operator with the call id."
 
 
+class ProposalDamagedError(FaultError):
+    """A stored proposal that is not what was written."""
+
+    code = "proposal.damaged"
+    summary = "The stored proposal is damaged."
+    advice = "Nothing of it is carried out. Keep the state file as it is and run `erp-mcp audit verify`."
+
+
 class ReadModelWriteError(FaultError):
     """The read model can't be written."""
 
@@ -365,3 +529,11 @@ class TooLargeError(FaultError):
     code = "adapter.too_large"
     summary = "The system's answer is larger than allowed."
     advice = "Call an operator: lower the page size of the system."
+
+
+class RegistryDamagedError(FaultError):
+    """Enrolments that do not go back to the first approver's key."""
+
+    code = "approval.broken_registry"
+    summary = "The stored approvers do not go back to the first approver's key."
+    advice = "Keep the state file as it is; nothing is committed until the enrolments are those that were signed."

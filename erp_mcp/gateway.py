@@ -1,19 +1,19 @@
 """THE PATH of one call, in numbered steps. Read this file first.
 
-(1) identify → (2) screen, find, validate → (3) decide → (4) obligations → (5) read → (7) record → (8) answer.
-Step (6), approval and commit, belongs to writes and does not exist for reads. Stages never call each other: each result
-is handed on here.
+(1) identify → (2) screen, find, validate → (3) decide → (4) obligations → (5) read, or propose → (7) record →
+(8) answer. Step (6), approval and commit, follows a proposal elsewhere: people decide by `erp-mcp approvals`, and the
+worker (`committing.py`) writes; nothing on this path does. Stages never call each other: each result is handed on here.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC
 from functools import cached_property
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from erp_mcp.catalog import arguments as contract
@@ -43,19 +43,23 @@ from erp_mcp.ports import AuditStore, Bundles, Clock, ReadModel
 from erp_mcp.projections import freshness
 from erp_mcp.reading import Keys, Question, Reading
 
+if TYPE_CHECKING:
+    from erp_mcp.proposing import Proposing
+
 _TYPO: Final = 0.85  # how like a visible tool's name one must be for it to be suggested
 _log = logging.getLogger("erp_mcp")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolView:
-    """A tool as a principal's list shows it."""
+    """A tool as a principal's list shows it; `read_only` unless a call of it leaves something behind."""
 
     name: str
     title: str
     description: str
     input_schema: Mapping[str, JsonValue]
     output_schema: Mapping[str, JsonValue]
+    read_only: bool
 
 
 @dataclass(slots=True, kw_only=True)
@@ -66,6 +70,7 @@ class _Trail:
     tool: Tool | None = None
     decision: Decision | None = None
     rows: dict[str, int] = field(default_factory=dict)
+    proposal: dict[str, JsonValue] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)
@@ -81,6 +86,7 @@ class Gateway:
     zone: ZoneInfo
     budgets: Mapping[str, FreshnessBudget]
     keys: Keys
+    proposing: Callable[[], Proposing]  # imported and opened by the first call that needs it
     deadline_s: float = 10.0
     _bundle: Bundle | None = None
 
@@ -138,10 +144,20 @@ class Gateway:
         # (4) obligations — one that can't be fulfilled is a denial.
         obligations.check_masked_arguments(tool, checked.arguments, terms.masks)
         obligations.check_window(tool, checked.arguments, terms.max_window_days)
-        # (5) read
+        # (5) read, or propose, or tell what became of proposals — (8) checked against the tool's result contract
+        question = Question(principal=principal, tool=tool, checked=checked, obligations=terms, call_id=call.call_id)
+        if tool.effect == "read":
+            answer = await self._read(question)
+        else:  # whether a proposal happens is (6), decided by people over another channel
+            answer = await self._propose(question, call, decision, trail)
+        trail.rows = {name: len(table.rows) for name, table in answer.tables.items()}
+        return answer
+
+    async def _read(self, question: Question) -> Answer:
         now = self.clock.plant()
-        required, optional = freshness.needed(tool)
-        fresh = freshness.assess(required, optional, await self.read_model.states(), self.budgets, terms, now=now)
+        required, optional = freshness.needed(question.tool)
+        states = await self.read_model.states()
+        fresh = freshness.assess(required, optional, states, self.budgets, question.obligations, now=now)
         reading = Reading(
             read_model=self.read_model,
             analyses=self.analyses,
@@ -151,11 +167,24 @@ class Gateway:
             deadline_s=self.deadline_s,
             zone=self.zone,
         )
-        question = Question(principal=principal, tool=tool, checked=checked, obligations=terms, call_id=call.call_id)
-        # (8) answer — checked against the tool's result contract
-        answer = await reading.answer(question, fresh)
-        trail.rows = {name: len(table.rows) for name, table in answer.tables.items()}
-        return answer
+        return await reading.answer(question, fresh)
+
+    async def _propose(self, question: Question, call: ToolCall, decision: Decision, trail: _Trail) -> Answer:
+        """Make a proposal, or tell of the agent's own."""
+        from erp_mcp.proposing import AllowedCall
+
+        asked = AllowedCall(
+            principal=question.principal,
+            tool=question.tool,
+            call=call,
+            checked=question.checked,
+            decision=decision,
+            obligations=question.obligations,
+        )
+        told = await self.proposing().answer(asked)
+        if told.proposal is not None:
+            trail.proposal = {"proposal_id": told.proposal.content.proposal_id, "state": str(told.proposal.state)}
+        return told.answer
 
     def tools(self, principal: Principal) -> tuple[ToolView, ...]:
         """Return the tools this principal may call, in a stable order; none when the policy does not know the agent."""
@@ -179,6 +208,7 @@ class Gateway:
                 description=tool.description,
                 input_schema=schemas.input_schema(tool),
                 output_schema=schemas.output_schema(tool),
+                read_only=tool.effect == "read" or tool.status in ("get", "list"),
             )
             for tool in self.catalog
         }
@@ -221,10 +251,13 @@ def _entry(call: ToolCall, trail: _Trail, outcome: Answer | Refusal) -> AuditEnt
         "bundle": decision.bundle if decision else "",
         "rules": list(decision.rules) if decision else [],
         "reasons": list(decision.reasons) if decision else [],
+        **trail.proposal,
     }
     if isinstance(outcome, Refusal):
         facts["code"] = outcome.code
         facts["rule"] = str(outcome.facts.get("rule", outcome.facts.get("reason", "")))
+        if "proposal_id" in outcome.facts:  # the other one of a conflict
+            facts["proposal_id"] = str(outcome.facts["proposal_id"])
     else:
         facts["complete"] = outcome.complete
         facts["rows"] = dict(trail.rows)

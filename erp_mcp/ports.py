@@ -7,9 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Protocol
 
+from erp_mcp.domain.approver import Applied, Approver, Signed, Stop
 from erp_mcp.domain.audit import AuditEntry, AuditRecord
+from erp_mcp.domain.command import Command, Outcome, RetryContract, Written
 from erp_mcp.domain.entities import Record
 from erp_mcp.domain.freshness import EntityState
+from erp_mcp.domain.lifecycle import State
+from erp_mcp.domain.proposal import Content, Event, Proposal, SignedDecision, Step
 from erp_mcp.domain.tool import Query
 
 MAX_KEYS: Final = 200  # source keys in one live read
@@ -172,6 +176,10 @@ class Bundles(Protocol):
         """Return (digest, canonical JSON) of the applied bundle; both empty when none was applied."""
         ...
 
+    def applied(self, *, since: str = "") -> list[Applied]:
+        """Return who applied bundles since an instant, newest first; the newest of all is always among them."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
@@ -192,4 +200,177 @@ class Leases(Protocol):
 
     def release(self, lease: Lease) -> None:
         """Give a lease back; nothing happens when it is no longer held."""
+        ...
+
+
+class LiveReads(Protocol):
+    """Reads records from their systems this moment, with read credentials."""
+
+    async def read(self, system: str, entity: str, keys: Sequence[str]) -> tuple[Record, ...]:
+        """Return the records with these source keys as their system has them; see `Adapter.read` for bounds and errors.
+
+        Raises:
+            SystemNotConfiguredError: `adapter.not_configured`.
+        """
+        ...
+
+
+class Commands(Protocol):
+    """Writes to one system of record; opened by the worker alone, with credentials of its own.
+
+    Nothing here retries. `send` is called at most once per claim of a proposal; whatever it can't say for certain is
+    `Unknown`.
+    """
+
+    @property
+    def system(self) -> str:
+        """Name of the configured system."""
+        ...
+
+    @property
+    def operations(self) -> Mapping[str, RetryContract]:
+        """What this system takes, and how an unknown outcome of each can be found out."""
+        ...
+
+    async def send(self, command: Command) -> Outcome:
+        """Write it and say what the system said; raises nothing but cancellation."""
+        ...
+
+    async def find(self, command: Command) -> Written | None:
+        """Return what this very command wrote (by our reference, or by value and writer), `None` when it is not there.
+
+        Raises:
+            SystemUnreachableError, SystemTimeoutError, BadAnswerError, SystemRefusedError: it can't be said now.
+        """
+        ...
+
+    async def probe(self) -> Mapping[str, str]:
+        """Return what a person wants to know before writes are turned on: account, rights, how each contract is kept.
+
+        Nothing is written. Raises as `find`.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+class Proposals(Protocol):
+    """Home of proposals: every move is one transaction with its audit record and its outgoing event."""
+
+    def get(self, proposal_id: str) -> Proposal:
+        """Return a proposal.
+
+        Raises:
+            ProposalNotFoundError: `proposal.not_found`. ProposalDamagedError: `proposal.damaged`.
+        """
+        ...
+
+    def by_key(self, agent: str, tool: str, idempotency_key: str) -> Proposal | None:
+        """Return the proposal that an agent made with a key, if there is one."""
+        ...
+
+    def same(self, agent: str, fingerprint: str, *, within_s: int) -> str:
+        """Return the id of a live or committed proposal of the same meaning made within the last seconds, or empty."""
+        ...
+
+    def of_agent(self, agent: str, *, before: str = "", limit: int = 50) -> list[Proposal]:
+        """Return an agent's proposals, newest first; those made before the one with id `before`."""
+        ...
+
+    def in_states(self, states: tuple[State, ...], *, limit: int = 200) -> list[Proposal]:
+        """Return proposals that stand in one of the states, oldest first."""
+        ...
+
+    def decisions(self, proposal_id: str) -> list[SignedDecision]:
+        """Return the decisions about a proposal, oldest first; nothing of them is verified here."""
+        ...
+
+    def history(self, proposal_id: str) -> list[Event]:
+        """Return the events of a proposal, oldest first."""
+        ...
+
+    def create(self, content: Content) -> tuple[Proposal, bool]:
+        """Store a proposal and put it before its approvers; durable when it returns.
+
+        Returns:
+            The proposal and whether it is new: the same key with the same meaning gives the one that is there.
+
+        Raises:
+            KeyReusedError: `proposal.key_reused`. LimitExceededError: `limit.exceeded`. TooManyProposalsError:
+            `proposal.too_many`. WritesStoppedError: `writes.stopped`. StateUnavailableError: `state.unavailable`.
+        """
+        ...
+
+    def move(self, proposal_id: str, step: Step) -> Proposal:
+        """Make one move of the table in `domain.lifecycle`.
+
+        Raises:
+            ProposalMovedError: `proposal.moved`, when there is no such move from where it stands, or the fence is not
+                the present one; nothing was written.
+            WritesStoppedError, LimitExceededError: for the move `send` alone, which looks once more inside its
+                transaction.
+        """
+        ...
+
+    def decide(self, decision: SignedDecision) -> Proposal:
+        """Store a decision, and make its move once enough people have decided; one person decides once.
+
+        Raises:
+            ProposalMovedError: `proposal.moved`.
+        """
+        ...
+
+    def expire(self) -> int:
+        """Let everything go whose time is over; return how many."""
+        ...
+
+    def take(self, holder: str, *, lease_s: int) -> Proposal | None:
+        """Take the next piece of work under a lease with a higher fence, or `None` when there is none.
+
+        What comes back stands in CLAIMED (to be committed), RECONCILING (to be read back) or UNKNOWN (the worker that
+        sent it is gone; nothing to do yet). An engaged kill switch keeps approved proposals where they are; what may
+        have been sent is still read back.
+        """
+        ...
+
+
+class Approvers(Protocol):
+    """Home of enrolments; nothing of them is verified here."""
+
+    def all(self) -> list[Approver]:
+        """Return every enrolment, revoked ones too, oldest first."""
+        ...
+
+    def enrol(self, approver: Approver) -> None:
+        """Store an enrolment with its audit record.
+
+        Raises:
+            ApproverExistsError: `approval.exists`, for an id or key that is taken.
+        """
+        ...
+
+    def revoke(self, approver_id: str, revocation: Signed) -> None:
+        """Store a revocation with its audit record; it is final.
+
+        Raises:
+            ApproverNotFoundError: `approval.not_found`.
+        """
+        ...
+
+
+class Switches(Protocol):
+    """The kill switch: rows that stop commits, looked at inside the transaction that sends."""
+
+    def stopped(self) -> list[Stop]:
+        """Return what is stopped."""
+        ...
+
+    def stop(self, scope: str, *, by: str, reason: str) -> None:
+        """Stop commits of a scope, with an audit record; stopping again changes nothing but the reason."""
+        ...
+
+    def resume(self, scope: str, *, by: str) -> bool:
+        """Let commits of a scope go on, with an audit record; return whether it was stopped."""
         ...

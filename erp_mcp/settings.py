@@ -28,12 +28,23 @@ Environment = Literal["demo", "development", "production"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WriteSettings:
+    """The account that may write, apart from the one that reads; only the worker resolves its `secret` reference.
+
+    Both are empty where a system asks for neither, as the demo plant's ERP.
+    """
+
+    account: str = ""
+    secret: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SystemSettings:
     """One configured system of record.
 
     `secret` is a reference (`file:PATH`, `env:NAME`), resolved by `secret_of` when a connection is made, never kept.
     Time-outs are in seconds. `owns` names the entities for which this system is the source of truth; empty means all
-    that it offers.
+    that it offers. Where `write` is `None`, nothing is ever written to the system.
     """
 
     name: str
@@ -48,6 +59,7 @@ class SystemSettings:
     page_rows: int = 2000
     owns: tuple[str, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)
+    write: WriteSettings | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -219,6 +231,11 @@ class _Plant(_Form):
     clock: Annotated[str, AfterValidator(lambda value: _instant(value) if value else value)] = ""
 
 
+class _Write(_Form):
+    account: Annotated[str, Field(max_length=200)] = ""
+    secret: Annotated[str, AfterValidator(_secret)] = ""
+
+
 class _System(_Form):
     profile: Annotated[str, Field(min_length=1, max_length=200)]
     url: Annotated[str, Field(min_length=1, max_length=500)]
@@ -231,10 +248,12 @@ class _System(_Form):
     page_rows: Annotated[int, Field(ge=1, le=10_000)] = 2000
     owns: list[str] = []
     options: dict[str, str] = {}
+    write: _Write | None = None
 
     def settings(self, name: str) -> SystemSettings:
         """Return the frozen form."""
-        return SystemSettings(name=name, **{**self.model_dump(), "owns": tuple(self.owns)})
+        write = WriteSettings(**self.write.model_dump()) if self.write is not None else None
+        return SystemSettings(name=name, **{**self.model_dump(), "owns": tuple(self.owns), "write": write})
 
 
 class _File(_Form):

@@ -12,10 +12,10 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Final, cast
 
-from erp_mcp.adapters._connection import ConfiguredSystem, Connection, Opens
+from erp_mcp.adapters._connection import ConfiguredSystem, Connection, Opens, OpensCommands, WritableSystem
 from erp_mcp.domain.profile import Profile
-from erp_mcp.errors import ConfigurationError
-from erp_mcp.ports import Adapter, Clock
+from erp_mcp.errors import ConfigurationError, SystemReadOnlyError
+from erp_mcp.ports import Adapter, Clock, Commands
 
 GROUP: Final = "erp_mcp.adapters"
 
@@ -24,6 +24,11 @@ KINDS: Final[dict[str, str]] = {
     "jsonrpc": "erp_mcp.adapters.jsonrpc.adapter:JsonRpcAdapter",
     "memory": "erp_mcp.adapters.memory.adapter:MemoryAdapter",
     "sql": "erp_mcp.adapters.sql.adapter:SqlAdapter",
+}
+
+# the same for those that write; imported by the worker alone
+COMMANDS: Final[dict[str, str]] = {
+    "jsonrpc": "erp_mcp.adapters.jsonrpc.commands:JsonRpcCommands",
 }
 
 
@@ -40,17 +45,46 @@ def open_adapter(system: ConfiguredSystem, profile: Profile, *, clock: Clock, ro
     Raises:
         ConfigurationError: `settings.bad_configuration`, when no installed adapter is of that kind.
     """
-    connection = Connection(
+    connection = _connection(system, root, account=system.account, secret=secret)
+    return _class_of(profile.kind, system.name).open(connection, profile, clock)
+
+
+def open_commands(system: WritableSystem, profile: Profile, *, clock: Clock, root: Path, secret: str = "") -> Commands:
+    """Return the port that writes to one configured system, of the kind its profile names, with `write.account`.
+
+    Args:
+        system: The system's settings.
+        profile: Its profile.
+        clock: Where time comes from.
+        root: Folder that relative file paths in `url` are relative to.
+        secret: The resolved secret of the account that writes.
+
+    Raises:
+        SystemReadOnlyError: `adapter.read_only`, for a system without `write:` or a profile without operations.
+        ConfigurationError: `settings.bad_configuration`, when no adapter of that kind writes.
+        ProfileFileError: `systems.bad_profile`, for operations that the adapter does not have.
+    """
+    if system.write is None or not profile.commands:
+        raise SystemReadOnlyError(system=system.name)
+    kind = profile.commands_via or profile.kind
+    if kind not in COMMANDS:
+        raise ConfigurationError(key=f"systems.{system.name}.write", reason=f"no adapter of kind {kind!r} writes")
+    module, _, name = COMMANDS[kind].partition(":")
+    opens = cast("type[OpensCommands]", getattr(importlib.import_module(module), name))
+    return opens.open(_connection(system, root, account=system.write.account, secret=secret), profile, clock)
+
+
+def _connection(system: ConfiguredSystem, root: Path, *, account: str, secret: str) -> Connection:
+    return Connection(
         system=system.name,
         url=_anchored(system.url, root),
         database=system.database,
-        account=system.account,
+        account=account,
         secret=secret,
         timeout_s=float(system.timeout_s),
         page_rows=system.page_rows,
         options=system.options,
     )
-    return _class_of(profile.kind, system.name).open(connection, profile, clock)
 
 
 def _anchored(url: str, root: Path) -> str:
@@ -67,4 +101,4 @@ def _class_of(kind: str, system: str) -> type[Opens]:
     raise ConfigurationError(key=f"systems.{system}", reason=f"no adapter of kind {kind!r} is installed")
 
 
-__all__ = ["GROUP", "KINDS", "ConfiguredSystem", "Connection", "Opens", "open_adapter"]
+__all__ = ["COMMANDS", "GROUP", "KINDS", "ConfiguredSystem", "Connection", "Opens", "open_adapter", "open_commands"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from erp_mcp.domain.profile import Profile
-from erp_mcp.ports import Adapter, Clock
+from erp_mcp.ports import Adapter, Clock, Commands
 
 
 class ConfiguredSystem(Protocol):
@@ -49,6 +49,24 @@ class ConfiguredSystem(Protocol):
         ...
 
 
+class WriteAccount(Protocol):
+    """The account that writes."""
+
+    @property
+    def account(self) -> str:
+        """Its name in the system."""
+        ...
+
+
+class WritableSystem(ConfiguredSystem, Protocol):
+    """A configured system that may have an account that writes."""
+
+    @property
+    def write(self) -> WriteAccount | None:
+        """The account that writes; nothing is ever written where there is none."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
     """How to reach one configured system.
@@ -76,5 +94,18 @@ class Opens(Protocol):
 
         Raises:
             ProfileFileError: `systems.bad_profile`, when the profile lacks what this kind needs.
+        """
+        ...
+
+
+class OpensCommands(Protocol):
+    """What a class named in `COMMANDS` must offer."""
+
+    @classmethod
+    def open(cls, connection: Connection, profile: Profile, clock: Clock) -> Commands:
+        """Return the commands; nothing is contacted before the first of them.
+
+        Raises:
+            ProfileFileError: `systems.bad_profile`, when the profile's `commands` are not those of this kind.
         """
         ...

@@ -26,6 +26,8 @@ from erp_mcp.errors import (
 
 Method = Literal["GET", "POST"]
 
+NO_CONNECTION: Final = "no connection"  # the reason that says for certain that nothing was sent
+
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _PERMANENT_REDIRECT: Final = 308
 _GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
@@ -211,4 +213,4 @@ def _reason(failure: BaseException) -> str:
         if isinstance(cause, ssl.SSLError):
             return "certificate not trusted or TLS refused"
         cause = cause.__cause__ or cause.__context__
-    return "no connection" if isinstance(failure, httpx2.ConnectError) else "connection broken"
+    return NO_CONNECTION if isinstance(failure, httpx2.ConnectError) else "connection broken"

@@ -1,7 +1,7 @@
 """Analyses: what needs more than a query, as pure functions over typed rows.
 
-Start at `late_order.py`; the walk is in `causes.py`, the rule who gets what in `pegging.py`. A tool file names an
-analysis by its key here.
+Start at `late_order.py`; the walk is in `causes.py`, the rule who gets what in `domain/pegging.py`. A tool file names
+an analysis by its key here.
 """
 
 from __future__ import annotations

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from erp_mcp.analyses.days import shift
 from erp_mcp.analyses.findings import Cause, Step
 from erp_mcp.analyses.ledgers import Ledgers
 from erp_mcp.analyses.machines import outage
-from erp_mcp.analyses.pegging import free_stock
 from erp_mcp.analyses.plant import Plant
 from erp_mcp.analyses.rows import SupplySourceRow
 from erp_mcp.domain.analysis import RawCell
+from erp_mcp.domain.days import shift
+from erp_mcp.domain.pegging import free_stock
 
 _MOST = 10
 

@@ -8,12 +8,12 @@ from typing import Final, NamedTuple
 
 from erp_mcp.analyses import rows
 from erp_mcp.analyses.counts import differences
-from erp_mcp.analyses.days import days_between, local_day, shift
 from erp_mcp.analyses.late_order import READS as LATE_ORDER_READS
 from erp_mcp.analyses.late_order import days_late, explain
 from erp_mcp.analyses.ledgers import Ledgers
 from erp_mcp.analyses.plant import plant_of, reads, rows_of
 from erp_mcp.domain.analysis import Analysis, Facts, Findings, RawCell
+from erp_mcp.domain.days import days_between, local_day, shift
 
 _TOP = 5
 _SOON_DAYS = 14  # unconfirmed purchase lines due within, requisitions waiting longer than

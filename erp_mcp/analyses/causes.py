@@ -6,13 +6,13 @@ from collections.abc import Iterable
 
 from erp_mcp.analyses.blocks import sales_causes
 from erp_mcp.analyses.cover import cover_causes, shortage_of
-from erp_mcp.analyses.days import NEVER, days_between, shift
 from erp_mcp.analyses.findings import Cause, Step, in_order, step
 from erp_mcp.analyses.ledgers import Ledgers, component_demand, sales_demand
 from erp_mcp.analyses.machines import machine_causes
-from erp_mcp.analyses.pegging import Allocation, Cover
 from erp_mcp.analyses.plant import Plant
 from erp_mcp.analyses.rows import ComponentRow, ProductionOrderRow, SalesLineRow
+from erp_mcp.domain.days import NEVER, days_between, shift
+from erp_mcp.domain.pegging import Allocation, Cover
 
 MAX_DEPTH = 6
 

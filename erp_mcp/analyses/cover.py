@@ -10,12 +10,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from erp_mcp.analyses.counts import Difference
-from erp_mcp.analyses.days import NEVER, OPEN_END_DAYS, days_between
 from erp_mcp.analyses.findings import Cause, Step, step
 from erp_mcp.analyses.ledgers import Ledgers
-from erp_mcp.analyses.pegging import Allocation, Ledger, allocate
 from erp_mcp.analyses.plant import Plant
 from erp_mcp.analyses.rows import LotRow, NotificationRow, PurchaseLineRow, StockRow
+from erp_mcp.domain.days import NEVER, OPEN_END_DAYS, days_between
+from erp_mcp.domain.pegging import Allocation, Ledger, allocate
 
 _USABLE = "unrestricted"
 

@@ -9,12 +9,12 @@ from typing import Final
 
 from erp_mcp.analyses.alternatives import source_refusal
 from erp_mcp.analyses.cover import first_promise, with_promise
-from erp_mcp.analyses.days import NEVER, days_between, shift
 from erp_mcp.analyses.ledgers import Ledgers
-from erp_mcp.analyses.pegging import Allocation, Demand, allocate
 from erp_mcp.analyses.plant import Plant, plant_of, reads, rows_of
 from erp_mcp.analyses.rows import CustomerRow, PurchaseLineRow, SalesLineRow
 from erp_mcp.domain.analysis import Analysis, Facts, Findings, RawCell
+from erp_mcp.domain.days import NEVER, days_between, shift
+from erp_mcp.domain.pegging import Allocation, Demand, allocate
 from erp_mcp.domain.value import money_text
 
 _WEIGHTS: Final = {"A": 3, "B": 2, "C": 1}

@@ -9,12 +9,12 @@ from typing import Final
 from erp_mcp.analyses.alternatives import alternatives
 from erp_mcp.analyses.causes import MAX_DEPTH, Search
 from erp_mcp.analyses.cover import harmless_purchases
-from erp_mcp.analyses.days import days_between
 from erp_mcp.analyses.findings import Cause, Step, step
 from erp_mcp.analyses.ledgers import Ledgers
 from erp_mcp.analyses.plant import Plant, plant_of, reads, rows_of
 from erp_mcp.analyses.rows import SalesLineRow
 from erp_mcp.domain.analysis import Analysis, Facts, Findings, RawCell
+from erp_mcp.domain.days import days_between
 
 # What a missing entity keeps from being found; entities that only decorate an answer are not named.
 BLIND_TO: Final = {

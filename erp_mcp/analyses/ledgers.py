@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from erp_mcp.analyses import rows
-from erp_mcp.analyses.days import NEVER
-from erp_mcp.analyses.pegging import Allocation, Demand, Hold, Ledger, Supply, allocate
 from erp_mcp.analyses.plant import Plant
+from erp_mcp.domain.days import NEVER
+from erp_mcp.domain.pegging import Allocation, Demand, Hold, Ledger, Supply, allocate
 
 _NOBODY = "nobody"  # made for a demand that is no longer open: covers no other
 

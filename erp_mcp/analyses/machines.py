@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from erp_mcp.analyses.days import OPEN_END_DAYS, days_between
 from erp_mcp.analyses.findings import Cause, Step, step
 from erp_mcp.analyses.plant import FINISHED, Plant
 from erp_mcp.analyses.rows import DowntimeRow, MaintenanceRow, OperationRow
+from erp_mcp.domain.days import OPEN_END_DAYS, days_between
 
 _STARTED = FINISHED | {"Running"}
 

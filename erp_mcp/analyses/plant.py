@@ -14,8 +14,8 @@ from typing import Final, NamedTuple, TypeVar, cast, get_args, get_type_hints
 
 from erp_mcp.analyses import rows
 from erp_mcp.analyses.counts import Difference, differences
-from erp_mcp.analyses.days import NEVER, latest, local_day
 from erp_mcp.domain.analysis import Facts
+from erp_mcp.domain.days import NEVER, latest, local_day
 from erp_mcp.errors import NotAllowedError
 
 FINISHED: Final = frozenset({"Completed", "Closed", "Aborted", "Cancelled", "Canceled"})

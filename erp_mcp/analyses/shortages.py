@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Final
 
-from erp_mcp.analyses.days import NEVER
 from erp_mcp.analyses.ledgers import Ledgers, component_demand
-from erp_mcp.analyses.pegging import Allocation, Cover
 from erp_mcp.analyses.plant import plant_of, reads, rows_of
 from erp_mcp.analyses.rows import ComponentRow
 from erp_mcp.domain.analysis import Analysis, Facts, Findings, RawCell
+from erp_mcp.domain.days import NEVER
+from erp_mcp.domain.pegging import Allocation, Cover
 
 
 def shortages_for_order(facts: Facts) -> Findings:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from erp_mcp.analyses.days import NEVER, shift
 from erp_mcp.analyses.ledgers import Ledgers
-from erp_mcp.analyses.pegging import Ledger, free_stock
 from erp_mcp.analyses.plant import Plant, plant_of, reads
 from erp_mcp.domain.analysis import Analysis, Facts, Findings, RawCell
+from erp_mcp.domain.days import NEVER, shift
+from erp_mcp.domain.pegging import Ledger, free_stock
 
 _DEFAULT_HORIZON = 90
 

@@ -65,7 +65,7 @@ def shape(table: Table, rows: Sequence[_Cells]) -> tuple[ResultTable, int]:
 
 
 def _shaped(column: Column, cells: _Cells) -> tuple[list[Cell], int]:
-    if column.kind == "text":
+    if column.kind in {"text", "sentence"}:  # what others wrote, and what the gateway itself says
         return _cleaned(cells, clean_text, MAX_TEXT)
     if column.kind in {"id", "ref", "code"}:
         return _cleaned(cells, clean_code, MAX_CODE)

@@ -1,8 +1,10 @@
 """Offline verification of the audit chain: no store, no clock, no key; only records in, findings out.
 
 It finds an edited, deleted, inserted or reordered record, a broken link, a wrong number, and a kept value that is not
-the one committed to. It can't find a chain rewritten from some record to its end, nor records cut off at the end,
-unless a head remembered elsewhere is given: docs/audit.md says how to keep one.
+the one committed to; for proposals also moves that could not happen and rows that say something else than their
+records (`erp_mcp.audit.proposals`), for approvers, decisions, policies and stops rows that are not those recorded
+(`erp_mcp.audit.kept_rows`). It can't find a chain rewritten from some record to its end, nor records cut off at
+the end, unless a head remembered elsewhere is given: docs/audit.md says how to keep one.
 """
 
 from __future__ import annotations
@@ -13,10 +15,13 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from erp_mcp.audit import record as leaves
-from erp_mcp.domain.audit import AuditRecord
+from erp_mcp.audit.kept_rows import KeptRows
+from erp_mcp.audit.proposals import Courses, ProposalCode
+from erp_mcp.domain.audit import AuditRecord, KeptProposal, KeptRow
 from erp_mcp.domain.call import JsonValue
+from erp_mcp.domain.canonical_json import canonical
 
-FindingCode = Literal[
+ChainCode = Literal[
     "edited",  # the stored leaf hash is not that of the leaf
     "malformed",  # the leaf is not canonical JSON of a known version
     "missing",  # one or more numbers are absent before this record, or its values are there without it
@@ -28,6 +33,7 @@ FindingCode = Literal[
     "head_missing",  # the remembered head is not in the chain: cut off or rewritten
     "time_backwards",  # notice only: the clock went back
 ]
+FindingCode = ChainCode | ProposalCode
 NOTICES: Final = frozenset({"time_backwards"})
 _KEYS: Final = frozenset(
     "v seq prev id kind time correlation_id causation_id trace actor facts fields".split()  # noqa: SIM905  one line
@@ -85,18 +91,29 @@ class _Chain:
             self.findings.append(Finding(seq=seq, code=code, detail=detail))
 
 
-def verify(records: Iterable[AuditRecord], *, expected: Head | None = None, strays: Iterable[int] = ()) -> Report:
+def verify(
+    records: Iterable[AuditRecord],
+    *,
+    expected: Head | None = None,
+    strays: Iterable[int] = (),
+    proposals: Iterable[KeptProposal] | None = None,
+    rows: Iterable[KeptRow] | None = None,
+) -> Report:
     """Walk a chain from its first record and return what is wrong.
 
     Args:
         records: All records in stored order; read once, so a generator over millions is fine.
         expected: A head remembered outside; it must be part of the chain.
         strays: Numbers that something kept beside the chain carries although no record does.
+        proposals: The rows of all proposals, as of the same moment as the records; read once, after them. Without them
+            only the records are looked at.
+        rows: Every other row that a record vouches for, likewise.
 
     Returns:
         The report. After a finding the walk goes on from the record as it is, so one change gives one or two findings.
     """
     chain = _Chain()
+    courses, kept = Courses(chain.found), KeptRows(chain.found)
     count = 0
     head_seen = expected is None
     for record in records:
@@ -109,11 +126,17 @@ def verify(records: Iterable[AuditRecord], *, expected: Head | None = None, stra
         else:
             _check_leaf(chain, record, leaf)
             _check_values(chain, record, leaf)
+            courses.see(record, leaf)
+            kept.see(record, leaf)
         chain.seq, chain.prev = record.seq, actual
         if expected is not None and actual == expected.leaf_hash and expected.seq in {0, record.seq}:
             head_seen = True
     if not head_seen and expected is not None:
         chain.found(expected.seq, "head_missing", expected.leaf_hash)
+    if proposals is not None:
+        courses.compare(proposals)
+    if rows is not None:
+        kept.compare(rows)
     for seq in strays:
         chain.found(seq, "missing", "what belongs to it is still kept")
     return Report(records=count, head=Head(leaf_hash=chain.prev, seq=chain.seq), findings=tuple(chain.findings))
@@ -134,7 +157,7 @@ def _parsed(leaf: bytes) -> dict[str, JsonValue] | None:
         value = json.loads(leaf)
         if not isinstance(value, dict) or frozenset(value) != _KEYS or value["v"] != leaves.LEAF_VERSION:
             return None
-        return value if leaves.canonical(value) == leaf else None
+        return value if canonical(value) == leaf else None
     except (ValueError, RecursionError):
         return None
 

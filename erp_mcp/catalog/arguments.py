@@ -23,8 +23,11 @@ DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 200
 MAX_CURSOR: Final = 512
 MAX_TEXT: Final = 40
+MIN_KEY: Final = 8
+MAX_KEY: Final = 64
 MAX_INTEGER: Final = 10**9
 _ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/\-]{0,39}").fullmatch
+_KEY: Final = re.compile(r"[A-Za-z0-9._:\-]+").fullmatch
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}").fullmatch
 _DECIMAL: Final = re.compile(r"-?[0-9]{1,13}(\.[0-9]{1,6})?").fullmatch
 _CURSOR: Final = re.compile(r"[A-Za-z0-9_\-]{1,512}").fullmatch
@@ -117,6 +120,16 @@ def _id(argument: Argument, value: JsonValue) -> Scalar:
     return value
 
 
+def _key(argument: Argument, value: JsonValue) -> Scalar:
+    if type(value) is not str:
+        raise _wrong(argument, "type", value)
+    if not MIN_KEY <= len(value) <= MAX_KEY:
+        raise _wrong(argument, "length", value)
+    if _KEY(value) is None:
+        raise _wrong(argument, "pattern", value)
+    return value
+
+
 def _text(argument: Argument, value: JsonValue) -> Scalar:
     if type(value) is not str:
         raise _wrong(argument, "type", value)
@@ -124,7 +137,7 @@ def _text(argument: Argument, value: JsonValue) -> Scalar:
     if any(unicodedata.category(one)[0] == "C" for one in value):
         raise _wrong(argument, "characters", value)
     text = " ".join(unicodedata.normalize("NFC", value).split())
-    if not 1 <= len(text) <= (argument.maximum or MAX_TEXT):
+    if not (argument.minimum or 1) <= len(text) <= (argument.maximum or MAX_TEXT):
         raise _wrong(argument, "length", value)
     return text
 
@@ -175,6 +188,7 @@ def _decimal(argument: Argument, value: JsonValue) -> Scalar:
 _CHECKS: Final[dict[ArgumentType, Callable[[Argument, JsonValue], Scalar]]] = {
     "id": _id,
     "code": _id,
+    "key": _key,
     "text": _text,
     "date": _date,
     "quantity": _decimal,
@@ -261,8 +275,11 @@ def _expected_one(argument: Argument) -> str:
             return f"one of {', '.join(argument.values)}"
         case "id" | "code":
             return "text of 1 to 40 letters, digits and . _ / -, such as an id of an earlier answer"
+        case "key":
+            return f"a key of your own: {MIN_KEY} to {MAX_KEY} letters, digits and . _ : -"
         case "text":
-            return f"text of 1 to {argument.maximum or MAX_TEXT} characters without control characters"
+            low, high = argument.minimum or 1, argument.maximum or MAX_TEXT
+            return f"text of {low} to {high} characters without control characters"
         case "date":
             return "a calendar date as YYYY-MM-DD"
         case "integer":

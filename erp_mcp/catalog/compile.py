@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from erp_mcp.catalog import proposal_tables
 from erp_mcp.catalog.compiled import canonical, definition_hash
-from erp_mcp.catalog.grammar import ReadSpec, ToolFile
+from erp_mcp.catalog.grammar import BindingSpec, ReadSpec, ToolFile
 from erp_mcp.catalog.meaning import Relation
 from erp_mcp.catalog.names import Names
 from erp_mcp.catalog.problems import Place, ProblemError
@@ -19,7 +22,13 @@ from erp_mcp.catalog.resolve import Scope, relation_of
 from erp_mcp.catalog.results import analysis_tables, arguments_of, check_table, columns_of, plain_tables
 from erp_mcp.catalog.trial import check_runnable
 from erp_mcp.domain.analysis import Analysis
+from erp_mcp.domain.entities import ENTITIES
+from erp_mcp.domain.operation import Operation
 from erp_mcp.domain.tool import Argument, Query, Table, Tool
+from erp_mcp.ports import MAX_KEYS
+
+_BUSINESS: Final = 4  # ISA-95: what is below is planned from here, never written from here
+NO_OPERATIONS: Final[Mapping[str, Operation]] = MappingProxyType({})
 
 
 @dataclass(slots=True, kw_only=True)
@@ -31,23 +40,47 @@ class _Parts:
     used: set[str] = field(default_factory=set)
     touched: dict[str, set[str]] = field(default_factory=dict)
     conditions: set[str] = field(default_factory=set)
+    seen: set[str] = field(default_factory=set)
 
     def saw(self, name: str, relation: Relation, names: Names) -> None:
         """Keep what later reads and the arguments need to know of a read."""
         self.relations[name] = relation
         self.used |= names.used_arguments
         self.conditions |= names.conditions
+        self.seen |= names.seen
         for argument, fields in names.touched.items():
             self.touched.setdefault(argument, set()).update(fields)
 
 
-def compile_tool(spec: ToolFile, toolset: str, analyses: Mapping[str, Analysis]) -> Tool:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Bound:
+    """What a tool is bound to, and the tables that come of it."""
+
+    tables: tuple[Table, ...]
+    reads: tuple[Query, ...] = ()
+    analysis: Analysis | None = None
+    operation: Operation | None = None
+    status: str = ""
+
+    @property
+    def fixed(self) -> bool:
+        """Whether arguments and tables are added here, being the same for all tools of the kind."""
+        return self.operation is not None or bool(self.status)
+
+
+def compile_tool(
+    spec: ToolFile,
+    toolset: str,
+    analyses: Mapping[str, Analysis],
+    operations: Mapping[str, Operation] = NO_OPERATIONS,
+) -> Tool:
     """Return the tool of a file.
 
     Args:
         spec: The file's content, in the right form.
         toolset: Name of its folder.
         analyses: Registered analyses by name.
+        operations: Registered operations by name.
 
     Returns:
         A tool with statements for every dialect and its definition's hash.
@@ -55,30 +88,84 @@ def compile_tool(spec: ToolFile, toolset: str, analyses: Mapping[str, Analysis])
     Raises:
         ProblemError: with the rule that is broken and the place in the file.
     """
-    parts = _Parts(arguments={argument.name: argument for argument in arguments_of(spec)})
     binding = spec.binding
-    chosen = [bool(binding.query), bool(binding.document), bool(binding.analysis)]
-    if sum(chosen) != 1 or bool(binding.reads) != bool(binding.analysis):
-        detail = "give one of query, document, or analysis with reads"
-        raise ProblemError("binding.kind", detail, ("binding",))
-    if binding.analysis:
-        analysis = _analysis(binding.analysis, analyses)
-        reads = _reads(binding.reads, ("binding", "reads"), parts, {})
-        _check_row_types(reads, analysis)
-        tables = analysis_tables(spec, parts.relations)
+    _check_kind(spec)
+    parts = _Parts(arguments={argument.name: argument for argument in (*arguments_of(spec), *_added(spec))})
+    if binding.status:
+        bound = _Bound(tables=proposal_tables.status_tables(binding.status), status=binding.status)
+    elif binding.command:
+        bound = _command(binding, spec.level, parts, operations)
+    elif binding.analysis:
+        bound = _analysis(spec, parts, analyses)
     else:
-        analysis = None
         tables = plain_tables(spec)
         reads = _plain_reads(spec, tables, parts)
-        tables = tuple(_typed(table, reads) for table in tables)
+        bound = _Bound(tables=tuple(_typed(table, reads) for table in tables), reads=reads)
     _check_arguments(parts, spec)
-    return _tool(spec, toolset, parts, tables, reads, analysis=analysis)
+    return _tool(spec, toolset, parts, bound)
 
 
-def _analysis(name: str, analyses: Mapping[str, Analysis]) -> Analysis:
+def _check_kind(spec: ToolFile) -> None:
+    binding = spec.binding
+    chosen = (binding.query, binding.document, binding.analysis, binding.command, binding.status)
+    if sum(map(bool, chosen)) != 1 or bool(binding.reads) != bool(binding.analysis or binding.command):
+        detail = "give one of query, document, analysis with reads, command with reads, or status"
+        raise ProblemError("binding.kind", detail, ("binding",))
+    fixed = bool(binding.command or binding.status)
+    if fixed and spec.result:
+        detail = "all tools about proposals have the same result, which is not written here"
+        raise ProblemError("result.fixed", detail, ("result",))
+    if not fixed and not spec.result:
+        raise ProblemError("result.missing", "say which tables and columns come back", ("result",))
+
+
+def _added(spec: ToolFile) -> tuple[Argument, ...]:
+    """Return the arguments that are the same for all tools of the kind."""
+    if spec.binding.status:
+        added = proposal_tables.STATUS_ARGUMENTS[spec.binding.status]
+    else:
+        added = proposal_tables.PROPOSE_ARGUMENTS if spec.binding.command else ()
+    for one in added:
+        if one.name in spec.arguments:
+            detail = f"{one.name} is added by the compiler"
+            raise ProblemError("argument.reserved", detail, ("arguments", one.name))
+    return added
+
+
+def _analysis(spec: ToolFile, parts: _Parts, analyses: Mapping[str, Analysis]) -> _Bound:
+    name = spec.binding.analysis or ""
     if name not in analyses:
         raise ProblemError("binding.unknown_analysis", f"there is no analysis {name}", ("binding", "analysis"))
-    return analyses[name]
+    reads = _reads(spec.binding.reads, ("binding", "reads"), parts, {})
+    _check_row_types(reads, f"analysis {name}", analyses[name].reads)
+    return _Bound(tables=analysis_tables(spec, parts.relations), reads=reads, analysis=analyses[name])
+
+
+def _command(binding: BindingSpec, level: int, parts: _Parts, operations: Mapping[str, Operation]) -> _Bound:
+    name = binding.command or ""
+    if name not in operations:
+        raise ProblemError("binding.unknown_command", f"there is no operation {name}", ("binding", "command"))
+    operation = operations[name]
+    written = ENTITIES.get(operation.entity)
+    if level != _BUSINESS or written is None or written.LEVEL != _BUSINESS:
+        raise ProblemError("level.write", "only level-4 tools write, and only what level-4 systems hold", ("level",))
+    reads = _reads(binding.reads, ("binding", "reads"), parts, {})
+    _check_row_types(reads, f"operation {name}", operation.reads)
+    for query in reads:
+        if query.name in operation.live:
+            _check_live(query, ("binding", "reads", query.name))
+    return _Bound(tables=proposal_tables.TABLES, reads=reads, operation=operation)
+
+
+def _check_live(query: Query, place: Place) -> None:
+    """What is read again must say which records it found: of one entity, by system and key, no more than one look."""
+    source = {column.name: column.fields for column in query.columns}
+    named = all(
+        source.get(name) == (f"{entity}.{name}",) for entity in query.entities for name in ("system", "source_key")
+    )
+    if len(query.entities) != 1 or not named or query.max_rows > MAX_KEYS:
+        detail = f"read again from its system: one entity, with its system and source_key, max_rows up to {MAX_KEYS}"
+        raise ProblemError("binding.live", detail, place)
 
 
 def _plain_reads(spec: ToolFile, tables: tuple[Table, ...], parts: _Parts) -> tuple[Query, ...]:
@@ -153,21 +240,19 @@ def _check_guards(names: Names) -> None:
 
 
 def _check_arguments(parts: _Parts, spec: ToolFile) -> None:
+    if spec.binding.analysis or spec.binding.command or spec.binding.status:
+        return  # these get every argument, so they may use what no statement does
     for name, argument in parts.arguments.items():
-        if argument.is_site or name in parts.used:
-            continue
-        # An analysis gets every argument, so it may use what no statement does.
-        if not spec.binding.analysis:
+        if not argument.is_site and name not in parts.used:
             raise ProblemError("argument.unused", f"{name} is used nowhere", ("arguments", name))
 
 
-def _check_row_types(reads: tuple[Query, ...], analysis: Analysis) -> None:
-    names = {query.name for query in reads}
-    if names != set(analysis.reads):
-        wanted = ", ".join(sorted(analysis.reads))
-        raise ProblemError("binding.reads", f"analysis {analysis.name} takes the reads {wanted}", ("binding", "reads"))
+def _check_row_types(reads: tuple[Query, ...], what: str, taken: Mapping[str, type[NamedTuple]]) -> None:
+    if {query.name for query in reads} != set(taken):
+        wanted = ", ".join(sorted(taken))
+        raise ProblemError("binding.reads", f"{what} takes the reads {wanted}", ("binding", "reads"))
     for query in reads:
-        wanted_columns = list(analysis.reads[query.name]._fields)
+        wanted_columns = list(taken[query.name]._fields)
         if [column.name for column in query.columns] != wanted_columns:
             detail = f"the columns must be, in this order: {', '.join(wanted_columns)}"
             raise ProblemError("binding.row_type", detail, ("binding", "reads", query.name))
@@ -177,22 +262,11 @@ def _typed(table: Table, reads: tuple[Query, ...]) -> Table:
     return replace(table, columns=next(query.columns for query in reads if query.name == table.name))
 
 
-def _tool(
-    spec: ToolFile,
-    toolset: str,
-    parts: _Parts,
-    tables: tuple[Table, ...],
-    reads: tuple[Query, ...],
-    *,
-    analysis: Analysis | None,
-) -> Tool:
+def _tool(spec: ToolFile, toolset: str, parts: _Parts, bound: _Bound) -> Tool:
     arguments = tuple(
         replace(argument, fields=tuple(sorted(parts.touched.get(argument.name, ()))))
         for argument in parts.arguments.values()
     )
-    # A flag's default asks for nothing; any other one filters although nobody asked.
-    filtering = (one for one in arguments if one.default is not None and one.type != "flag")
-    definition = {"toolset": toolset, **spec.model_dump(mode="json", by_alias=True)}
     return Tool(
         name=spec.name,
         version=spec.version,
@@ -203,13 +277,32 @@ def _tool(
         level=spec.level,
         scope=spec.scope,
         arguments=arguments,
-        tables=tables,
-        reads=reads,
-        analysis=analysis.name if analysis else "",
+        tables=bound.tables,
+        reads=bound.reads,
+        analysis=bound.analysis.name if bound.analysis else "",
+        command=bound.operation.name if bound.operation else "",
+        status=bound.status,
+        risk=spec.risk or "",
         live=spec.live or "",
-        definition_id=analysis.definition_id if analysis else "",
+        definition_id=bound.analysis.definition_id if bound.analysis else "",
         errors=tuple(spec.errors),
         examples=tuple(canonical(example) for example in spec.examples),
-        hash=definition_hash(definition),
-        conditions=tuple(sorted(parts.conditions.union(*(one.fields for one in filtering)))),
+        hash=definition_hash(_definition(spec, toolset, bound)),
+        conditions=_conditions(arguments, parts, bound),
     )
+
+
+def _definition(spec: ToolFile, toolset: str, bound: _Bound) -> dict[str, object]:
+    """Return what the hash of a tool covers: its file, and what is added to it here."""
+    definition = {"toolset": toolset, **spec.model_dump(mode="json", by_alias=True)}
+    if bound.fixed:
+        definition["added"] = [*map(asdict, _added(spec)), *map(asdict, bound.tables)]
+    return definition
+
+
+def _conditions(arguments: tuple[Argument, ...], parts: _Parts, bound: _Bound) -> tuple[str, ...]:
+    if bound.operation is not None:
+        return tuple(sorted(parts.seen))  # what is proposed may tell of anything that was looked at
+    # A flag's default asks for nothing; any other one filters although nobody asked.
+    filtering = (one.fields for one in arguments if one.default is not None and one.type != "flag")
+    return tuple(sorted(parts.conditions.union(*filtering)))

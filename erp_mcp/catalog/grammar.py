@@ -6,15 +6,16 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, StringConstraints
 
-from erp_mcp.domain.tool import ArgumentType, Effect
+from erp_mcp.domain.tool import ArgumentType, Effect, Risk
 
 NAME: Final = r"^[a-z][a-z0-9_]{2,63}$"
 PART: Final = r"^[a-z][a-z0-9_]{0,39}$"
 Name = Annotated[str, StringConstraints(pattern=NAME)]
 Part = Annotated[str, StringConstraints(pattern=PART)]
 OrderKey = Annotated[str, StringConstraints(pattern=r"^-?[a-z][a-z0-9_]{0,39}$")]
+Operation = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$")]
 FieldName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$")]
-Scope = Annotated[str, StringConstraints(pattern=r"^[a-z]+\.(read|write)$")]
+Scope = Annotated[str, StringConstraints(pattern=r"^[a-z]+\.(read|write|status)$")]
 ErrorCode = Annotated[str, StringConstraints(pattern=r"^[a-z_]+\.[a-z_]+$")]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=600, strip_whitespace=True)]
 Statement = Annotated[str, StringConstraints(min_length=8, max_length=8000)]
@@ -77,11 +78,17 @@ Read = Annotated[ReadSpec, BeforeValidator(_as_read)]
 
 
 class BindingSpec(_Strict):
-    """Where the rows come from: one `query`, a `document` of several, or an `analysis` over `reads`."""
+    """What is behind the tool.
+
+    Rows of one `query`, of a `document` of several, or of an `analysis` over `reads`; a `command` that is proposed from
+    what its `reads` found; or what is asked or done about the caller's own proposals (`status`).
+    """
 
     query: Statement | None = None
     document: dict[Part, Read] = {}
     analysis: Part | None = None
+    command: Operation | None = None
+    status: Literal["get", "list", "cancel"] | None = None
     reads: dict[Part, Read] = {}
 
 
@@ -95,8 +102,9 @@ class ToolFile(_Strict):
     effect: Effect = "write"  # what does not say that it only reads is taken to write
     level: int
     scope: Scope
+    risk: Risk | None = None
     arguments: dict[Part, ArgumentSpec] = {}
-    result: Annotated[dict[Part, TableSpec], Field(min_length=1, max_length=8)]
+    result: Annotated[dict[Part, TableSpec], Field(max_length=8)] = {}
     binding: BindingSpec
     live: Part | None = None
     errors: list[ErrorCode] = []

@@ -12,13 +12,14 @@ from erp_mcp.catalog.meaning import fields_of
 from erp_mcp.catalog.problems import Problem
 from erp_mcp.catalog.schemas import input_schema
 from erp_mcp.domain.entities import ENTITIES
-from erp_mcp.domain.tool import Tool
+from erp_mcp.domain.tool import Effect, Tool
 from erp_mcp.errors import GatewayError, InvalidArgumentError, UnknownArgumentError
 
 READ_VERBS: Final = frozenset(
     {"get", "list", "find", "explain", "check", "simulate", "compare", "rank", "trace", "search", "describe"}
 )
-WRITE_VERBS: Final = frozenset({"propose", "cancel"})
+WRITE_VERBS: Final = frozenset({"propose"})  # nothing that an agent calls commits
+STATUS_VERBS: Final = frozenset({"get", "list", "cancel"})
 # Words of the control side. A tool that is named after one of them has no place on the planning side.
 BOUNDARY_WORDS: Final = frozenset(
     {
@@ -27,9 +28,15 @@ BOUNDARY_WORDS: Final = frozenset(
         "abort", "dispatch", "force", "reset", "acknowledge",
     }
 )  # fmt: skip
+STATUS_SCOPE: Final = "proposals.status"
 MAX_WORDS: Final = 60
 MAX_LISTED: Final = 1600  # characters of name, description and input schema together
 LEVELS: Final = (3, 4)
+_EFFECT_OF: Final = {
+    "read": "a tool that only reads says effect: read",
+    "write": "a tool that proposes a command says effect: write",
+    "status": "a tool about the caller's own proposals says effect: status",
+}
 _FOLDER: Final = re.compile(r"[a-z][a-z_]{2,39}").fullmatch
 _ID_LIKE: Final = re.compile(r"[0-9]{3,}|\b[A-Z]{2,}-[0-9]+")
 
@@ -49,14 +56,9 @@ def error_codes() -> frozenset[str]:
 def check_file(spec: ToolFile, stem: str, toolset: str) -> list[Problem]:
     """Return the problems that show in the file itself."""
     problems = [*_name_problems(spec, stem, toolset), *_description_problems(spec)]
-    if spec.effect == "write":
-        detail = "no write binding exists; a tool that only reads says effect: read"
-        problems.append(Problem(rule="effect.write", place=("effect",), detail=detail))
+    problems += _effect_problems(spec)
     if spec.level not in LEVELS:
         problems.append(Problem(rule="level.boundary", place=("level",), detail="levels are 3 and 4 (ISA-95)"))
-    if not spec.scope.endswith(f".{spec.effect}"):
-        detail = f"the scope of a {spec.effect} tool ends with .{spec.effect}"
-        problems.append(Problem(rule="scope.effect", place=("scope",), detail=detail))
     if spec.live and not fields_of(spec.live):
         problems.append(Problem(rule="live.unknown", place=("live",), detail=f"there is no entity {spec.live}"))
     known = error_codes()
@@ -76,9 +78,32 @@ def check_tool(tool: Tool) -> list[Problem]:
     return problems
 
 
+def _bound(spec: ToolFile) -> Effect:
+    """Return the effect that a tool's binding has, whatever the file says of it."""
+    if spec.binding.command:
+        return "write"
+    return "status" if spec.binding.status else "read"
+
+
+def _effect_problems(spec: ToolFile) -> list[Problem]:
+    """Whether effect, binding, risk class and scope say the same."""
+    problems = []
+    bound = _bound(spec)
+    if bound != spec.effect:
+        problems.append(Problem(rule="effect.binding", place=("effect",), detail=_EFFECT_OF[bound]))
+    if (bound == "write") != (spec.risk is not None):
+        detail = "a tool that writes names the risk class of what is written, W1 to W3; no other tool does"
+        problems.append(Problem(rule="risk.class", place=("risk",), detail=detail))
+    if not spec.scope.endswith(f".{spec.effect}") or (spec.effect == "status" and spec.scope != STATUS_SCOPE):
+        wanted = STATUS_SCOPE if spec.effect == "status" else f".{spec.effect}"
+        detail = f"the scope of a {spec.effect} tool ends with {wanted}"
+        problems.append(Problem(rule="scope.effect", place=("scope",), detail=detail))
+    return problems
+
+
 def _name_problems(spec: ToolFile, stem: str, toolset: str) -> list[Problem]:
     words = spec.name.split("_")
-    verbs = READ_VERBS if spec.effect == "read" else WRITE_VERBS | READ_VERBS
+    verbs = {"read": READ_VERBS, "write": WRITE_VERBS, "status": STATUS_VERBS}[_bound(spec)]
     problems = []
     if spec.name != stem:
         detail = f"the file is called {stem}.yaml; file and tool have one name"

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from erp_mcp.catalog.compile import compile_tool
+from erp_mcp.catalog.compile import NO_OPERATIONS, compile_tool
 from erp_mcp.catalog.grammar import ToolFile
 from erp_mcp.catalog.lint import check_file, check_tool
 from erp_mcp.catalog.problems import Problem, ProblemError
 from erp_mcp.catalog.registry import Catalog, catalog_of
 from erp_mcp.domain.analysis import Analysis
+from erp_mcp.domain.operation import Operation
 from erp_mcp.domain.tool import Tool
 from erp_mcp.errors import CatalogFileError
 from erp_mcp.strict_yaml import Document, read_model
@@ -28,18 +29,21 @@ class Finding:
     detail: str
 
 
-def load_catalog(folders: Sequence[Path], analyses: Mapping[str, Analysis]) -> Catalog:
+def load_catalog(
+    folders: Sequence[Path], analyses: Mapping[str, Analysis], operations: Mapping[str, Operation] = NO_OPERATIONS
+) -> Catalog:
     """Return the catalogue of all tool files.
 
     Args:
         folders: Folders that hold `<toolset>/<tool>.yaml`, the shipped one first.
         analyses: Registered analyses by name.
+        operations: Registered operations by name.
 
     Raises:
         CatalogFileError: `catalog.bad_file`, for the first problem, with file, line, rule, key and reason; `others`
             counts the rest.
     """
-    tools, findings = inspect(folders, analyses)
+    tools, findings = inspect(folders, analyses, operations)
     if findings:
         first = findings[0]
         raise CatalogFileError(
@@ -53,12 +57,14 @@ def load_catalog(folders: Sequence[Path], analyses: Mapping[str, Analysis]) -> C
     return catalog_of(tools)
 
 
-def inspect(folders: Sequence[Path], analyses: Mapping[str, Analysis]) -> tuple[list[Tool], list[Finding]]:
+def inspect(
+    folders: Sequence[Path], analyses: Mapping[str, Analysis], operations: Mapping[str, Operation] = NO_OPERATIONS
+) -> tuple[list[Tool], list[Finding]]:
     """Return every tool that could be compiled, and every problem found, in file order."""
     tools: dict[str, Tool] = {}
     findings: list[Finding] = []
     for path in (path for folder in folders for path in sorted(folder.glob("*/*.yaml"))):
-        tool, found = inspect_file(path, analyses)
+        tool, found = inspect_file(path, analyses, operations)
         findings += found
         if tool is None:
             continue
@@ -70,7 +76,9 @@ def inspect(folders: Sequence[Path], analyses: Mapping[str, Analysis]) -> tuple[
     return list(tools.values()), findings
 
 
-def inspect_file(path: Path, analyses: Mapping[str, Analysis]) -> tuple[Tool | None, list[Finding]]:
+def inspect_file(
+    path: Path, analyses: Mapping[str, Analysis], operations: Mapping[str, Operation] = NO_OPERATIONS
+) -> tuple[Tool | None, list[Finding]]:
     """Return the tool of one file, `None` when it can't be compiled, and all its problems."""
     try:
         spec, document = read_model(path, ToolFile, CatalogFileError)
@@ -79,7 +87,7 @@ def inspect_file(path: Path, analyses: Mapping[str, Analysis]) -> tuple[Tool | N
     problems = check_file(spec, path.stem, path.parent.name)
     tool: Tool | None = None
     try:
-        tool = compile_tool(spec, path.parent.name, analyses)
+        tool = compile_tool(spec, path.parent.name, analyses, operations)
         problems += check_tool(tool)
     except ProblemError as error:
         problems.append(error.problem)

@@ -42,6 +42,11 @@ class Names:
         for argument in self._mentions[first_mention:]:
             self.touched.setdefault(argument, set()).update(lineage)
 
+    @property
+    def seen(self) -> frozenset[str]:
+        """Every `entity.field` that was named anywhere: answered, joined by or filtered by."""
+        return frozenset().union(*self._columns)
+
     def saw(self, column: Meaning) -> Meaning:
         """Note that a column was named, and return it."""
         self._columns.append(column.fields)

@@ -16,6 +16,8 @@ from erp_mcp.domain.audit import AuditRecord
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.errors import ConfigurationError
 
+_TOLD = ("rows", "rules", "sources", "bundle", "reason", "document", "approver")  # facts of a line, by their names
+_BAD = ("refused", "denied", "rejected", "unknown", "not_applied", "needs_human", "stale", "stopped", "revoked")
 _MEANING = {
     "edited": "the record's bytes are not those that were hashed",
     "malformed": "the record is not in the form of this version",
@@ -26,6 +28,11 @@ _MEANING = {
     "value_missing": "a recorded value is gone",
     "value_added": "a value is kept that was never recorded",
     "head_missing": "the remembered head is not in the log: it was cut off or rewritten",
+    "illegal_move": "a proposal can't have moved like this",
+    "unapproved": "a change was sent without the approvals that it needed",
+    "row_changed": "what is stored says something else than its records",
+    "row_missing": "something is recorded and gone",
+    "unrecorded": "something is stored and was never recorded",
     "time_backwards": "the clock went back (a notice, no proof of tampering)",
 }
 
@@ -42,8 +49,9 @@ Examples:
 def command() -> None:
     """Show and verify the audit log.
 
-    Every call, answered or refused, and every applied policy leaves one record before it takes effect. Records are
-    linked by hashes; docs/audit.md has the format and what verification can and can't find.
+    Every call, answered or refused, every move of a proposal, every decision, enrolment and applied policy leaves one
+    record before it takes effect. Records are linked by hashes; docs/audit.md has the format and what verification can
+    and can't find.
     """
 
 
@@ -53,10 +61,11 @@ def command() -> None:
 Examples:
   erp-mcp audit show --last 5
   erp-mcp audit show --call 0198f2a1-7c3e-7b5a-9f12-3a4b5c6d7e8f --json
+  erp-mcp audit show --call prp_0Bw8tbQFarhw          everything about one proposal
 """
 )
 @click.option("--last", type=click.IntRange(1, 10_000), default=20, show_default=True, help="How many records.")
-@click.option("--call", "call_id", default="", metavar="ID", help="Records that carry this call or correlation id.")
+@click.option("--call", "call_id", default="", metavar="ID", help="Records of this call, correlation or proposal id.")
 @deployment_options
 @json_option
 @clear_errors
@@ -137,8 +146,12 @@ def verify_deployment(deployment: Deployment) -> Report:
 
 
 def _verified(deployment: Deployment, expected: Head | None) -> Report:
-    audit = deployment.state.audit
-    return verify(audit.read_all(), expected=expected, strays=audit.strays())
+    state = deployment.state
+    with state.file.snapshot():  # others may write meanwhile, and rows must not run ahead of their records
+        records, strays = state.audit.read_all(), state.audit.strays()
+        return verify(
+            records, expected=expected, strays=strays, proposals=state.proposals.kept(), rows=state.kept_rows()
+        )
 
 
 def _expected(expect_head: str, head_file: Path | None) -> Head | None:
@@ -208,12 +221,12 @@ def _line(record: AuditRecord) -> str:
     facts = leaf.get("facts")
     facts = facts if isinstance(facts, dict) else {}
     _, asked_for = record.details.get("tool", ("", ""))
-    told = [facts.get("tool") or asked_for, facts.get("code"), facts.get("rule")]
-    words = [_shown(word) for word in told if word]
-    words += [f"{name}={_shown(facts[name])}" for name in ("rows", "rules", "sources", "bundle") if facts.get(name)]
-    kind = str(leaf.get("kind", "damaged record"))
+    told = [facts.get("proposal_id"), facts.get("scope"), facts.get("tool") or asked_for, facts.get("code")]
+    words = [_shown(word) for word in (*told, facts.get("rule")) if word]
+    words += [f"{name}={_shown(facts[name])}" for name in _TOLD if facts.get(name)]
+    kind = _shown(leaf.get("kind", "damaged record"))
     head = f"{record.seq:>6}  {record.time[:19]}Z  {_shown(leaf.get('actor', '')):<12} "
-    coloured = click.style(f"{kind:<14}", fg="red" if "refused" in kind else "green")
+    coloured = click.style(f"{kind:<14}", fg="red" if any(bad in kind for bad in _BAD) else "green")
     return f"{head}{coloured}  {' '.join(words)}".rstrip()
 
 

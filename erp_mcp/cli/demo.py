@@ -15,7 +15,11 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 
 import erp_mcp
 from erp_mcp import administration, settings, sync
+from erp_mcp.administration import Signing
 from erp_mcp.bootstrap import Deployment, SystemClock, open_deployment
+from erp_mcp.cli import passphrase
+from erp_mcp.cli.applying import DEMO_ADMIN
+from erp_mcp.cli.approvals import DEMO_APPROVER
 from erp_mcp.cli.options import clear_errors
 from erp_mcp.demo.generate import DemoPlant, generate
 from erp_mcp.demo.plant_calendar import FROZEN_MONDAY
@@ -34,7 +38,7 @@ state_dir: state
 read_model: read_model.sqlite
 policies: policies              # edit, then: erp-mcp policy check, erp-mcp policy apply
 systems:
-  erp: {{profile: demo-erp, url: erp.sqlite}}
+  erp: {{profile: demo-erp, url: erp.sqlite, write: {{}}}}
   mes: {{profile: demo-mes, url: mes.sqlite}}
 """
 
@@ -127,24 +131,42 @@ def _prepare(target: Path, *, seed: int, size: Size, clock: str, console: Consol
 
 
 def _made_by() -> str:
-    """Return a digest of what a plant depends on: generator, canonical model, profiles, read model."""
+    """Return a digest of what a plant depends on: generator, canonical model, profiles, read model, granted tools."""
     package = Path(erp_mcp.__file__).parent
     digest = hashlib.sha256()
     for folder in ("demo", "domain/entities", "store/read_model", "systems"):
         for path in sorted((package / folder).iterdir()):
             if path.suffix in (".py", ".yaml"):
                 digest.update(path.read_bytes())
+    for path in sorted((settings.data_root() / "tools").glob("*/propose_*.yaml")):  # the policy is signed for these
+        digest.update(path.read_bytes())
     return digest.hexdigest()
 
 
 def _fill(deployment: Deployment, step: Callable[[str, int, int], None]) -> None:
-    step("Applying the shipped policy", 0, 0)
-    administration.apply_policy(deployment, applied_by="demo")
+    step("Enrolling two people, applying the shipped policy", 0, 0)
+    administration.apply_policy(deployment, applied_by="demo", signing=_enrolled(deployment))
 
     def page(progress: sync.Progress) -> None:
         step(f"Synchronising {progress.system}: {progress.entity}", 0, 0)
 
     administration.synchronise(deployment, full=True, progress=page)
+
+
+def _enrolled(deployment: Deployment) -> Signing:
+    """Enrol who signs the policy and who decides, where they are not yet; return the first one, ready to sign.
+
+    Their passphrases are made up and lie beside the plant: it has nothing to protect, and the tour needs nobody.
+    """
+    there = {member.enrolment.approver_id for member in administration.members(deployment)}
+    if DEMO_ADMIN not in there:
+        secret = passphrase.generated(deployment.settings, DEMO_ADMIN)
+        administration.enrol(deployment, DEMO_ADMIN, "Administrator of the demo", secret)
+    admin = Signing(approver_id=DEMO_ADMIN, passphrase=passphrase.kept(deployment.settings, DEMO_ADMIN))
+    if DEMO_APPROVER not in there:
+        secret = passphrase.generated(deployment.settings, DEMO_APPROVER)
+        administration.enrol(deployment, DEMO_APPROVER, "Approver of the demo", secret, by=admin)
+    return admin
 
 
 def _write_configuration(target: Path, plant: DemoPlant) -> None:

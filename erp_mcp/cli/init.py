@@ -14,9 +14,12 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from erp_mcp import settings
-from erp_mcp.cli import starter
+from erp_mcp import administration, settings
+from erp_mcp.administration import Signing
+from erp_mcp.bootstrap import approvers_root_file
+from erp_mcp.cli import passphrase, starter
 from erp_mcp.cli.options import clear_errors
+from erp_mcp.cli.person import opened
 from erp_mcp.errors import ConfigurationError
 
 _TEMPLATE: Final = """\
@@ -37,7 +40,9 @@ systems: {{}}
 #     database: plant
 #     account: gateway_read     # an account that may read what it must, and nothing more
 #     secret: file:secrets/erp  # a file that only its owner can read; or env:NAME in development
+#     write: {{account: gateway_write, secret: file:secrets/erp_write}}   # without it nothing is ever written there
 """
+_QUESTION: Final = "Enrol the first approver now? What agents propose is written only with an approver's signature."
 _DEPLOYMENT: Final = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 _SITE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,19}")
 _OWNER: Final = re.compile(r"[a-z][a-z0-9_-]{0,63}")
@@ -70,6 +75,7 @@ class _Zone(click.ParamType[str]):
 \b
 Examples:
   erp-mcp init plant --site 1000 --site 2000 --owner anna --zone Europe/Berlin
+  erp-mcp init plant --approver anna --passphrase-file FILE
   erp-mcp init plant                        all sites that the systems have; narrow them later
   erp-mcp doctor --config plant/erp-mcp.yaml
 """
@@ -100,19 +106,42 @@ Examples:
     metavar="NAME",
     help="Person the agent acts for.  [default: the account that runs this]",
 )
+@click.option(
+    "--approver",
+    type=_names(_OWNER, "a name: a small letter, then small letters, digits, _ and -"),
+    metavar="ID",
+    help="Enrol this person as the first approver; their passphrase is asked for, or comes from --passphrase-file.",
+)
+@click.option("--passphrase-file", default="", metavar="FILE", help="Owner-only file with it, for scripts.")
+@click.option("--no-approver", is_flag=True, help="Do not ask; an approver is needed before the first write.")
 @clear_errors
-def command(directory: Path | None, deployment: str, zone: str, sites: tuple[str, ...], owner: str | None) -> None:
+def command(
+    directory: Path | None,
+    *,
+    deployment: str,
+    zone: str,
+    sites: tuple[str, ...],
+    owner: str | None,
+    approver: str | None,
+    passphrase_file: str,
+    no_approver: bool,
+) -> None:
     """Write DIRECTORY/erp-mcp.yaml and DIRECTORY/policies; nothing that exists is overwritten.
 
     The policy has one agent, `planner`, that may call every read at the sites named. Without DIRECTORY the user's
     configuration directory is used, where every command looks by itself.
+
+    Nothing that agents propose is written unless an approver signs it. On a terminal the first one is asked for here.
     """
+    if approver and no_approver:
+        raise click.UsageError("--approver and --no-approver contradict each other.")
     target = (directory or settings.user_directory("config")).expanduser().resolve()
     file, policies = target / settings.FILE_NAME, target / "policies"
     if file.exists() or policies.exists():
         raise ConfigurationError(
             file=str(file), line=0, key="", reason="there is a deployment already; nothing was changed"
         )
+    person = None if no_approver else _first_approver(approver, passphrase_file)
     unique = tuple(dict.fromkeys(sites))
     try:
         _write_policies(policies, unique, owner or _account())
@@ -122,7 +151,26 @@ def command(directory: Path | None, deployment: str, zone: str, sites: tuple[str
         reason = f"can't be written: {failure.strerror or type(failure).__name__}"
         raise ConfigurationError(file=str(failure.filename or target), line=0, key="", reason=reason) from failure
     click.echo(f"Wrote {file}\n  and {policies}, for {_told(unique)}")
-    click.echo(_next(file))
+    if person is not None:
+        _enrol(file, person)
+    click.echo(_next(file, enrolled=person is not None))
+
+
+def _first_approver(named: str | None, file: str) -> Signing | None:
+    """Return who is to be enrolled, with their passphrase; `None` where nobody is named and nobody can be asked."""
+    if named is None:
+        if not passphrase.is_terminal() or not click.confirm(_QUESTION, default=True, err=True):
+            return None
+        form = _names(_OWNER, "a name: a small letter, then small letters, digits, _ and -")
+        named = click.prompt("Their id", default=_account(), type=form, err=True)
+    return Signing(approver_id=named, passphrase=passphrase.new(named, file))
+
+
+def _enrol(file: Path, person: Signing) -> None:
+    with opened(str(file), "") as deployment:
+        enrolment = administration.enrol(deployment, person.approver_id, "", person.passphrase)
+        root = approvers_root_file(deployment.settings.state_dir)
+    click.echo(f"Enrolled {enrolment.approver_id} as the first approver; their public key is in {root}")
 
 
 def _write_policies(folder: Path, sites: tuple[str, ...], owner: str) -> None:
@@ -147,13 +195,14 @@ def _told(sites: tuple[str, ...]) -> str:
     return f"all sites of your systems: name them in base.yaml in place of {starter.PLACEHOLDER}"
 
 
-def _next(file: Path) -> str:
+def _next(file: Path, *, enrolled: bool) -> str:
     place = list2cmdline([str(file)]) if sys.platform == "win32" else shlex.quote(str(file))
+    enrol = "" if enrolled else f"\n  6. before the first write: erp-mcp approvals enrol ID --config {place}"
     return f"""
 Next:
   1. name your systems under `systems:` in {file}
   2. erp-mcp doctor --connect --config {place}
   3. erp-mcp sync --config {place}
   4. erp-mcp policy apply --config {place}
-  5. let an MCP client start: erp-mcp serve --config {place} --as planner
+  5. let an MCP client start: erp-mcp serve --config {place} --as planner{enrol}
 In {file.parent} the commands 2 to 4 need no --config."""

@@ -85,7 +85,21 @@ def clear_errors(command: Callable[Parameters, None]) -> Callable[Parameters, No
 
 def print_json(value: Mapping[str, JsonValue] | Sequence[JsonValue]) -> None:
     """Print one JSON document to stdout."""
-    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    click.echo(json_text(value, indent=2))
+
+
+def json_text(value: object, *, indent: int | None = None) -> str:
+    """Return JSON that a terminal shows as it is: what is not printable stands there escaped."""
+    text = json.dumps(value, ensure_ascii=False, indent=indent)
+    return "".join(one if one.isprintable() or one == "\n" else json.dumps(one)[1:-1] for one in text)
+
+
+def printable(text: str) -> str:
+    """Return a text for a terminal; what is not printable, and could move or hide the rest, stands there as its code.
+
+    Names in a file that is wrong are anybody's words who may edit the file.
+    """
+    return "".join(one if one.isprintable() else f"⟨U+{ord(one):04X}⟩" for one in text)
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> dict[str, str]:
@@ -104,10 +118,7 @@ def _leave(error: GatewayError, *, as_json: bool) -> NoReturn:
     facts = error.json_facts
     if as_json:
         click.echo(
-            json.dumps(
-                {"error": {"code": error.code, "summary": error.summary, "advice": error.advice, "facts": facts}},
-                ensure_ascii=False,
-            )
+            json_text({"error": {"code": error.code, "summary": error.summary, "advice": error.advice, "facts": facts}})
         )
         sys.exit(status)
     click.secho(f"{error.summary} [{error.code}]", fg="red", err=True)
@@ -124,4 +135,4 @@ def details(error: GatewayError) -> list[str]:
     reason = " — ".join(str(facts[name]) for name in ("key", "reason") if facts.get(name))
     told = ("file", "line", "key", "reason")
     rest = ", ".join(f"{name}: {fact}" for name, fact in facts.items() if name not in told and fact not in {"", 0})
-    return [line for line in (": ".join(part for part in (place, reason) if part), rest) if line]
+    return [printable(line) for line in (": ".join(part for part in (place, reason) if part), rest) if line]

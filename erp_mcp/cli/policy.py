@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,9 +11,10 @@ from typing import ParamSpec
 
 import click
 
-from erp_mcp import bootstrap, settings
+from erp_mcp import administration, bootstrap, settings
 from erp_mcp.catalog.arguments import check as check_arguments
 from erp_mcp.catalog.registry import Catalog
+from erp_mcp.cli import applying
 from erp_mcp.cli.options import (
     any_deployment,
     clear_errors,
@@ -22,13 +22,15 @@ from erp_mcp.cli.options import (
     deployment_options,
     json_option,
     print_json,
+    printable,
     unknown_name,
 )
+from erp_mcp.cli.person import person_options
 from erp_mcp.domain.call import ArgumentValue, JsonValue
 from erp_mcp.domain.strict_json import decode
 from erp_mcp.domain.tool import Tool
-from erp_mcp.errors import BadBundleError, InvalidArgumentError, MalformedRequestError, UnknownToolError
-from erp_mcp.policy import activate, explain, load
+from erp_mcp.errors import InvalidArgumentError, MalformedRequestError, UnknownToolError
+from erp_mcp.policy import activate, explain, load, writing
 from erp_mcp.policy.bundle import Bundle, from_json
 from erp_mcp.policy.names import KnownNames
 from erp_mcp.policy.problems import first_error
@@ -131,23 +133,9 @@ def check(config: str, demo_dir: str, policies: str, as_json: bool) -> None:
     with _place(config, demo_dir, policies) as place:
         checked = load.check(place.folder, place.known)
     if as_json:
-        problems: list[JsonValue] = [
-            {"file": one.file, "line": one.line, "problem": one.problem, "key": one.key, "reason": one.reason}
-            for one in checked.problems
-        ]
-        digest = checked.loaded.bundle.digest if checked.loaded else ""
-        print_json({"ok": checked.loaded is not None, "bundle": digest, "problems": problems})
+        print_json(_checked_json(checked))
     else:
-        for one in checked.problems:
-            key = f"{one.key}: " if one.key else ""
-            click.secho(f"{_shown(place.folder / one.file)}:{one.line or 1}: ", nl=False, bold=True)
-            click.echo(f"{key}{one.reason} [{one.problem}]")
-        if checked.loaded is not None:
-            bundle = checked.loaded.bundle
-            found = ((len(bundle.roles), "role"), (len(bundle.rules), "rule"), (len(checked.loaded.cases), "case"))
-            counts = ", ".join(counted(number, noun) for number, noun in found)
-            click.secho("All is right", fg="green", nl=False)
-            click.echo(f": {counts}; bundle {bundle.digest[:12]}")
+        _show_checked(checked, place.folder)
     sys.exit(2 if checked.loaded is None else 0)
 
 
@@ -237,32 +225,45 @@ def diff(config: str, demo_dir: str, policies: str, as_json: bool) -> None:
 Examples:
   erp-mcp policy apply --dry-run            show what would change, change nothing
   erp-mcp policy apply --demo-dir DIR       apply; running servers follow at their next call
+  erp-mcp policy apply --as anna            an approver signs for a policy that allows writes
+  erp-mcp policy apply --yes --as anna --passphrase-file FILE
 """
 )
 @click.option("--dry-run", is_flag=True, help="Show what would change and stop.")
-@click.option("--yes", is_flag=True, help="Answer questions with yes. Nothing asks while no write can be granted.")
+@person_options
 @_options
-def apply(*, dry_run: bool, yes: bool, config: str, demo_dir: str, policies: str, as_json: bool) -> None:
+def apply(
+    *,
+    dry_run: bool,
+    yes: bool,
+    approver: str,
+    passphrase_file: str,
+    config: str,
+    demo_dir: str,
+    policies: str,
+    as_json: bool,
+) -> None:
     """Check the saved files and make them count, for every process of the deployment at once.
 
-    What becomes allowed is shown. The act is recorded in the audit log. If somebody else applied another policy in the
-    meantime, nothing happens.
+    What becomes allowed is shown. A policy that allows writes counts only when an enrolled approver signs it with their
+    passphrase, and what is newly writable is asked about first. The act is recorded in the audit log. If somebody else
+    applied another policy in the meantime, nothing happens.
     """
-    del yes  # reads are applied without asking; the first grant of a write will ask
     with _place(config, demo_dir, policies) as place:
-        bundle = place.load().bundle
         if place.deployment is None:
             raise click.UsageError("apply needs a deployment: name it with --config or --demo-dir")
-        store: activate.BundleStore = place.deployment.state.bundles
-        previous, _ = store.active()
-        difference = activate.diff(_usable(place), bundle, place.tools)
-        changed = not dry_run and bundle.digest != previous
+        plan = administration.planned(place.deployment, place.folder)
+        changed = plan.due and not dry_run
+        if not as_json:
+            _show(plan.difference, as_json=False)
+        applying.warn(place.deployment, plan)
         if changed:
-            store.put_bundle(bundle.digest, bundle.text, applied_by=_operator(), previous=previous)
-    _show(difference, as_json=as_json, applied=changed, digest=bundle.digest)
-    if not as_json:
-        end = "Applied" if changed else "Nothing applied (dry run)" if dry_run else "Already applied"
-        click.secho(f"{end}: bundle {bundle.digest[:12]}", fg="green" if changed else None)
+            applying.apply(place.deployment, plan, approver=approver, file=passphrase_file, yes=yes)
+    if as_json:
+        _show(plan.difference, as_json=True, applied=changed, digest=plan.bundle.digest)
+        return
+    end = "Applied" if changed else "Nothing applied (dry run)" if dry_run else "Already applied"
+    click.secho(f"{end}: bundle {plan.bundle.digest[:12]}", fg="green" if changed else None)
 
 
 @command.command(
@@ -279,20 +280,35 @@ def schema() -> None:
     click.echo(schema_text(), nl=False)
 
 
-def _operator() -> str:
-    """Return the account of whoever runs this; a container may have none."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"
+def _checked_json(checked: load.Checked) -> dict[str, JsonValue]:
+    bundle = checked.loaded.bundle if checked.loaded else None
+    problems: list[JsonValue] = [
+        {"file": one.file, "line": one.line, "problem": one.problem, "key": one.key, "reason": one.reason}
+        for one in checked.problems
+    ]
+    return {
+        "ok": bundle is not None,
+        "bundle": bundle.digest if bundle else "",
+        "problems": problems,
+        "writes": [one.as_json() for one in writing.granted(bundle)] if bundle else [],
+    }
 
 
-def _usable(place: _Place) -> Bundle | None:
-    """Return the applied bundle; one that can't be used allows nothing, and applying another must mend it."""
-    try:
-        return place.applied()
-    except BadBundleError:
-        return None
+def _show_checked(checked: load.Checked, folder: Path) -> None:
+    """Show every problem, or what is right and, each time, which writes are granted and by what they were earned."""
+    for one in checked.problems:
+        key = f"{one.key}: " if one.key else ""
+        click.secho(f"{_shown(folder / one.file)}:{one.line or 1}: ", nl=False, bold=True)
+        click.echo(printable(f"{key}{one.reason} [{one.problem}]"))
+    if checked.loaded is None:
+        return
+    bundle = checked.loaded.bundle
+    found = ((len(bundle.roles), "role"), (len(bundle.rules), "rule"), (len(checked.loaded.cases), "case"))
+    counts = ", ".join(counted(number, noun) for number, noun in found)
+    click.secho("All is right", fg="green", nl=False)
+    click.echo(f": {counts}; bundle {bundle.digest[:12]}")
+    for write in writing.granted(bundle):
+        click.secho(f"  {write}", fg="yellow")
 
 
 def _show(difference: activate.Difference, *, as_json: bool, applied: bool | None = None, digest: str = "") -> None:

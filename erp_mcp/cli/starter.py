@@ -1,4 +1,4 @@
-"""The policy that `erp-mcp init` writes: one planner, all reads, the sites named; small enough to read at once."""
+"""The policy that `erp-mcp init` writes: one planner, all reads, no write, the sites named; read at once."""
 
 from __future__ import annotations
 
@@ -37,6 +37,28 @@ rules:
     effect: permit
     roles: [planner]
     tools: [orders/*, procurement/*, inventory/*, planning/*, production/*, quality/*, exceptions/*]
+
+# No agent may write anything: `toolset/*` stands for reads alone. A write is turned on one tool and one role at a time,
+# by a rule that says what earned it. What an agent gets with it is to propose; an enrolled approver decides about each
+# proposal. To turn one on: take `# ` away from the lines below, put in who answers for it, add a case under `by:` and
+# one under `not_by:` to tests/base.yaml, then run erp-mcp policy check and erp-mcp policy apply.
+#
+#   - id: planner-delivery-dates
+#     effect: permit
+#     roles: [planner]
+#     tools: [propose_update_delivery_date]
+#     evidence: {{accepted_by: NAME, reason: why this is right without a report}}
+#
+# approvals:
+#   - {{id: delivery-dates, tools: [propose_update_delivery_date], approvers: any, needed: 1, expires_h: 4}}
+#
+# limits:
+#   - id: delivery-dates-a-day
+#     tools: [propose_update_delivery_date]
+#     measure: count
+#     key: agent
+#     window_h: 24
+#     max: "20"
 """
 _REMARK: Final = f"""\
 # {PLACEHOLDER} is a placeholder: name your sites here. After `erp-mcp sync` the command `erp-mcp doctor` says which

@@ -27,6 +27,7 @@ from erp_mcp.cli.options import (
     print_json,
     unknown_name,
 )
+from erp_mcp.commands import OPERATIONS
 from erp_mcp.domain.answer import Refusal
 from erp_mcp.domain.call import JsonValue, ToolCall
 from erp_mcp.domain.strict_json import decode
@@ -73,7 +74,7 @@ def lint(folders: Sequence[Path], config: str, demo_dir: str, *, as_json: bool) 
 
     Shows every problem with file, line and rule.
     """
-    tools, findings = inspect(list(folders) or _folders(config, demo_dir), ANALYSES)
+    tools, findings = inspect(list(folders) or _folders(config, demo_dir), ANALYSES, OPERATIONS)
     if as_json:
         print_json({"tools": len(tools), "problems": [_finding(one) for one in findings]})
     else:
@@ -109,7 +110,7 @@ def list_(agent: str, config: str, demo_dir: str, *, as_json: bool) -> None:
             print_json({"digest": catalog.digest, "tools": [_summary(tool) for tool in tools]})
             return
         for tool in tools:
-            click.echo(f"{tool.toolset + '/' + tool.name:42} level {tool.level}  {tool.effect:5}  {tool.title}")
+            click.echo(f"{tool.toolset + '/' + tool.name:42} level {tool.level}  {tool.effect:6}  {tool.title}")
         click.echo(counted(len(tools), "tool"))
         if agent and not tools:
             click.echo(_why_none(_needed(deployment), agent), err=True)
@@ -269,7 +270,8 @@ def _details(tool: Tool) -> dict[str, JsonValue]:
 
 
 def _description(tool: Tool) -> Iterator[str]:
-    yield f"{tool.name} — {tool.title} ({tool.toolset}, level {tool.level}, {tool.effect}, version {tool.version})"
+    effect = f"{tool.effect} of class {tool.risk}" if tool.risk else tool.effect
+    yield f"{tool.name} — {tool.title} ({tool.toolset}, level {tool.level}, {effect}, version {tool.version})"
     yield tool.description
     yield "\nArguments:"
     yield from (f"  {argument.name:22} {_argument(argument)}" for argument in tool.arguments)

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final, cast
 
 import click
 from mcp import Client, MCPError, StdioServerParameters
 from mcp_types import CallToolResult, RequestParamsMeta
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from erp_mcp.bootstrap import open_deployment
+from erp_mcp.bootstrap import TimeOrderedIds, open_deployment
 from erp_mcp.cli.client_entry import server_command
+from erp_mcp.cli.tour_writes import JsonObject, WriteTour
+from erp_mcp.cli.tour_writes import records as _records
 from erp_mcp.domain.audit import AuditRecord
 from erp_mcp.settings import FILE_NAME
 
 _SHOWN_ROWS: Final = 6
 _WIDTH: Final = 118
 _SHOWN_FACTS: Final = (("planned", "planned_date"), ("expected", "expected_date"), ("since", "since"))
-JsonObject = dict[str, Any]  # what the server answered, decoded; the tour only shows it
 
 
 def take_tour(directory: Path) -> None:
@@ -35,7 +39,7 @@ class _Tour:
     def __init__(self, directory: Path, console: Console) -> None:
         self._directory = directory
         self._console = console
-        self._correlation = f"tour-{int(time.monotonic() * 1000)}"
+        self._correlation = f"tour-{TimeOrderedIds().new()}"
 
     async def run(self) -> None:
         async with Client(self._server("planner")) as planner:
@@ -44,8 +48,24 @@ class _Tour:
             await self._refuse(planner)
         async with Client(self._server("support")) as support:
             await self._hide(support)
+        async with Client(self._server("buyer")) as buyer:
+            await self._write(buyer)
         self._audit()
         self._configuration()
+
+    async def _write(self, buyer: Client) -> None:
+        writes = WriteTour(
+            directory=self._directory,
+            console=self._console,
+            ask=self._result,
+            title=self._title,
+            key=self._correlation,
+        )
+        await writes.blocked(buyer, 6)
+        proposal_id = await writes.proposal(buyer, 7)
+        await writes.itself(buyer, proposal_id, 8)
+        writes.decision(proposal_id, 9)
+        await writes.receipt(buyer, proposal_id, 10)
 
     async def _list(self, client: Client) -> None:
         tools = (await client.list_tools()).tools
@@ -104,35 +124,28 @@ class _Tour:
     def _audit(self) -> None:
         deployment = open_deployment(self._directory / FILE_NAME)
         try:
-            records = [
-                record for record in deployment.state.audit.last(60) if self._correlation.encode() in record.leaf
-            ]
-            self._title(6, "Every answer and refusal was recorded before it was given", "erp-mcp audit show")
-            table = Table(
-                "seq", "agent", "tool asked for", "outcome", "rule", "leaf hash", box=None, padding=(0, 2, 0, 0)
-            )
+            audit = deployment.state.audit
+            records = [record for record in audit.last(100) if self._correlation.encode() in record.leaf]
+            self._title(11, "Every answer, refusal and move was recorded before it counted", "erp-mcp audit show")
+            table = Table("seq", "who", "what", "outcome", "rule", "leaf hash", box=None, padding=(0, 2, 0, 0))
             for record in _telling(records):
-                leaf = json.loads(record.leaf)
-                facts = leaf["facts"]
-                asked = str(record.details["tool"][1]) if "tool" in record.details else facts["tool"]
-                outcome = facts.get("code") or f"{sum(facts['rows'].values())} rows"
-                rule = facts.get("rule") or ", ".join(facts["rules"])
-                table.add_row(str(record.seq), leaf["actor"], asked, outcome, rule, record.leaf_hash[:12])
+                table.add_row(str(record.seq), *_told(record), record.leaf_hash[:12])
             self._console.print(table)
-            from erp_mcp.audit.verify import verify
-
-            report = verify(deployment.state.audit.read_all(), strays=deployment.state.audit.strays())
-            self._console.print(
-                f"   erp-mcp audit verify: {'intact' if report.intact else 'BROKEN'}, {report.records} records"
-            )
         finally:
             deployment.close()
+        self._console.print(f"   {self._verified()}", soft_wrap=True)
+
+    def _verified(self) -> str:
+        """Return what verification says of the whole log."""
+        command = [sys.executable, "-P", "-m", "erp_mcp", "audit", "verify", "--demo-dir", str(self._directory)]
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)  # noqa: S603
+        return f"erp-mcp audit verify: {escape(done.stdout.strip())}"
 
     def _configuration(self) -> None:
         command, *arguments = server_command(self._directory, "planner")
         entry = {"mcpServers": {"erp": {"command": command, "args": arguments}}}
         self._title(
-            7,
+            12,
             "Your turn",
             "paste this into your MCP client's configuration (Claude Desktop: claude_desktop_config.json)",
         )
@@ -207,11 +220,18 @@ class _Tour:
 
 
 def _telling(records: Sequence[AuditRecord]) -> list[AuditRecord]:
-    """Return the last record of each thing that was asked, in order; the tour asks some of them several times."""
-    last = {(json.loads(record.leaf)["actor"], str(record.details.get("tool"))[40:]): record for record in records}
+    """Return the last record of each thing that was asked or done; the tour asks some of them several times."""
+    last = {(*_told(record)[:2], json.loads(record.leaf)["kind"]): record for record in records}
     return sorted(last.values(), key=lambda record: record.seq)
 
 
-def _records(answer: JsonObject, name: str) -> list[JsonObject]:
-    table = answer["tables"][name]
-    return [dict(zip(table["columns"], row, strict=True)) for row in table["rows"]]
+def _told(record: AuditRecord) -> tuple[str, str, str, str]:
+    """Return who, what, how it ended and the rule of a record."""
+    leaf = json.loads(record.leaf)
+    facts, who = leaf["facts"], str(leaf["actor"]).partition(":")[0]
+    if "move" in facts:
+        return who, f"proposal: {facts['move']}", str(facts["to"]), str(facts["reason"])
+    what = str(record.details["tool"][1]) if "tool" in record.details else str(facts.get("tool", leaf["kind"]))
+    rows = facts.get("rows") or {}
+    outcome = facts.get("code") or f"{sum(rows.values())} rows"
+    return who, what, outcome, str(facts.get("rule") or ", ".join(facts.get("rules") or ()))

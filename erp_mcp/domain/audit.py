@@ -33,3 +33,27 @@ class AuditRecord:
     leaf: bytes
     leaf_hash: str
     details: dict[str, tuple[str, JsonValue]]  # name -> (salt hex, value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptProposal:
+    """A proposal as its row has it now, for comparison with its records; digests are of what the row really holds."""
+
+    proposal_id: str
+    state: str
+    digest: str  # of the content
+    receipt: str  # SHA-256 of the canonical receipt, empty where there is none
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptRow:
+    """Any other row that a record vouches for, as it is now: `told` is what the row says of all that the record says.
+
+    `kind` is enrolment, revocation, decision, policy or stop; `name` tells it from others of its kind. `at` is when it
+    came to be, by the row itself, empty where it does not say.
+    """
+
+    kind: str
+    name: str
+    told: tuple[str, ...]
+    at: str = ""

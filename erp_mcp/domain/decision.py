@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from erp_mcp.domain.proposal import Terms
+
 MaskWay = Literal["drop", "hash", "band"]
 
 
@@ -19,11 +21,27 @@ class Mask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """No more than `maximum` of a measure within a sliding window, counted per `key`.
+
+    `measure` is `count` of proposals, or `value` in `currency`; `maximum` is a decimal string.
+    """
+
+    id: str
+    measure: Literal["count", "value"]
+    key: Literal["agent", "owner", "material"]
+    maximum: str
+    window_s: int
+    currency: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Obligations:
     """What must be fulfilled, or the decision is a denial.
 
     `sites` is the row filter: site codes in scope, or `None` for all sites. `max_age_factor` times the freshness budget
-    is the age at which a read is refused. `budgets_s` overrides freshness budgets per entity, in seconds.
+    is the age at which a read is refused. `budgets_s` overrides freshness budgets per entity, in seconds. `approval`
+    says who must say yes to a proposal of this tool, `limits` what it counts against; both only where the tool writes.
     """
 
     sites: tuple[str, ...] | None
@@ -32,6 +50,8 @@ class Obligations:
     max_window_days: int = 366
     max_age_factor: int = 4
     budgets_s: tuple[tuple[str, int], ...] = ()
+    approval: Terms | None = None
+    limits: tuple[Limit, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,3 +33,5 @@ class Profile:
     identity: Mapping[str, IdentityRule]
     states: Mapping[str, Mapping[str, str]]
     entities: Mapping[str, Mapping[str, JsonValue]] = field(default_factory=dict)
+    commands: Mapping[str, JsonValue] = field(default_factory=dict)  # as the implementation that writes reads them
+    commands_via: str = ""  # which implementation writes: the profile's own kind where empty

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Effect = Literal["read", "write"]
-ArgumentType = Literal["id", "code", "text", "date", "quantity", "money", "integer", "flag"]
+Effect = Literal["read", "write", "status"]  # status: of the caller's own proposals
+Risk = Literal["W1", "W2", "W3"]
+ArgumentType = Literal["id", "code", "key", "text", "date", "quantity", "money", "integer", "flag"]  # key: the caller's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,10 +74,11 @@ class Query:
 class Tool:
     """A tool, ready to be shown and called.
 
-    Exactly one binding: `query` alone (its rows are the first table), or `analysis` (a name in `erp_mcp.analyses`) over
-    the named `reads`. `live` names an entity that may be read from its system when the read model is too old.
-    `conditions` are the `entity.field` names by which rows are chosen, grouped or sorted whatever is asked: which rows
-    come then tells of these fields.
+    Exactly one binding: `query` alone (its rows are the first table), `analysis` (a name in `erp_mcp.analyses`) over
+    the named `reads`, `command` (a name in `erp_mcp.commands`, of a tool that proposes) over them, or `status` (what is
+    asked or done about the caller's own proposals). `risk` is the class of what a command writes. `live` names an
+    entity that may be read from its system when the read model is too old. `conditions` are the `entity.field` names by
+    which rows are chosen, grouped or sorted whatever is asked: which rows come then tells of these fields.
     """
 
     name: str
@@ -91,6 +93,9 @@ class Tool:
     tables: tuple[Table, ...]
     reads: tuple[Query, ...]
     analysis: str = ""
+    command: str = ""
+    status: str = ""
+    risk: str = ""
     live: str = ""
     definition_id: str = ""
     errors: tuple[str, ...] = ()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.decision import Mask, Obligations
 from erp_mcp.domain.tool import Tool
-from erp_mcp.policy.bundle import Bundle, Sites
+from erp_mcp.policy import writing
+from erp_mcp.policy.bundle import Bundle
 from erp_mcp.policy.decide import decide_role
+from erp_mcp.policy.rules import Sites
 
 
 class BundleStore(Protocol):
@@ -43,10 +45,17 @@ class Change:
 class Difference:
     """Everything that applying would change.
 
-    `wider` and `narrower` are sites of tools allowed before and after. `masks` and `limits` are those of roles that
-    were there before; what a new role starts with is no change.
+    `newly_writable` are the tools that a role may newly propose with: `after` says who must approve, what it counts
+    against, by which agents, and by what it was earned. `redefined` are the tools that a role could propose with and
+    whose definition is another one by now: until it is applied they are denied. `writes` are the tools for which
+    anything else of it becomes different. None of them stands under `newly_allowed`. `wider` and `narrower` are sites
+    of tools allowed before and after. `masks` and `limits` are those of roles that were there before; what a new role
+    starts with is no change.
     """
 
+    newly_writable: tuple[Change, ...]
+    redefined: tuple[Change, ...]
+    writes: tuple[Change, ...]
     newly_allowed: tuple[Change, ...]
     newly_denied: tuple[Change, ...]
     wider: tuple[Change, ...]
@@ -66,7 +75,14 @@ class Difference:
         return {name: [change.as_json() for change in changes] for name, changes in self._groups()}
 
     def lines(self) -> Iterator[str]:
-        """Yield it for people; what is newly allowed comes first and starts with a plus sign."""
+        """Yield it for people; what is newly allowed comes first, writes before all, and starts with a plus sign."""
+        for change in self.newly_writable:
+            yield f"+ {change.role} may now PROPOSE {change.subject}; {change.after}"
+        for change in self.redefined:
+            words = f"definition of {change.subject} changed since it was granted"
+            yield f"+ {change.role} may PROPOSE {change.subject} again; {words}: {change.before} → {change.after}"
+        for change in self.writes:
+            yield f"~ {change.role} may PROPOSE {change.subject} otherwise: {change.before} → {change.after}"
         yield from _by_role("+", "may now call", self.newly_allowed)
         yield from _by_role("-", "may no longer call", self.newly_denied)
         titles = {
@@ -101,8 +117,15 @@ def diff(old: Bundle | None, new: Bundle, tools: Mapping[str, Tool]) -> Differen
     tool_changes = _Sorted()
     for role in roles:
         for tool in tools.values():
-            tool_changes.add(role, tool.name, _terms(old, role, tool), _terms(new, role, tool))
+            if tool.effect == "write":
+                tool_changes.add_write(role, tool.name, _write(old, role, tool), _write(new, role, tool))
+                tool_changes.add_definition(role, tool, old, new)
+            else:
+                tool_changes.add(role, tool.name, _terms(old, role, tool), _terms(new, role, tool))
     return Difference(
+        newly_writable=tuple(tool_changes.writable),
+        redefined=tuple(tool_changes.redefined),
+        writes=tuple(tool_changes.writes),
         newly_allowed=tuple(tool_changes.allowed),
         newly_denied=tuple(tool_changes.denied),
         wider=tuple(tool_changes.wider),
@@ -128,10 +151,35 @@ class _Sorted:
     """Sorts tools by what happens to them."""
 
     def __init__(self) -> None:
+        self.writable: list[Change] = []
+        self.redefined: list[Change] = []
+        self.writes: list[Change] = []
         self.allowed: list[Change] = []
         self.denied: list[Change] = []
         self.wider: list[Change] = []
         self.narrower: list[Change] = []
+
+    def add_write(self, role: str, tool: str, before: str, after: str) -> None:
+        """Add one tool of one role that writes; an empty text means denied."""
+        change = Change(role=role, subject=tool, before=before or "denied", after=after or "denied")
+        if before == after:
+            return
+        if not before:
+            self.writable.append(change)
+        elif not after:
+            self.denied.append(change)
+        else:
+            self.writes.append(change)
+
+    def add_definition(self, role: str, tool: Tool, old: Bundle | None, new: Bundle) -> None:
+        """Add one tool that a role may propose with before and after, if it is granted as another one."""
+        terms = _write(new, role, tool)
+        if old is None or not terms or not _write(old, role, tool):
+            return
+        then, now = old.grants[tool.name].hash, new.grants[tool.name].hash
+        if then != now:
+            after = f"{writing.short(now)}; {terms}"
+            self.redefined.append(Change(role=role, subject=tool.name, before=writing.short(then), after=after))
 
     def add(self, role: str, tool: str, before: Obligations | None, after: Obligations | None) -> None:
         """Add one tool of one role; `None` means denied."""
@@ -152,6 +200,27 @@ class _Sorted:
 def _terms(bundle: Bundle | None, role: str, tool: Tool) -> Obligations | None:
     decision = decide_role(bundle, role, tool, {}) if bundle is not None else None
     return decision.obligations if decision is not None and decision.allowed else None
+
+
+def _write(bundle: Bundle | None, role: str, tool: Tool) -> str:
+    """Return on which terms a role may propose with a tool as it was granted, empty where it may not."""
+    decision = decide_role(bundle, role, _as_granted(bundle, tool), {}) if bundle is not None else None
+    if bundle is None or decision is None or not decision.allowed or decision.obligations is None:
+        return ""
+    agents = sorted(f"{one.agent} (for {one.owner})" for one in bundle.agents.values() if one.role == role)
+    parts = (
+        *writing.terms(decision.obligations),
+        f"at {_shown(decision.obligations)}",
+        f"by {', '.join(agents) or 'no agent yet'}",
+        *(f"evidence of {rule}: {evidence}" for rule, evidence in bundle.evidence(decision)),
+    )
+    return "; ".join(parts)
+
+
+def _as_granted(bundle: Bundle, tool: Tool) -> Tool:
+    """Return a tool as the bundle knows it; that it is defined otherwise by now is told apart."""
+    grant = bundle.grants.get(tool.name)
+    return replace(tool, risk=grant.risk, hash=grant.hash) if grant is not None else tool
 
 
 def _within(part: Sites, whole: Sites) -> bool:

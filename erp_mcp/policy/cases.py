@@ -49,7 +49,7 @@ def _wrong(bundle: Bundle, form: CaseForm, tool: Tool) -> str:
         return f"expected {form.expect}, got {found}" + (f" ({reasons})" if reasons else "")
     if form.reason and form.reason not in decision.reasons:
         return f"expected reason {form.reason}, got {reasons or 'none'}"
-    return _wrong_ids(form, applied_ids(decision)) or _wrong_sites(form, decision)
+    return _wrong_ids(form, applied_ids(decision)) or _wrong_sites(form, decision) or _wrong_approval(form, decision)
 
 
 def _wrong_ids(form: CaseForm, applied: set[str]) -> str:
@@ -68,6 +68,20 @@ def _wrong_sites(form: CaseForm, decision: Decision) -> str:
     expected = None if form.sites == "all" else tuple(sorted(form.sites))
     if terms is None or found != expected:
         return f"expected sites {_shown(expected)}, got {_shown(found) if terms else 'no obligations'}"
+    return ""
+
+
+def _wrong_approval(form: CaseForm, decision: Decision) -> str:
+    if form.approval is None:
+        return ""
+    terms = decision.obligations.approval if decision.obligations else None
+    if terms is None:
+        return "expected approval terms, got none: nobody approves this"
+    wanted, owner = form.approval.needed, "owner" if terms.self_approval else "none"
+    if wanted is not None and wanted != terms.needed:
+        return f"expected {wanted} to be needed, got {terms.needed}"
+    if form.approval.self_approval not in (None, owner):
+        return f"expected self_approval {form.approval.self_approval}, got {owner}"
     return ""
 
 

@@ -3,39 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
 
 from erp_mcp.domain.entities import Kind
-from erp_mcp.policy.bundle import LEVELS, Bundle, Rule
-from erp_mcp.policy.grammar import BaseFile, CaseForm, CasesFile, MaskForm, RuleForm, SiteFile
+from erp_mcp.policy.bundle import Bundle
+from erp_mcp.policy.files import Files
+from erp_mcp.policy.grammar import BaseFile, CaseForm, MaskForm, RuleForm
 from erp_mcp.policy.names import WILDCARD, KnownNames
 from erp_mcp.policy.problems import Place, Problem, Source
+from erp_mcp.policy.rules import LEVELS, Rule
+from erp_mcp.policy.write_checks import check_writes
 
 _UNDECLARED = ""  # stands for rows of sites that are not declared, which only an unlimited role sees
 _NUMBERS = (Kind.QUANTITY, Kind.MONEY, Kind.INTEGER)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Files:
-    """A policy folder whose files are each right by themselves."""
-
-    base: tuple[Source, BaseFile]
-    sites: tuple[tuple[Source, SiteFile], ...]
-    cases: tuple[tuple[Source, CasesFile], ...]
-
-    def rules(self) -> Iterator[tuple[Source, Place, RuleForm]]:
-        """Yield every rule with its place, in the order of the bundle."""
-        source, base = self.base
-        yield from ((source, ("rules", index), rule) for index, rule in enumerate(base.rules))
-        for source, file in self.sites:
-            yield from ((source, ("rules", index), rule) for index, rule in enumerate(file.rules))
-
-    def masks(self) -> Iterator[tuple[Place, MaskForm]]:
-        """Yield every mask with its place in the base file."""
-        for name, role in self.base[1].roles.items():
-            yield from ((("roles", name, "masks", index), mask) for index, mask in enumerate(role.masks or []))
 
 
 def check_files(files: Files, known: KnownNames) -> list[Problem]:
@@ -47,6 +28,7 @@ def check_files(files: Files, known: KnownNames) -> list[Problem]:
         *_site_files(files),
         *_ids(files),
         *(problem for source, place, rule in files.rules() for problem in _rule(source, place, rule, files, known)),
+        *check_writes(files, known),
         *_cases(files, known),
     ]
 
@@ -174,9 +156,11 @@ def _ids(files: Files) -> Iterator[Problem]:
     for source, place, name in (
         *((source, place, rule.id) for source, place, rule in files.rules()),
         *((base, place, mask.id) for place, mask in files.masks()),
+        *((base, place, one.id) for place, one in files.terms()),
     ):
         if name in seen:
-            yield source.problem((*place, "id"), "duplicate_id", f"{name} is the id of another rule or mask")
+            reason = f"{name} is the id of another rule, mask, approval or limit"
+            yield source.problem((*place, "id"), "duplicate_id", reason)
         seen.add(name)
 
 
@@ -203,16 +187,6 @@ def _rule_tools(source: Source, place: Place, rule: RuleForm, known: KnownNames)
                 yield source.problem(spot, "unknown_toolset", f"no toolset is called {pattern.removesuffix(WILDCARD)}")
         elif pattern not in known.tools:
             yield source.problem(spot, "unknown_tool", f"no tool is called {pattern}")
-        elif known.tools[pattern].effect != "read" and rule.effect == "permit":
-            yield from _write_grant(source, place, spot, rule)
-
-
-def _write_grant(source: Source, place: Place, spot: Place, rule: RuleForm) -> Iterator[Problem]:
-    """A write is granted one tool and one role at a time, and the grant names its evidence."""
-    if rule.evidence is None:
-        yield source.problem(spot, "write_without_evidence", "a write needs `evidence:`: who or what earned it")
-    if len(rule.tools) > 1 or len(rule.roles) > 1:
-        yield source.problem(place, "write_not_alone", "a rule grants one write tool to one role and nothing else")
 
 
 def _unknown_sites(source: Source, place: Place, sites: list[str], base: BaseFile) -> Iterator[Problem]:

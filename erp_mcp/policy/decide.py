@@ -1,6 +1,8 @@
 """May it be called: a pure function of principal, tool and arguments.
 
-Default deny; forbid wins; whatever goes wrong while deciding is a denial. Nothing here reads a file, a clock or a
+Default deny; forbid wins; whatever goes wrong while deciding is a denial. A tool that writes is allowed only where a
+permit of exactly this tool and role carries evidence, and only as it was defined then. Tools that look after the
+caller's own proposals are allowed where some write is; no rule names them. Nothing here reads a file, a clock or a
 network.
 """
 
@@ -13,7 +15,9 @@ from erp_mcp.domain.decision import Decision
 from erp_mcp.domain.principal import Principal
 from erp_mcp.domain.tool import Tool
 from erp_mcp.errors import NotAllowedError
-from erp_mcp.policy.bundle import Bundle, with_sites
+from erp_mcp.policy.bundle import Bundle
+from erp_mcp.policy.cells import with_sites
+from erp_mcp.policy.rules import WRITE_LEVEL
 
 Arguments = Mapping[str, ArgumentValue]
 
@@ -41,8 +45,9 @@ def decide(bundle: Bundle, principal: Principal, tool: Tool, arguments: Argument
 
     Returns:
         A decision. Allowed only with obligations; their `sites` may be an empty tuple, when the call asks for sites
-        outside the scope: it is then answered as if nothing were there. Reasons of a denial: `unknown_agent`, `write`,
-        `level`, `default_deny`, `forbid`, `site`, `mask`, `error`. Never raises.
+        outside the scope: it is then answered as if nothing were there. Those of a write hold `approval` and `limits`.
+        Reasons of a denial: `unknown_agent`, `write`, `level`, `default_deny`, `forbid`, `site`, `mask`, `error`. Never
+        raises.
     """
     try:
         if bundle.agents.get(principal.agent) != principal:
@@ -66,20 +71,32 @@ def visible(bundle: Bundle, principal: Principal, tools: Iterable[Tool]) -> list
 
 
 def _of_role(bundle: Bundle, role: str, tool: Tool, arguments: Arguments) -> Decision:
-    if tool.effect != "read":
-        return _denied(bundle, "write")
-    if tool.level not in bundle.levels:
+    if tool.level not in bundle.levels or (tool.effect == "write" and tool.level != WRITE_LEVEL):
         return _denied(bundle, "level")
-    cell = bundle.cells.get((role, tool.name, tool.level))
+    status = tool.effect == "status"
+    cell = bundle.status.get(role) if status else bundle.cells.get((role, tool.name, tool.level))
     if cell is None:
         return _denied(bundle, "default_deny")
     if not cell.allowed:
         return cell
+    if not status and not _as_granted(bundle, tool):
+        return _denied(bundle, "write")
     broken = _broken_masks(tool, cell)
     if broken:
         return Decision(allowed=False, rules=broken, reasons=("mask",), bundle=bundle.digest)
     asked = _asked_sites(tool, arguments)
     return cell if asked is None else _narrowed(cell, asked)
+
+
+def _as_granted(bundle: Bundle, tool: Tool) -> bool:
+    """Tell whether a tool is what the rules about it were written for.
+
+    A write needs a grant for its risk class and its definition; what was granted as a write is nothing else.
+    """
+    grant = bundle.grants.get(tool.name)
+    if grant is None:
+        return tool.effect == "read"
+    return tool.effect == "write" and tool.risk == grant.risk and tool.hash == grant.hash
 
 
 def _broken_masks(tool: Tool, cell: Decision) -> tuple[str, ...]:

@@ -6,10 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from erp_mcp.domain.call import ArgumentValue, JsonValue
-from erp_mcp.domain.decision import Decision, Mask, Obligations
+from erp_mcp.domain.decision import Decision, Limit, Mask, Obligations
+from erp_mcp.domain.proposal import Terms
 from erp_mcp.domain.tool import Tool
-from erp_mcp.policy.bundle import Bundle, Rule
+from erp_mcp.policy import writing
+from erp_mcp.policy.bundle import Bundle
 from erp_mcp.policy.decide import decide_role
+from erp_mcp.policy.rules import Evidence, Rule
 
 _REASONS = {
     "default_deny": "no rule permits it",
@@ -17,7 +20,7 @@ _REASONS = {
     "site": "no site is left: rules and the role's own sites have none in common",
     "mask": "a mask of the role can't hold: the tool chooses or sorts its rows by that field",
     "level": "the tool's ISA-95 level is outside the boundary",
-    "write": "it writes, and writes are off",
+    "write": "the tool is not what was granted: a write needs a rule with evidence, given for the tool as it is now",
     "error": "deciding failed, and a failure is a denial",
     "shadow": "a forbid that is tried out in shadow would have applied",
 }
@@ -37,7 +40,9 @@ class RuleNote:
 class Explanation:
     """A decision with its grounds. `masks` are those on fields that the tool reads or filters by.
 
-    Of a call that is denied because masks can't hold, they are these masks.
+    Of a call that is denied because masks can't hold, they are these masks. `evidence` is what earned a write, by rule.
+    `status` says why a tool that looks after the caller's own proposals is there, or is not. `redefined` says of a
+    write whose definition is not the granted one which they are, and what to do.
     """
 
     role: str
@@ -45,6 +50,9 @@ class Explanation:
     decision: Decision
     notes: tuple[RuleNote, ...]
     masks: tuple[Mask, ...]
+    evidence: tuple[tuple[str, Evidence], ...] = ()
+    status: str = ""
+    redefined: str = ""
 
     def as_json(self) -> dict[str, JsonValue]:
         """Return it for programs."""
@@ -60,18 +68,26 @@ class Explanation:
                 for note in self.notes
             ],
             "obligations": None if terms is None else _terms_json(terms, self.masks),
+            "evidence": [{"rule": rule, **evidence.as_json()} for rule, evidence in self.evidence],
+            "status": self.status or None,
+            "redefined": self.redefined or None,
             "broken_masks": [] if terms is not None else [_mask_json(mask) for mask in self.masks],
         }
 
     def lines(self) -> Iterator[str]:
         """Yield it for people."""
         yield f"{self.role} {'may' if self.decision.allowed else 'may not'} call {self.tool}"
-        for reason in self.decision.reasons:
+        if self.status:
+            yield f"  {self.status}"
+        for reason in () if self.status else self.decision.reasons:
             yield f"  because {_REASONS.get(reason, reason)} [{reason}]"
+        if self.redefined:
+            yield f"  {self.redefined}"
         if self.decision.obligations is None:
             yield from (f"    {mask.field} ({mask.rule})" for mask in self.masks)
         for note in self.notes:
             yield f"  {'✓' if note.applied else '·'} {note.rule} ({note.effect}): {note.why}"
+        yield from (f"  evidence of {rule}: {evidence}" for rule, evidence in self.evidence)
         if self.decision.obligations is not None:
             yield from _terms_lines(self.decision.obligations, self.masks)
 
@@ -89,7 +105,35 @@ def explain(bundle: Bundle, role: str, tool: Tool, arguments: Mapping[str, Argum
         masks = tuple(mask for mask in held if mask.field in fields)
     else:
         masks = tuple(mask for mask in held if "mask" in decision.reasons and mask.rule in decision.rules)
-    return Explanation(role=role, tool=tool.name, decision=decision, notes=tuple(notes), masks=masks)
+    writes = tool.effect == "write" and decision.allowed
+    return Explanation(
+        role=role,
+        tool=tool.name,
+        decision=decision,
+        notes=tuple(notes),
+        masks=masks,
+        evidence=bundle.evidence(decision) if writes else (),
+        status=_status(bundle, role) if tool.effect == "status" else "",
+        redefined=_redefined(bundle, tool) if "write" in decision.reasons else "",
+    )
+
+
+def _redefined(bundle: Bundle, tool: Tool) -> str:
+    """Return what an administrator does about a tool that was granted as something else."""
+    if not writing.is_redefined(bundle, tool):
+        return ""
+    then, now = writing.short(bundle.grants[tool.name].hash), writing.short(tool.hash)
+    changed = f"definition of {tool.name} changed since it was granted ({then} → {now})"
+    return f"{changed}: look at what changed, then run `erp-mcp policy apply` again as an approver"
+
+
+def _status(bundle: Bundle, role: str) -> str:
+    """Return why the tools for a role's own proposals are there, or are not."""
+    tools = sorted({tool for (name, tool, _), cell in bundle.cells.items() if name == role and cell.allowed})
+    writes = [tool for tool in tools if tool in bundle.writes]
+    if not writes:
+        return "it looks after the caller's own proposals, and no rule lets this role propose anything"
+    return f"it looks after the caller's own proposals, and this role may propose with {', '.join(writes)}"
 
 
 def _fields(tool: Tool) -> set[str]:
@@ -106,6 +150,8 @@ def _note(rule: Rule, role: str, tool: Tool, decision: Decision) -> RuleNote:
 
 def _why(rule: Rule, role: str, tool: Tool, *, applied: bool) -> str:
     where = f"at {', '.join(rule.sites)}" if rule.sites else "at every site"
+    if tool.effect == "status" and applied:
+        return f"lets the role use {', '.join(rule.tools)}"
     if role not in rule.roles:
         return f"is about {', '.join(rule.roles)}"
     if tool.name not in rule.tools:
@@ -123,6 +169,29 @@ def _terms_json(terms: Obligations, masks: tuple[Mask, ...]) -> dict[str, JsonVa
         "max_window_days": terms.max_window_days,
         "max_age_factor": terms.max_age_factor,
         "budgets_s": dict(terms.budgets_s),
+        "approval": None if terms.approval is None else _approval_json(terms.approval),
+        "limits": [_limit_json(limit) for limit in terms.limits],
+    }
+
+
+def _approval_json(terms: Terms) -> JsonValue:
+    return {
+        "id": terms.rule,
+        "approvers": [*terms.approvers] or "any",
+        "needed": terms.needed,
+        "self_approval": "owner" if terms.self_approval else "none",
+        "valid_s": terms.valid_s,
+    }
+
+
+def _limit_json(limit: Limit) -> JsonValue:
+    return {
+        "id": limit.id,
+        "measure": limit.measure,
+        "key": limit.key,
+        "window_s": limit.window_s,
+        "max": limit.maximum,
+        "currency": limit.currency or None,
     }
 
 
@@ -137,5 +206,6 @@ def _terms_lines(terms: Obligations, masks: tuple[Mask, ...]) -> Iterator[str]:
     yield f"  data older than {terms.max_age_factor} times its budget is refused"
     for entity, seconds in terms.budgets_s:
         yield f"  {entity} is stale after {seconds} s"
+    yield from (f"  {line}" for line in writing.terms(terms))
     for mask in masks:
         yield f"  {mask.field} is hidden: {mask.way} ({mask.rule})"

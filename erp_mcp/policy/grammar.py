@@ -7,32 +7,59 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
-from typing import Annotated, Final, Literal
+from decimal import Decimal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic.json_schema import models_json_schema
+from pydantic_core import PydanticCustomError
 
 from erp_mcp.domain.call import JsonValue
+from erp_mcp.policy.rules import MAX_NEEDED, MAX_VALID_H, MAX_WINDOW_H
 
 VERSION: Final = 1
+
+
+def _shown(text: str) -> str:
+    """Refuse what a terminal does not show as it is: whoever applies a policy must see what it says."""
+    if not text.isprintable():
+        raise PydanticCustomError("not_shown", "not printable")
+    return text
+
+
+def _exact(text: str) -> str:
+    if re.fullmatch(r"(0|[1-9][0-9]{0,10})(\.[0-9]{1,4})?", text) is None or not Decimal(text):
+        raise PydanticCustomError("bad_decimal", "not a decimal number above zero")
+    return text
+
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 Site = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,19}$")]
 ToolPattern = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,63}(/\*)?$")]
 FieldName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}\.[a-z][a-z0-9_]{0,63}$")]
 EntityName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
+ToolName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,63}$")]
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Reason = Annotated[str, Field(min_length=8, max_length=200), AfterValidator(_shown)]
+Amount = Annotated[str, AfterValidator(_exact)]
+SelfApproval = Literal["none", "owner"]
 Edge = Annotated[str, Field(pattern=r"^-?\d{1,15}(\.\d{1,6})?$")]
 
 # What can be wrong with a policy file: stable codes, documented in docs/policy.md.
 ProblemCode = Literal[
     "anchor",
+    "bad_currency",
+    "bad_decimal",
     "bad_edges",
+    "bad_evidence",
     "bad_level",
     "bad_name",
     "bad_version",
     "bad_yaml",
     "band_needs_number",
+    "duplicate_approval",
     "duplicate_id",
     "duplicate_key",
     "duplicate_mask",
@@ -42,11 +69,15 @@ ProblemCode = Literal[
     "missing_version",
     "no_base",
     "not_a_mapping",
+    "not_a_write",
     "not_utf8",
     "out_of_range",
+    "self_approval",
     "shadow_permit",
     "site_mismatch",
+    "status_tool",
     "tag",
+    "too_few_approvers",
     "too_large",
     "unknown_argument",
     "unknown_entity",
@@ -117,6 +148,55 @@ class RoleForm(_Form):
     masks: Annotated[list[MaskForm], Field(min_length=1)] | None = None
 
 
+class EvidenceForm(_Form):
+    """What earned a write: the digest of a report, or a named person who accepts that there is none, and why."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["report"]}, {"required": ["accepted_by", "reason"]}]}
+    )
+
+    report: Digest | None = None
+    accepted_by: Name | None = None
+    reason: Reason | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_sentence(cls, value: object) -> object:
+        if isinstance(value, str):
+            raise PydanticCustomError("evidence_sentence", "a sentence")
+        return value
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> Self:
+        given = tuple(part is not None for part in (self.report, self.accepted_by, self.reason))
+        if given not in ((True, False, False), (False, True, True)):
+            raise PydanticCustomError("evidence_parts", "neither of the two forms")
+        return self
+
+
+class ApprovalForm(_Form):
+    """Who must say yes to proposals of some tools; without one: any enrolled approver but the agent's owner, in 4 h."""
+
+    id: Name
+    tools: Annotated[list[ToolName], Field(min_length=1)]
+    approvers: Literal["any"] | Annotated[list[Name], Field(min_length=1)]
+    needed: Annotated[int, Field(ge=1, le=MAX_NEEDED)] = 1
+    self_approval: SelfApproval = "none"
+    expires_h: Annotated[int, Field(ge=1, le=MAX_VALID_H)] = 4
+
+
+class LimitForm(_Form):
+    """No more than `max` in a sliding window, counted over all tools of the limit together, per `key`."""
+
+    id: Name
+    tools: Annotated[list[ToolName], Field(min_length=1)]
+    measure: Literal["count", "value"]
+    key: Literal["agent", "owner", "material"]
+    window_h: Annotated[int, Field(ge=1, le=MAX_WINDOW_H)]
+    max: Amount
+    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
+
+
 class RuleForm(_Form):
     """One rule: who may (or may not) call what, where. `orders/*` stands for every read tool of a toolset."""
 
@@ -127,7 +207,7 @@ class RuleForm(_Form):
     sites: Annotated[list[Site], Field(min_length=1)] | None = None
     levels: Annotated[list[int], Field(min_length=1)] | None = None
     enforcement: Literal["hard", "shadow"] = "hard"
-    evidence: Annotated[str, Field(min_length=8, max_length=200)] | None = None
+    evidence: EvidenceForm | None = None
 
 
 class BaseFile(_Form):
@@ -139,6 +219,8 @@ class BaseFile(_Form):
     agents: Annotated[dict[Name, AgentForm], Field(min_length=1)]
     roles: Annotated[dict[Name, RoleForm], Field(min_length=1)]
     rules: Annotated[list[RuleForm], Field(min_length=1)]
+    approvals: Annotated[list[ApprovalForm], Field(min_length=1)] | None = None
+    limits: Annotated[list[LimitForm], Field(min_length=1)] | None = None
 
 
 class SiteFile(_Form):
@@ -147,6 +229,13 @@ class SiteFile(_Form):
     version: Literal[1]
     site: Site
     rules: Annotated[list[RuleForm], Field(min_length=1)]
+
+
+class CaseApprovalForm(_Form):
+    """What a case expects of the people who must say yes; what is left out is not looked at."""
+
+    needed: Annotated[int, Field(ge=1, le=MAX_NEEDED)] | None = None
+    self_approval: SelfApproval | None = None
 
 
 class CaseForm(_Form):
@@ -161,6 +250,7 @@ class CaseForm(_Form):
     sites: Literal["all"] | list[Site] | None = None
     by: Annotated[list[Name], Field(min_length=1)] | None = None
     not_by: Annotated[list[Name], Field(min_length=1)] | None = None
+    approval: CaseApprovalForm | None = None
 
 
 class CasesFile(_Form):
@@ -202,6 +292,16 @@ _PROBLEMS: Final[dict[str, tuple[ProblemCode, str]]] = {
     "missing": ("missing_key", "this key is missing"),
     "too_short": ("empty_list", "an empty list grants or forbids nothing: leave it out or name something"),
     "literal_error": ("unknown_word", "only the words of the grammar are allowed here"),
+    "evidence_sentence": (
+        "bad_evidence",
+        "a sentence is no evidence: write {report: SHA-256} or {accepted_by: NAME, reason: TEXT}",
+    ),
+    "evidence_parts": ("bad_evidence", "write either {report: SHA-256} or {accepted_by: NAME, reason: TEXT}"),
+    "not_shown": ("bad_evidence", "the text has characters that a terminal does not show"),
+    "bad_decimal": (
+        "bad_decimal",
+        'a limit is a decimal number above 0 in quotes, up to 11 digits and 4 decimals: "20", "1500.50"',
+    ),
     "string_pattern_mismatch": ("bad_name", "this is not a name of the form expected here"),
     **dict.fromkeys(
         _TYPES, ("wrong_type", "the value has the wrong type (codes and numbers kept as text need quotes)")

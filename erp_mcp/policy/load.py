@@ -11,10 +11,23 @@ from erp_mcp.domain.call import JsonValue
 from erp_mcp.policy import bundle as bundles
 from erp_mcp.policy.bundle import Bundle
 from erp_mcp.policy.cases import Case, failures
-from erp_mcp.policy.checks import Files, check_files, check_reach, check_tested
-from erp_mcp.policy.grammar import BaseFile, CasesFile, MaskForm, RoleForm, RuleForm, SiteFile
+from erp_mcp.policy.checks import check_files, check_reach, check_tested
+from erp_mcp.policy.files import Files
+from erp_mcp.policy.grammar import (
+    ApprovalForm,
+    BaseFile,
+    CasesFile,
+    EvidenceForm,
+    LimitForm,
+    MaskForm,
+    RoleForm,
+    RuleForm,
+    SiteFile,
+)
 from erp_mcp.policy.names import KnownNames
 from erp_mcp.policy.problems import Form, Problem, Source, first_error, read_form, read_source
+from erp_mcp.policy.rules import HOUR_S
+from erp_mcp.policy.write_checks import check_write_reach
 
 BASE: Final = "base.yaml"
 TESTS: Final = "tests"
@@ -62,7 +75,7 @@ def check(folder: Path, known: KnownNames) -> Checked:
     if problems:
         return _wrong(problems)
     bundle = bundles.from_document(_document(files, known))
-    problems = [*check_reach(files, known, bundle), *check_tested(files)]
+    problems = [*check_reach(files, known, bundle), *check_write_reach(files, known, bundle), *check_tested(files)]
     cases = _cases(files)
     if not problems:
         problems = failures(bundle, cases, known.tools)
@@ -124,7 +137,17 @@ def _document(files: Files, known: KnownNames) -> dict[str, JsonValue]:
         "agents": {name: {"owner": one.owner, "role": one.role} for name, one in base.agents.items()},
         "roles": {name: _role(role) for name, role in base.roles.items()},
         "rules": list(rules),
+        "approvals": [_approval(one) for one in base.approvals or []],
+        "limits": [_limit(one) for one in base.limits or []],
+        "writes": _writes(files, known),
     }
+
+
+def _writes(files: Files, known: KnownNames) -> JsonValue:
+    """Return what the tools that permits with evidence name are: a grant is for this definition and no other."""
+    granted = {tool for _, _, rule in files.rules() if rule.evidence is not None for tool in rule.tools}
+    tools = [known.tools[name] for name in sorted(granted)]
+    return {tool.name: {"level": tool.level, "risk": tool.risk, "hash": tool.hash} for tool in tools}
 
 
 def _role(role: RoleForm) -> JsonValue:
@@ -156,7 +179,36 @@ def _rule(rule: RuleForm, known: KnownNames, site: str | None) -> JsonValue:
         "sites": None if sites is None else _texts(sorted(set(sites))),
         "levels": None if rule.levels is None else [*sorted(set(rule.levels))],
         "shadow": rule.enforcement == "shadow",
-        "evidence": rule.evidence,
+        "evidence": None if rule.evidence is None else _evidence(rule.evidence),
+    }
+
+
+def _evidence(evidence: EvidenceForm) -> JsonValue:
+    if evidence.report is not None:
+        return {"report": evidence.report}
+    return {"accepted_by": evidence.accepted_by, "reason": evidence.reason}
+
+
+def _approval(form: ApprovalForm) -> JsonValue:
+    return {
+        "id": form.id,
+        "tools": _texts(sorted(set(form.tools))),
+        "approvers": None if form.approvers == "any" else _texts(sorted(set(form.approvers))),
+        "needed": form.needed,
+        "self_approval": form.self_approval == "owner",
+        "valid_s": form.expires_h * HOUR_S,
+    }
+
+
+def _limit(form: LimitForm) -> JsonValue:
+    return {
+        "id": form.id,
+        "tools": _texts(sorted(set(form.tools))),
+        "measure": form.measure,
+        "key": form.key,
+        "window_s": form.window_h * HOUR_S,
+        "maximum": form.max,
+        "currency": form.currency,
     }
 
 

@@ -30,6 +30,7 @@ def session_of(*, demo_dir: str, config: str, agent: str) -> Load:
         deployment = bootstrap.open_deployment(settings.find_file(config=config, demo_dir=demo_dir))
 
         async def close() -> None:
+            await deployment.disconnect()
             deployment.close()
 
         return Session(

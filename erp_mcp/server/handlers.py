@@ -21,7 +21,8 @@ META_CORRELATION: Final = "io.erp-mcp/correlation_id"
 META_CAUSATION: Final = "io.erp-mcp/causation_id"
 ECHO_CHARACTERS: Final = 64
 
-# Everything served reads: hosts may skip their prompts, and say so to the person.
+# Most of what is served reads: hosts may skip their prompts, and say so to the person. The rest asks people for a
+# change or takes that back; nothing here changes a system, and a repeated call changes nothing more.
 ANNOTATIONS: Final[dict[str, JsonValue]] = {
     "readOnlyHint": True,
     "destructiveHint": False,
@@ -131,7 +132,7 @@ def tool_on_wire(tool: ToolView) -> dict[str, JsonValue]:
         "description": tool.description,
         "inputSchema": dict(tool.input_schema),
         "outputSchema": dict(tool.output_schema),
-        "annotations": dict(ANNOTATIONS),
+        "annotations": {**ANNOTATIONS, "readOnlyHint": tool.read_only},
     }
 
 

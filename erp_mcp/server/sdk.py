@@ -220,7 +220,7 @@ class _Dispatch(_Channel):
         return anyio.Event()
 
     async def progress(self, progress: float, total: float | None = None, message: str | None = None) -> None:
-        """Report no progress: no tool lasts long enough."""
+        """Report no progress: the longest call, one that waits for a proposal to move, ends before hosts give up."""
 
 
 def _refuse(method: str) -> NoReturn:

@@ -43,6 +43,11 @@ class ToolView(Protocol):
         """The published schema of its answer."""
         ...
 
+    @property
+    def read_only(self) -> bool:
+        """Whether a call leaves nothing behind but its record."""
+        ...
+
 
 class Gateway(Protocol):
     """The gateway as the server needs it."""

@@ -6,9 +6,12 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
+from erp_mcp.domain.command import RetryKind
+
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 EntityName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Prefix = Annotated[str, Field(min_length=1, max_length=20)]
+OperationName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}\.[a-z][a-z0-9_]{0,39}$")]
 
 
 class _Form(BaseModel):
@@ -40,6 +43,22 @@ class SqlEntityForm(_Form):
     tombstones: str = ""
 
 
+class OperationForm(BaseModel):
+    """One write operation: how an unknown outcome is found out. Further keys belong to the implementation."""
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+
+    contract: RetryKind
+    settle_s: Annotated[int, Field(ge=0, le=86_400)]
+
+
+class CommandsForm(_Form):
+    """What may be written, and by which implementation: that of the profile's kind where `via` is not given."""
+
+    via: Name = ""
+    operations: Annotated[dict[OperationName, OperationForm], Field(min_length=1)]
+
+
 class ProfileForm(_Form):
     """A whole profile file."""
 
@@ -51,7 +70,7 @@ class ProfileForm(_Form):
     identity: dict[EntityName, IdentityForm] = {}
     states: dict[str, dict[str, str]] = {}
     entities: Annotated[dict[str, dict[str, JsonValue]], Field(min_length=1)]
-    commands: dict[str, JsonValue] = {}
+    commands: CommandsForm | None = None
 
 
 class BudgetForm(_Form):

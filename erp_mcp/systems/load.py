@@ -46,6 +46,7 @@ def load_profile(name: str, folders: Sequence[Path], *, id_prefix: str = "") -> 
     if form.profile != name:
         raise document.error(("profile",), f"must be {name!r}, the name of the file")
     _check_head(form, document)
+    _check_commands(form, document)
     _check_states(form, document)
     for entity, mapping in form.entities.items():
         if entity not in ENTITIES:
@@ -64,9 +65,6 @@ def profile_names(folders: Sequence[Path]) -> list[str]:
 def _check_head(form: ProfileForm, document: Document) -> None:
     if form.level not in {3, 4}:
         raise document.error(("level",), "must be 3 or 4 (ISA-95); nothing below is ever connected")
-    if form.commands:
-        reason = "a level-3 system may be read only" if form.level == 3 else "no adapter writes in this version"
-        raise document.error(("commands",), reason)
     try:
         ZoneInfo(form.zone)
     except (KeyError, ValueError, OSError) as failure:
@@ -74,6 +72,16 @@ def _check_head(form: ProfileForm, document: Document) -> None:
     for entity in form.identity:
         if entity not in _IDENTITIES:
             raise document.error(("identity", entity), "no such entity")
+
+
+def _check_commands(form: ProfileForm, document: Document) -> None:
+    if form.commands is None:
+        return
+    if form.level == 3:
+        raise document.error(("commands",), "a level-3 system may be read only")
+    for name in form.commands.operations:
+        if name.partition(".")[0] not in ENTITIES:
+            raise document.error(("commands", "operations", name), "no such entity")
 
 
 def _check_states(form: ProfileForm, document: Document) -> None:
@@ -107,4 +115,6 @@ def _profile(form: ProfileForm) -> Profile:
         },
         states=form.states,
         entities=form.entities,
+        commands={name: one.model_dump() for name, one in form.commands.operations.items()} if form.commands else {},
+        commands_via=form.commands.via if form.commands else "",
     )

@@ -25,6 +25,7 @@ PLANTED: dict[str, dict[str, str]] = {
     "bootstrap-names-implementations": {"erp_mcp/cli/planted.py": "import erp_mcp.store.state"},
     "demo-is-apart": {"erp_mcp/server/planted.py": "import erp_mcp.demo.generate"},
     "test-kit-has-no-importer": {"erp_mcp/cli/planted.py": "import erp_mcp.testing"},
+    "only-the-worker-commits": {"erp_mcp/server/planted.py": "import erp_mcp.committing"},
     "no-cycles": {
         "erp_mcp/audit/planted.py": "import erp_mcp.audit.planted_too",
         "erp_mcp/audit/planted_too.py": "import erp_mcp.audit.planted",

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import get_args
@@ -13,9 +15,12 @@ import pytest
 from ruamel.yaml import YAML
 
 from erp_mcp.bootstrap import compile_catalog
+from erp_mcp.cli import starter
+from erp_mcp.domain.proposal import Terms
 from erp_mcp.domain.tool import Tool
-from erp_mcp.policy.bundle import Bundle
-from erp_mcp.policy.decide import decide, identify, visible
+from erp_mcp.policy import writing
+from erp_mcp.policy.bundle import Bundle, from_document
+from erp_mcp.policy.decide import decide, decide_role, identify, visible
 from erp_mcp.policy.grammar import ProblemCode, schema_text
 from erp_mcp.policy.load import check
 from erp_mcp.policy.names import KnownNames
@@ -24,6 +29,8 @@ from tests.guarantees import guarantees
 ROOT = Path(__file__).parents[2]
 POLICIES = ROOT / "policies"
 FILES = sorted(POLICIES.rglob("*.yaml"))
+STATUS = {"get_proposal", "list_my_proposals", "cancel_proposal"}
+WRITES = {"propose_update_delivery_date", "propose_create_purchase_requisition"}
 ORDERS = {"list_sales_orders", "get_sales_order", "find_order", "explain_late_order"}
 
 
@@ -53,7 +60,14 @@ def test_every_rule_and_mask_is_proved_by_the_cases_beside_it(bundle: Bundle) ->
         ("planner", None),
         (
             "buyer",
-            {"list_purchase_orders", "rank_expedite_candidates", "get_stock", "get_shortages_for_order"},
+            {
+                "list_purchase_orders",
+                "rank_expedite_candidates",
+                "get_stock",
+                "get_shortages_for_order",
+                "propose_update_delivery_date",
+                *STATUS,
+            },
         ),
         ("supervisor", {"list_production_orders", "list_wip_jobs", "list_hold_lots", "get_plant_briefing"}),
         ("quality", {"list_hold_lots", "get_stock", "find_order", "list_wip_jobs"}),
@@ -64,13 +78,106 @@ def test_every_rule_and_mask_is_proved_by_the_cases_beside_it(bundle: Bundle) ->
 def test_each_demo_role_sees_what_its_work_needs(
     role: str, expected: set[str] | None, bundle: Bundle, tools: Mapping[str, Tool]
 ) -> None:
-    """Least privilege, role by role; the planner sees every read tool."""
+    """Least privilege, role by role; the planner sees every read tool and no other."""
     principal = identify(bundle, role)
 
     seen = {tool.name for tool in visible(bundle, principal, tools.values())}
 
     assert principal.owner == "demo-owner"
-    assert seen == (set(tools) if expected is None else expected)
+    reads = {tool.name for tool in tools.values() if tool.effect == "read"}
+    assert seen == (reads if expected is None else expected)
+
+
+@guarantees("P2.one_at_a_time", "P2.evidence")
+def test_one_write_is_on_for_one_role_and_names_who_accepts_it(bundle: Bundle, tools: Mapping[str, Tool]) -> None:
+    """The demo shows what a grant looks like, and no more; the second write is one rule away."""
+    (write,) = writing.granted(bundle)
+
+    assert {tool.name for tool in tools.values() if tool.effect == "write"} == WRITES
+    assert (write.role, write.tool, write.evidence.accepted_by) == (
+        "buyer",
+        "propose_update_delivery_date",
+        "demo-admin",
+    )
+    terms = decide(bundle, identify(bundle, "buyer"), tools[write.tool], {}).obligations
+    assert terms is not None
+    assert terms.approval == Terms(rule="delivery-dates", approvers=(), needed=1, self_approval=False, valid_s=4 * 3600)
+    assert [(limit.measure, limit.key, limit.maximum, limit.window_s) for limit in terms.limits] == [
+        ("count", "agent", "20", 24 * 3600)
+    ]
+
+
+@guarantees("P2.one_at_a_time")
+def test_without_its_grant_the_shipped_policy_allows_the_same_but_the_write(
+    bundle: Bundle, tools: Mapping[str, Tool]
+) -> None:
+    """Every cell of the real policy, with and without the one rule."""
+    document = json.loads(bundle.text)
+    kept = [rule for rule in document["rules"] if rule["id"] != "buyer-delivery-dates"]
+    without = from_document({**document, "rules": kept, "approvals": [], "limits": [], "writes": {}})
+    cells = [(role, tool) for role in bundle.roles for tool in tools.values()]
+
+    changed = {
+        (role, tool.name)
+        for role, tool in cells
+        if dataclasses.replace(decide_role(bundle, role, tool, {}), bundle="")
+        != dataclasses.replace(decide_role(without, role, tool, {}), bundle="")
+    }
+
+    assert changed == {("buyer", name) for name in ("propose_update_delivery_date", *STATUS)}
+
+
+@guarantees("docs.agree", "P2.one_at_a_time")
+def test_the_second_write_is_turned_on_as_the_readme_says(tools: Mapping[str, Tool], tmp_path: Path) -> None:
+    """Take the marks away, turn one case around, name the rule where it must not apply."""
+    folder = Path(shutil.copytree(POLICIES, tmp_path / "policies"))
+    base, cases = folder / "base.yaml", folder / "tests" / "base.yaml"
+    text = base.read_text(encoding="utf-8")
+    block = text[text.index("  # - id: buyer-requisitions") :].partition("\n\n")[0]
+    base.write_text(text.replace(block, block.replace("  # ", "  ")), encoding="utf-8")
+    name = "a buyer proposes no requisition"
+    proved = cases.read_text(encoding="utf-8")
+    start = proved.index(name)
+    case = proved[start : proved.index("\n\n", start)]
+    turned = re.sub(r"expect: denied\n.*", "expect: allowed\n    by: [buyer-requisitions]", case, flags=re.DOTALL)
+    other = proved.replace(case, turned).replace(
+        "not_by: [buyer-delivery-dates]", "not_by: [buyer-delivery-dates, buyer-requisitions]", 1
+    )
+    cases.write_text(other, encoding="utf-8")
+
+    checked = check(folder, KnownNames.of(tools.values()))
+
+    assert checked.problems == ()
+    assert checked.loaded is not None
+    assert {write.tool for write in writing.granted(checked.loaded.bundle)} == WRITES
+
+
+@guarantees("P2.no_writes", "docs.agree")
+def test_the_first_policy_of_a_deployment_grants_no_write_and_shows_how_one_is_granted(
+    tools: Mapping[str, Tool], tmp_path: Path
+) -> None:
+    """What `init` writes is right, and so are the lines in its remarks once the marks are taken away."""
+    known = KnownNames.of(tools.values())
+    (tmp_path / "tests").mkdir()
+    base, cases = starter.base(["1000"], "dana"), starter.cases(["1000"])
+
+    def loaded(base: str, cases: str) -> Bundle:
+        (tmp_path / "base.yaml").write_text(base, encoding="utf-8")
+        (tmp_path / "tests" / "base.yaml").write_text(cases, encoding="utf-8")
+        checked = check(tmp_path, known)
+        assert checked.problems == ()
+        assert checked.loaded is not None
+        return checked.loaded.bundle
+
+    assert loaded(base, cases).writes == frozenset()
+    head = "#   - id: planner-delivery-dates"
+    written = base[: base.index(head)] + re.sub(r"(?m)^# ?", "", base[base.index(head) :]).replace("NAME", "dana")
+    case = (
+        "  - {name: a planner proposes, role: planner, tool: propose_update_delivery_date, expect: allowed,"
+        " by: [planner-delivery-dates]}\n"
+    )
+    proved = cases.replace("not_by: [planner-reads]", "not_by: [planner-reads, planner-delivery-dates]") + case
+    assert loaded(written, proved).writes == {"propose_update_delivery_date"}
 
 
 @guarantees("P1.scope")

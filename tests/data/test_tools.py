@@ -1,4 +1,4 @@
-"""The shipped query tools: what each one finds, on a plant of a few rows."""
+"""The shipped tools: what each query finds on a plant of a few rows, and what may be proposed at all."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import json
 import pytest
 
 from erp_mcp.catalog.grammar import editor_schema
+from erp_mcp.commands import OPERATIONS
 from erp_mcp.domain.call import JsonValue
+from erp_mcp.domain.entities import ENTITIES
 from erp_mcp.ports import Row, SqlValue
 from erp_mcp.projections import reads
 from erp_mcp.projections.paging import Page
@@ -20,8 +22,14 @@ EXPECTED = {
     "inventory": ["get_stock"],
     "orders": ["explain_late_order", "find_order", "get_sales_order", "list_sales_orders"],
     "planning": ["get_shortages_for_order", "get_supply_demand"],
-    "procurement": ["list_purchase_orders", "rank_expedite_candidates"],
+    "procurement": [
+        "list_purchase_orders",
+        "propose_create_purchase_requisition",
+        "propose_update_delivery_date",
+        "rank_expedite_candidates",
+    ],
     "production": ["list_production_orders", "list_wip_jobs"],
+    "proposals": ["cancel_proposal", "get_proposal", "list_my_proposals"],
     "quality": ["list_hold_lots"],
 }
 UNIT = 1_000_000
@@ -94,11 +102,53 @@ def test_the_shipped_catalogue_is_exactly_this() -> None:
     assert found == EXPECTED
 
 
-@guarantees("P2.no_writes", "P6.planning_side")
-def test_every_shipped_tool_reads_and_stays_on_levels_3_and_4() -> None:
-    """A fresh install can't write, whatever a policy grants."""
-    assert {tool.effect for tool in CATALOG} == {"read"}
+@guarantees("P3.people_commit", "P6.planning_side")
+def test_what_writes_proposes_on_level_4_and_nothing_reaches_below_level_3() -> None:
+    """No tool commits, and what may be proposed is a record of a level-4 system."""
     assert {tool.level for tool in CATALOG} <= {3, 4}
+    writing = [tool for tool in CATALOG if tool.effect == "write"]
+    assert {(tool.name, tool.risk) for tool in writing} == {
+        ("propose_create_purchase_requisition", "W1"),
+        ("propose_update_delivery_date", "W2"),
+    }
+    assert all(tool.level == 4 and ENTITIES[OPERATIONS[tool.command].entity].LEVEL == 4 for tool in writing)
+    assert {tool.command for tool in CATALOG if tool.command} == set(OPERATIONS)
+
+
+@guarantees("P8.masks")
+def test_nothing_that_is_proposed_rests_on_what_a_sale_is_worth_or_on_text_of_others() -> None:
+    """A preview goes to approvers and back to the agent, whatever role it has."""
+    for tool in CATALOG:
+        if tool.effect != "write":
+            continue
+        assert not [one for one in tool.conditions if one.endswith(("_value", ".amount", ".name", ".note", ".reason"))]
+        for query in tool.reads:
+            assert not [column.name for column in query.columns if column.kind == "text"], query.name
+
+
+@guarantees("P8.masks")
+def test_a_command_tool_names_every_field_that_its_reads_look_at() -> None:
+    """A mask on any of them hides the tool: what is proposed could tell of it."""
+    tool = CATALOG.tools["propose_create_purchase_requisition"]
+    assert {"supply_source.price", "supplier.blocked", "purchase_order_line.qty_open_base"} <= set(tool.conditions)
+    shown = {field for query in tool.reads for column in query.columns for field in column.fields}
+    assert shown <= set(tool.conditions)
+
+
+@guarantees("docs.agree")
+def test_tools_about_proposals_have_the_same_arguments_and_tables() -> None:
+    """An agent that knows one of them knows them all."""
+    for name in ("propose_update_delivery_date", "propose_create_purchase_requisition", "get_proposal"):
+        assert [table.name for table in CATALOG.tools[name].tables] == [
+            "proposal", "changes", "checks", "effects", "receipt"
+        ]  # fmt: skip
+    for tool in CATALOG:
+        names = [argument.name for argument in tool.arguments]
+        if tool.effect == "write":
+            assert names[-3:] == ["reason", "idempotency_key", "acknowledge_duplicate_of"]
+    listed = CATALOG.tools["list_my_proposals"].paged
+    assert listed is not None
+    assert (listed.name, listed.order_by) == ("proposals", ("-proposal_id",))
 
 
 @guarantees("docs.agree")

@@ -11,7 +11,8 @@ from tests.guarantees import guarantees
 
 ROOT = Path(__file__).parents[2]
 STAGE = re.compile(
-    "adapter|answer|approval|audit|call|catalog|demo|freshness|gateway|policy|read_model|settings|state|sync|systems"
+    "adapter|answer|approval|audit|call|catalog|demo|freshness|gateway|limit|policy|proposal|read_model|rule|settings|state"
+    "|sync|systems|writes"
 )
 
 

@@ -32,6 +32,7 @@ class View:
     description: str = "For tests."
     input_schema: dict[str, JsonValue] = field(default_factory=lambda: {"type": "object"})
     output_schema: dict[str, JsonValue] = field(default_factory=lambda: dict(_TABLES))
+    read_only: bool = True
 
 
 class Sequence:

@@ -212,10 +212,11 @@ HOSTILE = (
 def test_hostile_text_in_any_text_argument_is_refused_or_matches_nothing(desk: Desk, text: str) -> None:
     """Values are bound, never pasted: no text argument of any tool widens an answer or breaks the gateway."""
     for tool in desk.deployment.catalog:
+        agent = "planner" if tool.effect == "read" else "buyer"
         for argument in tool.arguments:
-            if argument.type not in {"id", "code", "text"}:
+            if argument.type not in {"id", "code", "key", "text"} or not _is_listed(desk, agent, tool.name):
                 continue
-            outcome = desk.ask("planner", tool.name, **_arguments(tool.name, argument.name, argument.many, text))
+            outcome = desk.ask(agent, tool.name, **_arguments(tool.name, argument.name, argument.many, text))
             if isinstance(outcome, Refusal):
                 assert outcome.code in {"call.invalid_argument", "policy.boundary"}, (tool.name, argument.name)
             else:
@@ -230,6 +231,11 @@ REQUIRED: dict[str, dict[str, JsonValue]] = {
     "get_stock": {"material_id": ["RM-013"]},
     "get_supply_demand": {"material_id": "RM-013"},
 }
+
+
+def _is_listed(desk: Desk, agent: str, tool: str) -> bool:
+    listed = desk.deployment.gateway.tools(desk.deployment.principal(agent))
+    return any(view.name == tool for view in listed)
 
 
 def _arguments(tool: str, name: str, many: bool, text: str) -> dict[str, JsonValue]:

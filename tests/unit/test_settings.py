@@ -49,6 +49,9 @@ def test_relative_paths_are_relative_to_the_file(tmp_path: Path) -> None:
         ("profile: tryton, ", "", "systems.erp.profile", 7),
         ('secret: "file:secrets/erp"', "secret: hunter2", "systems.erp.secret", 7),
         ("account: reader", "account: reader, timeout_s: 0", "systems.erp.timeout_s", 7),
+        ("account: reader", "account: reader, write: true", "systems.erp.write", 7),
+        ("account: reader", "account: reader, write: {user: writer}", "systems.erp.write.user", 7),
+        ("account: reader", "account: reader, write: {secret: hunter2}", "systems.erp.write.secret", 7),
     ],
 )
 def test_a_mistake_is_named_with_key_and_line(tmp_path: Path, before: str, after: str, key: str, line: int) -> None:
@@ -58,6 +61,19 @@ def test_a_mistake_is_named_with_key_and_line(tmp_path: Path, before: str, after
 
     assert (refused.value.facts["key"], refused.value.facts["line"]) == (key, line)
     assert "hunter2" not in str(refused.value)
+
+
+@guarantees("P2.no_writes")
+def test_nothing_is_written_to_a_system_unless_it_says_so(tmp_path: Path) -> None:
+    """The account that reads never writes: writing needs its own, or for a demo at least the word."""
+    told = "account: reader, write: {account: writer, secret: 'env:WRITER'}"
+
+    assert settings.load(write(tmp_path, GOOD)).systems[0].write is None
+    assert settings.load(write(tmp_path, GOOD.replace("account: reader", told))).systems[0].write == (
+        settings.WriteSettings(account="writer", secret="env:WRITER")
+    )
+    with_nothing = GOOD.replace("account: reader", "account: reader, write: {}")
+    assert settings.load(write(tmp_path, with_nothing)).systems[0].write == settings.WriteSettings()
 
 
 @guarantees("input.clear_errors")

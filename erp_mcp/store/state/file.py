@@ -20,7 +20,7 @@ from erp_mcp.errors import StateUnavailableError
 FILE_NAME: Final = "state.sqlite"
 BUSY_S: Final = 2.0  # how long to wait for another process's transaction; they take well under a millisecond
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
-VERSION: Final = 1  # number of the newest migration
+VERSION: Final = 2  # number of the newest migration
 
 
 class StateFile:
@@ -57,6 +57,46 @@ class StateFile:
         if self._effects is None:
             self._effects = _connect(self.path, "FULL", self._busy_s)
         return self._effects
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Give the connection to read with, to one thread at a time.
+
+        Raises:
+            StateUnavailableError: `state.unavailable`, for whatever SQLite says inside the block.
+        """
+        try:
+            with self.lock:
+                yield self.records
+        except sqlite3.Error as error:
+            raise StateUnavailableError(reason=type(error).__name__) from error
+
+    @contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """Let everything read inside the block be as of one moment, whatever other processes write meanwhile.
+
+        Raises:
+            StateUnavailableError: `state.unavailable`, for whatever SQLite says inside the block.
+        """
+        with self.reading() as connection:
+            connection.execute("BEGIN")
+            try:
+                yield
+            finally:
+                connection.execute("ROLLBACK")
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """Give a connection inside one transaction that survives power loss: all of it is written or nothing.
+
+        Raises:
+            StateUnavailableError: `state.unavailable`, for whatever SQLite says inside the block; nothing was written.
+        """
+        try:
+            with self.lock, transaction(self.effects):
+                yield self.effects
+        except sqlite3.Error as error:
+            raise StateUnavailableError(reason=type(error).__name__) from error
 
     def close(self) -> None:
         """Close both connections; nothing happens the second time."""
@@ -103,7 +143,10 @@ def _connect(path: Path, synchronous: str, busy_s: float) -> sqlite3.Connection:
 def _make_private(directory: Path, path: Path) -> None:
     """Create folder and file with owner-only rights; SQLite gives its side files the rights of the main file."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    # Only a file that is not there is opened: closing one drops all locks that this process has on it (POSIX), and the
+    # next process to leave would take the log away from under the connections of this one.
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _version(connection: sqlite3.Connection) -> int:

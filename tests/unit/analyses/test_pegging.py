@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from erp_mcp.analyses.days import NEVER
-from erp_mcp.analyses.pegging import Demand, Hold, Ledger, Supply, allocate, free_stock
+from erp_mcp.domain.days import NEVER
+from erp_mcp.domain.pegging import Demand, Hold, Ledger, Supply, allocate, free_stock
 from tests.guarantees import guarantees
 
 

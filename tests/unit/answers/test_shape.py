@@ -31,6 +31,7 @@ from tests.unit.answers.fakes import a_table, shaped
         ("id", "0000012345", "0000012345"),
         ("code", ("a", "b\u200b"), ["a", "b"]),
         ("text", "a  b", "a b"),
+        ("sentence", "It is  written.\u200b", "It is written."),
         ("quantity", None, None),
         ("text", None, None),
     ],
@@ -101,3 +102,11 @@ def test_an_empty_table_keeps_its_columns() -> None:
     """Who reads no rows must still see what was asked."""
     result = shaped({"id": "id", "qty": "quantity"})
     assert (result.columns, result.rows) == (["id", "qty"], [])
+
+
+@guarantees("P8.text_is_data")
+def test_what_the_gateway_says_itself_is_cleaned_and_not_fenced() -> None:
+    """A sentence may name ids of a system; it is ours all the same, and the fence is for what others wrote."""
+    result = shaped({"said": "sentence", "note": "text"}, ("Order «1»\u202e is open.", "x"))
+    assert result.rows[0][0] == 'Order "1" is open.'
+    assert result.untrusted == ["note"]

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from erp_mcp.audit import record as leaves
 from erp_mcp.domain.audit import AuditEntry
 from erp_mcp.domain.call import JsonValue
+from erp_mcp.domain.canonical_json import canonical
 from tests.guarantees import guarantees
 
 KEYS = st.text(alphabet=st.characters(min_codepoint=32, max_codepoint=126), max_size=12)
@@ -47,7 +48,7 @@ def an_entry(**changes: JsonValue) -> AuditEntry:
 @given(SUBSET)
 def test_canonical_form_equals_that_of_an_independent_implementation(value: JsonValue) -> None:
     """Others must be able to recompute every digest with any RFC 8785 library."""
-    assert leaves.canonical(value) == rfc8785.dumps(value)
+    assert canonical(value) == rfc8785.dumps(value)
 
 
 @guarantees("P5.leaf_format")
@@ -55,7 +56,7 @@ def test_canonical_form_equals_that_of_an_independent_implementation(value: Json
 def test_what_readers_could_read_differently_is_no_leaf(value: JsonValue) -> None:
     """A leaf has one reading only, so numbers, keys and strings outside the subset are refused."""
     with pytest.raises(ValueError, match=r".*"):
-        leaves.canonical(value)
+        canonical(value)
 
 
 @guarantees("P5.every_decision")
@@ -63,7 +64,7 @@ def test_what_readers_could_read_differently_is_no_leaf(value: JsonValue) -> Non
 def test_any_json_value_can_be_recorded(value: JsonValue) -> None:
     """No argument of a client, however odd, may keep a call out of the audit."""
     kept = leaves.recordable(value)
-    leaves.canonical(kept)
+    canonical(kept)
     if isinstance(kept, dict) and kept.keys() == {"ascii_json"} and kept != value:
         assert json.loads(str(kept["ascii_json"])) == value
     else:

@@ -10,6 +10,7 @@ import pytest
 
 from erp_mcp.catalog.load import inspect_file, load_catalog
 from erp_mcp.domain.analysis import Analysis, Findings
+from erp_mcp.domain.operation import CommandFacts, Draft, Operation
 from erp_mcp.errors import CatalogFileError
 from tests.guarantees import guarantees
 
@@ -22,6 +23,21 @@ class _Row(NamedTuple):
     sales_order_id: str
 
 
+class _LiveRow(NamedTuple):
+    system: str
+    source_key: str
+    sales_order_id: str
+
+
+def _draft(_: CommandFacts) -> Draft:
+    raise AssertionError("nothing is run by reading a file")
+
+
+OPERATIONS = {
+    "thing.change": Operation(
+        name="thing.change", entity="sales_order_line", function=_draft, reads={"lines": _LiveRow}, live=("lines",)
+    )
+}
 ANALYSES = {"sample": Analysis(name="sample", function=lambda _: Findings(tables={}), reads={"lines": _Row})}
 
 
@@ -31,7 +47,7 @@ def test_a_broken_tool_file_is_refused_with_rule_and_line(path: Path) -> None:
     """Whoever writes a tool sees where to mend it; the file's first line says what is expected of it."""
     expected = EXPECTED.match(path.read_text(encoding="utf-8"))
     assert expected is not None
-    _, findings = inspect_file(path, ANALYSES)
+    _, findings = inspect_file(path, ANALYSES, OPERATIONS)
     assert [(one.rule, one.line) for one in findings] == [(expected["rule"], int(expected["line"]))]
     assert findings[0].detail
 

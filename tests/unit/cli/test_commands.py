@@ -65,7 +65,7 @@ def _policy_of(target: Path) -> Bundle:
     return load(target / "policies", KnownNames.of(catalog)).bundle
 
 
-@guarantees("cli.teaches", "policy.closed_language")
+@guarantees("cli.teaches", "policy.closed_language", "P2.no_writes")
 def test_init_writes_a_small_policy_for_the_sites_and_the_owner_named(tmp_path: Path) -> None:
     """A plant of one's own starts with its own sites, not with those of the demo."""
     words = ["--site", "0042", "--site", "North-1", "--site", "0042", "--owner", "anna"]
@@ -78,7 +78,8 @@ def test_init_writes_a_small_policy_for_the_sites_and_the_owner_named(tmp_path: 
         ("planner", "anna", "planner")
     ]
     assert bundle.roles["planner"].sites == ("0042", "North-1")
-    reads = {tool.name for tool in compile_catalog([settings.data_root() / "tools"])}
+    reads = {tool.name for tool in compile_catalog([settings.data_root() / "tools"]) if tool.effect == "read"}
+    assert bundle.writes == frozenset()
     assert {tool for role, tool, _ in bundle.cells if role == "planner"} == reads
 
 
@@ -115,7 +116,12 @@ def test_every_command_that_init_prints_finds_the_deployment(tmp_path: Path) -> 
     commands = [shlex.split(line.partition("erp-mcp ")[2]) for line in told.splitlines() if "erp-mcp " in line]
     finding = [words for words in commands if words and words[0] != "serve"]
 
-    assert [words[:2] for words in finding] == [["doctor", "--connect"], ["sync", "--config"], ["policy", "apply"]]
+    assert [words[:2] for words in finding] == [
+        ["doctor", "--connect"],
+        ["sync", "--config"],
+        ["policy", "apply"],
+        ["approvals", "enrol"],
+    ]
     for words in finding:
         output = CliRunner().invoke(main, words).output
         assert "bad_configuration" not in output, words
@@ -140,7 +146,7 @@ def test_every_command_but_serve_uses_the_configuration_of_the_working_directory
     assert "1 problem" not in runner.invoke(main, ["tools", "lint"]).output
     assert settings.find_file(environ={}) != tmp_path / "p" / "erp-mcp.yaml"  # what `serve` asks
     for name in COMMANDS:
-        if name not in {"init", "demo", "tools", "policy", "audit"}:
+        if name not in {"init", "demo", "tools", "policy", "audit", "approvals", "writes", "systems"}:
             told = " ".join(runner.invoke(main, [name, "--help"]).output.split())
             assert ("./erp-mcp.yaml" in told) == (name != "serve"), name
 

@@ -1,7 +1,8 @@
-"""Thirteen tools as the catalogue gives them, and small policy folders, for tests that need no YAML tool files."""
+"""Tools as the catalogue gives them, and small policies, for tests that need no YAML tool files."""
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -27,8 +28,10 @@ def argument(name: str, type_: ArgumentType = "code", *fields: str, is_site: boo
     return Argument(name=name, type=type_, description="", fields=fields, is_site=is_site)
 
 
-def tool(name: str, *, toolset: str = "orders", level: int = 4, effect: Effect = "read") -> Tool:
-    """Return a tool with a site argument and a date window."""
+def tool(
+    name: str, *, toolset: str = "orders", level: int = 4, effect: Effect = "read", risk: str = "", fields: str = ""
+) -> Tool:
+    """Return a tool with a site argument and a date window, which looks at `fields` whatever is asked."""
     return Tool(
         name=name,
         version=1,
@@ -46,14 +49,21 @@ def tool(name: str, *, toolset: str = "orders", level: int = 4, effect: Effect =
         ),
         tables=(),
         reads=(),
+        risk=risk,
+        hash=hashlib.sha256(name.encode()).hexdigest(),
+        conditions=tuple(fields.split()),
     )
 
 
 TOOLS: Final[dict[str, Tool]] = {
     name: tool(name, toolset=toolset, level=level) for toolset, (level, names) in TOOLSETS.items() for name in names
 }
-WRITE: Final = tool("propose_change_order", toolset="orders", effect="write")
-KNOWN: Final = KnownNames.of([*TOOLS.values(), WRITE])
+WRITE: Final = tool("propose_change_order", effect="write", risk="W2", fields="sales_order.net_value")
+GRAVE: Final = tool("propose_cancel_order", effect="write", risk="W3")
+DEEP: Final = tool("propose_stop_job", toolset="production", level=3, effect="write", risk="W2")
+STATUS: Final = tool("get_proposal", toolset="proposals", effect="status")
+KNOWN: Final = KnownNames.of([*TOOLS.values(), WRITE, GRAVE, DEEP, STATUS])
+ACCEPTED: Final[dict[str, JsonValue]] = {"accepted_by": "dana", "reason": "a small plant"}
 
 
 def planner(role: str = "planner") -> Principal:
@@ -89,19 +99,64 @@ def rule(name: str, *tools: str, roles: tuple[str, ...] = ("planner",), **terms:
     }
 
 
+def approval(name: str, *tools: str, **terms: JsonValue) -> dict[str, JsonValue]:
+    """Return approval terms of a bundle document, changed by `terms`."""
+    return {
+        "id": name,
+        "tools": list(tools),
+        "approvers": None,
+        "needed": 1,
+        "self_approval": False,
+        "valid_s": 14_400,
+        **terms,
+    }
+
+
+def limit(name: str, *tools: str, **terms: JsonValue) -> dict[str, JsonValue]:
+    """Return a limit of a bundle document, changed by `terms`."""
+    return {
+        "id": name,
+        "tools": list(tools),
+        "measure": "count",
+        "key": "agent",
+        "window_s": 86_400,
+        "maximum": "20",
+        "currency": None,
+        **terms,
+    }
+
+
 def document(
-    *rules: dict[str, JsonValue], roles: Mapping[str, dict[str, JsonValue]] | None = None
+    *rules: dict[str, JsonValue],
+    roles: Mapping[str, dict[str, JsonValue]] | None = None,
+    writes: tuple[Tool, ...] = (),
+    approvals: tuple[dict[str, JsonValue], ...] = (),
+    limits: tuple[dict[str, JsonValue], ...] = (),
 ) -> dict[str, JsonValue]:
     """Return a bundle document with sites 1000 and 2000; each role has an agent of its name."""
     named = dict(roles or {"planner": role()})
     return {
-        "format": 1,
+        "format": 2,
         "sites": ["1000", "2000"],
         "levels": [3, 4],
         "agents": {name: {"owner": "owner", "role": name} for name in named},
         "roles": {name: dict(terms) for name, terms in named.items()},
         "rules": list(rules),
+        "approvals": list(approvals),
+        "limits": list(limits),
+        "writes": {tool.name: granted(tool) for tool in writes},
     }
+
+
+def granted(tool: Tool, **changed: JsonValue) -> JsonValue:
+    """Return what a bundle document says of a write tool that was granted, changed by `changed`."""
+    return {"level": tool.level, "risk": tool.risk, "hash": tool.hash, **changed}
+
+
+def old_document(*rules: dict[str, JsonValue], **terms: JsonValue) -> dict[str, JsonValue]:
+    """Return a bundle document as it was written before there were writes."""
+    whole = document(*rules)
+    return {**{key: whole[key] for key in ("sites", "levels", "agents", "roles", "rules")}, "format": 1, **terms}
 
 
 def folder(root: Path, **files: str) -> Path:

@@ -53,7 +53,10 @@ def _changed(*path: str | int, value: JsonValue) -> dict[str, JsonValue]:
 @pytest.mark.parametrize(
     "changed",
     [
-        _changed("format", value=2),
+        _changed("format", value=3),
+        _changed("format", value=1),
+        _changed("format", value=True),
+        _changed("format", value=2.0),
         _changed("format", value=None),
         _changed("levels", value=[2, 3]),
         _changed("levels", value=[]),

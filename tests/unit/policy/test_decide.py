@@ -116,16 +116,6 @@ def test_a_tool_that_chooses_its_rows_by_a_masked_field_does_not_exist() -> None
     assert visible(bundle, planner(), [choosing, WIP]) == [WIP]
 
 
-@guarantees("P2.no_writes")
-def test_a_write_is_refused_even_where_a_rule_names_it() -> None:
-    """There is no path for writes yet, so no grant can open one."""
-    granted = rule("writes", WRITE.name, evidence="accepted by dana")
-
-    decision = decide(from_document(document(granted)), planner(), WRITE, {})
-
-    assert (decision.allowed, decision.reasons) == (False, ("write",))
-
-
 @guarantees("P6.planning_side")
 def test_a_tool_below_the_boundary_is_refused() -> None:
     """The level is judged before any rule."""

@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 from click.testing import CliRunner, Result
 
-from erp_mcp import bootstrap
+from erp_mcp import administration, bootstrap
 from erp_mcp.cli.policy import command
 from tests.guarantees import guarantees
 
@@ -37,14 +37,23 @@ def _json(*arguments: str) -> dict[str, object]:
     return cast("dict[str, object]", json.loads(done.stdout))
 
 
+def _signed(config: Path) -> tuple[str, ...]:
+    """Return the options with which the shipped policies, which allow a write, are applied without a question."""
+    return ("--config", str(config), "--yes", "--as", "anna", "--passphrase-file", str(config.parent / "passphrase"))
+
+
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A deployment with a copy of the shipped policies and the catalogue compiled."""
+    """A deployment with a copy of the shipped policies, the catalogue compiled and one approver."""
     folder = tmp_path_factory.mktemp("prepared")
     shutil.copytree(ROOT / "policies", folder / "policies")
     (folder / "erp-mcp.yaml").write_text(SETTINGS, encoding="utf-8")
     deployment = bootstrap.open_deployment(folder / "erp-mcp.yaml")
     assert len(deployment.catalog.tools) >= 13
+    secret = folder / "passphrase"
+    secret.touch(mode=0o600)
+    secret.write_text("a passphrase of several words", encoding="utf-8")
+    administration.enrol(deployment, "anna", "Anna", secret.read_text(encoding="utf-8"))
     deployment.close()
     return folder
 
@@ -81,16 +90,65 @@ def test_the_shipped_policies_are_right(config: Path) -> None:
     assert len(cast("list[object]", tested["cases"])) >= 17
 
 
+@guarantees("P2.evidence", "cli.teaches")
+def test_every_check_names_each_write_with_what_earned_it(config: Path) -> None:
+    """Who accepted that there is no report is not forgotten."""
+    line = (
+        "buyer may PROPOSE propose_update_delivery_date (buyer-delivery-dates), accepted by demo-admin without a report"
+    )
+
+    for _ in range(2):
+        assert line in _run("check", "--config", str(config)).output
+    assert _json("check", "--config", str(config))["writes"] == [
+        {
+            "role": "buyer",
+            "tool": "propose_update_delivery_date",
+            "rule": "buyer-delivery-dates",
+            "evidence": {"accepted_by": "demo-admin", "reason": "this is the demo plant and no real order moves"},
+        }
+    ]
+
+
+@guarantees("P2.no_writes", "policy.apply")
+def test_without_an_approver_the_write_is_shown_and_nothing_is_applied(config: Path) -> None:
+    """A file that somebody saved and applied opens no write by itself."""
+    before = _active(config)
+
+    done = _run("apply", "--config", str(config), "--yes", "--as", "nobody")
+
+    assert done.exit_code != 0
+    assert done.output.startswith("+ buyer may now PROPOSE propose_update_delivery_date; approval by any one of")
+    assert _active(config) == before == ""
+
+
+@guarantees("cli.teaches", "P2.evidence")
+def test_explain_tells_of_a_write_who_decides_and_of_the_tools_around_it_why_they_are_there(config: Path) -> None:
+    """The saved files, for the role that may and for one that may not."""
+    place = ("--config", str(config), "--saved")
+
+    write = _run("explain", "buyer", "propose_update_delivery_date", *place).output
+    own = _json("explain", "buyer", "get_proposal", *place)
+    absent = _run("explain", "planner", "get_proposal", *place).output
+
+    assert "approval by any one of enrolled approvers, never the agent's owner, within 4 h (delivery-dates)" in write
+    assert "limit 20 proposals per agent in 24 h (delivery-dates-a-day)" in write
+    assert "accepted by demo-admin without a report" in write
+    assert own["allowed"] is True
+    assert "propose_update_delivery_date" in cast("str", own["status"])
+    assert "planner may not call get_proposal" in absent
+    assert "no rule lets this role propose anything" in absent
+
+
 @guarantees("policy.apply", "policy.closed_language", "input.clear_errors")
 def test_a_broken_file_is_named_with_its_line_and_never_applied(config: Path) -> None:
     """What was applied stays in force."""
-    assert _run("apply", "--config", str(config)).exit_code == 0
+    assert _run("apply", *_signed(config)).exit_code == 0
     before = _active(config)
     _edit(config, "tools: [orders/*]", "tools: [order/*]")
 
     checked = _run("check", "--config", str(config))
     problems = cast("list[dict[str, object]]", _json("check", "--config", str(config))["problems"])
-    applied = _run("apply", "--config", str(config))
+    applied = _run("apply", *_signed(config))
 
     assert checked.exit_code == applied.exit_code == 2
     assert [one["problem"] for one in problems] == ["unknown_toolset"]
@@ -101,7 +159,7 @@ def test_a_broken_file_is_named_with_its_line_and_never_applied(config: Path) ->
 @guarantees("policy.apply")
 def test_apply_shows_what_becomes_allowed_and_switches_the_deployment(config: Path) -> None:
     """The first apply of a deployment, then one more tool for a role, then nothing more to do."""
-    first = _json("apply", "--config", str(config))
+    first = _json("apply", *_signed(config))
     digest = _active(config)
     _edit(config, "tools: [orders/*]", "tools: [orders/*, list_wip_jobs]")
     _edit(config, "    not_by: [site-1000-quality-wip]\n", "", file="tests/1000.yaml")
@@ -114,8 +172,8 @@ def test_apply_shows_what_becomes_allowed_and_switches_the_deployment(config: Pa
 
     shown = _json("diff", "--config", str(config))
     dry = _json("apply", "--dry-run", "--config", str(config))
-    second = _json("apply", "--config", str(config))
-    third = _json("apply", "--config", str(config))
+    second = _json("apply", *_signed(config))
+    third = _json("apply", *_signed(config))
 
     assert (first["applied"], first["bundle"]) == (True, digest)
     assert shown["newly_allowed"] == [
@@ -128,7 +186,7 @@ def test_apply_shows_what_becomes_allowed_and_switches_the_deployment(config: Pa
 @guarantees("policy.apply", "P5.every_decision")
 def test_an_apply_is_recorded(config: Path) -> None:
     """Who changed what may be called, and from what to what."""
-    digest = _json("apply", "--config", str(config))["bundle"]
+    digest = _json("apply", *_signed(config))["bundle"]
 
     deployment = bootstrap.open_deployment(config)
     try:
@@ -142,7 +200,7 @@ def test_an_apply_is_recorded(config: Path) -> None:
 @guarantees("policy.apply")
 def test_explain_speaks_of_what_is_applied_and_on_request_of_what_is_saved(config: Path) -> None:
     """A saved file changes nothing, so it must not explain anything either."""
-    _run("apply", "--config", str(config))
+    _run("apply", *_signed(config))
     _edit(config, "tools: [orders/*]", "tools: [list_sales_orders, find_order, explain_late_order]")
     place = ("support", "get_sales_order", "--config", str(config))
 

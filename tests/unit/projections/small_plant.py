@@ -9,6 +9,7 @@ from pathlib import Path
 from erp_mcp.analyses import ANALYSES
 from erp_mcp.catalog.load import inspect_file, load_catalog
 from erp_mcp.catalog.registry import Catalog
+from erp_mcp.commands import OPERATIONS
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.entities import ENTITIES, field_specs
 from erp_mcp.domain.freshness import EntityState
@@ -58,7 +59,7 @@ class SmallPlant:
 
 def shipped() -> Catalog:
     """Return the catalogue of the shipped tool files."""
-    return load_catalog([ROOT / "tools"], ANALYSES)
+    return load_catalog([ROOT / "tools"], ANALYSES, OPERATIONS)
 
 
 def compiled(folder: Path, text: str) -> Tool:
@@ -67,7 +68,7 @@ def compiled(folder: Path, text: str) -> Tool:
     path = folder / "sample" / f"{name}.yaml"
     path.parent.mkdir(exist_ok=True)
     path.write_text(text, encoding="utf-8")
-    tool, findings = inspect_file(path, ANALYSES)
+    tool, findings = inspect_file(path, ANALYSES, OPERATIONS)
     assert tool is not None, findings
     assert not findings
     return tool

@@ -8,11 +8,12 @@ from erp_mcp.domain.answer import Answer, Refusal
 from erp_mcp.domain.call import ToolCall
 from erp_mcp.domain.principal import Principal
 from erp_mcp.errors import BoundaryError, GatewayError
-from erp_mcp.server.handlers import CallRequest, Handlers, clean
+from erp_mcp.server.handlers import CallRequest, Handlers, clean, tool_on_wire
 from erp_mcp.server.report import describe
 from erp_mcp.server.rpc import RpcError
 from erp_mcp.server.session import Outcome, Session
 from tests.guarantees import guarantees
+from tests.path.fake_server import View
 
 
 class FakeGateway:
@@ -129,3 +130,15 @@ def test_error_of_others_is_told_by_type_and_place_only() -> None:
 def test_text_of_a_client_is_echoed_without_control_and_short(text: str, shown: str) -> None:
     """An echoed name must not steer a terminal or a reader."""
     assert clean(text) == shown
+
+
+@guarantees("mcp.both_eras", "P2.no_writes")
+@pytest.mark.parametrize("read_only", [True, False])
+def test_a_tool_is_published_as_reading_only_where_a_call_leaves_nothing_behind(read_only: bool) -> None:
+    """Hosts skip their prompts by it; nothing destroys, a repeated call changes nothing more, and no world is open."""
+    assert tool_on_wire(View(name="t", read_only=read_only))["annotations"] == {
+        "readOnlyHint": read_only,
+        "destructiveHint": False,
+        "idempotentHint": True,
+        "openWorldHint": False,
+    }

@@ -27,6 +27,7 @@ class View:
     description: str = ""
     input_schema: Mapping[str, JsonValue] = field(default_factory=dict)
     output_schema: Mapping[str, JsonValue] = field(default_factory=dict)
+    read_only: bool = True
 
 
 class FakeGateway:

@@ -32,14 +32,52 @@ entities:
     tombstones: SELECT no AS source_key, at AS changed_at FROM gone
 """
 
+COMMANDS: Final = """\
+commands:
+  via: works
+  operations:
+    material.rename: {contract: readback, settle_s: 30, model: part}
+"""
+
 # (what is replaced, by what, line of the error, key)
+# fmt: off
 BROKEN: Final = {
     "duplicate key": ("version: 1", "version: 1\nversion: 1", 3, ""),
     "unknown key": ("version: 1", "version: 1\nwrites: true", 3, "writes"),
     "wrong type": ("version: 1", "version: one", 2, "version"),
     "level 2": ("level: 4", "level: 2", 4, "level"),
-    "level 3 with commands": ("level: 4", "level: 3\ncommands: {start_job: x}", 5, "commands"),
-    "commands": ("level: 4", "level: 4\ncommands: {create_order: x}", 5, "commands"),
+    "level 3 with commands": ("level: 4", f"level: 3\n{COMMANDS}", 5, "commands"),
+    "commands without operations": ("level: 4", "level: 4\ncommands: {via: works}", 5, "commands.operations"),
+    "an empty list of operations": ("level: 4", "level: 4\ncommands: {operations: {}}", 5, "commands.operations"),
+    "an unknown key of commands": (
+        "level: 4", f"level: 4\n{COMMANDS}  retries: 3\n", 9, "commands.retries",
+    ),
+    "a via that is no name": (
+        "level: 4", f"level: 4\n{COMMANDS}".replace("works", "../works"), 6, "commands.via",
+    ),
+    "an operation without an entity": (
+        "level: 4", f"level: 4\n{COMMANDS}".replace("material.rename", "rename"), 8, "commands.operations.rename",
+    ),
+    "an operation of no entity": (
+        "level: 4", f"level: 4\n{COMMANDS}".replace("material.rename", "widget.rename"), 8,
+        "commands.operations.widget.rename",
+    ),
+    "an unknown contract": (
+        "level: 4", f"level: 4\n{COMMANDS}".replace("readback", "hope"), 8,
+        "commands.operations.material.rename.contract",
+    ),
+    "an operation without a contract": (
+        "level: 4", f"level: 4\n{COMMANDS}".replace("contract: readback, ", ""), 8,
+        "commands.operations.material.rename.contract",
+    ),
+    "an operation without a time to settle": (
+        "level: 4", f"level: 4\n{COMMANDS}".replace("settle_s: 30, ", ""), 8,
+        "commands.operations.material.rename.settle_s",
+    ),
+    "a negative time to settle": (
+        "level: 4", f"level: 4\n{COMMANDS}".replace("settle_s: 30", "settle_s: -1"), 8,
+        "commands.operations.material.rename.settle_s",
+    ),
     "no such zone": ("Europe/Berlin", "Europe/Atlantis", 5, "zone"),
     "other name than the file": ("profile: plant", "profile: works", 1, "profile"),
     "unknown rule": ("rule: pad_left, width: 8", "rule: eval", 7, "identity.material.rule"),
@@ -68,6 +106,7 @@ BROKEN: Final = {
     "open parenthesis": ("FROM part", "FROM (part", 12, "entities.material.statement"),
     "tombstones without a watermark": ("at AS changed_at", "at", 15, "entities.material.tombstones"),
 }
+# fmt: on
 
 
 def write(folder: Path, text: str, name: str = "plant") -> Path:
@@ -110,6 +149,23 @@ def test_a_good_profile_is_what_its_file_says(tmp_path: Path) -> None:
     assert profile.identity == {"material": IdentityRule(rule="pad_left", width=8)}
     assert profile.states == {"material.status": {"A": "active"}}
     assert set(profile.entities["material"]) == {"statement", "tombstones"}
+
+
+@guarantees("adapter.contract")
+def test_a_profile_says_what_may_be_written_and_keeps_the_keys_of_the_implementation(tmp_path: Path) -> None:
+    """Contract and time to settle mean the same everywhere; how it is done is the business of who does it."""
+    write(tmp_path, GOOD.replace("level: 4\n", f"level: 4\n{COMMANDS}"))
+    profile = load_profile("plant", [tmp_path])
+    assert profile.commands == {"material.rename": {"contract": "readback", "settle_s": 30, "model": "part"}}
+    assert profile.commands_via == "works"
+
+
+@guarantees("P2.no_writes")
+def test_a_profile_without_commands_takes_no_writes(tmp_path: Path) -> None:
+    """What nobody wrote down can't be done."""
+    write(tmp_path, GOOD)
+    profile = load_profile("plant", [tmp_path])
+    assert (profile.commands, profile.commands_via) == ({}, "")
 
 
 @guarantees("P7.sync_exact")

@@ -5,8 +5,15 @@ from __future__ import annotations
 import secrets
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
+from erp_mcp.domain.approver import Approver, Signed
 from erp_mcp.domain.audit import AuditEntry
+from erp_mcp.domain.canonical_json import canonical
+from erp_mcp.domain.command import Command, Written
+from erp_mcp.domain.event import proposal_id
+from erp_mcp.domain.instants import instant_text
+from erp_mcp.domain.proposal import Change, Check, Content, LimitUse, Preview, Receipt, SignedDecision, Terms
 from erp_mcp.store.state.sqlite import State
 
 
@@ -51,3 +58,104 @@ def an_entry(*, actor: str = "planner", rows: int = 1, correlation_id: str = "c-
         facts={"tool": "get_stock", "rows": rows},
         fields={"arguments": {"material_id": "M-1"}},
     )
+
+
+def a_content(
+    key: str = "key-00000001",
+    *,
+    agent: str = "buyer",
+    fingerprint: str = "",
+    needed: int = 1,
+    limits: tuple[LimitUse, ...] = (),
+    created: datetime | None = None,
+    valid_s: int = 4 * 3600,
+) -> Content:
+    """Return the content of a proposal to move a delivery date, as the gateway makes one."""
+    made = created or FakeClock().now
+    return Content(
+        proposal_id=proposal_id(secrets.token_hex(16)),
+        deployment="d-1",
+        environment="test",
+        agent=agent,
+        owner="olga",
+        role="buyer",
+        tool="propose_update_delivery_date",
+        tool_version=1,
+        tool_hash="a" * 64,
+        risk="W1",
+        arguments={"purchase_order_id": "4500000001", "line": 10, "new_date": "2026-03-20", "idempotency_key": key},
+        idempotency_key=key,
+        fingerprint=fingerprint or f"of {key}",
+        command=Command(
+            operation="purchase_order_line.update_delivery_date",
+            system="erp",
+            entity="purchase_order_line",
+            key="4500000001/10",
+            version_token="7",
+            reference="R0000000001",
+            fields={"purchase_order_id": "4500000001", "line": "10", "new_date": "2026-03-20"},
+        ),
+        preview=Preview(
+            headline="Move line 10 of 4500000001 to 2026-03-20",
+            system="erp",
+            document="4500000001",
+            changes=(Change(field="confirmed_date", before="2026-03-18", after="2026-03-20"),),
+            checks=(Check(rule="R-PO-1", verdict="ok", message="The line is open."),),
+        ),
+        rationale="The supplier asks for two more days – ünïcödé.",
+        bundle="b" * 64,
+        rules=("buyer-proposes",),
+        terms=Terms(rule="default", approvers=(), needed=needed, self_approval=False, valid_s=valid_s),
+        limits=limits,
+        sources={"erp": "2026-03-02T05:59:00Z"},
+        created_at=instant_text(made),
+        expires_at=instant_text(made + timedelta(seconds=valid_s)),
+        correlation_id="c-1",
+    )
+
+
+def a_decision(
+    proposal: str, *, by: str = "anna", decision: Literal["approve", "reject"] = "approve", nonce: str = ""
+) -> SignedDecision:
+    """Return a decision as an approver's tool stores it; the store verifies nothing of it."""
+    nonce = nonce or secrets.token_hex(16)
+    text = canonical({"proposal_id": proposal, "approver_id": by, "public_key": "c" * 64, "nonce": nonce})
+    return SignedDecision(
+        proposal_id=proposal,
+        approver_id=by,
+        decision=decision,
+        envelope=text.decode("utf-8"),
+        signature="e" * 128,
+        nonce=nonce,
+        decided_at="2026-03-02T06:00:00Z",
+    )
+
+
+def a_receipt() -> Receipt:
+    """Return what a worker stores after a write."""
+    written = Written(document="4500000001", key="4500000001/10", version_token="8", fields={"new_date": "2026-03-20"})
+    return Receipt(written=written, committed_at="2026-03-02T06:05:00Z", found="answered")
+
+
+def an_approver(name: str, *, key: str = "") -> Approver:
+    """Return an enrolment; the store verifies nothing of it."""
+    enrolment = canonical({"approver_id": name, "name": name.title(), "public_key": key or f"key of {name}"})
+    return Approver(
+        approver_id=name,
+        enrolment=Signed(text=enrolment.decode("utf-8"), signer=name, signature="f" * 128),
+        sealed_key="sealed",
+    )
+
+
+def stand(state: State, proposal: str, where: str, *, fence: int = 0, lease: str = "", text: str = "") -> None:
+    """Put a proposal into a state behind the back of the store, as no move does."""
+    state.file.effects.execute(
+        "UPDATE proposal SET state = ?, fence = ?, lease_expires_at = ?, reason = ? WHERE proposal_id = ?",
+        (where, fence, lease, text, proposal),
+    )
+
+
+def everything(state: State) -> list[tuple[object, ...]]:
+    """Return all rows that a move could touch, to see that nothing changed."""
+    tables = ("proposal", "decision", "limit_use", "outbox", "audit_record", "approver", "kill_switch", "policy_bundle")
+    return [row for table in tables for row in state.file.records.execute(f"SELECT '{table}', * FROM {table}")]

@@ -7,7 +7,6 @@ import sqlite3
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,18 +20,6 @@ from tests.guarantees import guarantees
 from tests.unit.store.state.fakes import FakeClock, a_state, an_entry
 
 ROOT = Path(__file__).parents[4]
-
-
-@pytest.fixture
-def clock() -> FakeClock:
-    return FakeClock()
-
-
-@pytest.fixture
-def state(tmp_path: Path, clock: FakeClock) -> Iterator[State]:
-    opened = a_state(tmp_path / "state", clock)
-    yield opened
-    opened.close()
 
 
 @guarantees("P5.leaf_format", "P5.tamper_evident")

@@ -1,4 +1,4 @@
-"""What several commands do with a deployment: apply its policy, fill its read model, look which sites it holds."""
+"""Fill the read model of a deployment, and look which sites it holds."""
 
 from __future__ import annotations
 
@@ -11,26 +11,9 @@ from erp_mcp.bootstrap import Deployment
 from erp_mcp.domain.entities import ENTITIES, field_specs
 from erp_mcp.domain.tool import Query
 from erp_mcp.errors import BusyError, DeadlineError
-from erp_mcp.policy import load
-from erp_mcp.policy.bundle import Bundle
-from erp_mcp.policy.names import KnownNames
 
 _LOOK_S: Final = 2.0  # for one entity; of a large one the sites found elsewhere tell enough
 _MAX_SITES: Final = 1000
-
-
-def apply_policy(deployment: Deployment, *, applied_by: str) -> Bundle:
-    """Check the deployment's policy folder and make it count.
-
-    Raises:
-        PolicyFileError: `policy.bad_file`, with file and line; nothing was changed.
-    """
-    bundle = load.load(deployment.settings.policies, KnownNames.of(deployment.catalog)).bundle
-    store = deployment.state.bundles
-    previous, _ = store.active()
-    if bundle.digest != previous:
-        store.put_bundle(bundle.digest, bundle.text, applied_by=applied_by, previous=previous)
-    return bundle
 
 
 def synchronise(

@@ -1,6 +1,6 @@
 """Pegging: which supply covers which demand, for one material at one site.
 
-The rule, in base units and the same for every analysis (docs/late-orders.md):
+The rule, in base units and the same for every analysis and preview (docs/late-orders.md):
 
 1. stock held by a reservation covers its own demand, as far as the lot really has that much free-for-use stock;
 2. supply made for one demand (a child order, an order made for a sales order line) covers that demand;
@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-from erp_mcp.analyses.days import NEVER
+from erp_mcp.domain.days import NEVER
 
 # Named tuples where others are dataclasses: a briefing makes tens of thousands of them.
 CoverKind = Literal["reservation", "stock", "purchase_order_line", "production_order"]

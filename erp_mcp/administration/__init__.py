@@ -1,0 +1,40 @@
+"""What several commands do with a deployment: its policy, its approvers and their decisions, its read model."""
+
+from __future__ import annotations
+
+from erp_mcp.administration.activation import Activation, apply_policy, planned, signature_missing
+from erp_mcp.administration.deciding import decide, may_decide, why_not
+from erp_mcp.administration.people import (
+    Member,
+    Signing,
+    enrol,
+    first_approver_missing,
+    members,
+    revoke,
+    trusted,
+)
+from erp_mcp.administration.reach import OutOfReach, Unenrolled, out_of_reach, unenrolled
+from erp_mcp.administration.reading_in import sites_held, synchronise
+
+__all__ = [
+    "Activation",
+    "Member",
+    "OutOfReach",
+    "Signing",
+    "Unenrolled",
+    "apply_policy",
+    "decide",
+    "enrol",
+    "first_approver_missing",
+    "may_decide",
+    "members",
+    "out_of_reach",
+    "planned",
+    "revoke",
+    "signature_missing",
+    "sites_held",
+    "synchronise",
+    "trusted",
+    "unenrolled",
+    "why_not",
+]

@@ -1,0 +1,146 @@
+"""One person's decision about one proposal: may they, and then their signature under exactly what they saw."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from erp_mcp.administration.people import Signing, instant, sign, trusted
+from erp_mcp.approval import check, envelope
+from erp_mcp.approval.envelope import Choice, Envelope, meaning_of
+from erp_mcp.approval.requesters import APPLIED_WITHIN, is_self_approval, requesters
+from erp_mcp.bootstrap import Deployment
+from erp_mcp.domain.approver import Enrolment
+from erp_mcp.domain.audit import AuditEntry
+from erp_mcp.domain.instants import parse_instant
+from erp_mcp.domain.lifecycle import State
+from erp_mcp.domain.proposal import Content, Proposal, SignedDecision
+from erp_mcp.errors import (
+    ApproverNotFoundError,
+    GatewayError,
+    NotAnApproverError,
+    ProposalDamagedError,
+    ProposalMovedError,
+    RequesterError,
+)
+
+
+def why_not(deployment: Deployment, content: Content, approver: Enrolment) -> str:
+    """Return why this approver may not say yes to this content: `requester`, `not_named`, or nothing."""
+    now = deployment.clock.wall()
+    applied = deployment.state.bundles.applied(since=instant(now - APPLIED_WITHIN))
+    return check.objection_to(content, approver, requesters(content, applied, now))
+
+
+def may_decide(deployment: Deployment, proposal: Proposal, approver_id: str, choice: Choice) -> Enrolment:
+    """Return the enrolment of an approver who may decide about a proposal now; a refusal is recorded.
+
+    Whoever asked may not approve, but may reject: that stops something and starts nothing.
+
+    Raises:
+        ProposalDamagedError: `proposal.damaged`. ProposalMovedError: `proposal.moved`, when it waits for no decision,
+            not any more, or not for this person's. ApproverNotFoundError: `approval.not_found`.
+        RequesterError: `approval.requester`. NotAnApproverError: `approval.not_allowed`.
+        RegistryDamagedError: `approval.broken_registry`.
+    """
+    with _recorded(deployment, proposal, approver_id, choice):
+        return _admitted(deployment, proposal, approver_id, choice)
+
+
+def _admitted(deployment: Deployment, proposal: Proposal, approver_id: str, choice: Choice) -> Enrolment:
+    _check_waiting(deployment, proposal)
+    known = trusted(deployment)
+    approver = known.get(approver_id)
+    if approver is None:
+        nobody = {} if known else {"reason": "nobody is enrolled yet: erp-mcp approvals enrol ID"}
+        raise ApproverNotFoundError(approver=approver_id[:64], **nobody)
+    if any(
+        one.approver_id == approver_id for one in deployment.state.proposals.decisions(proposal.content.proposal_id)
+    ):
+        raise ProposalMovedError(state=proposal.state, reason="decided_already")
+    objection = why_not(deployment, proposal.content, approver)
+    if objection == "requester" and choice == "approve":
+        raise RequesterError(approver=approver_id)
+    if objection == "not_named":
+        raise NotAnApproverError(approver=approver_id, approvers=proposal.content.terms.approvers)
+    return approver
+
+
+def decide(deployment: Deployment, shown: Proposal, signing: Signing, choice: Choice, comment: str = "") -> Proposal:
+    """Sign a decision about a proposal as it was shown, and store it.
+
+    Args:
+        deployment: Where.
+        shown: The proposal that the person looked at; the signature is bound to its content.
+        signing: Who decides.
+        choice: What they decide.
+        comment: Their own words, kept with the decision.
+
+    Returns:
+        The proposal as it stands now.
+
+    Raises:
+        BadPassphraseError: `approval.bad_passphrase`; otherwise as `may_decide`. Nothing was stored.
+    """
+    approver = may_decide(deployment, shown, signing.approver_id, choice)
+    content = shown.content
+    said = Envelope(
+        deployment=content.deployment,
+        proposal_id=content.proposal_id,
+        digest=shown.digest,
+        decision=choice,
+        meaning=meaning_of(choice, by_self_approval=is_self_approval(content, approver)),
+        approver_id=approver.approver_id,
+        approver_name=approver.name,
+        public_key=approver.public_key,
+        method="passphrase",
+        decided_at=instant(deployment.clock.wall()),
+        nonce=secrets.token_hex(16),
+        comment=comment,
+    )
+    text, message = envelope.message(said)
+    with _recorded(deployment, shown, signing.approver_id, choice):
+        signature = sign(deployment, signing, text, message).signature
+    return deployment.state.proposals.decide(
+        SignedDecision(
+            proposal_id=said.proposal_id,
+            approver_id=said.approver_id,
+            decision=choice,
+            envelope=text,
+            signature=signature,
+            nonce=said.nonce,
+            decided_at=said.decided_at,
+        )
+    )
+
+
+@contextmanager
+def _recorded(deployment: Deployment, proposal: Proposal, approver_id: str, choice: Choice) -> Iterator[None]:
+    """Leave a record of a decision that was refused: who tried, about what, and why not."""
+    try:
+        yield
+    except GatewayError as refusal:
+        deployment.state.audit.append(
+            AuditEntry(
+                kind="decision.refused",
+                correlation_id=proposal.content.correlation_id,
+                causation_id="",
+                trace="",
+                actor=approver_id[:64],
+                facts={"proposal_id": proposal.content.proposal_id, "decision": choice, "code": refusal.code},
+                fields={},
+            )
+        )
+        raise
+
+
+def _check_waiting(deployment: Deployment, proposal: Proposal) -> None:
+    content = proposal.content
+    if envelope.digest(content) != proposal.digest or content.deployment != deployment.settings.deployment:
+        raise ProposalDamagedError(proposal_id=content.proposal_id)
+    if proposal.state is not State.AWAITING_APPROVAL:
+        raise ProposalMovedError(state=proposal.state)
+    if parse_instant(content.expires_at) <= deployment.clock.wall():
+        deployment.state.proposals.expire()
+        raise ProposalMovedError(state=State.EXPIRED)

@@ -1,0 +1,1 @@
+"""Who else must say yes: signed decisions of enrolled people, bound to everything that they were shown."""

@@ -1,0 +1,131 @@
+"""Is a proposal approved? Worked out from what is stored, of which nothing is believed that no signature holds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+from erp_mcp.approval import envelope, keys
+from erp_mcp.approval.envelope import Envelope, meaning_of
+from erp_mcp.approval.requesters import is_self_approval, names_of
+from erp_mcp.domain.approver import Enrolment
+from erp_mcp.domain.instants import parse_instant
+from erp_mcp.domain.proposal import Content, Proposal, SignedDecision
+
+_SKEW: Final = timedelta(minutes=5)  # between the clocks of whoever signs and whoever checks
+
+
+def refusal_of(
+    proposal: Proposal,
+    decisions: Sequence[SignedDecision],
+    trusted: Mapping[str, Enrolment],
+    requesters: frozenset[str],
+    now: datetime,
+) -> str:
+    """Return why a proposal does not count as approved, empty when enough people said yes to exactly this.
+
+    One decision that is not what was signed refuses it all: what was changed is found, however many others are right.
+
+    Args:
+        proposal: The proposal as stored; its digest is worked out again.
+        decisions: The decisions about it as stored.
+        trusted: Approvers as `registry.trusted` found them.
+        requesters: Normalised names as `requesters.requesters` found them.
+        now: The wall clock.
+
+    Returns:
+        `digest`, `envelope`, `not_enrolled`, `signature`, `rejected`, `requester`, `not_named`,
+        `decided_before_proposal`, `decided_after_expiry`, `decided_in_future`, `too_few`, or nothing.
+    """
+    if not _is_whole(proposal):
+        return "digest"
+    people: list[frozenset[str]] = []
+    for decision in decisions:
+        reason = _flaw(proposal, decision, trusted, now) or _objection(proposal.content, decision, trusted, requesters)
+        if reason:
+            return reason
+        people.append(names_of(trusted[decision.approver_id]))
+    return "" if _different(people) >= max(1, proposal.content.terms.needed) else "too_few"
+
+
+def objection_to(content: Content, approver: Enrolment, requesters: frozenset[str]) -> str:
+    """Return why this approver may not decide about this content: `requester`, `not_named`, or nothing."""
+    if names_of(approver) & requesters:
+        return "requester"
+    named = content.terms.approvers
+    return "not_named" if named and approver.approver_id not in named else ""
+
+
+def _is_whole(proposal: Proposal) -> bool:
+    try:
+        return envelope.digest(proposal.content) == proposal.digest
+    except (ValueError, RecursionError):
+        return False
+
+
+def _flaw(proposal: Proposal, decision: SignedDecision, trusted: Mapping[str, Enrolment], now: datetime) -> str:
+    """Return what is wrong with the row, the words or the signature of one decision."""
+    found = envelope.opened(decision.envelope)
+    if found is None or not _is_of(proposal, decision, found[0]):
+        return "envelope"
+    words, signed_bytes = found
+    approver = trusted.get(decision.approver_id)
+    if approver is None or not _are_of(words, approver):
+        return "not_enrolled"
+    if not keys.verifies(approver.public_key, signed_bytes, decision.signature):
+        return "signature"
+    self_approval = is_self_approval(proposal.content, approver)
+    if words.meaning != meaning_of(words.decision, by_self_approval=self_approval):
+        return "envelope"
+    return _untimely(proposal.content, words.decided_at, now)
+
+
+def _is_of(proposal: Proposal, decision: SignedDecision, words: Envelope) -> bool:
+    """Whether the words are about this proposal, and the row beside them says the same."""
+    content = proposal.content
+    about = (words.deployment, words.proposal_id, words.digest)
+    row = (decision.proposal_id, decision.approver_id, decision.decision, decision.nonce, decision.decided_at)
+    return about == (content.deployment, content.proposal_id, proposal.digest) and row == (
+        words.proposal_id,
+        words.approver_id,
+        words.decision,
+        words.nonce,
+        words.decided_at,
+    )
+
+
+def _are_of(words: Envelope, approver: Enrolment) -> bool:
+    """Whether the words name this approver as enrolled."""
+    named = (words.deployment, words.approver_id, words.approver_name, words.public_key)
+    return named == (approver.deployment, approver.approver_id, approver.name, approver.public_key)
+
+
+def _untimely(content: Content, decided_at: str, now: datetime) -> str:
+    try:
+        decided = parse_instant(decided_at)
+        created, expires = parse_instant(content.created_at), parse_instant(content.expires_at)
+    except ValueError:
+        return "envelope"
+    if decided < created - _SKEW:
+        return "decided_before_proposal"
+    if decided >= expires:
+        return "decided_after_expiry"
+    return "decided_in_future" if decided > now + _SKEW else ""
+
+
+def _objection(
+    content: Content, decision: SignedDecision, trusted: Mapping[str, Enrolment], requesters: frozenset[str]
+) -> str:
+    if decision.decision != "approve":
+        return "rejected"
+    return objection_to(content, trusted[decision.approver_id], requesters)
+
+
+def _different(people: Sequence[frozenset[str]]) -> int:
+    """Return how many people there are for certain: two who share a name may be one."""
+    known: list[frozenset[str]] = []
+    for names in people:
+        if not any(names & one for one in known):
+            known.append(names)
+    return len(known)

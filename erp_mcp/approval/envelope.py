@@ -1,0 +1,71 @@
+"""What an approver signs: a decision bound to the digest of everything that makes up the proposal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final, Literal
+
+from erp_mcp.approval import signed
+from erp_mcp.domain.canonical_json import canonical
+from erp_mcp.domain.forms import to_json
+from erp_mcp.domain.proposal import Content
+
+_CONTENT_DOMAIN: Final = b"erp-mcp/proposal/v1\n"
+_MEANINGS: Final = {
+    ("approve", False): "I approve that exactly this is written, as it was shown to me.",
+    ("approve", True): "I approve that exactly this is written, as it was shown to me, as owner, by self approval.",
+    ("reject", False): "I reject this; it is not to be written.",
+    ("reject", True): "I reject this; it is not to be written.",
+}
+
+Choice = Literal["approve", "reject"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """A decision in the words that are signed: who, what, about which content, when, how known, and what they meant.
+
+    `digest` is that of the whole content: payload, preview, definition of the tool, version of the record, policy and
+    its terms, limits, age of the evidence, agent, owner and times. `method` is how the person was known.
+    """
+
+    deployment: str
+    proposal_id: str
+    digest: str
+    decision: Choice
+    meaning: str
+    approver_id: str
+    approver_name: str
+    public_key: str
+    method: Literal["passphrase"]
+    decided_at: str
+    nonce: str
+    comment: str
+
+
+def meaning_of(decision: Choice, *, by_self_approval: bool) -> str:
+    """Return in words what a decision says."""
+    return _MEANINGS[decision, by_self_approval]
+
+
+def message(envelope: Envelope) -> tuple[str, bytes]:
+    """Return the text that is stored and the bytes that are signed."""
+    return signed.written(signed.DECISION, envelope)
+
+
+def opened(text: str) -> tuple[Envelope, bytes] | None:
+    """Return the envelope of a stored text and the bytes that must have been signed; `None` if it isn't one.
+
+    Only the canonical form counts, so that one decision has one text.
+    """
+    return signed.opened(signed.DECISION, Envelope, text)
+
+
+def digest(content: Content) -> str:
+    """Return the digest of a content as it is now; equal to what was signed only if nothing of it was changed.
+
+    Raises:
+        ValueError: The content holds what has no canonical form.
+    """
+    return sha256(_CONTENT_DOMAIN + canonical(to_json(content))).hexdigest()

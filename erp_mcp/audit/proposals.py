@@ -1,0 +1,126 @@
+"""What the records say became of each proposal, and whether that could happen and agrees with the rows.
+
+Finds moves that the table of moves does not have, a beginning or a step that is missing, changes that were sent without
+enough approvals, and rows that say something else than their records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Final, Literal
+
+from erp_mcp.domain.audit import AuditRecord, KeptProposal
+from erp_mcp.domain.call import JsonValue
+from erp_mcp.domain.canonical_json import canonical
+from erp_mcp.domain.lifecycle import State, moves
+
+ProposalCode = Literal[
+    "illegal_move",  # a recorded move that there is not, or not from where the proposal stood
+    "unapproved",  # sent or written without as many approvals as its terms ask for
+    "row_changed",  # the row says something else than the records
+    "row_missing",  # there are records, and no row
+    "unrecorded",  # there is a row, and no record
+]
+Found = Callable[[int, ProposalCode, str], None]
+_PREFIX: Final = "proposal."
+_NEEDS_APPROVAL: Final = frozenset({State.APPROVED, State.SENDING, State.COMMITTED})
+
+
+@dataclass(slots=True, kw_only=True)
+class _Course:
+    """Where the records of one proposal have led so far."""
+
+    seq: int
+    state: str
+    digest: JsonValue
+    needed: int
+    fence: int = 0
+    approvers: set[str] = field(default_factory=set)
+    receipt: str = ""
+
+
+class Courses:
+    """Follows every proposal through the chain."""
+
+    def __init__(self, found: Found) -> None:
+        """Report what is wrong to `found`."""
+        self._found = found
+        self._courses: dict[str, _Course] = {}
+
+    def see(self, record: AuditRecord, leaf: dict[str, JsonValue]) -> None:
+        """Follow one record of the chain; those that are not about a proposal are passed over."""
+        facts = leaf["facts"]
+        if not str(leaf["kind"]).startswith(_PREFIX) or not isinstance(facts, dict):
+            return
+        proposal_id = str(facts.get("proposal_id", ""))
+        course = self._courses.get(proposal_id)
+        if course is None:
+            self._courses[proposal_id] = course = self._begun(record.seq, proposal_id, facts)
+        else:
+            self._moved(record.seq, proposal_id, course, facts)
+        course.seq = record.seq
+        if "receipt" in record.details:
+            course.receipt = _digest(record.details["receipt"][1])
+
+    def compare(self, rows: Iterable[KeptProposal]) -> None:
+        """Compare where the records end with what the rows say."""
+        for row in rows:
+            course = self._courses.pop(row.proposal_id, None)
+            if course is None:
+                self._found(0, "unrecorded", row.proposal_id)
+                continue
+            told = {"state": course.state, "content": course.digest, "receipt": course.receipt}
+            kept = {"state": row.state, "content": row.digest, "receipt": row.receipt}
+            for name in [name for name in told if told[name] != kept[name]]:
+                detail = f"{row.proposal_id} {name}"
+                self._found(course.seq, "row_changed", f"{detail}: {row.state}" if name == "state" else detail)
+        for proposal_id, course in self._courses.items():
+            self._found(course.seq, "row_missing", proposal_id)
+
+    def _begun(self, seq: int, proposal_id: str, facts: dict[str, JsonValue]) -> _Course:
+        if (facts.get("move"), facts.get("from"), facts.get("to")) != ("propose", "", State.PROPOSED):
+            self._found(seq, "illegal_move", f"{proposal_id} has no beginning")
+        needed = facts.get("needed")
+        return _Course(
+            seq=seq,
+            state=str(facts.get("to")),
+            digest=facts.get("digest"),
+            needed=needed if isinstance(needed, int) else 1,
+            fence=_fence(facts),
+        )
+
+    def _moved(self, seq: int, proposal_id: str, course: _Course, facts: dict[str, JsonValue]) -> None:
+        name, source, target = str(facts.get("move")), str(facts.get("from")), str(facts.get("to"))
+        if name == "approve":
+            course.approvers.add(str(facts.get("approver")))
+        if source != course.state or facts.get("digest") != course.digest:
+            self._found(seq, "illegal_move", f"{proposal_id} {name} from {source}, it stood in {course.state}")
+        elif _fence(facts) - course.fence != _rise(name, source, target):
+            self._found(seq, "illegal_move", f"{proposal_id} {name} from {source} to {target}")
+        if target in _NEEDS_APPROVAL and len(course.approvers) < course.needed:
+            self._found(seq, "unapproved", f"{proposal_id} {len(course.approvers)} of {course.needed}")
+        course.state, course.fence = target, _fence(facts)
+
+
+def _rise(name: str, source: str, target: str) -> int | None:
+    """Return by how much a move raises the fence, `None` when there is no such move."""
+    if (name, source, target) == ("approve", State.AWAITING_APPROVAL, State.AWAITING_APPROVAL):
+        return 0  # one of several approvals
+    move = moves(name, State(source)) if source in State.__members__ else None
+    if move is None or move.target != target:
+        return None
+    return 1 if move.takes_lease else 0
+
+
+def _fence(facts: dict[str, JsonValue]) -> int:
+    fence = facts.get("fence")
+    return fence if isinstance(fence, int) else -1
+
+
+def _digest(value: JsonValue) -> str:
+    try:
+        return sha256(canonical(value)).hexdigest()
+    except ValueError:
+        return ""

@@ -1,0 +1,270 @@
+"""`erp-mcp approvals`: what waits for a person, what exactly it is, and the decision."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, ParamSpec
+
+import click
+
+from erp_mcp import administration
+from erp_mcp.approval.envelope import Choice
+from erp_mcp.bootstrap import Deployment
+from erp_mcp.cli import approvers, one_shot_worker, proposal_view
+from erp_mcp.cli.options import clear_errors, deployment_options, json_option, print_json
+from erp_mcp.cli.person import account, ask, opened, person_options, signing
+from erp_mcp.cli.proposal_view import Seen, visible
+from erp_mcp.domain.call import JsonValue
+from erp_mcp.domain.forms import to_json
+from erp_mcp.domain.lifecycle import ENDS, State
+from erp_mcp.domain.proposal import Proposal
+from erp_mcp.errors import ApproverNotFoundError
+
+Parameters = ParamSpec("Parameters")
+
+DEMO_APPROVER: Final = "demo-approver"
+_MAX_COMMENT: Final = 500
+
+
+def _options(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
+    return deployment_options(json_option(clear_errors(command)))
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="""
+\b
+Examples:
+  erp-mcp approvals list                       what waits for a decision
+  erp-mcp approvals show prp_2Xk9TzQ0aB1c      what exactly would be written, and why you are asked
+  erp-mcp approvals approve prp_2Xk9TzQ0aB1c   say yes, with your passphrase; the worker writes it
+  erp-mcp approvals reject prp_2Xk9TzQ0aB1c --reason "the supplier confirmed the old date"
+  erp-mcp approvals enrol anna --name "Anna Berg"
+""",
+)
+def command() -> None:
+    """Decide about what agents propose.
+
+    Nothing is written to a system of record unless an enrolled person signed exactly that change with their passphrase.
+    Agents have no way to do this. docs/approvals.md says what a signature binds and what it does not cover.
+    """
+
+
+command.add_command(approvers.enrol)
+command.add_command(approvers.revoke)
+command.add_command(approvers.list_approvers)
+
+
+@command.command(
+    name="list",
+    epilog="""
+\b
+Examples:
+  erp-mcp approvals list --demo-dir DIR
+  erp-mcp approvals list --all --json
+""",
+)
+@click.option("--all", "everything", is_flag=True, help="Also what is decided, under way, or for somebody to look at.")
+@_options
+def list_command(config: str, demo_dir: str, *, everything: bool, as_json: bool) -> None:
+    """List what waits for a decision, oldest first."""
+    with opened(config, demo_dir) as deployment:
+        store = deployment.state.proposals
+        store.expire()
+        states = tuple(State) if everything else (State.AWAITING_APPROVAL,)
+        found = store.in_states(states)
+        stuck = [] if everything else store.in_states((State.NEEDS_HUMAN,))
+        now = deployment.clock.wall()
+    rows = [proposal_view.summary(one, now) for one in found]
+    if as_json:
+        print_json({"proposals": [*rows], "need_a_person": [one.content.proposal_id for one in stuck]})
+        return
+    for row in rows:
+        ends = "" if row["state"] in ENDS else f", expires in {row['expires_in']}"
+        click.echo(f"{row['proposal_id']}  {row['age']:>10}  {row['risk']}  {visible(str(row['headline']))}")
+        state = f"{row['state']}, " if everything else ""
+        click.echo(f"{'':18}{state}by {visible(str(row['agent']))} for {visible(str(row['owner']))}{ends}")
+    if not rows:
+        click.echo("Nothing waits for a decision." if not everything else "There are no proposals.")
+    for one in stuck:
+        click.secho(f"Somebody has to look at {one.content.proposal_id} ({visible(one.reason)})", fg="yellow")
+
+
+@command.command(
+    epilog="""
+\b
+Examples:
+  erp-mcp approvals show prp_2Xk9TzQ0aB1c
+  erp-mcp approvals show prp_2Xk9TzQ0aB1c --json
+"""
+)
+@click.argument("proposal_id", metavar="ID")
+@_options
+def show(proposal_id: str, config: str, demo_dir: str, *, as_json: bool) -> None:
+    """Show everything that a decision about ID is bound to, and what became of it."""
+    with opened(config, demo_dir) as deployment:
+        seen = _seen(deployment, deployment.state.proposals.get(proposal_id))
+    if as_json:
+        print_json(_as_json(seen.proposal, seen))
+    else:
+        _print(seen)
+
+
+@command.command(
+    epilog="""
+\b
+Examples:
+  erp-mcp approvals approve prp_2Xk9TzQ0aB1c
+  erp-mcp approvals approve prp_2Xk9TzQ0aB1c --as anna --comment "as agreed by telephone"
+  erp-mcp approvals approve prp_2Xk9TzQ0aB1c --yes --passphrase-file FILE --no-worker
+"""
+)
+@click.argument("proposal_id", metavar="ID")
+@click.option("--comment", default="", metavar="TEXT", help="Your words, kept and signed with the decision.")
+@click.option("--no-worker", is_flag=True, help="Leave the writing to a worker that runs elsewhere.")
+@person_options
+@_options
+def approve(
+    proposal_id: str,
+    *,
+    comment: str,
+    no_worker: bool,
+    approver: str,
+    passphrase_file: str,
+    yes: bool,
+    config: str,
+    demo_dir: str,
+    as_json: bool,
+) -> None:
+    """Say yes to exactly what is shown, with your passphrase; then a worker writes it and the receipt is shown.
+
+    Whoever asked for a change can't approve it, under any of their names.
+    """
+    with opened(config, demo_dir) as deployment:
+        after = _decide(
+            deployment, proposal_id, "approve", comment, named=approver, file=passphrase_file, yes=yes, quiet=as_json
+        )
+        if after.state is State.APPROVED and not no_worker:
+            one_shot_worker.run(deployment)
+            after = deployment.state.proposals.get(proposal_id)
+        stopped = deployment.state.switches.stopped() if after.state is State.APPROVED else []
+    _tell(after, as_json=as_json)
+    for stop in stopped:
+        click.secho(f"Writes of {visible(stop.scope)} are stopped: erp-mcp writes status", fg="yellow", err=True)
+
+
+@command.command(
+    epilog="""
+\b
+Examples:
+  erp-mcp approvals reject prp_2Xk9TzQ0aB1c --reason "wrong supplier"
+"""
+)
+@click.argument("proposal_id", metavar="ID")
+@click.option("--reason", required=True, metavar="TEXT", help="Why not; kept and signed with the decision.")
+@person_options
+@_options
+def reject(
+    proposal_id: str,
+    *,
+    reason: str,
+    approver: str,
+    passphrase_file: str,
+    yes: bool,
+    config: str,
+    demo_dir: str,
+    as_json: bool,
+) -> None:
+    """Say no; nothing is written."""
+    with opened(config, demo_dir) as deployment:
+        after = _decide(
+            deployment, proposal_id, "reject", reason, named=approver, file=passphrase_file, yes=yes, quiet=as_json
+        )
+    _tell(after, as_json=as_json)
+
+
+def _decide(
+    deployment: Deployment,
+    proposal_id: str,
+    choice: Choice,
+    words: str,
+    *,
+    named: str,
+    file: str,
+    yes: bool,
+    quiet: bool,
+) -> Proposal:
+    """Show it, find out whether this person may decide, ask, and sign what was shown."""
+    if len(words) > _MAX_COMMENT:
+        raise click.UsageError(f"At most {_MAX_COMMENT} characters of your own words are kept.")
+    shown = deployment.state.proposals.get(proposal_id)
+    seen = _seen(deployment, shown)
+    if not (quiet and yes):  # nobody is asked about what they were not shown
+        _print(seen, err=quiet)
+    approver_id = named or _self(deployment, seen)
+    administration.may_decide(deployment, shown, approver_id, choice)
+    if not yes:
+        ask(f"{choice.capitalize()}, as {approver_id}?")
+    return signing(
+        deployment, approver_id, file, lambda signer: administration.decide(deployment, shown, signer, choice, words)
+    )
+
+
+def _self(deployment: Deployment, seen: Seen) -> str:
+    """Return who is meant where nobody is named: this account, the only one who may, or the demo's approver."""
+    able = [one for one in sorted(seen.people) if not seen.objections[one]]
+    if account() in seen.people:
+        return account()
+    if deployment.settings.environment == "demo" and DEMO_APPROVER in able:
+        return DEMO_APPROVER
+    if len(able) == 1:
+        return able[0]
+    if not seen.people:
+        raise ApproverNotFoundError(reason="nobody is enrolled yet: erp-mcp approvals enrol ID")
+    told = ", ".join(able) or "nobody: all enrolled approvers asked for it themselves, or policy names others"
+    raise click.UsageError(f"Say who decides with --as ID. Who may: {told}.")
+
+
+def _tell(proposal: Proposal, *, as_json: bool) -> None:
+    if as_json:
+        print_json(_as_json(proposal))
+        return
+    good = proposal.receipt is not None
+    for line in proposal_view.receipt_lines(proposal):
+        click.secho(line, fg="green" if good else None)
+
+
+def _seen(deployment: Deployment, proposal: Proposal) -> Seen:
+    people = administration.trusted(deployment)
+    store = deployment.state.proposals
+    return Seen(
+        proposal=proposal,
+        people=people,
+        objections={one: administration.why_not(deployment, proposal.content, people[one]) for one in people},
+        decisions=store.decisions(proposal.content.proposal_id),
+        history=store.history(proposal.content.proposal_id),
+        now=deployment.clock.wall(),
+        plant_now=deployment.clock.plant(),
+    )
+
+
+def _print(seen: Seen, *, err: bool = False) -> None:
+    for line in proposal_view.lines(seen):
+        heading = line.startswith("# ")
+        click.secho(line[2:] if heading else line, bold=heading, err=err)
+
+
+def _as_json(proposal: Proposal, seen: Seen | None = None) -> dict[str, JsonValue]:
+    told: dict[str, JsonValue] = {
+        "proposal_id": proposal.content.proposal_id,
+        "state": str(proposal.state),
+        "reason": proposal.reason,
+        "receipt": to_json(proposal.receipt) if proposal.receipt else None,
+        "digest": proposal.digest,
+    }
+    if seen is not None:
+        told["content"] = to_json(proposal.content)
+        told["may_decide"] = {one: objection or "yes" for one, objection in seen.objections.items()}
+        told["decisions"] = [to_json(one) for one in seen.decisions]
+        told["history"] = [to_json(one) for one in seen.history]
+    return told

@@ -1,0 +1,175 @@
+"""`erp-mcp approvals enrol | revoke | approvers`: the people who may decide."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from erp_mcp import administration
+from erp_mcp.administration import Member
+from erp_mcp.bootstrap import Deployment, approvers_root_file
+from erp_mcp.cli import passphrase
+from erp_mcp.cli.options import clear_errors, deployment_options, json_option, print_json
+from erp_mcp.cli.person import account, ask, opened, person_options, signing
+from erp_mcp.cli.proposal_view import visible
+from erp_mcp.domain.call import JsonValue
+
+
+@click.command(
+    epilog="""
+\b
+Examples:
+  erp-mcp approvals enrol anna --name "Anna Berg"            the first one signs for themselves
+  erp-mcp approvals enrol bert --as anna                     the others are vouched for by one who is there
+  erp-mcp approvals enrol bert --new-passphrase-file NEW --as anna --passphrase-file FILE
+"""
+)
+@click.argument("approver_id", metavar="ID")
+@click.option("--name", default="", metavar="NAME", help="As people know them.  [default: the ID]")
+@click.option(
+    "--new-passphrase-file", default="", metavar="FILE", help="Owner-only file with the passphrase of the new approver."
+)
+@person_options
+@deployment_options
+@json_option
+@clear_errors
+def enrol(
+    approver_id: str,
+    *,
+    name: str,
+    new_passphrase_file: str,
+    approver: str,
+    passphrase_file: str,
+    yes: bool,
+    config: str,
+    demo_dir: str,
+    as_json: bool,
+) -> None:
+    """Enrol ID as an approver, with a passphrase that seals their key.
+
+    The first approver signs for themselves, and their public key is written to a file that everything stands on. Each
+    later one is signed for by an approver who is there (--as).
+    """
+    del yes  # nothing to ask: the passphrases are the answer
+    with opened(config, demo_dir) as deployment:
+        if administration.first_approver_missing(deployment):
+            file = new_passphrase_file or passphrase_file
+            secret = passphrase.chosen(deployment.settings, approver_id, file)
+            enrolment = administration.enrol(deployment, approver_id, name, secret)
+        else:
+            by = voucher(deployment, approver)
+            secret = passphrase.chosen(
+                deployment.settings, approver_id, new_passphrase_file, option="--new-passphrase-file"
+            )
+            enrolment = signing(
+                deployment,
+                by,
+                passphrase_file,
+                lambda signer: administration.enrol(deployment, approver_id, name, secret, by=signer),
+            )
+        root = approvers_root_file(deployment.settings.state_dir)
+    if as_json:
+        print_json({"approver": enrolment.approver_id, "public_key": enrolment.public_key})
+        return
+    click.secho(f"Enrolled: {enrolment.approver_id} ({visible(enrolment.name)})", fg="green")
+    click.echo(f"  key {enrolment.public_key[:16]}…, signed for by {enrolment.enrolled_by}")
+    if enrolment.enrolled_by == enrolment.approver_id:
+        click.echo(f"  {_rooted(root)}")
+
+
+@click.command(
+    epilog="""
+\b
+Examples:
+  erp-mcp approvals revoke bert --as anna
+"""
+)
+@click.argument("approver_id", metavar="ID")
+@person_options
+@deployment_options
+@json_option
+@clear_errors
+def revoke(
+    approver_id: str, *, approver: str, passphrase_file: str, yes: bool, config: str, demo_dir: str, as_json: bool
+) -> None:
+    """End the enrolment of ID for good: what they approved and nobody has written yet is not written any more.
+
+    Whom they enrolled stays enrolled. A policy that they signed allows no more writes until it is applied again.
+    """
+    with opened(config, demo_dir) as deployment:
+        by = voucher(deployment, approver)
+        if not yes:
+            ask(f"End the enrolment of {approver_id}, as {by}? It is final.")
+        signing(
+            deployment, by, passphrase_file, lambda signer: administration.revoke(deployment, approver_id, by=signer)
+        )
+        apply_again = administration.signature_missing(deployment)
+    if as_json:
+        print_json({"revoked": approver_id, "by": by, "apply_policy_again": apply_again})
+        return
+    click.secho(f"Revoked: {approver_id}", fg="green")
+    if apply_again:
+        click.echo("  They had signed the policy in force: it allows no more writes. Next: erp-mcp policy apply")
+
+
+@click.command(
+    name="approvers",
+    epilog="""
+\b
+Examples:
+  erp-mcp approvals approvers
+  erp-mcp approvals approvers --json
+""",
+)
+@deployment_options
+@json_option
+@clear_errors
+def list_approvers(config: str, demo_dir: str, *, as_json: bool) -> None:
+    """List who is enrolled, by whom, and who not any more."""
+    with opened(config, demo_dir) as deployment:
+        members = administration.members(deployment)
+    if as_json:
+        print_json({"approvers": [_as_json(one) for one in members]})
+        return
+    for one in members:
+        who, state = one.enrolment, "in force" if one.in_force else f"revoked by {one.revoked_by}"
+        if not one.in_force and not one.revoked_by:
+            state = "does not count: enrolled by one who was revoked"
+        click.echo(f"{who.approver_id:<16} {visible(who.name):<24} {state}")
+        click.echo(f"{'':16} key {who.public_key[:16]}…, enrolled {who.enrolled_at} by {who.enrolled_by}")
+    if not members:
+        click.echo("Nobody is enrolled yet. Next: erp-mcp approvals enrol ID")
+
+
+def voucher(deployment: Deployment, named: str) -> str:
+    """Return the approver who signs: as named, this account's, or the only one there is.
+
+    Raises:
+        click.UsageError: it can't be told who.
+    """
+    in_force = administration.trusted(deployment)
+    if named or account() in in_force:
+        return named or account()
+    if len(in_force) == 1:
+        return next(iter(in_force))
+    if not in_force:
+        raise click.UsageError("Nobody is enrolled yet: erp-mcp approvals enrol ID.")
+    raise click.UsageError(f"Say who signs with --as ID: {', '.join(sorted(in_force))}.")
+
+
+def _rooted(root: Path) -> str:
+    return f"the first approver: everything stands on the public key in {root}"
+
+
+def _as_json(member: Member) -> dict[str, JsonValue]:
+    who = member.enrolment
+    return {
+        "approver": who.approver_id,
+        "name": who.name,
+        "public_key": who.public_key,
+        "enrolled_by": who.enrolled_by,
+        "enrolled_at": who.enrolled_at,
+        "in_force": member.in_force,
+        "revoked_by": member.revoked_by,
+    }

@@ -1,0 +1,224 @@
+"""How a proposal is put before a person: what exactly would be written, why they are asked, and by whom.
+
+Everything shown is ours or made visible: a character that can't be seen, or that could change how the rest is shown,
+stands there as its code.
+"""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from erp_mcp.approval import envelope
+from erp_mcp.approval.requesters import is_self_approval
+from erp_mcp.domain.approver import Enrolment
+from erp_mcp.domain.call import JsonValue
+from erp_mcp.domain.instants import parse_instant
+from erp_mcp.domain.lifecycle import State
+from erp_mcp.domain.proposal import Content, Event, Proposal, SignedDecision
+
+_HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_BLANKS: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0")
+_WHY_NOT: Final = {
+    "": "may decide",
+    "requester": "may not: is one of those who asked (agent, owner, or has just changed the policy)",
+    "not_named": "may not: the policy names other people for this",
+}
+_COLUMNS: Final = 72
+_MAX_MARKS: Final = 2
+_MARKS: Final = {"ok": "ok    ", "flag": "FLAG  ", "refuse": "REFUSE"}
+_COMES_NEXT: Final = {
+    State.AWAITING_APPROVAL: "it waits for a decision",
+    State.APPROVED: "approved, waiting for the worker: erp-mcp worker --once",
+    State.CLAIMED: "a worker has it",
+    State.SENDING: "it is being sent",
+    State.UNKNOWN: "it is not known whether it was written; the worker reads it back and never sends it again",
+    State.RECONCILING: "the worker is reading it back",
+    State.NEEDS_HUMAN: "somebody has to look into the system of record; nothing goes on by itself",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """A proposal with what stands around it."""
+
+    proposal: Proposal
+    people: Mapping[str, Enrolment]
+    objections: Mapping[str, str]  # per approver id, why they may not decide
+    decisions: Sequence[SignedDecision]
+    history: Sequence[Event]
+    now: datetime
+    plant_now: datetime
+
+
+def visible(text: str) -> str:
+    """Return a text with every character that a person would not see, or that moves others, as its code."""
+    return "".join(_shown(text))
+
+
+def folded(text: str) -> Iterator[str]:
+    """Yield a text in lines that fit on a terminal: one that it breaks itself would begin where ours do."""
+    line, taken = "", 0
+    for shown in _shown(text):
+        columns = sum(2 if unicodedata.east_asian_width(part) in "WF" else 1 for part in shown)
+        if taken + columns > _COLUMNS:
+            yield line
+            line, taken = "", 0
+        line, taken = line + shown, taken + columns
+    yield line
+
+
+def lines(seen: Seen) -> Iterator[str]:
+    """Yield a proposal for a terminal; `# ` starts a heading."""
+    yield from _change(seen.proposal.content)
+    yield from _payload(seen.proposal.content)
+    yield from _circumstances(seen)
+    yield from _words(seen.proposal.content)
+    yield from _so_far(seen)
+
+
+def receipt_lines(proposal: Proposal) -> Iterator[str]:
+    """Yield the receipt, or where the proposal stands and what comes next."""
+    receipt = proposal.receipt
+    if receipt is not None:
+        written = receipt.written
+        how = "read back from the system" if receipt.found == "read_back" else "as the system answered"
+        yield f"Written: document {visible(written.document)}, {receipt.committed_at} ({how})"
+        yield f"  record {visible(written.key)}, version {visible(written.version_token) or 'none'}"
+        return
+    reason = f" ({visible(proposal.reason)})" if proposal.reason else ""
+    comes_next = _COMES_NEXT.get(proposal.state, "nothing was written, and nothing more happens")
+    yield f"It stands at {proposal.state}{reason}: {comes_next}"
+
+
+def summary(proposal: Proposal, now: datetime) -> dict[str, JsonValue]:
+    """Return one line's worth of a proposal, for lists and programs."""
+    content = proposal.content
+    return {
+        "proposal_id": content.proposal_id,
+        "state": str(proposal.state),
+        "age": age(content.created_at, now),
+        "risk": content.risk,
+        "headline": content.preview.headline,
+        "agent": content.agent,
+        "owner": content.owner,
+        "expires_in": age(content.expires_at, now),
+        "expires_at": content.expires_at,
+        "reason": proposal.reason,
+    }
+
+
+def age(instant: str, now: datetime) -> str:
+    """Return how far an instant is from now, in words short enough for a table."""
+    try:
+        seconds = abs(int((now - parse_instant(instant)).total_seconds()))
+    except ValueError:
+        return "?"
+    if seconds < 60:
+        return f"{seconds} s"
+    minutes, hours = seconds // 60, seconds // 3600
+    if hours < 1:
+        return f"{minutes} min"
+    return f"{hours} h {minutes % 60} min" if hours < 48 else f"{hours // 24} days"
+
+
+def _change(content: Content) -> Iterator[str]:
+    preview = content.preview
+    where = f"in {visible(preview.system)}, document {visible(preview.document) or '(new)'}"
+    yield f"# {visible(preview.headline)}"
+    yield f"{content.proposal_id}, risk {content.risk}, {where}"
+    yield f"deployment {content.deployment} ({content.environment})"
+    yield ""
+    rows = [("field", "before", "after", "unit")]
+    rows += [
+        (visible(one.field), visible(one.before) or "—", visible(one.after) or "—", visible(one.unit))
+        for one in preview.changes
+    ]
+    widths = [max(len(row[index]) for row in rows) for index in range(4)]
+    for index, (name, before, after, unit) in enumerate(rows):
+        arrow = "→" if index else " "
+        yield f"  {name:<{widths[0]}}  {before:<{widths[1]}}  {arrow} {after:<{widths[2]}}  {unit}".rstrip()
+    yield ""
+    yield "# Rules looked at"
+    yield from (f"  {_MARKS[one.verdict]}  {visible(one.rule)}: {visible(one.message)}" for one in preview.checks)
+    yield "# What follows"
+    yield from (f"  {visible(effect)}" for effect in preview.effects or ("nothing else is known to follow",))
+
+
+def _payload(content: Content) -> Iterator[str]:
+    command = content.command
+    yield "# Exactly this would be sent"
+    yield f"  {command.operation} to {visible(command.system)}, reference {command.reference}"
+    if command.key:
+        version = visible(command.version_token)
+        yield f"  record {visible(command.key)} at version {version}; if that changes first, nothing is sent"
+    for name, value in sorted(command.fields.items()):
+        yield f"  {visible(name)} = {visible(json.dumps(value, ensure_ascii=False))}"
+
+
+def _circumstances(seen: Seen) -> Iterator[str]:
+    content, terms = seen.proposal.content, seen.proposal.content.terms
+    yield "# Who asks, and who may decide"
+    who = f"{visible(content.agent)} for {visible(content.owner)} (role {visible(content.role)})"
+    yield f"  asked by {who}, {age(content.created_at, seen.now)} ago"
+    yield f"  under {visible(', '.join(content.rules))} of policy {content.bundle[:12]}, which lets it propose"
+    named = ", ".join(terms.approvers) or "the enrolled approvers"
+    rule = f" ({visible(terms.rule)})" if terms.rule else ""
+    yield f"  decided by {terms.needed} of {visible(named)}{rule}, before {content.expires_at}"
+    yield from _people(seen)
+    for system, as_of in sorted(content.sources.items()):
+        told = as_of if isinstance(as_of, str) else json.dumps(as_of)
+        yield f"  evidence from {visible(system)} as of {visible(told)} ({age(told, seen.plant_now)} old)"
+    for limit in content.limits:
+        window = f"{limit.told(limit.maximum)} in {limit.window_s // 3600} h"
+        yield f"  counts {limit.told(limit.amount)} against {visible(limit.limit)} of {visible(limit.key)}: {window}"
+
+
+def _people(seen: Seen) -> Iterator[str]:
+    for approver_id, approver in sorted(seen.people.items()):
+        objection = seen.objections[approver_id]
+        own = not objection and is_self_approval(seen.proposal.content, approver)
+        told = _WHY_NOT.get(objection, "may not") + (" as owner, by self approval" if own else "")
+        yield f"    {visible(approver_id)} ({visible(approver.name)}) {told}"
+    if not seen.people:
+        yield "    nobody is enrolled yet: erp-mcp approvals enrol ID"
+
+
+def _words(content: Content) -> Iterator[str]:
+    yield "# The agent's own words: nobody checked them, and nothing above was made from them"
+    yield from (f"  | {line}" for line in folded(content.rationale or "(none)"))
+
+
+def _so_far(seen: Seen) -> Iterator[str]:
+    yield "# So far"
+    for event in seen.history:
+        reason = event.payload.get("reason") or ""
+        told = f" ({visible(str(reason))})" if reason else ""
+        yield f"  {event.time}  {visible(event.type)}{told}, by {visible(str(event.payload.get('actor', '')))}"
+    for decision in seen.decisions:
+        opened = envelope.opened(decision.envelope)
+        said = f"{opened[0].meaning} {opened[0].comment}".strip() if opened else "(these words are not in order)"
+        yield f"  {decision.decided_at}  {visible(decision.approver_id)}, {visible(decision.decision)}:"
+        yield from (f"    | {line}" for line in folded(said))
+    yield f"  signed over: {seen.proposal.digest}"
+    yield from (f"  {line}" for line in receipt_lines(seen.proposal))
+
+
+def _shown(text: str) -> Iterator[str]:
+    """Yield what is shown for each character; of marks that pile up on one, the first few."""
+    marks = 0
+    for one in text:
+        marks = marks + 1 if unicodedata.category(one) in {"Mn", "Me"} else 0
+        yield f"⟨U+{ord(one):04X}⟩" if marks > _MAX_MARKS or _is_hidden(one) else one
+
+
+def _is_hidden(one: str) -> bool:
+    if one.isascii():
+        return not one.isprintable()
+    selector = "\ufe00" <= one <= "\ufe0f" or "\U000e0100" <= one <= "\U000e01ef"
+    strange_space = unicodedata.category(one) == "Zs"
+    return selector or strange_space or one in _BLANKS or unicodedata.category(one) in _HIDDEN

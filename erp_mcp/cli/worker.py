@@ -1,0 +1,71 @@
+"""`erp-mcp worker`: commit what people approved, and read back what is unknown."""
+
+from __future__ import annotations
+
+import asyncio
+
+import click
+
+from erp_mcp import worker
+from erp_mcp.bootstrap import open_deployment
+from erp_mcp.cli.options import (
+    clear_errors,
+    counted,
+    deployment_file,
+    deployment_options,
+    json_option,
+    json_text,
+    print_json,
+)
+from erp_mcp.cli.proposal_view import visible
+from erp_mcp.domain.call import JsonValue
+from erp_mcp.domain.proposal import Proposal
+
+
+@click.command(
+    epilog="""
+\b
+Examples:
+  erp-mcp worker --once --demo-dir DIR      do what is due now, then end
+  erp-mcp worker                            go on until SIGTERM or Ctrl-C
+  erp-mcp worker --json                     one JSON object a line on standard output
+  erp-mcp worker --once --json              one JSON document when it has ended
+
+\b
+Run it under another account than the agents' servers: it alone needs the credentials under `write:` of a system.
+Any number of workers may run at once. Killed at any moment, the next one goes on where this one stopped.
+"""
+)
+@click.option("--once", is_flag=True, help="End when nothing is due now; after a minute at the latest.")
+@deployment_options
+@json_option
+@clear_errors
+def command(config: str, demo_dir: str, *, once: bool, as_json: bool) -> None:
+    """Commit approved proposals to their systems of record, and read back those whose outcome is unknown.
+
+    Before a change is sent, signatures, policy, business rules and the live record are looked at once more. What it
+    does is written to standard error in words.
+    """
+    deployment = open_deployment(deployment_file(config, demo_dir))
+    done: list[JsonValue] = []
+
+    def tell(proposal: Proposal, lost: bool) -> None:
+        click.echo(visible(worker.in_words(proposal, lost)), err=True)  # a document's number is a system's text
+        if as_json and not once:
+            click.echo(json_text(worker.as_json(proposal, lost)))
+        elif as_json:
+            done.append(worker.as_json(proposal, lost))
+
+    try:
+        if once:
+            count = asyncio.run(worker.work_once(deployment, tell))
+        else:
+            click.echo("The worker runs; Ctrl-C or SIGTERM ends it after the piece of work in hand.", err=True)
+            asyncio.run(worker.work_on(deployment, tell))
+            count = 0
+    finally:
+        deployment.close()
+    if once and as_json:
+        print_json({"done": done})
+    elif once:
+        click.echo(f"{counted(count, 'piece')} of work done." if count else "Nothing is due.", err=True)

@@ -1,0 +1,291 @@
+"""THE WAY of one approved proposal: claimed → looked at once more → sent → recorded, and read back where nobody knows.
+
+Each call of `Committer.work` does one piece of work on one proposal and leaves it in a state of `domain.lifecycle`;
+killed at any line, the next worker goes on from the state that was recorded. Nothing here waits: what has to wait gets
+a not-before time in its row.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final, NamedTuple, Protocol
+
+from erp_mcp.catalog import arguments as contract_of
+from erp_mcp.catalog.arguments import CheckedArguments
+from erp_mcp.catalog.registry import Catalog
+from erp_mcp.committing import today
+from erp_mcp.committing.held_back import HeldBackError, held_back_by
+from erp_mcp.committing.moving import Moves, found
+from erp_mcp.committing.reading_back import ReadingBack
+from erp_mcp.committing.signatures import Signatures
+from erp_mcp.domain.command import (
+    Command,
+    Committed,
+    Conflict,
+    NotSent,
+    Outcome,
+    Refused,
+    RetryContract,
+    Unknown,
+    Written,
+)
+from erp_mcp.domain.decision import Obligations
+from erp_mcp.domain.instants import parse_instant
+from erp_mcp.domain.lifecycle import State
+from erp_mcp.domain.proposal import Proposal
+from erp_mcp.domain.tool import Tool
+from erp_mcp.errors import GatewayError, ProposalMovedError
+from erp_mcp.ports import Bundles, Clock, Commands, Proposals
+from erp_mcp.preparing import Prepared
+
+LEASE_S: Final = 120
+SEND_S: Final = 60  # an answer may take so long, and never longer than what is left of the lease
+_TO_RECORD_S: Final = 15  # of the lease, kept for recording what the answer was
+_LEAST_SEND_S: Final = 5  # with less time than this nothing is sent
+_log = logging.getLogger("erp_mcp")
+
+
+class Prepares(Protocol):
+    """Works out the change of a proposal, as it was worked out before there was one (`preparing.Preparation`)."""
+
+    async def prepare(self, tool: Tool, checked: CheckedArguments, obligations: Obligations) -> Prepared:
+        """Return the draft from live data; raises as `preparing.Preparation.prepare`."""
+        ...
+
+
+class Way(NamedTuple):
+    """The way into a system for one operation."""
+
+    commands: Commands
+    contract: RetryContract
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """One piece of work: the proposal as it was left, or as it was found when another worker had taken it over."""
+
+    proposal: Proposal
+    lost: bool = False
+
+
+def _nothing(_name: str) -> None:
+    """Stand in for the hook of crash tests."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Committer:
+    """Takes approved proposals to their systems of record.
+
+    `catalog` gives the tools as they are defined this moment, `commands` the port that writes to a system. `send_s` is
+    how long an answer may take. `at` is told the name of every point at which a process may die; tests end it there.
+    """
+
+    proposals: Proposals
+    bundles: Bundles
+    signatures: Signatures
+    catalog: Callable[[], Catalog]
+    preparation: Prepares
+    commands: Callable[[str], Awaitable[Commands]]
+    clock: Clock
+    send_s: float = SEND_S
+    at: Callable[[str], None] = _nothing
+
+    async def work(self, holder: str) -> Done | None:
+        """Do the most urgent piece of work that is due.
+
+        Args:
+            holder: Who does it; a name of its own for each worker process.
+
+        Returns:
+            What became of the proposal it was about, or `None` when nothing is due.
+
+        Raises:
+            StateUnavailableError: `state.unavailable`; the lease runs out and another attempt finds what is recorded.
+            AuditUnavailableError: `audit.unavailable`, likewise.
+        """
+        self.at("start")
+        self.proposals.expire()
+        self.at("expired")
+        taken = self.proposals.take(holder, lease_s=LEASE_S)
+        if taken is None:
+            return None
+        self.at(f"taken_{taken.state.lower()}")
+        try:
+            return Done(proposal=await self._advanced(taken))
+        except ProposalMovedError:
+            return Done(proposal=taken, lost=True)  # its lease ran out; whoever has it now goes on
+
+    async def _advanced(self, proposal: Proposal) -> Proposal:
+        if proposal.state is State.CLAIMED:
+            return await self._claimed(proposal)
+        if proposal.state is State.RECONCILING:
+            return await self._reading_back.reconcile(proposal)
+        return proposal  # UNKNOWN: the worker that sent it is gone; reading back is a piece of work of its own
+
+    # --- CLAIMED: nothing has been sent -------------------------------------------------------------------------------
+
+    async def _claimed(self, proposal: Proposal) -> Proposal:
+        """Look at everything once more and send, or leave it in the state that says why not."""
+        try:
+            way = await self._cleared(proposal)
+            sending = self.moves.make(proposal, "send")
+        except asyncio.CancelledError:
+            with suppress(GatewayError):
+                self._ended(proposal, HeldBackError("postpone", "worker_stopped"))
+            raise
+        except ProposalMovedError:
+            raise
+        except Exception as error:  # noqa: BLE001 - nothing was sent, so whatever it is, the proposal can wait
+            held = held_back_by(error)
+            if held.reason == "worker_defect":
+                _log.exception("proposal %s could not be looked at", proposal.content.proposal_id)
+            return self._ended(proposal, held)
+        return await self._sending(sending, way)
+
+    async def _cleared(self, proposal: Proposal) -> Way:
+        """Return the way to send it, when everything that was right at the approval is right today.
+
+        Raises:
+            HeldBackError: what becomes of it instead; errors of ports are made into one by `held_back_by`.
+        """
+        content = proposal.content
+        self._check_signatures(proposal)
+        self.at("signatures_checked")
+        obligations, tool, checked = self._decided(proposal)
+        self._check_time(proposal)
+        self.at("decided")
+        way = await self._unused(content.command)
+        self.at("looked_up")
+        prepared = await self.preparation.prepare(tool, checked, obligations)
+        _check_same(content.command, prepared)
+        today.check_limits(obligations, content, prepared.draft)
+        self.at("prepared")
+        self._check_time(proposal)
+        return way
+
+    async def _unused(self, command: Command) -> Way:
+        """Return the way into its system, where nothing is there under our reference yet.
+
+        This comes before the record is compared: what a system did after all, though it turned us away, is no change
+        by somebody else.
+        """
+        commands = await self.commands(command.system)
+        contract = commands.operations.get(command.operation)
+        if contract is None:
+            raise HeldBackError("deny", "operation_not_offered")
+        if contract.kind != "none" and await found(commands, command) is not None:
+            raise HeldBackError("hand_over", "reference_used")  # never believed to be ours without having been unknown
+        return Way(commands, contract)
+
+    def _check_signatures(self, proposal: Proposal) -> None:
+        reason = self.signatures.refusal(proposal, now=self.clock.wall())
+        if reason:
+            raise HeldBackError("hand_over", reason)
+
+    def _decided(self, proposal: Proposal) -> tuple[Obligations, Tool, CheckedArguments]:
+        content = proposal.content
+        bundle = today.bundle_in_force(self.bundles)
+        tool = today.same_tool(self.catalog(), content)
+        checked = contract_of.check(tool, content.arguments)
+        obligations = today.decide_again(bundle, content, tool, checked.arguments)
+        decisions = self.proposals.decisions(content.proposal_id)
+        today.check_terms(bundle, obligations, content, decisions, self.clock.wall())
+        reason = self.signatures.bundle_refusal(bundle)
+        if reason:
+            raise HeldBackError("postpone" if reason == "policy_changed" else "hand_over", reason)
+        return obligations, tool, checked
+
+    def _check_time(self, proposal: Proposal) -> None:
+        if parse_instant(proposal.content.expires_at) <= self.clock.wall():
+            raise HeldBackError("expire", "expired")
+
+    # --- SENDING: from here on it may have happened -------------------------------------------------------------------
+
+    async def _sending(self, proposal: Proposal, way: Way) -> Proposal:
+        """Send once, and record what the system says; whatever is not an answer is an unknown outcome."""
+        left_s = self.moves.lease_left_s(proposal) - _TO_RECORD_S
+        if left_s < _LEAST_SEND_S:  # the process was held up: somebody else may take this over any moment
+            return self.moves.postpone(proposal, "lease_too_short")
+        outcome: Outcome
+        try:
+            async with asyncio.timeout(min(self.send_s, left_s)):
+                outcome = await way.commands.send(proposal.content.command)
+        except asyncio.CancelledError:
+            with suppress(GatewayError):
+                self.moves.lose(proposal, way.contract, "worker_stopped")
+            raise
+        except TimeoutError:
+            outcome = Unknown(reason="no_answer_in_time")
+        except Exception:  # noqa: BLE001 - it may have arrived, whatever broke here
+            _log.exception("sending %s failed", proposal.content.proposal_id)
+            outcome = Unknown(reason="port_failed")
+        self.at("answered")
+        return await self._recorded(proposal, way, outcome)
+
+    async def _recorded(self, proposal: Proposal, way: Way, outcome: Outcome) -> Proposal:
+        match outcome:
+            case Committed(written=written):
+                return await self._committed(proposal, way, written)
+            case Refused(code=code):
+                return self.moves.make(proposal, "refuse", reason=code)
+            case Conflict():
+                return self.moves.make(proposal, "go_stale", reason="record_changed")
+            case NotSent(reason=reason, retry_after_s=seconds):
+                return self.moves.postpone(proposal, reason, at_least=seconds)
+            case Unknown(reason=reason):
+                return self.moves.lose(proposal, way.contract, reason)
+
+    async def _committed(self, proposal: Proposal, way: Way, answer: Written) -> Proposal:
+        """Read it back, so that the receipt says what is there; without that, what the answer said stands."""
+        there, read_back = None, "failed"
+        try:
+            there = await found(way.commands, proposal.content.command)
+            read_back = "missing" if there is None else "same" if there.key == answer.key else "other"
+        except asyncio.CancelledError:
+            with suppress(GatewayError):
+                self.moves.commit(proposal, answer, "answered", read_back="stopped")
+            raise
+        except Exception as error:  # noqa: BLE001 - it is committed, whatever hinders reading it
+            _log.warning("%s is committed but could not be read back: %s", proposal.content.proposal_id, _words(error))
+        self.at("read_back")
+        if there is None or read_back != "same":
+            return self.moves.commit(proposal, answer, "answered", read_back=read_back)
+        return self.moves.commit(proposal, there, "read_back", read_back=read_back)
+
+    # --- what it is made of -------------------------------------------------------------------------------------------
+
+    def _ended(self, proposal: Proposal, held: HeldBackError) -> Proposal:
+        if held.move == "postpone":
+            return self.moves.postpone(proposal, held.reason, facts=held.facts)
+        return self.moves.make(proposal, held.move, reason=held.reason, facts=held.facts)
+
+    @property
+    def moves(self) -> Moves:
+        """The moves it makes."""
+        return Moves(proposals=self.proposals, clock=self.clock, at=self.at)
+
+    @property
+    def _reading_back(self) -> ReadingBack:
+        return ReadingBack(moves=self.moves, signatures=self.signatures, commands=self.commands)
+
+
+def _check_same(approved: Command, prepared: Prepared) -> None:
+    """The change worked out now must be the one that was approved, on the record as it was.
+
+    Raises:
+        HeldBackError: `go_stale`; what was approved is never made to fit a changed record.
+    """
+    draft = prepared.draft
+    if (draft.system, draft.key, draft.version_token) != (approved.system, approved.key, approved.version_token):
+        raise HeldBackError("go_stale", "record_changed")
+    if dict(draft.fields) != dict(approved.fields):
+        raise HeldBackError("go_stale", "payload_changed")
+
+
+def _words(error: Exception) -> str:
+    """Return what may be logged: our own errors hold no secret, others may."""
+    return str(error) if isinstance(error, GatewayError) else type(error).__name__

@@ -1,0 +1,93 @@
+"""The moves that a worker makes, each under its lease and with the times that the next attempt has to wait."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from erp_mcp.committing.held_back import later, pause_s
+from erp_mcp.domain.call import JsonValue
+from erp_mcp.domain.command import Command, RetryContract, Written
+from erp_mcp.domain.instants import parse_instant
+from erp_mcp.domain.proposal import Proposal, Receipt, Step
+from erp_mcp.ports import Clock, Commands, Proposals
+
+FIND_S: Final = 30  # how long a system may take to say what is there
+
+Facts = Mapping[str, JsonValue]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moves:
+    """Makes moves; `at` is told the name of every point at which a process may die."""
+
+    proposals: Proposals
+    clock: Clock
+    at: Callable[[str], None]
+
+    def make(
+        self,
+        proposal: Proposal,
+        name: str,
+        *,
+        reason: str = "",
+        not_before: str = "",
+        misses: int | None = None,
+        receipt: Receipt | None = None,
+        facts: Facts | None = None,
+    ) -> Proposal:
+        """Make one move under our lease.
+
+        Raises:
+            ProposalMovedError: `proposal.moved`; another worker holds a higher fence.
+        """
+        step = Step(
+            name=name,
+            actor=proposal.holder,
+            fence=proposal.fence,
+            reason=reason,
+            not_before=not_before,
+            misses=misses,
+            receipt=receipt,
+            facts=facts or {},
+        )
+        self.at(f"before_{name}")
+        moved = self.proposals.move(proposal.content.proposal_id, step)
+        self.at(f"after_{name}")
+        return moved
+
+    def postpone(self, proposal: Proposal, reason: str, *, at_least: int = 0, facts: Facts | None = None) -> Proposal:
+        """Back to APPROVED: certainly not applied, to be tried again later, until its time is over."""
+        not_before = self.after(pause_s(proposal.fence, at_least=at_least))
+        return self.make(proposal, "postpone", reason=reason, not_before=not_before, facts=facts)
+
+    def lose(self, proposal: Proposal, contract: RetryContract, reason: str) -> Proposal:
+        """Nobody can say what happened; it is looked for once the system has had its time to settle."""
+        return self.make(proposal, "lose", reason=reason, not_before=self.after(contract.settle_s), misses=0)
+
+    def commit(
+        self, proposal: Proposal, written: Written, found: Literal["answered", "read_back"], *, read_back: str
+    ) -> Proposal:
+        """Say that it was written; `read_back` is what reading it back gave."""
+        receipt = Receipt(written=written, committed_at=self.after(0), found=found)
+        return self.make(proposal, "commit", receipt=receipt, facts={"found": found, "read_back": read_back})
+
+    def after(self, seconds: int) -> str:
+        """Return the instant some seconds from now."""
+        return later(self.clock.wall(), seconds)
+
+    def lease_left_s(self, proposal: Proposal) -> float:
+        """Return for how long nobody else may take this proposal."""
+        return (parse_instant(proposal.lease_expires_at) - self.clock.wall()).total_seconds()
+
+
+async def found(commands: Commands, command: Command) -> Written | None:
+    """Return what the system has of this command.
+
+    Raises:
+        TimeoutError: it takes too long; otherwise as `ports.Commands.find`.
+    """
+    async with asyncio.timeout(FIND_S):
+        return await commands.find(command)

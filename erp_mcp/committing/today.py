@@ -1,0 +1,123 @@
+"""What policy and catalogue say about an approved proposal today: the same or more, else it is not sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from erp_mcp.catalog.registry import Catalog
+from erp_mcp.committing.held_back import HeldBackError
+from erp_mcp.domain.call import ArgumentValue, JsonValue
+from erp_mcp.domain.decision import Obligations
+from erp_mcp.domain.instants import parse_instant
+from erp_mcp.domain.operation import Draft
+from erp_mcp.domain.principal import Principal
+from erp_mcp.domain.proposal import Content, LimitUse, SignedDecision
+from erp_mcp.domain.tool import Tool
+from erp_mcp.errors import BadBundleError, NotAllowedError
+from erp_mcp.policy import decide, tightened
+from erp_mcp.policy.bundle import Bundle, from_json
+from erp_mcp.policy.limit_use import limits_of
+from erp_mcp.ports import Bundles
+
+
+def bundle_in_force(bundles: Bundles) -> Bundle:
+    """Return the applied policy.
+
+    Raises:
+        HeldBackError: `deny` without one; `postpone` when it can't be used, since an operator will apply it again.
+    """
+    digest, text = bundles.active()
+    if not digest:
+        raise HeldBackError("deny", "no_policy")
+    try:
+        return from_json(text, digest)
+    except BadBundleError as error:
+        raise HeldBackError("postpone", "policy_unusable") from error
+
+
+def same_tool(catalog: Catalog, content: Content) -> Tool:
+    """Return the tool by which the proposal was made.
+
+    Raises:
+        HeldBackError: `deny`, when it is gone or its definition is another one.
+    """
+    tool = catalog.get(content.tool)
+    if tool is None or tool.hash != content.tool_hash:
+        raise HeldBackError("deny", "tool_changed")
+    return tool
+
+
+def decide_again(bundle: Bundle, content: Content, tool: Tool, arguments: dict[str, ArgumentValue]) -> Obligations:
+    """Return what the second decision obliges to.
+
+    Raises:
+        HeldBackError: `deny`, when the agent is not what it was, or the call is not allowed any more.
+    """
+    try:
+        principal = decide.identify(bundle, content.agent)
+    except NotAllowedError as error:
+        raise HeldBackError("deny", "agent_unknown") from error
+    if principal.role != content.role:
+        raise HeldBackError("deny", "role_changed")
+    if principal.owner != content.owner:
+        raise HeldBackError("deny", "owner_changed")
+    decision = decide.decide(bundle, principal, tool, arguments)
+    facts: dict[str, JsonValue] = {
+        "rules": list(decision.rules),
+        "reasons": list(decision.reasons),
+        "bundle": bundle.digest,
+    }
+    obligations = decision.obligations
+    if not decision.allowed or obligations is None or obligations.approval is None or obligations.sites == ():
+        raise HeldBackError("deny", "policy_denied", facts)
+    return obligations
+
+
+def check_terms(
+    bundle: Bundle, obligations: Obligations, content: Content, decisions: Sequence[SignedDecision], now: datetime
+) -> None:
+    """Compare the terms of today with those that people decided under.
+
+    Args:
+        bundle: The policy in force.
+        obligations: Of the second decision.
+        content: What was proposed, with the terms of then.
+        decisions: Who said yes and when; their signatures were checked.
+        now: The wall clock.
+
+    Raises:
+        HeldBackError: `deny`, for terms that ask for more than the approval has.
+    """
+    age_s = max((int((now - parse_instant(one.decided_at)).total_seconds()) for one in decisions), default=0)
+    deciders = [one.approver_id for one in decisions]
+    today = obligations.approval
+    why = tightened.stricter(content.terms, today, deciders=deciders, age_s=age_s) if today is not None else "no_terms"
+    if why:
+        raise HeldBackError("deny", "terms_stricter", {"terms": why, "bundle": bundle.digest})
+
+
+def check_limits(obligations: Obligations, content: Content, draft: Draft) -> None:
+    """Compare what the change takes of the limits of today with what was counted when it was proposed.
+
+    Raises:
+        HeldBackError: `deny`, for a limit that was not counted, is lower or looks further back, or of which the change
+            takes more by now (its price has risen).
+        RuleNotEvaluableError: `rule.not_evaluable`, as when it was proposed.
+    """
+    principal = Principal(agent=content.agent, owner=content.owner, role=content.role)
+    counted = {(use.limit, use.key): use for use in content.limits}
+    for use in limits_of(obligations.limits, principal, draft):
+        then = counted.get((use.limit, use.key))
+        if then is None or _stricter_use(use, then):
+            raise HeldBackError("deny", "limits_stricter", {"limit": use.limit})
+
+
+def _stricter_use(today: LimitUse, then: LimitUse) -> bool:
+    """Another currency, a lower limit, a longer look back, or a change that takes more of it."""
+    return (
+        today.currency != then.currency
+        or today.maximum < then.maximum
+        or today.window_s > then.window_s
+        or today.amount > then.amount
+    )

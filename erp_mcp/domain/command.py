@@ -1,0 +1,85 @@
+"""One change of one record in a system of record, and what the system said to it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from erp_mcp.domain.call import JsonValue
+
+RetryKind = Literal["native_key", "unique_ref", "conditional", "readback", "none"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """What is to be written, in canonical terms.
+
+    `operation` is `<entity>.<verb>` (purchase_order_line.update_delivery_date, purchase_requisition.create). `key` is
+    the source key of the record in its system, empty for a new one; `version_token` is what the record had when the
+    change was worked out. `fields` hold decimal strings, ISO dates, ids and codes. `reference` is ours and is written
+    into the record where the operation's contract says so.
+    """
+
+    operation: str
+    system: str
+    entity: str
+    key: str
+    version_token: str
+    reference: str
+    fields: Mapping[str, JsonValue]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryContract:
+    """How an outcome that is not known can be found out, and after how many seconds a miss counts."""
+
+    kind: RetryKind
+    settle_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """A record as the system has it after the change, read back."""
+
+    document: str  # the number that people use
+    key: str
+    version_token: str
+    fields: Mapping[str, JsonValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Committed:
+    """The system says that it was written."""
+
+    written: Written
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """The system's own rules refused it; nothing was written. `code` is ours, never the system's text."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conflict:
+    """The record is not the one the change was worked out on; nothing was written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotSent:
+    """It certainly did not arrive, or was turned away at the door; it may be sent after `retry_after_s` seconds."""
+
+    reason: str
+    retry_after_s: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unknown:
+    """Nobody can say: the answer was lost, cut or makes no sense."""
+
+    reason: str
+
+
+Outcome = Committed | Refused | Conflict | NotSent | Unknown

@@ -1,0 +1,29 @@
+"""Ids of outgoing events and of proposals: short, sorted by time."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_CHARACTERS: Final = 12
+_RANDOM_BITS: Final = 23  # 48 bits of time and these are less than 62^12
+
+
+def event_id(uuid: str) -> str:
+    """Return `evt_` and 12 base-62 characters from a UUIDv7: its time, so that ids sort, and its last random bits."""
+    return f"evt_{_short(uuid)}"
+
+
+def proposal_id(uuid: str) -> str:
+    """Return `prp_` and 12 base-62 characters from a UUIDv7, made as those of events."""
+    return f"prp_{_short(uuid)}"
+
+
+def _short(uuid: str) -> str:
+    number = int(uuid.replace("-", ""), 16)
+    value = number >> 80 << _RANDOM_BITS | number & (1 << _RANDOM_BITS) - 1
+    text = ""
+    for _ in range(_CHARACTERS):
+        value, digit = divmod(value, len(_ALPHABET))
+        text = _ALPHABET[digit] + text
+    return text

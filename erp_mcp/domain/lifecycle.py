@@ -1,0 +1,103 @@
+"""What can become of a proposal: its states and the moves between them, as data.
+
+A move that is not listed here can't happen: the store refuses it. States without moves are ends, or belong to kinds of
+write that no tool has yet.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, Literal
+
+
+class State(StrEnum):
+    """Where a proposal stands."""
+
+    PROPOSED = "PROPOSED"
+    DENIED = "DENIED"
+    AWAITING_APPROVAL = "AWAITING_APPROVAL"
+    REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
+    CANCELLED = "CANCELLED"
+    APPROVED = "APPROVED"
+    CLAIMED = "CLAIMED"
+    SENDING = "SENDING"
+    COMMITTED = "COMMITTED"
+    REFUSED_BY_SYSTEM = "REFUSED_BY_SYSTEM"
+    AWAITING_ACK = "AWAITING_ACK"
+    UNKNOWN = "UNKNOWN"
+    RECONCILING = "RECONCILING"
+    NOT_APPLIED = "NOT_APPLIED"
+    NEEDS_HUMAN = "NEEDS_HUMAN"
+    PARTIALLY_COMMITTED = "PARTIALLY_COMMITTED"
+    STALE = "STALE"
+    COMPENSATING = "COMPENSATING"
+    COMPENSATED = "COMPENSATED"
+    COMPENSATION_STUCK = "COMPENSATION_STUCK"
+
+
+Mover = Literal["gateway", "agent", "approver", "worker", "clock"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """One allowed change of state.
+
+    `mover` is who may make it. A `leased` move is made under the lease of a worker and carries its fence, so a worker
+    that lost its lease can't make it. `takes_lease` starts a lease with a higher fence.
+    """
+
+    name: str
+    source: State
+    target: State
+    mover: Mover
+    leased: bool = False
+    takes_lease: bool = False
+
+
+def _leased(name: str, source: State, target: State) -> Move:
+    return Move(name=name, source=source, target=target, mover="worker", leased=True)
+
+
+def _takes(name: str, source: State, target: State) -> Move:
+    return Move(name=name, source=source, target=target, mover="worker", takes_lease=True)
+
+
+MOVES: Final[tuple[Move, ...]] = (
+    Move(name="submit", source=State.PROPOSED, target=State.AWAITING_APPROVAL, mover="gateway"),
+    Move(name="deny", source=State.PROPOSED, target=State.DENIED, mover="gateway"),
+    Move(name="approve", source=State.AWAITING_APPROVAL, target=State.APPROVED, mover="approver"),
+    Move(name="reject", source=State.AWAITING_APPROVAL, target=State.REJECTED, mover="approver"),
+    Move(name="cancel", source=State.AWAITING_APPROVAL, target=State.CANCELLED, mover="agent"),
+    Move(name="expire", source=State.AWAITING_APPROVAL, target=State.EXPIRED, mover="clock"),
+    Move(name="cancel", source=State.APPROVED, target=State.CANCELLED, mover="agent"),
+    Move(name="expire", source=State.APPROVED, target=State.EXPIRED, mover="clock"),
+    _takes("claim", State.APPROVED, State.CLAIMED),
+    _takes("claim", State.CLAIMED, State.CLAIMED),  # the worker that had it is gone, and nothing was sent
+    _leased("postpone", State.CLAIMED, State.APPROVED),  # the system is down; an outage loses nothing
+    _leased("expire", State.CLAIMED, State.EXPIRED),
+    _leased("deny", State.CLAIMED, State.DENIED),  # policy or rules are stricter than when it was approved
+    _leased("go_stale", State.CLAIMED, State.STALE),
+    _leased("hand_over", State.CLAIMED, State.NEEDS_HUMAN),  # what was approved is not what is stored
+    _leased("send", State.CLAIMED, State.SENDING),
+    _leased("commit", State.SENDING, State.COMMITTED),
+    _leased("refuse", State.SENDING, State.REFUSED_BY_SYSTEM),
+    _leased("go_stale", State.SENDING, State.STALE),
+    _leased("postpone", State.SENDING, State.APPROVED),  # certainly not applied: refused at the door
+    _leased("lose", State.SENDING, State.UNKNOWN),
+    _takes("find_lost", State.SENDING, State.UNKNOWN),  # the worker that sent it is gone
+    _takes("reconcile", State.UNKNOWN, State.RECONCILING),
+    _takes("reconcile", State.RECONCILING, State.RECONCILING),
+    _leased("commit", State.RECONCILING, State.COMMITTED),
+    _leased("miss", State.RECONCILING, State.NOT_APPLIED),
+    _leased("hand_over", State.RECONCILING, State.NEEDS_HUMAN),
+    _leased("lose", State.RECONCILING, State.UNKNOWN),  # could not be read back yet
+)
+
+ENDS: Final = frozenset(State) - {move.source for move in MOVES} - {State.AWAITING_ACK, State.COMPENSATING}
+
+
+def moves(name: str, source: State) -> Move | None:
+    """Return the move of this name from this state, or `None` where there is none."""
+    return next((move for move in MOVES if move.name == name and move.source == source), None)

@@ -1,0 +1,184 @@
+"""A change that somebody wants: what it is, what a person sees of it, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from erp_mcp.domain.call import JsonValue
+from erp_mcp.domain.command import Command, Written
+from erp_mcp.domain.lifecycle import State
+from erp_mcp.domain.value import money_text
+
+Risk = Literal["W1", "W2", "W3"]
+Verdict = Literal["ok", "flag", "refuse"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One field before and after, as decimal strings, ISO dates, ids or codes; `unit` where it has one."""
+
+    field: str
+    before: str
+    after: str
+    unit: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One business rule looked at. A flag is shown to the approver; a refusal ends the proposal before it exists.
+
+    `message` is one sentence of ours, without text of a system; for a refusal it says what would pass.
+    """
+
+    rule: str  # R-…
+    verdict: Verdict
+    message: str
+    facts: Mapping[str, str | int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What a person decides on, made by the gateway from the payload and live data, never from an agent's words."""
+
+    headline: str
+    system: str
+    document: str
+    changes: tuple[Change, ...]
+    checks: tuple[Check, ...]
+    effects: tuple[str, ...] = ()  # what follows: orders that become late, money, how it can be undone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """How many people of which group must say yes, until when, and whether the agent's owner may be one."""
+
+    rule: str
+    approvers: tuple[str, ...]  # approver ids, empty for any enrolled one
+    needed: int
+    self_approval: bool
+    valid_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitUse:
+    """What a proposal takes of one business limit: `amount` of `maximum` in `window_s` seconds, per `key`.
+
+    Amounts are integers: 10⁻⁴ of `currency` for values; 1 for each proposal, without a currency, where proposals are
+    counted.
+    """
+
+    limit: str
+    key: str
+    amount: int
+    maximum: int
+    window_s: int
+    currency: str = ""
+
+    def told(self, amount: int) -> str:
+        """Return an amount of this limit for people and agents: a count, or a decimal value with its currency."""
+        return f"{money_text(amount)} {self.currency}" if self.currency else str(amount)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """Everything of a proposal that never changes; an approval is bound to the digest of all of it.
+
+    `arguments` are those of the call, as they came and were found right. `fingerprint` is the SHA-256 of what they mean
+    (without key and rationale). `rationale` is what the agent says for it: untrusted, shown apart. `sources` say how
+    old the evidence was: system and as-of. Times are UTC instants on the wall clock.
+    """
+
+    proposal_id: str
+    deployment: str
+    environment: str
+    agent: str
+    owner: str
+    role: str
+    tool: str
+    tool_version: int
+    tool_hash: str
+    risk: Risk
+    arguments: Mapping[str, JsonValue]
+    idempotency_key: str
+    fingerprint: str
+    command: Command
+    preview: Preview
+    rationale: str
+    bundle: str
+    rules: tuple[str, ...]
+    terms: Terms
+    limits: tuple[LimitUse, ...]
+    sources: Mapping[str, JsonValue]
+    created_at: str
+    expires_at: str
+    correlation_id: str
+    causation_id: str = ""
+    trace: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What was written: document, version and time, as read back."""
+
+    written: Written
+    committed_at: str
+    found: Literal["answered", "read_back"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One move to be made, and what it leaves behind. `facts` go into its audit record in the clear."""
+
+    name: str
+    actor: str
+    fence: int = 0
+    reason: str = ""
+    lease_expires_at: str = ""
+    not_before: str = ""
+    misses: int | None = None
+    receipt: Receipt | None = None
+    facts: Mapping[str, JsonValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """A proposal and where it stands. `since` is when it came there; `reason` is a stable code of why."""
+
+    content: Content
+    digest: str
+    state: State
+    since: str
+    reason: str = ""
+    fence: int = 0
+    holder: str = ""
+    lease_expires_at: str = ""
+    not_before: str = ""
+    misses: int = 0  # read-backs that found nothing
+    receipt: Receipt | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One move of a proposal as the outbox has it, with the audit record that was written with it."""
+
+    event_id: str
+    proposal_id: str
+    type: str  # proposal.<state in small letters>
+    time: str
+    payload: Mapping[str, JsonValue]
+    audit_seq: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedDecision:
+    """An approver's decision: canonical JSON and an Ed25519 signature over it, lower-case hexadecimal."""
+
+    proposal_id: str
+    approver_id: str
+    decision: Literal["approve", "reject"]
+    envelope: str
+    signature: str
+    nonce: str
+    decided_at: str

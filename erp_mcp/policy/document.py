@@ -1,0 +1,282 @@
+"""Reads the parts of a stored bundle: every key is known, every value has its type, or the bundle is refused."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from decimal import Decimal, InvalidOperation
+from itertools import pairwise
+from typing import Final, Literal, NoReturn, cast
+
+from erp_mcp.domain.call import JsonValue
+from erp_mcp.domain.decision import Limit, Mask, MaskWay, Obligations
+from erp_mcp.domain.principal import Principal
+from erp_mcp.domain.proposal import Risk, Terms
+from erp_mcp.errors import BadBundleError
+from erp_mcp.policy.rules import (
+    DEFAULT_TERMS,
+    HOUR_S,
+    LEVELS,
+    MAX_AGE_FACTOR,
+    MAX_NEEDED,
+    MAX_VALID_H,
+    MAX_WINDOW_H,
+    WRITE_LEVEL,
+    ApprovalRule,
+    Evidence,
+    Grant,
+    LimitRule,
+    Rule,
+    Sites,
+)
+
+WAYS: Final[tuple[str, ...]] = ("drop", "hash", "band")
+RISKS: Final[tuple[str, ...]] = ("W1", "W2", "W3")
+MEASURES: Final[tuple[str, ...]] = ("count", "value")
+LIMIT_KEYS: Final[tuple[str, ...]] = ("agent", "owner", "material")
+_DIGEST: Final = re.compile(r"[0-9a-f]{64}")
+_CURRENCY: Final = re.compile(r"[A-Z]{3}")
+_AMOUNT: Final = {"count": re.compile(r"[1-9][0-9]{0,8}"), "value": re.compile(r"(0|[1-9][0-9]{0,10})(\.[0-9]{1,4})?")}
+
+_Object = dict[str, JsonValue]
+_LimitKey = Literal["agent", "owner", "material"]
+
+
+def agent(name: str, value: JsonValue, roles: Mapping[str, Obligations]) -> Principal:
+    """Return a declared agent."""
+    one = fields(value, ("owner", "role"))
+    role = _text(one["role"])
+    if role not in roles:
+        refuse("unknown role")
+    return Principal(agent=name, owner=_text(one["owner"]), role=role)
+
+
+def role_terms(value: JsonValue, declared: tuple[str, ...]) -> Obligations:
+    """Return what every call of a role is bound to."""
+    one = fields(value, ("sites", "masks", "max_rows", "max_window_days", "max_age_factor", "budgets_s"))
+    budgets = tuple((entity, _count(seconds)) for entity, seconds in named(one["budgets_s"]))
+    return Obligations(
+        sites=_some_sites(one["sites"], declared),
+        masks=tuple(_mask(mask) for mask in items(one["masks"])),
+        max_rows=_count(one["max_rows"]),
+        max_window_days=_count(one["max_window_days"]),
+        max_age_factor=_within(one["max_age_factor"], 1, MAX_AGE_FACTOR),
+        budgets_s=budgets,
+    )
+
+
+def rule(value: JsonValue, roles: Mapping[str, Obligations], declared: tuple[str, ...]) -> Rule:
+    """Return a rule, whose evidence is read apart."""
+    one = fields(value, ("id", "effect", "roles", "tools", "sites", "levels", "shadow", "evidence"))
+    found = Rule(
+        id=_text(one["id"]),
+        effect=_one_of(one["effect"], ("permit", "forbid")),
+        roles=texts(one["roles"]),
+        tools=texts(one["tools"]),
+        sites=_some_sites(one["sites"], declared),
+        levels=None if one["levels"] is None else levels(one["levels"]),
+        shadow=_flag(one["shadow"]),
+        evidence=None if one["evidence"] is None else _evidence(one["evidence"]),
+    )
+    if (found.shadow and found.effect == "permit") or not set(found.roles) <= set(roles):
+        refuse("rule")
+    if not found.roles or not found.tools:
+        refuse("rule")
+    if found.evidence and (found.effect, len(found.roles), len(found.tools)) != ("permit", 1, 1):
+        refuse("evidence")
+    return found
+
+
+def grants(
+    value: JsonValue, rules: Sequence[Rule], approvals: Sequence[ApprovalRule], limits: Sequence[LimitRule]
+) -> dict[str, Grant]:
+    """Return the write tools that rules with evidence name, each with its terms; nothing else may have any."""
+    tools = {name: _granted_tool(one) for name, one in named(value)}
+    granted = {tool for rule in rules if rule.evidence for tool in rule.tools}
+    approved = [(tool, one.terms) for one in approvals for tool in one.tools]
+    terms = dict(approved)
+    bound = {*terms, *(tool for one in limits for tool in one.tools)}
+    if set(tools) != granted or not bound <= granted:
+        refuse("writes")
+    if len(terms) != len(approved):
+        refuse("approvals")
+    if any(tools[tool][0] == "W3" and one.self_approval for tool, one in terms.items()):
+        refuse("self_approval")
+    counted = {tool: tuple(one.limit for one in limits if tool in one.tools) for tool in granted}
+    return {
+        tool: Grant(
+            level=WRITE_LEVEL,
+            risk=risk,
+            hash=definition,
+            approval=terms.get(tool, DEFAULT_TERMS),
+            limits=counted[tool],
+        )
+        for tool, (risk, definition) in tools.items()
+    }
+
+
+def approval(value: JsonValue) -> ApprovalRule:
+    """Return who must say yes to proposals of some tools."""
+    one = fields(value, ("id", "tools", "approvers", "needed", "self_approval", "valid_s"))
+    approvers = () if one["approvers"] is None else _distinct(one["approvers"])
+    needed = _within(one["needed"], 1, len(approvers) or MAX_NEEDED)
+    return ApprovalRule(
+        tools=_distinct(one["tools"]),
+        terms=Terms(
+            rule=_text(one["id"]),
+            approvers=approvers,
+            needed=needed,
+            self_approval=_flag(one["self_approval"]),
+            valid_s=_within(one["valid_s"], HOUR_S, MAX_VALID_H * HOUR_S),
+        ),
+    )
+
+
+def limit(value: JsonValue) -> LimitRule:
+    """Return a limit that proposals of some tools count against."""
+    one = fields(value, ("id", "tools", "measure", "key", "window_s", "maximum", "currency"))
+    measure, maximum = _one_of(one["measure"], MEASURES), _text(one["maximum"])
+    currency = "" if one["currency"] is None else _matching(one["currency"], _CURRENCY)
+    if not _AMOUNT[measure].fullmatch(maximum) or not Decimal(maximum) or (measure == "value") != bool(currency):
+        refuse("limit")
+    found = Limit(
+        id=_text(one["id"]),
+        measure="value" if measure == "value" else "count",
+        key=cast("_LimitKey", _one_of(one["key"], LIMIT_KEYS)),
+        maximum=maximum,
+        window_s=_within(one["window_s"], HOUR_S, MAX_WINDOW_H * HOUR_S),
+        currency=currency,
+    )
+    return LimitRule(tools=_distinct(one["tools"]), limit=found)
+
+
+def levels(value: JsonValue) -> tuple[int, ...]:
+    """Return ISA-95 levels of the planning side."""
+    found = tuple(_count(level) for level in items(value))
+    if not found or not set(found) <= set(LEVELS):
+        refuse("levels")
+    return found
+
+
+def _granted_tool(value: JsonValue) -> tuple[Risk, str]:
+    """Return what a write tool was when it was granted: its risk class and the hash of its definition."""
+    one = fields(value, ("level", "risk", "hash"))
+    _within(one["level"], WRITE_LEVEL, WRITE_LEVEL)
+    return cast("Risk", _one_of(one["risk"], RISKS)), _matching(one["hash"], _DIGEST)
+
+
+def _evidence(value: JsonValue) -> Evidence:
+    if isinstance(value, dict) and set(value) == {"report"}:
+        return Evidence(report=_matching(value["report"], _DIGEST))
+    one = fields(value, ("accepted_by", "reason"))
+    found = Evidence(accepted_by=_text(one["accepted_by"]), reason=_text(one["reason"]))
+    if not found.accepted_by.isprintable() or not found.reason.isprintable():
+        refuse("evidence")
+    return found
+
+
+def _mask(value: JsonValue) -> Mask:
+    one = fields(value, ("id", "field", "way", "edges"))
+    way, edges = _one_of(one["way"], WAYS), texts(one["edges"])
+    if (way == "band") != bool(edges) or not _rising(edges):
+        refuse("mask")
+    return Mask(field=_text(one["field"]), way=cast("MaskWay", way), edges=edges, rule=_text(one["id"]))
+
+
+def _rising(edges: tuple[str, ...]) -> bool:
+    try:
+        numbers = [Decimal(edge) for edge in edges]
+    except InvalidOperation:
+        return False
+    return all(one.is_finite() for one in numbers) and all(a < b for a, b in pairwise(numbers))
+
+
+def _some_sites(value: JsonValue, declared: tuple[str, ...]) -> Sites:
+    if value is None:
+        return None
+    sites = texts(value)
+    if not sites or not set(sites) <= set(declared):
+        refuse("sites")
+    return tuple(sorted(sites))
+
+
+# --- values -----------------------------------------------------------------------------------------------------------
+
+
+def fields(value: JsonValue, keys: tuple[str, ...]) -> _Object:
+    """Return an object that has exactly these keys."""
+    if not isinstance(value, dict) or set(value) != set(keys):
+        refuse("keys")
+    return value
+
+
+def named(value: JsonValue) -> list[tuple[str, JsonValue]]:
+    """Return the members of an object, sorted by name."""
+    if not isinstance(value, dict):
+        refuse("object")
+    return sorted(value.items())
+
+
+def items(value: JsonValue) -> list[JsonValue]:
+    """Return the members of a list."""
+    if not isinstance(value, list):
+        refuse("list")
+    return value
+
+
+def texts(value: JsonValue) -> tuple[str, ...]:
+    """Return a list of texts, none of them empty."""
+    return tuple(_text(item) for item in items(value))
+
+
+def refuse(what: str) -> NoReturn:
+    """Refuse the bundle.
+
+    Raises:
+        BadBundleError: `policy.bad_bundle`, always.
+    """
+    raise BadBundleError(reason=what)
+
+
+def _distinct(value: JsonValue) -> tuple[str, ...]:
+    found = texts(value)
+    if not found or len(set(found)) != len(found):
+        refuse("list")
+    return found
+
+
+def _text(value: JsonValue) -> str:
+    if not isinstance(value, str) or not value:
+        refuse("text")
+    return value
+
+
+def _matching(value: JsonValue, pattern: re.Pattern[str]) -> str:
+    if not isinstance(value, str) or not pattern.fullmatch(value):
+        refuse("text")
+    return value
+
+
+def _one_of(value: JsonValue, words: tuple[str, ...]) -> str:
+    if not isinstance(value, str) or value not in words:
+        refuse("word")
+    return value
+
+
+def _flag(value: JsonValue) -> bool:
+    if not isinstance(value, bool):
+        refuse("flag")
+    return value
+
+
+def _count(value: JsonValue) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        refuse("number")
+    return value
+
+
+def _within(value: JsonValue, low: int, high: int) -> int:
+    found = _count(value)
+    if not low <= found <= high:
+        refuse("number")
+    return found

@@ -1,0 +1,303 @@
+"""Step (5) of a write in detail: a change is worked out, kept and put before people; nothing is written to a system.
+
+An agent gets a handle, asks after it and may take it back. Whether it happens is decided elsewhere: `approval` by
+people, `committing` by the worker. Keeping a proposal is one transaction without a pause in it, so whatever becomes of
+the call, there is either none or one that the same key finds again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
+from typing import Final, cast
+
+from erp_mcp import answers
+from erp_mcp.answers.proposals import is_over, row_of, tables_of
+from erp_mcp.answers.shape import RawCell
+from erp_mcp.catalog.arguments import CheckedArguments
+from erp_mcp.domain.answer import Answer, Source
+from erp_mcp.domain.call import ArgumentValue, JsonValue, ToolCall
+from erp_mcp.domain.canonical_json import canonical
+from erp_mcp.domain.command import Command
+from erp_mcp.domain.decision import Decision, Obligations
+from erp_mcp.domain.instants import instant_text, parse_instant
+from erp_mcp.domain.lifecycle import State
+from erp_mcp.domain.operation import Draft
+from erp_mcp.domain.principal import Principal
+from erp_mcp.domain.proposal import Content, Preview, Proposal, Risk, Step
+from erp_mcp.domain.reference import proposal_id_of, reference_of
+from erp_mcp.domain.tool import Tool
+from erp_mcp.errors import (
+    InternalError,
+    KeyReusedError,
+    NotAllowedError,
+    PossibleDuplicateError,
+    ProposalMovedError,
+    ProposalNotFoundError,
+)
+from erp_mcp.policy.limit_use import limits_of
+from erp_mcp.ports import Clock, Ids, Proposals
+from erp_mcp.preparing import Preparation, Prepared
+from erp_mcp.projections import paging
+
+DUPLICATE_WINDOW_S: Final = 24 * 3600
+LOOK_EVERY_S: Final = 0.25
+MAX_WAITING: Final = 8  # waits of one process at once; one more is answered at once, so that other calls keep a place
+MAX_BATCH: Final = 200
+MAX_BATCHES: Final = (
+    5  # a page of a filtered list looks at no more than so many batches; its cursor goes on behind them
+)
+
+_WAITING: Final = frozenset({State.AWAITING_APPROVAL, State.APPROVED})  # nobody has it: it can expire or be cancelled
+_KEY: Final = "idempotency_key"
+_REASON: Final = "reason"
+_ACKNOWLEDGE: Final = "acknowledge_duplicate_of"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllowedCall:
+    """A validated call of a tool that proposes or asks about proposals, and what the policy said to it."""
+
+    principal: Principal
+    tool: Tool
+    call: ToolCall
+    checked: CheckedArguments
+    decision: Decision
+    obligations: Obligations
+
+    def text(self, name: str) -> str:
+        """Return an argument that is text, empty when it is absent."""
+        value = self.checked.arguments.get(name)
+        return value if isinstance(value, str) else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """The answer to a call, and the one proposal that it is about, if it is one."""
+
+    answer: Answer
+    proposal: Proposal | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Proposing:
+    """Makes proposals for agents and tells them what became of their own."""
+
+    proposals: Proposals
+    preparation: Preparation
+    clock: Clock
+    ids: Ids
+    cursor_key: bytes
+    deployment: str
+    environment: str
+    sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
+    _waiting: int = 0
+
+    async def answer(self, asked: AllowedCall) -> Told:
+        """Make a proposal, tell of the caller's own, or cancel one, as the tool says.
+
+        Raises:
+            GatewayError: as `propose`.
+            ProposalNotFoundError: `proposal.not_found`, the same for another agent's and for none.
+            ProposalMovedError: `proposal.moved`, with its state, for a cancellation that comes too late.
+            BadCursorError: `call.bad_cursor`.
+        """
+        match asked.tool.effect, asked.tool.status:
+            case "write", _:
+                return await self.propose(asked)
+            case "status", "get":
+                return self._told(asked, await self._awaited(asked))
+            case "status", "list":
+                return Told(answer=self._page(asked))
+            case "status", "cancel":
+                return self._told(asked, self._cancelled(asked))
+        raise InternalError
+
+    # --- proposing ----------------------------------------------------------------------------------------------------
+
+    async def propose(self, asked: AllowedCall) -> Told:
+        """Make a proposal, or return the one that the same key made before.
+
+        Raises:
+            KeyReusedError, PossibleDuplicateError: see their codes; `proposal_id` names the other one.
+            NotAllowedError: `policy.not_allowed`, when nobody is said to approve it.
+            RuleNotEvaluableError: `rule.not_evaluable`, when a limit counts what is not known.
+            GatewayError: as `Preparation.prepare` and `ports.Proposals.create`. Nothing was kept then.
+        """
+        fingerprint = fingerprint_of(asked.tool, asked.checked.arguments)
+        there = self.proposals.by_key(asked.principal.agent, asked.tool.name, asked.text(_KEY))
+        if there is not None:
+            if there.content.fingerprint != fingerprint:
+                raise KeyReusedError(argument=_KEY, proposal_id=there.content.proposal_id)
+            return self._told(asked, self._present(there))
+        same = self.proposals.same(asked.principal.agent, fingerprint, within_s=DUPLICATE_WINDOW_S)
+        if same and asked.text(_ACKNOWLEDGE) != same:
+            raise PossibleDuplicateError(proposal_id=same)
+        prepared = await self.preparation.prepare(asked.tool, asked.checked, asked.obligations)
+        # From here to the answer nothing waits, so nothing can come between.
+        proposal, is_new = self.proposals.create(self._content(asked, fingerprint, prepared))
+        return self._told(asked, proposal, prepared.sources if is_new else ())
+
+    def _content(self, asked: AllowedCall, fingerprint: str, prepared: Prepared) -> Content:
+        terms = asked.obligations.approval
+        if terms is None or not asked.tool.risk:
+            raise NotAllowedError(reason="approval")
+        uuid, draft, now = self.ids.new(), prepared.draft, self.clock.wall()
+        return Content(
+            proposal_id=proposal_id_of(uuid),
+            deployment=self.deployment,
+            environment=self.environment,
+            agent=asked.principal.agent,
+            owner=asked.principal.owner,
+            role=asked.principal.role,
+            tool=asked.tool.name,
+            tool_version=asked.tool.version,
+            tool_hash=asked.tool.hash,
+            risk=cast("Risk", asked.tool.risk),
+            arguments=dict(asked.call.arguments),
+            idempotency_key=asked.text(_KEY),
+            fingerprint=fingerprint,
+            command=self._command(asked.tool, draft, uuid),
+            preview=_preview(draft),
+            rationale=asked.text(_REASON),
+            bundle=asked.decision.bundle,
+            rules=asked.decision.rules,
+            terms=terms,
+            limits=limits_of(asked.obligations.limits, asked.principal, draft),
+            sources={f"{source.system} ({source.via})": source.as_of for source in prepared.sources},
+            created_at=instant_text(now),
+            expires_at=instant_text(now + timedelta(seconds=terms.valid_s)),
+            correlation_id=asked.call.correlation_id or asked.call.call_id,
+            causation_id=asked.call.causation_id,
+            trace=asked.call.traceparent,
+        )
+
+    def _command(self, tool: Tool, draft: Draft, uuid: str) -> Command:
+        return Command(
+            operation=tool.command,
+            system=draft.system,
+            entity=self.preparation.operations[tool.command].entity,
+            key=draft.key,
+            version_token=draft.version_token,
+            reference=reference_of(uuid),
+            fields=draft.fields,
+        )
+
+    # --- what became of them ------------------------------------------------------------------------------------------
+
+    def _own(self, asked: AllowedCall) -> Proposal:
+        """Return a proposal of the agent itself; role and owner may have changed since it was made."""
+        proposal = self.proposals.get(asked.text("proposal_id"))
+        if proposal.content.agent != asked.principal.agent:
+            raise ProposalNotFoundError
+        return self._present(proposal)
+
+    def _present(self, proposal: Proposal) -> Proposal:
+        """Return the proposal as it stands now: one whose time is over has expired, whether or not a worker came by."""
+        if not self._is_late(proposal):
+            return proposal
+        self.proposals.expire()
+        return self.proposals.get(proposal.content.proposal_id)
+
+    def _is_late(self, proposal: Proposal) -> bool:
+        return proposal.state in _WAITING and parse_instant(proposal.content.expires_at) <= self.clock.wall()
+
+    async def _awaited(self, asked: AllowedCall) -> Proposal:
+        """Return the proposal once it has moved, or when the time that the agent waits is over."""
+        proposal = began = self._own(asked)
+        seconds = asked.checked.arguments.get("wait_s")
+        looks = int(seconds / LOOK_EVERY_S) if isinstance(seconds, int) else 0
+        if is_over(began) or not looks or self._waiting >= MAX_WAITING:
+            return began
+        self._waiting += 1
+        try:
+            while looks and _where(proposal) == _where(began):
+                await self.sleep(LOOK_EVERY_S)
+                looks -= 1
+                proposal = self._own(asked)
+        finally:
+            self._waiting -= 1
+        return proposal
+
+    def _cancelled(self, asked: AllowedCall) -> Proposal:
+        proposal = self._own(asked)
+        proposal_id = proposal.content.proposal_id
+        if proposal.state not in _WAITING:
+            raise ProposalMovedError(proposal_id=proposal_id, state=str(proposal.state))
+        step = Step(name="cancel", actor=asked.principal.agent, reason="cancelled_by_agent")
+        return self.proposals.move(proposal_id, step)
+
+    def _page(self, asked: AllowedCall) -> Answer:
+        """Return one page of the agent's proposals, newest first."""
+        about = paging.Question(tool=asked.tool, principal=asked.principal, arguments=asked.checked.arguments)
+        after = paging.unseal(self.cursor_key, about, asked.checked.cursor)
+        limit = min(asked.checked.limit, asked.obligations.max_rows)
+        before = str(after[0]) if after else ""
+        found, behind = self._newest(asked, before, limit)
+        if any(map(self._is_late, found)):
+            self.proposals.expire()
+            found, behind = self._newest(asked, before, limit)
+        (table,) = asked.tool.tables
+        answer = self._answer(asked, {table.name: [row_of(proposal) for proposal in found]})
+
+        def cursor_after(kept: int) -> str:
+            return paging.seal(self.cursor_key, about, [found[kept - 1].content.proposal_id])
+
+        if behind:
+            answer.next_cursor = paging.seal(self.cursor_key, about, [behind])
+        return answers.fit(answer, paged=table.name, cursor_after=cursor_after)
+
+    def _newest(self, asked: AllowedCall, before: str, limit: int) -> tuple[list[Proposal], str]:
+        """Return at most `limit` proposals in the state asked for, and behind which one to go on (empty: no more)."""
+        state, batch = asked.text("state"), MAX_BATCH if asked.text("state") else limit + 1
+        found: list[Proposal] = []
+        for _ in range(MAX_BATCHES):
+            some = self.proposals.of_agent(asked.principal.agent, before=before, limit=batch)
+            found += [one for one in some if state in ("", str(one.state))]
+            if len(found) > limit:
+                return found[:limit], found[limit - 1].content.proposal_id
+            if not some:
+                return found, ""
+            before = some[-1].content.proposal_id
+        return found, before
+
+    def _told(self, asked: AllowedCall, proposal: Proposal, sources: Iterable[Source] = ()) -> Told:
+        answer = self._answer(asked, tables_of(proposal), sources)
+        return Told(answer=answers.fit(answer), proposal=proposal)
+
+    def _answer(
+        self, asked: AllowedCall, rows: Mapping[str, list[tuple[RawCell, ...]]], sources: Iterable[Source] = ()
+    ) -> Answer:
+        shaped = {table.name: answers.shape(table, rows[table.name])[0] for table in asked.tool.tables}
+        return Answer(tables=shaped, complete=True, sources=list(sources), warnings=[], call_id=asked.call.call_id)
+
+
+# --- what a proposal is made of ---------------------------------------------------------------------------------------
+
+
+def fingerprint_of(tool: Tool, arguments: Mapping[str, ArgumentValue]) -> str:
+    """Return the SHA-256 of what a call means: the tool and its checked arguments, without key, reason and the like."""
+    meaning: dict[str, JsonValue] = {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in arguments.items()
+        if name not in (_KEY, _REASON, _ACKNOWLEDGE)
+    }
+    return sha256(b"erp-mcp/meaning/v1\n" + canonical({"tool": tool.name, "arguments": meaning})).hexdigest()
+
+
+def _preview(draft: Draft) -> Preview:
+    return Preview(
+        headline=draft.headline,
+        system=draft.system,
+        document=draft.document,
+        changes=draft.changes,
+        checks=draft.checks,
+        effects=draft.effects,
+    )
+
+
+def _where(proposal: Proposal) -> tuple[str, str, int]:
+    return proposal.state, proposal.since, proposal.fence

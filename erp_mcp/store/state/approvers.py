@@ -1,0 +1,114 @@
+"""Enrolments and revocations of approvers on SQLite; whoever uses them verifies them."""
+
+from __future__ import annotations
+
+import json
+from hashlib import sha256
+from typing import Final
+
+from erp_mcp.domain.approver import Approver, Signed
+from erp_mcp.domain.audit import AuditEntry
+from erp_mcp.domain.call import JsonValue
+from erp_mcp.errors import ApproverExistsError, ApproverNotFoundError
+from erp_mcp.store.state.audit import SqliteAudit
+from erp_mcp.store.state.file import StateFile
+
+_ALL: Final = (
+    "SELECT approver_id, enrolment, enrolment_signer, enrolment_signature, sealed_key,"
+    " revocation, revocation_signer, revocation_signature FROM approver ORDER BY position"
+)
+_TAKEN: Final = "SELECT approver_id = ?1 FROM approver WHERE approver_id = ?1 OR public_key = ?2 ORDER BY 1 DESC"
+_ENROL: Final = (
+    "INSERT INTO approver (approver_id, enrolment, enrolment_signer, enrolment_signature, public_key, sealed_key)"
+    " VALUES (?, ?, ?, ?, ?, ?)"
+)
+_REVOKE: Final = (
+    "UPDATE approver SET revocation = ?, revocation_signer = ?, revocation_signature = ?"
+    " WHERE approver_id = ? AND revocation = ''"
+)
+
+
+class SqliteApprovers:
+    """Who may decide, as enrolled and revoked; every change stands or falls with its audit record."""
+
+    def __init__(self, file: StateFile, audit: SqliteAudit) -> None:
+        """Keep enrolments in `file`; each change is recorded through `audit`."""
+        self._file = file
+        self._audit = audit
+
+    def all(self) -> list[Approver]:
+        """Return every enrolment, revoked ones too, oldest first.
+
+        Raises:
+            StateUnavailableError: `state.unavailable`.
+        """
+        with self._file.reading() as connection:
+            rows = connection.execute(_ALL).fetchall()
+        return [
+            Approver(
+                approver_id=row[0],
+                enrolment=Signed(text=row[1], signer=row[2], signature=row[3]),
+                sealed_key=row[4],
+                revocation=Signed(text=row[5], signer=row[6], signature=row[7]) if row[5] else None,
+            )
+            for row in rows
+        ]
+
+    def enrol(self, approver: Approver) -> None:
+        """Store an enrolment with its audit record `approver.enrolled`; survives power loss.
+
+        Raises:
+            ApproverExistsError: `approval.exists`, for an id or key that is taken, also by somebody revoked since.
+            StateUnavailableError: `state.unavailable`; nothing was written.
+        """
+        signed, public_key = approver.enrolment, _public_key(approver.enrolment.text)
+        with self._file.writing() as connection:
+            taken = connection.execute(_TAKEN, (approver.approver_id, public_key)).fetchone()
+            if taken is not None:
+                raise ApproverExistsError(approver_id=approver.approver_id, taken="id" if taken[0] else "key")
+            values = (signed.text, signed.signer, signed.signature, public_key, approver.sealed_key)
+            connection.execute(_ENROL, (approver.approver_id, *values))
+            self._audit.add(connection, _entry("approver.enrolled", approver.approver_id, signed))
+
+    def revoke(self, approver_id: str, revocation: Signed) -> None:
+        """Store a revocation with its audit record `approver.revoked`; it is final, and survives power loss.
+
+        Raises:
+            ApproverNotFoundError: `approval.not_found`, for an id that is not enrolled, or not any more.
+            StateUnavailableError: `state.unavailable`; nothing was written.
+        """
+        with self._file.writing() as connection:
+            values = (revocation.text, revocation.signer, revocation.signature, approver_id)
+            if connection.execute(_REVOKE, values).rowcount != 1:
+                raise ApproverNotFoundError(approver_id=approver_id)
+            self._audit.add(connection, _entry("approver.revoked", approver_id, revocation))
+
+
+def _entry(kind: str, approver_id: str, signed: Signed) -> AuditEntry:
+    """Return the record: key, digest and signature in the clear, so that they can be checked; the name is erasable."""
+    facts: dict[str, JsonValue] = {
+        "approver": approver_id,
+        "signer": signed.signer,
+        "text_digest": sha256(signed.text.encode("utf-8")).hexdigest(),
+        "signature": signed.signature,
+    }
+    if public_key := _public_key(signed.text):
+        facts["public_key"] = public_key
+    return AuditEntry(
+        kind=kind,
+        correlation_id="",
+        causation_id="",
+        trace="",
+        actor=signed.signer,
+        facts=facts,
+        fields={"text": signed.text},
+    )
+
+
+def _public_key(text: str) -> str | None:
+    try:
+        told = json.loads(text)
+    except ValueError:
+        return None
+    key = told.get("public_key") if isinstance(told, dict) else None
+    return key if isinstance(key, str) else None

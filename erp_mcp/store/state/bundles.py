@@ -1,0 +1,140 @@
+"""Applied policy bundles on SQLite."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Final
+
+from erp_mcp.domain.approver import Applied, Signed
+from erp_mcp.domain.audit import AuditEntry
+from erp_mcp.domain.call import JsonValue
+from erp_mcp.errors import BundleChangedError
+from erp_mcp.ports import Clock
+from erp_mcp.store.state.audit import SqliteAudit, instant
+from erp_mcp.store.state.file import StateFile
+
+_ACTIVE_DIGEST: Final = "SELECT digest FROM policy_bundle ORDER BY version DESC LIMIT 1"
+_ACTIVE: Final = "SELECT digest, bundle FROM policy_bundle ORDER BY version DESC LIMIT 1"
+_ADD: Final = (
+    "INSERT INTO policy_bundle"
+    " (digest, bundle, applied_by, applied_at, audit_seq, approval, approval_signer, approval_signature)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+)
+# The newest one counts whenever it was applied.
+_APPLIED: Final = (
+    "SELECT digest, applied_by, applied_at, approval, approval_signer, approval_signature,"
+    " COALESCE((SELECT older.digest FROM policy_bundle AS older WHERE older.version < policy_bundle.version"
+    " ORDER BY older.version DESC LIMIT 1), '') FROM policy_bundle"
+    " WHERE rtrim(applied_at, 'Z') >= rtrim(?, 'Z') OR version = (SELECT MAX(version) FROM policy_bundle)"
+    " ORDER BY version DESC"
+)
+
+
+class SqliteBundles:
+    """Applied policy bundles: a history whose newest row is active for all processes at once."""
+
+    def __init__(self, file: StateFile, audit: SqliteAudit, clock: Clock) -> None:
+        """Keep bundles in `file`; each change is recorded through `audit`."""
+        self._file = file
+        self._audit = audit
+        self._clock = clock
+        self._seen = (-1, "")
+
+    def active_digest(self) -> str:
+        """Return the digest of the applied bundle, empty when none was applied; a few microseconds.
+
+        Raises:
+            StateUnavailableError: `state.unavailable`.
+        """
+        with self._file.reading() as connection:
+            version = connection.execute("PRAGMA data_version").fetchone()[0]
+            if version != self._seen[0]:
+                row = connection.execute(_ACTIVE_DIGEST).fetchone()
+                self._seen = (version, row[0] if row else "")
+            return self._seen[1]
+
+    def active(self) -> tuple[str, str]:
+        """Return (digest, canonical JSON) of the applied bundle; both empty when none was applied.
+
+        Raises:
+            StateUnavailableError: `state.unavailable`.
+        """
+        with self._file.reading() as connection:
+            row = connection.execute(_ACTIVE).fetchone()
+        return (row[0], row[1]) if row else ("", "")
+
+    def applied(self, *, since: str = "") -> list[Applied]:
+        """Return who applied bundles since an instant, newest first; the newest of all is always among them.
+
+        Raises:
+            StateUnavailableError: `state.unavailable`.
+        """
+        with self._file.reading() as connection:
+            rows = connection.execute(_APPLIED, (since,)).fetchall()
+        return [
+            Applied(
+                digest=digest,
+                applied_by=by,
+                applied_at=at,
+                approval=Signed(text=text, signer=signer, signature=signature) if text else None,
+                previous=previous,
+            )
+            for digest, by, at, text, signer, signature, previous in rows
+        ]
+
+    def put_bundle(
+        self,
+        digest: str,
+        bundle: str,
+        *,
+        applied_by: str,
+        previous: str,
+        correlation_id: str = "",
+        approval: Signed | None = None,
+    ) -> int:
+        """Make a bundle the active one, together with its audit record `policy.applied`; survives power loss.
+
+        Args:
+            digest: SHA-256 of the bundle, lower-case hex.
+            bundle: Its canonical JSON.
+            applied_by: The operator's account.
+            previous: Digest that the operator saw as active, empty for none.
+            correlation_id: Joins this with other acts of one piece of work.
+            approval: An approver's signature, where the bundle newly allows writes; it is kept, not verified here.
+
+        Returns:
+            The version: 1 for the first bundle of a deployment, then rising by one.
+
+        Raises:
+            BundleChangedError: `policy.bundle_changed`, when another bundle was applied meanwhile; nothing was written.
+            StateUnavailableError: `state.unavailable`; nothing was written.
+        """
+        signed = (approval.text, approval.signer, approval.signature) if approval else ("", "", "")
+        facts: dict[str, JsonValue] = {"bundle": digest, "previous": previous, **_signature(approval)}
+        with self._file.writing() as connection:
+            row = connection.execute(_ACTIVE_DIGEST).fetchone()
+            if (row[0] if row else "") != previous:
+                raise BundleChangedError(active=row[0] if row else "")
+            record = self._audit.add(connection, _entry(applied_by, correlation_id, facts))
+            values = (digest, bundle, applied_by, instant(self._clock.wall()), record.seq, *signed)
+            return int(connection.execute(_ADD, values).lastrowid or 0)
+
+
+def _signature(approval: Signed | None) -> dict[str, JsonValue]:
+    """Return what the record says of an approval: who signed which text, so that the signature can be checked later."""
+    if approval is None:
+        return {}
+    text = sha256(approval.text.encode("utf-8")).hexdigest()
+    return {"approver": approval.signer, "approval_digest": text, "signature": approval.signature}
+
+
+def _entry(actor: str, correlation_id: str, facts: dict[str, JsonValue]) -> AuditEntry:
+    return AuditEntry(
+        kind="policy.applied",
+        correlation_id=correlation_id,
+        causation_id="",
+        trace="",
+        actor=actor,
+        facts=facts,
+        fields={},
+    )

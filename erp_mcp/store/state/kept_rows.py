@@ -1,0 +1,65 @@
+"""What the rows that a record vouches for really hold, so that verification can compare them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import sha256
+from typing import Final
+
+from erp_mcp.domain.audit import KeptRow
+from erp_mcp.store.state.file import StateFile
+
+_APPROVERS: Final = (
+    "SELECT approver_id, enrolment, enrolment_signer, enrolment_signature,"
+    " revocation, revocation_signer, revocation_signature FROM approver ORDER BY position"
+)
+_POLICIES: Final = (
+    "SELECT version, audit_seq, applied_by, digest, approval_signer, approval, approval_signature, bundle, applied_at"
+    " FROM policy_bundle ORDER BY version"
+)
+_DECISIONS: Final = (
+    "SELECT proposal_id, approver_id, decision, envelope, signature, nonce FROM decision"
+    " WHERE (proposal_id, approver_id) > (?, ?) ORDER BY proposal_id, approver_id LIMIT 500"
+)
+_STOPS: Final = "SELECT scope, set_by FROM kill_switch ORDER BY scope"
+
+
+def kept_rows(file: StateFile) -> Iterator[KeptRow]:
+    """Yield enrolments, revocations, applied policies, stops and decisions as they are stored.
+
+    Raises:
+        StateUnavailableError: `state.unavailable`.
+    """
+    with file.reading() as connection:
+        approvers = connection.execute(_APPROVERS).fetchall()
+        policies = connection.execute(_POLICIES).fetchall()
+        stops = connection.execute(_STOPS).fetchall()
+    for approver_id, text, signer, signature, *revocation in approvers:
+        yield KeptRow(kind="enrolment", name=approver_id, told=(_digest(text), signer, signature))
+        if any(revocation):
+            revoked, by, under = revocation
+            yield KeptRow(kind="revocation", name=approver_id, told=(_digest(revoked), by, under))
+    for version, seq, by, digest, signer, approval, signature, bundle, at in policies:
+        whole = digest if _digest(bundle) == digest else ""
+        told = (str(seq), by, whole, signer, _digest(approval) if approval else "", signature)
+        yield KeptRow(kind="policy", name=str(version), told=told, at=at)
+    for scope, by in stops:
+        yield KeptRow(kind="stop", name=scope, told=(by,))
+    yield from _decisions(file)
+
+
+def _decisions(file: StateFile) -> Iterator[KeptRow]:
+    after = ("", "")
+    while True:
+        with file.reading() as connection:
+            rows = connection.execute(_DECISIONS, after).fetchall()
+        if not rows:
+            return
+        for proposal_id, approver_id, decision, envelope, signature, nonce in rows:
+            told = (decision, _digest(envelope), signature, nonce)
+            yield KeptRow(kind="decision", name=f"{proposal_id} {approver_id}", told=told)
+        after = rows[-1][:2]
+
+
+def _digest(text: str) -> str:
+    return sha256(text.encode("utf-8")).hexdigest()

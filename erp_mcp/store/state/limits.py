@@ -1,0 +1,70 @@
+"""Business limits, counted exactly: inside the transaction that proposes, and again inside the one that sends."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import datetime, timedelta
+from typing import Final
+
+from erp_mcp.domain.proposal import Content, LimitUse
+from erp_mcp.errors import LimitExceededError
+from erp_mcp.store.state.audit import instant
+from erp_mcp.store.state.rows import COUNTING, SENT
+
+_ADD: Final = "INSERT INTO limit_use (proposal_id, limit_id, key, amount, at) VALUES (?, ?, ?, ?, ?)"
+_SENT_NOW: Final = "UPDATE limit_use SET at = ? WHERE proposal_id = ?"
+# What waits although its time is over counts no more, whether or not a worker has come by to say so.
+_USED: Final = (
+    "SELECT COALESCE(SUM(amount), 0) FROM limit_use JOIN proposal USING (proposal_id)"
+    " WHERE limit_id = :limit AND key = :key AND at > :since AND proposal_id <> :this"
+    " AND state IN (SELECT value FROM json_each(:states))"
+    " AND NOT (state IN ('PROPOSED', 'AWAITING_APPROVAL', 'APPROVED') AND ends_at <= :now)"
+)
+
+
+def check_proposed(connection: sqlite3.Connection, content: Content, now: datetime) -> None:
+    """Refuse a proposal that would go beyond a limit, together with all that are under way or done.
+
+    Raises:
+        LimitExceededError: `limit.exceeded`.
+    """
+    for use in content.limits:
+        _check(connection, content, use, now=now, states=COUNTING)
+
+
+def check_sent(connection: sqlite3.Connection, content: Content, now: datetime) -> None:
+    """Refuse to send a change that would go beyond a limit, together with what was sent within its window.
+
+    Raises:
+        LimitExceededError: `limit.exceeded`.
+    """
+    for use in content.limits:
+        _check(connection, content, use, now=now, states=SENT)
+
+
+def count(connection: sqlite3.Connection, content: Content, now: datetime) -> None:
+    """Count a new proposal against its limits."""
+    at = instant(now)
+    rows = [(content.proposal_id, use.limit, use.key, use.amount, at) for use in content.limits]
+    connection.executemany(_ADD, rows)
+
+
+def count_sent(connection: sqlite3.Connection, proposal_id: str, now: datetime) -> None:
+    """Count a proposal from now on: its window begins when it is sent."""
+    connection.execute(_SENT_NOW, (instant(now), proposal_id))
+
+
+def _check(connection: sqlite3.Connection, content: Content, use: LimitUse, *, now: datetime, states: str) -> None:
+    parameters = {
+        "limit": use.limit,
+        "key": use.key,
+        "since": instant(now - timedelta(seconds=use.window_s)),
+        "this": content.proposal_id,
+        "states": states,
+        "now": instant(now),
+    }
+    (used,) = connection.execute(_USED, parameters).fetchone()
+    if used + use.amount > use.maximum:
+        raise LimitExceededError(
+            limit=use.limit, maximum=use.told(use.maximum), used=use.told(used), window_s=use.window_s
+        )

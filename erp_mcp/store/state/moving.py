@@ -1,0 +1,196 @@
+"""One move of a proposal inside a transaction of the caller: the row, its audit record and its event, or nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sqlite3
+from hashlib import sha256
+from typing import Final
+
+from erp_mcp.domain.audit import AuditEntry
+from erp_mcp.domain.call import JsonValue
+from erp_mcp.domain.canonical_json import canonical
+from erp_mcp.domain.event import event_id
+from erp_mcp.domain.forms import to_json
+from erp_mcp.domain.lifecycle import Move, State, moves
+from erp_mcp.domain.proposal import Content, SignedDecision, Step
+from erp_mcp.errors import ProposalMovedError
+from erp_mcp.ports import Clock, Ids
+from erp_mcp.store.state import limits, switches
+from erp_mcp.store.state.audit import SqliteAudit, instant
+from erp_mcp.store.state.rows import Stored
+
+_MOVE: Final = (
+    "UPDATE proposal SET state = ?, since = ?, reason = ?, fence = ?, holder = ?, lease_expires_at = ?, not_before = ?,"
+    " misses = ?, receipt = COALESCE(?, receipt) WHERE proposal_id = ? AND state = ? AND fence = ?"
+)
+_ADD_EVENT: Final = (
+    "INSERT INTO outbox (event_id, aggregate_id, type, time, payload, audit_seq) VALUES (?, ?, ?, ?, ?, ?)"
+)
+_EVENT_THERE: Final = "SELECT 1 FROM outbox WHERE event_id = ?"
+_UNDER_LEASE: Final = frozenset({State.CLAIMED, State.SENDING, State.RECONCILING})
+
+
+class Mover:
+    """Makes moves and writes what is told of them."""
+
+    def __init__(self, audit: SqliteAudit, clock: Clock, ids: Ids) -> None:
+        """Record through `audit`; times are of `clock.wall`."""
+        self._audit = audit
+        self._clock = clock
+        self._ids = ids
+
+    def make(self, connection: sqlite3.Connection, before: Stored, step: Step, **fields: JsonValue) -> Stored:
+        """Make one move and return where the proposal stands then; `fields` go into its record, erasable.
+
+        Raises:
+            ProposalMovedError: `proposal.moved`, when there is no such move, another worker holds the lease, or the
+                fence is not the present one.
+            WritesStoppedError, LimitExceededError: for the move `send` alone.
+        """
+        move = self._checked(before, step)
+        if step.name == "send":
+            self._may_send(connection, before)
+        after = self._after(before, move, step)
+        receipt = canonical(to_json(step.receipt)).decode("utf-8") if step.receipt else None
+        values = (after.state, after.since, after.reason, after.fence, after.holder, after.lease_expires_at)
+        key = (before.proposal_id, before.state, before.fence)
+        row = (*values, after.not_before, after.misses, receipt, *key)
+        if connection.execute(_MOVE, row).rowcount != 1:
+            raise ProposalMovedError(state=before.state, move=step.name)
+        if step.receipt is not None:
+            fields["receipt"] = to_json(step.receipt)
+        self.tell(connection, after, step, f"proposal.{after.state.lower()}", source=before.state, **fields)
+        return after
+
+    def tell(
+        self,
+        connection: sqlite3.Connection,
+        after: Stored,
+        step: Step,
+        kind: str,
+        *,
+        source: str,
+        **fields: JsonValue,
+    ) -> None:
+        """Write the audit record and the event of what was just done."""
+        facts: dict[str, JsonValue] = {
+            **step.facts,
+            "proposal_id": after.proposal_id,
+            "digest": after.digest,
+            "tool": after.tool,
+            "move": step.name,
+            "from": str(source),
+            "to": str(after.state),
+            "reason": step.reason,
+            "fence": after.fence,
+        }
+        document = after.receipt.written.document if after.receipt else ""
+        if step.receipt is not None:
+            facts["document"] = document
+        record = self._audit.add(connection, _entry(after.content, kind, step.actor, facts, fields))
+        payload: dict[str, JsonValue] = {
+            "proposal_id": after.proposal_id,
+            "state": str(after.state),
+            "from": str(source),
+            "move": step.name,
+            "reason": step.reason,
+            "actor": step.actor,
+            "agent": after.agent,
+            "tool": after.tool,
+            "system": after.system,
+            "document": document,
+        }
+        text = canonical(payload).decode("utf-8")
+        connection.execute(
+            _ADD_EVENT,
+            (self._event_id(connection), after.proposal_id, kind, instant(self._clock.wall()), text, record.seq),
+        )
+
+    def _checked(self, before: Stored, step: Step) -> Move:
+        move = moves(step.name, before.state)
+        if move is None or (move.leased and step.fence != before.fence):
+            raise ProposalMovedError(state=before.state, move=step.name)
+        held = before.lease_expires_at.rstrip("Z") > instant(self._clock.wall())
+        if move.takes_lease and before.state in _UNDER_LEASE and held:
+            raise ProposalMovedError(state=before.state, move=step.name, reason="under_lease")
+        return move
+
+    def _may_send(self, connection: sqlite3.Connection, before: Stored) -> None:
+        """Look once more, where nobody can come between: is it stopped, is there room within its limits?"""
+        switches.check_not_stopped(connection, switches.scopes_of(before.tool, before.agent, before.system))
+        now = self._clock.wall()
+        limits.check_sent(connection, before.proposal.content, now)
+        limits.count_sent(connection, before.proposal_id, now)
+
+    def _after(self, before: Stored, move: Move, step: Step) -> Stored:
+        under_lease = move.target in _UNDER_LEASE
+        holder = step.actor if move.takes_lease else before.holder
+        return dataclasses.replace(
+            before,
+            state=move.target,
+            since=instant(self._clock.wall()),
+            reason=step.reason,
+            fence=before.fence + 1 if move.takes_lease else before.fence,
+            holder=holder if under_lease else "",
+            lease_expires_at=(step.lease_expires_at or before.lease_expires_at) if under_lease else "",
+            not_before=step.not_before,
+            misses=before.misses if step.misses is None else step.misses,
+            receipt=step.receipt or before.receipt,
+        )
+
+    def _event_id(self, connection: sqlite3.Connection) -> str:
+        """Return an id that is not there yet: within a millisecond only some bits tell two of them apart."""
+        made = event_id(self._ids.new())
+        while connection.execute(_EVENT_THERE, (made,)).fetchone() is not None:
+            made = event_id(self._ids.new())
+        return made
+
+
+def proposal_facts(content: Content) -> dict[str, JsonValue]:
+    """Return what the first record of a proposal says in the clear, beside what every record of it says."""
+    return {
+        "tool_hash": content.tool_hash,
+        "risk": content.risk,
+        "operation": content.command.operation,
+        "system": content.command.system,
+        "owner": content.owner,
+        "role": content.role,
+        "bundle": content.bundle,
+        "rules": list(content.rules),
+        "needed": content.terms.needed,
+        "self_approval": content.terms.self_approval,
+        "expires_at": content.expires_at,
+    }
+
+
+def decision_facts(decision: SignedDecision) -> dict[str, JsonValue]:
+    """Return what the record of a decision says in the clear: enough to check the signature later."""
+    facts: dict[str, JsonValue] = {
+        "approver": decision.approver_id,
+        "envelope_digest": sha256(decision.envelope.encode("utf-8")).hexdigest(),
+        "signature": decision.signature,
+        "nonce": decision.nonce,
+    }
+    try:
+        told = json.loads(decision.envelope)
+    except ValueError:
+        return facts
+    if isinstance(told, dict) and isinstance(told.get("public_key"), str):
+        facts["public_key"] = told["public_key"]
+    return facts
+
+
+def _entry(
+    content: Content | None, kind: str, actor: str, facts: dict[str, JsonValue], fields: dict[str, JsonValue]
+) -> AuditEntry:
+    return AuditEntry(
+        kind=kind,
+        correlation_id=content.correlation_id if content else "",
+        causation_id=content.causation_id if content else "",
+        trace=content.trace if content else "",
+        actor=actor,
+        facts=facts,
+        fields=fields,
+    )

@@ -1,0 +1,252 @@
+"""Proposals on SQLite: every move is one transaction with its audit record and its outgoing event."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from datetime import timedelta
+from typing import Final
+
+from erp_mcp.domain.lifecycle import State, moves
+from erp_mcp.domain.proposal import Content, Proposal, SignedDecision, Step
+from erp_mcp.errors import (
+    KeyReusedError,
+    ProposalMovedError,
+    TooManyProposalsError,
+)
+from erp_mcp.ports import Clock, Ids
+from erp_mcp.store.state import limits, switches
+from erp_mcp.store.state.audit import SqliteAudit, instant
+from erp_mcp.store.state.file import StateFile
+from erp_mcp.store.state.moving import Mover, decision_facts, proposal_facts
+from erp_mcp.store.state.proposal_reads import ProposalReads, found
+from erp_mcp.store.state.rows import (
+    COLUMNS,
+    DECISION_COLUMNS,
+    Stored,
+    beside,
+    content_digest,
+    content_text,
+    stored,
+)
+
+MAX_WAITING: Final = 50  # proposals of one agent that wait for a decision
+_BY_KEY: Final = f"SELECT {COLUMNS} FROM proposal WHERE agent = ? AND tool = ? AND idempotency_key = ?"
+_WAITING: Final = "SELECT COUNT(*) FROM proposal WHERE agent = ? AND state = 'AWAITING_APPROVAL' AND ends_at > ?"
+_ADD: Final = (
+    "INSERT INTO proposal (proposal_id, content, digest, state, since,"
+    " agent, tool, system, idempotency_key, fingerprint, made_at, ends_at)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, rtrim(?, 'Z'), rtrim(?, 'Z'))"
+)
+_ADD_DECISION: Final = f"INSERT INTO decision ({DECISION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_DECIDED: Final = "SELECT 1 FROM decision WHERE nonce = ? OR (proposal_id = ? AND approver_id = ?)"
+_APPROVALS: Final = "SELECT COUNT(*) FROM decision WHERE proposal_id = ? AND decision = 'approve'"
+_OVER: Final = "SELECT 1 FROM proposal WHERE proposal_id = ? AND ends_at <= ?"
+# Work for a worker, the most urgent first: what may have been sent, what was claimed and lost, what is approved.
+_DUE: Final = (
+    "SELECT proposal_id, state, tool, agent, system FROM proposal"
+    " WHERE (state IN ('SENDING', 'CLAIMED', 'RECONCILING') AND rtrim(lease_expires_at, 'Z') <= :now)"
+    " OR (state IN ('UNKNOWN', 'APPROVED') AND rtrim(not_before, 'Z') <= :now)"
+    " ORDER BY CASE state WHEN 'SENDING' THEN 0 WHEN 'RECONCILING' THEN 1 WHEN 'UNKNOWN' THEN 1 ELSE 2 END,"
+    " since, proposal_id"
+)
+_EXPIRED: Final = (
+    "SELECT proposal_id, state FROM proposal WHERE state IN ('AWAITING_APPROVAL', 'APPROVED') AND ends_at <= ?"
+    " ORDER BY proposal_id LIMIT 200"
+)
+_TAKES: Final = {
+    State.SENDING: "find_lost",
+    State.CLAIMED: "claim",
+    State.APPROVED: "claim",
+    State.UNKNOWN: "reconcile",
+    State.RECONCILING: "reconcile",
+}
+_TAKEN_TO: Final = {state: move.target for state, name in _TAKES.items() if (move := moves(name, state))}
+_NOTHING_SENT: Final = frozenset({State.APPROVED, State.CLAIMED})
+_HELD: Final = frozenset({State.CLAIMED, State.RECONCILING})
+_BY_DECISION: Final = frozenset({"approve", "reject"})  # moves that only a stored decision makes
+
+
+class SqliteProposals(ProposalReads):
+    """Proposals, the decisions about them and their events."""
+
+    def __init__(self, file: StateFile, audit: SqliteAudit, clock: Clock, ids: Ids) -> None:
+        """Keep proposals in `file`; times are of `clock.wall`."""
+        super().__init__(file, clock)
+        self._mover = Mover(audit, clock, ids)
+
+    def create(self, content: Content) -> tuple[Proposal, bool]:
+        """Store a proposal and put it before its approvers; survives power loss once it returns.
+
+        Returns:
+            The proposal and whether it is new: the same key with the same meaning gives the one that is there.
+
+        Raises:
+            KeyReusedError: `proposal.key_reused`. WritesStoppedError: `writes.stopped`.
+            TooManyProposalsError: `proposal.too_many`. LimitExceededError: `limit.exceeded`.
+            ProposalDamagedError: `proposal.damaged`, for what is stored under the key.
+            StateUnavailableError: `state.unavailable`. Nothing was written in any of these cases.
+        """
+        text = content_text(content)
+        with self._file.writing() as connection:
+            row = connection.execute(_BY_KEY, (content.agent, content.tool, content.idempotency_key)).fetchone()
+            if row is not None:
+                return _of_same_meaning(stored(row).proposal, content), False
+            self._check_room(connection, content)
+            now = self._clock.wall()
+            new = _proposed(content, content_digest(text), instant(now))
+            connection.execute(_ADD, (new.proposal_id, text, new.digest, new.state, new.since, *beside(content)))
+            limits.count(connection, content, now)
+            proposed = Step(name="propose", actor=content.agent, facts=proposal_facts(content))
+            told = json.loads(text)
+            self._mover.tell(connection, new, proposed, "proposal.proposed", source="", content=told)
+            return self._mover.make(connection, new, Step(name="submit", actor="gateway")).proposal, True
+
+    def move(self, proposal_id: str, step: Step) -> Proposal:
+        """Make one move of the table in `domain.lifecycle`; what takes a decision is made by `decide` alone.
+
+        Raises:
+            ProposalNotFoundError: `proposal.not_found`. ProposalDamagedError: `proposal.damaged`.
+            ProposalMovedError: `proposal.moved`, when there is no such move from where it stands, or the fence is not
+                the present one; nothing was written.
+            WritesStoppedError, LimitExceededError: for the move `send` alone; nothing was written.
+            StateUnavailableError: `state.unavailable`; nothing was written.
+        """
+        with self._file.writing() as connection:
+            before = found(connection, proposal_id)
+            if step.name in _BY_DECISION:
+                raise ProposalMovedError(state=before.state, move=step.name, reason="needs_decision")
+            _ = before.proposal  # of a damaged one nothing is carried out
+            return self._mover.make(connection, before, step).proposal
+
+    def decide(self, decision: SignedDecision) -> Proposal:
+        """Store a decision, and make its move once enough people have decided; one person decides once.
+
+        Raises:
+            ProposalNotFoundError: `proposal.not_found`. ProposalDamagedError: `proposal.damaged`.
+            ProposalMovedError: `proposal.moved`, when it does not wait for a decision (any more), its time is over, or
+                this person has decided or this nonce was used; nothing was written.
+            StateUnavailableError: `state.unavailable`; nothing was written.
+        """
+        with self._file.writing() as connection:
+            before = found(connection, decision.proposal_id)
+            proposal = before.proposal
+            self._check_decidable(connection, before, decision)
+            row = (decision.envelope, decision.signature, decision.nonce, decision.decided_at)
+            connection.execute(_ADD_DECISION, (decision.proposal_id, decision.approver_id, decision.decision, *row))
+            step = Step(name=decision.decision, actor=decision.approver_id, facts=decision_facts(decision))
+            (given,) = connection.execute(_APPROVALS, (decision.proposal_id,)).fetchone()
+            if decision.decision == "approve" and given < proposal.content.terms.needed:
+                kind = "proposal.approved_in_part"
+                self._mover.tell(connection, before, step, kind, source=before.state, envelope=decision.envelope)
+                return proposal
+            return self._mover.make(connection, before, step, envelope=decision.envelope).proposal
+
+    def expire(self) -> int:
+        """Let everything go whose time is over, damaged or not; return how many.
+
+        Raises:
+            StateUnavailableError: `state.unavailable`.
+        """
+        total = 0
+        while gone := self._expire_some():
+            total += gone
+        return total
+
+    def take(self, holder: str, *, lease_s: int) -> Proposal | None:
+        """Take the next piece of work under a lease with a higher fence, or `None` when there is none.
+
+        What comes back stands in CLAIMED (to be committed), RECONCILING (to be read back) or UNKNOWN (the worker that
+        sent it is gone; nothing to do yet). An engaged kill switch keeps approved proposals where they are; what may
+        have been sent is still read back. A damaged one is handed over to a person on the way.
+
+        Raises:
+            StateUnavailableError: `state.unavailable`; nothing was written.
+        """
+        with self._file.writing() as connection:
+            now = self._clock.wall()
+            until = instant(now + timedelta(seconds=lease_s))
+            stopped = switches.stops(connection)
+            for proposal_id, state, tool, agent, system in connection.execute(_DUE, {"now": instant(now)}).fetchall():
+                if state in _NOTHING_SENT and stopped & switches.scopes_of(tool, agent, system):
+                    continue
+                before = found(connection, proposal_id)
+                if before.content is None:
+                    self._give_up(connection, before, holder, until)
+                    continue
+                step = Step(name=_TAKES[before.state], actor=holder, lease_expires_at=until)
+                return self._mover.make(connection, before, step).proposal
+        return None
+
+    # --- inside a transaction -----------------------------------------------------------------------------------------
+
+    def _check_room(self, connection: sqlite3.Connection, content: Content) -> None:
+        """Refuse a new proposal where writes are stopped, too many wait, or a limit is reached."""
+        now = self._clock.wall()
+        scopes = switches.scopes_of(content.tool, content.agent, content.command.system)
+        switches.check_not_stopped(connection, scopes)
+        (waiting,) = connection.execute(_WAITING, (content.agent, instant(now))).fetchone()
+        if waiting >= MAX_WAITING:
+            raise TooManyProposalsError(waiting=waiting, maximum=MAX_WAITING)
+        limits.check_proposed(connection, content, now)
+
+    def _check_decidable(self, connection: sqlite3.Connection, before: Stored, decision: SignedDecision) -> None:
+        if before.state is not State.AWAITING_APPROVAL:
+            raise ProposalMovedError(state=before.state)
+        if connection.execute(_OVER, (before.proposal_id, instant(self._clock.wall()))).fetchone():
+            raise ProposalMovedError(state=before.state, reason="not_decided")
+        there = (decision.nonce, decision.proposal_id, decision.approver_id)
+        if connection.execute(_DECIDED, there).fetchone():
+            raise ProposalMovedError(state=before.state, reason="decided_already")
+
+    def _expire_some(self) -> int:
+        gone = 0
+        with self._file.writing() as connection:
+            for proposal_id, state in connection.execute(_EXPIRED, (instant(self._clock.wall()),)).fetchall():
+                reason = "not_decided" if state == State.AWAITING_APPROVAL else "not_carried_out"
+                step = Step(name="expire", actor="clock", reason=reason)
+                gone += self._apart(connection, found(connection, proposal_id), [step])
+        return gone
+
+    def _give_up(self, connection: sqlite3.Connection, before: Stored, holder: str, until: str) -> None:
+        """Hand a damaged proposal over to a person, by the moves that there are."""
+        state, fence = before.state, before.fence
+        steps: list[Step] = []
+        while state not in _HELD or not steps:
+            steps.append(Step(name=_TAKES[state], actor=holder, lease_expires_at=until))
+            fence += 1
+            state = _TAKEN_TO[state]
+        steps.append(Step(name="hand_over", actor=holder, fence=fence, reason="damaged"))
+        self._apart(connection, before, steps)
+
+    def _apart(self, connection: sqlite3.Connection, before: Stored, steps: list[Step]) -> bool:
+        """Make moves of one proposal that must not hold up the others: all of them, or none and it stays."""
+        connection.execute("SAVEPOINT one_proposal")
+        try:
+            for step in steps:
+                before = self._mover.make(connection, before, step)
+        except (sqlite3.Error, ProposalMovedError):
+            connection.execute("ROLLBACK TO one_proposal")
+            return False
+        finally:
+            connection.execute("RELEASE one_proposal")
+        return True
+
+
+def _proposed(content: Content, digest: str, now: str) -> Stored:
+    return Stored(
+        proposal_id=content.proposal_id,
+        content=content,
+        digest=digest,
+        agent=content.agent,
+        tool=content.tool,
+        system=content.command.system,
+        state=State.PROPOSED,
+        since=now,
+    )
+
+
+def _of_same_meaning(there: Proposal, content: Content) -> Proposal:
+    if there.content.fingerprint != content.fingerprint:
+        raise KeyReusedError(argument="idempotency_key", proposal_id=there.content.proposal_id)
+    return there

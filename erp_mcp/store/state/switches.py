@@ -1,0 +1,105 @@
+"""The kill switch on SQLite: rows that stop writes, looked at inside the transactions that would go on with them."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from typing import Final
+
+from erp_mcp.domain.approver import Stop
+from erp_mcp.domain.audit import AuditEntry
+from erp_mcp.domain.call import JsonValue
+from erp_mcp.errors import BadScopeError, WritesStoppedError
+from erp_mcp.ports import Clock
+from erp_mcp.store.state.audit import SqliteAudit, instant
+from erp_mcp.store.state.file import StateFile
+
+_SCOPE: Final = re.compile(r"all|(?:tool|agent|system):[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_ALL: Final = "SELECT scope, set_by, set_at, reason FROM kill_switch ORDER BY scope"
+_SCOPES: Final = "SELECT scope FROM kill_switch ORDER BY scope"
+_STOP: Final = (
+    "INSERT INTO kill_switch (scope, set_by, set_at, reason) VALUES (?, ?, ?, ?)"
+    " ON CONFLICT (scope) DO UPDATE SET reason = excluded.reason"
+)
+
+
+class SqliteSwitches:
+    """What is stopped; every change stands or falls with its audit record and survives power loss."""
+
+    def __init__(self, file: StateFile, audit: SqliteAudit, clock: Clock) -> None:
+        """Keep switches in `file`; each change is recorded through `audit`."""
+        self._file = file
+        self._audit = audit
+        self._clock = clock
+
+    def stopped(self) -> list[Stop]:
+        """Return what is stopped, sorted by scope.
+
+        Raises:
+            StateUnavailableError: `state.unavailable`.
+        """
+        with self._file.reading() as connection:
+            rows = connection.execute(_ALL).fetchall()
+        return [Stop(scope=scope, set_by=by, set_at=at, reason=reason) for scope, by, at, reason in rows]
+
+    def stop(self, scope: str, *, by: str, reason: str) -> None:
+        """Stop writes of a scope, with the audit record `writes.stopped`; again changes nothing but the reason.
+
+        Raises:
+            BadScopeError: `writes.bad_scope`. StateUnavailableError: `state.unavailable`; nothing was written.
+        """
+        _check(scope)
+        with self._file.writing() as connection:
+            connection.execute(_STOP, (scope, by, instant(self._clock.wall()), reason))
+            self._audit.add(connection, _entry("writes.stopped", scope, by, reason))
+
+    def resume(self, scope: str, *, by: str) -> bool:
+        """Let writes of a scope go on, with the audit record `writes.resumed`; return whether it was stopped.
+
+        Raises:
+            BadScopeError: `writes.bad_scope`. StateUnavailableError: `state.unavailable`; nothing was written.
+        """
+        _check(scope)
+        with self._file.writing() as connection:
+            if connection.execute("DELETE FROM kill_switch WHERE scope = ?", (scope,)).rowcount != 1:
+                return False
+            self._audit.add(connection, _entry("writes.resumed", scope, by, ""))
+        return True
+
+
+def stops(connection: sqlite3.Connection) -> frozenset[str]:
+    """Return the scopes that are stopped, as the transaction of the caller sees them."""
+    return frozenset(scope for (scope,) in connection.execute(_SCOPES))
+
+
+def scopes_of(tool: str, agent: str, system: str) -> frozenset[str]:
+    """Return the scopes that stop a write of this tool, agent and system."""
+    return frozenset({"all", f"tool:{tool}", f"agent:{agent}", f"system:{system}"})
+
+
+def check_not_stopped(connection: sqlite3.Connection, scopes: frozenset[str]) -> None:
+    """Refuse to go on where one of the scopes is stopped.
+
+    Raises:
+        WritesStoppedError: `writes.stopped`, naming the scope.
+    """
+    if hit := stops(connection) & scopes:
+        raise WritesStoppedError(scope=min(hit))
+
+
+def _check(scope: str) -> None:
+    if _SCOPE.fullmatch(scope) is None:
+        raise BadScopeError(scope=scope[:80])
+
+
+def _entry(kind: str, scope: str, by: str, reason: str) -> AuditEntry:
+    facts: dict[str, JsonValue] = {"scope": scope}
+    return AuditEntry(
+        kind=kind,
+        correlation_id="",
+        causation_id="",
+        trace="",
+        actor=by,
+        facts=facts,
+        fields={"reason": reason} if reason else {},
+    )

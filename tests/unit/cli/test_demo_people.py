@@ -1,0 +1,80 @@
+"""The demo plant's people: one signs its policy, another one decides, and nobody has to type a passphrase."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from erp_mcp.cli.app import main
+from tests.guarantees import guarantees
+from tests.unit.cli.people_at_work import Desk
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    directory = tmp_path_factory.mktemp("demo") / "d"
+    result = CliRunner().invoke(main, ["demo", "--prepare", "--dir", str(directory)])
+    assert result.exit_code == 0, result.output
+    return Desk(directory=directory)
+
+
+@guarantees("P3.enrolled", "P2.signed_policy")
+def test_two_people_are_enrolled_and_the_shipped_policy_is_signed_by_one(desk: Desk) -> None:
+    """Their passphrases lie beside the plant, for its owner alone."""
+    told = desk.json("approvals", "approvers")["approvers"]
+    files = sorted((desk.directory / "keys").iterdir())
+
+    assert [(one["approver"], one["enrolled_by"]) for one in told] == [
+        ("demo-admin", "demo-admin"),
+        ("demo-approver", "demo-admin"),
+    ]
+    assert [file.name for file in files] == ["demo-admin.passphrase", "demo-approver.passphrase"]
+    assert all(file.stat().st_mode & 0o077 == 0 for file in files)
+    deployment = desk.open()
+    try:
+        approval = deployment.state.bundles.applied()[0].approval
+    finally:
+        deployment.close()
+    assert approval is not None
+    assert approval.signer == "demo-admin"
+
+
+@guarantees("P3.enrolled")
+def test_a_plant_that_is_built_again_keeps_its_people(desk: Desk) -> None:
+    """Another version of the package builds the data anew; keys and records stay."""
+    before = desk.json("approvals", "approvers")
+    mark = desk.directory / "plant.json"
+    mark.write_text(json.dumps({**json.loads(mark.read_text(encoding="utf-8")), "made_by": "older"}), encoding="utf-8")
+
+    again = CliRunner().invoke(main, ["demo", "--prepare", "--dir", str(desk.directory)])
+
+    assert again.exit_code == 0, again.output
+    assert desk.json("approvals", "approvers") == before
+    assert "Already applied" in desk.run("policy", "apply").output
+
+
+@guarantees("P3.people_commit", "P3.requesters")
+def test_in_a_demo_plant_the_passphrase_comes_from_its_file_and_this_is_said(desk: Desk) -> None:
+    """The one who decides is the one who may; who made the policy count today may not."""
+    desk.propose(deployment="demo-plant", environment="demo", agent="buyer", owner="demo-owner")
+
+    refused = desk.run("approvals", "approve", "prp_000000000001", "--as", "demo-admin", "--yes", "--no-worker")
+    done = desk.run("approvals", "approve", "prp_000000000001", "--yes", "--no-worker")
+
+    assert refused.exit_code == 3
+    assert "approval.requester" in refused.stderr
+    assert done.exit_code == 0, done.output
+    assert "demo-approver.passphrase" in done.stderr
+    assert str(Path("keys")) in done.stderr
+
+
+@guarantees("P3.enrolled")
+def test_somebody_new_in_a_demo_plant_gets_a_passphrase_made_up(desk: Desk) -> None:
+    """So that people can try it out."""
+    result = desk.run("approvals", "enrol", "carl", "--as", "demo-admin")
+
+    assert result.exit_code == 0, result.output
+    assert (desk.directory / "keys" / "carl.passphrase").is_file()

@@ -1,0 +1,181 @@
+"""Several processes and threads at one state file, and processes that die in the middle of it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from erp_mcp.audit.verify import verify
+from erp_mcp.domain.lifecycle import State as Standing
+from erp_mcp.domain.proposal import Step
+from erp_mcp.errors import ProposalMovedError
+from erp_mcp.store.state.sqlite import State
+from tests.guarantees import guarantees
+from tests.unit.store.state.fakes import FakeClock, a_content, a_decision, a_state
+from tests.unit.store.state.racer import USE
+
+ROOT = Path(__file__).parents[4]
+RACERS = 3
+
+
+def race(directory: Path, role: str, ids: list[str]) -> list[dict[str, str]]:
+    """Let processes race; return what each of them got."""
+    command = [sys.executable, "-m", "tests.unit.store.state.racer", str(directory), role]
+    racers = [
+        subprocess.Popen(
+            [*command, f"racer-{n}", *ids], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        for n in range(RACERS)
+    ]
+    for racer in racers:
+        assert racer.stdout is not None
+        assert racer.stdout.readline() == "ready\n"
+    for racer in racers:
+        assert racer.stdin is not None
+        racer.stdin.write("\n")
+        racer.stdin.flush()
+    told = [racer.communicate(timeout=120)[0] for racer in racers]
+    assert [racer.returncode for racer in racers] == [0] * RACERS
+    return [json.loads(line) for line in told]
+
+
+def approved(state: State, count: int) -> list[str]:
+    """Make proposals that are approved; return their ids."""
+    ids = [state.proposals.create(a_content(f"key-{n:08d}"))[0].content.proposal_id for n in range(count)]
+    for proposal_id in ids:
+        state.proposals.decide(a_decision(proposal_id))
+    return ids
+
+
+def intact(state: State) -> bool:
+    """Return whether records and rows agree."""
+    report = verify(state.audit.read_all(), strays=state.audit.strays(), proposals=state.proposals.kept())
+    return report.findings == ()
+
+
+@guarantees("P4.idempotent")
+def test_of_processes_that_propose_under_one_key_exactly_one_makes_it(state: State) -> None:
+    """A client that lost its connection tries again through another server while the first is still at it."""
+    keys = [f"key-{number:08d}" for number in range(30)]
+    told = race(state.file.path.parent, "create", keys)
+    for key in keys:
+        answers = [one[key].split() for one in told]
+        assert sorted(how for how, _ in answers) == ["new", *["there"] * (RACERS - 1)]
+        assert len({proposal_id for _, proposal_id in answers}) == 1
+    assert len(state.proposals.of_agent("buyer", limit=100)) == 30
+    assert intact(state)
+
+
+@guarantees("P3.enough_people", "P4.table")
+def test_of_people_who_decide_at_once_exactly_one_decides(state: State) -> None:
+    """Approve and approve, in whichever order: one decision makes the move, the others hear that it was made."""
+    ids = [state.proposals.create(a_content(f"key-{n:08d}"))[0].content.proposal_id for n in range(30)]
+    told = race(state.file.path.parent, "decide", ids)
+    for one in ids:
+        assert sorted(answers[one] for answers in told) == ["done", *["proposal.moved"] * (RACERS - 1)]
+        assert len(state.proposals.decisions(one)) == 1
+        assert state.proposals.get(one).state is Standing.APPROVED
+    assert intact(state)
+
+
+@guarantees("P4.one_effect")
+def test_of_workers_that_take_at_once_each_gets_work_of_its_own(state: State) -> None:
+    """Two workers at one proposal would send it twice."""
+    ids = approved(state, 40)
+    told = race(state.file.path.parent, "take", [])
+    taken = Counter(one for answers in told for one in answers)
+    assert taken == Counter(ids)
+    assert intact(state)
+
+
+@guarantees("P4.limits")
+def test_a_limit_is_exact_while_processes_propose_at_once(state: State) -> None:
+    """Each looks at what is used and adds to it in one transaction, so none looks away from another."""
+    told = race(state.file.path.parent, "propose", [f"{n:04d}" for n in range(12)])
+    answers = Counter(answer for one in told for answer in one.values())
+    assert answers == {"done": USE.maximum, "limit.exceeded": 12 * RACERS - USE.maximum}
+
+
+@guarantees("P4.limits")
+def test_a_limit_is_exact_while_workers_send_at_once(state: State, clock: FakeClock) -> None:
+    """What was proposed over hours may be approved in a minute; what is written still keeps to the limit."""
+    for number in range(30):
+        clock.now = FakeClock().now
+        clock.pass_seconds(-3600 * (31 - number))
+        content = a_content(f"key-{number:08d}", limits=(USE,), created=clock.now, valid_s=90 * 3600)
+        state.proposals.decide(a_decision(state.proposals.create(content)[0].content.proposal_id))
+    told = race(state.file.path.parent, "send", [])
+    answers = Counter(answer for one in told for answer in one.values())
+    assert answers == {"done": USE.maximum, "limit.exceeded": 30 - USE.maximum}
+
+
+@guarantees("P4.idempotent", "P4.table")
+def test_threads_with_connections_of_their_own_race_like_processes(tmp_path: Path) -> None:
+    """A server answers several calls at once."""
+    states = [a_state(tmp_path, busy_s=30.0) for _ in range(4)]
+    start, made, moved = threading.Barrier(4), [], []
+
+    def one(state: State) -> None:
+        start.wait()
+        proposal, new = state.proposals.create(a_content())
+        made.append((new, proposal.content.proposal_id))
+        start.wait()
+        try:
+            state.proposals.move(proposal.content.proposal_id, Step(name="cancel", actor="buyer"))
+            moved.append(True)
+        except ProposalMovedError:
+            moved.append(False)
+
+    threads = [threading.Thread(target=one, args=(state,)) for state in states]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(new for new, _ in made) == [False, False, False, True]
+    assert len({proposal_id for _, proposal_id in made}) == 1
+    assert sorted(moved) == [False, False, False, True]
+    assert intact(states[0])
+    for state in states:
+        state.close()
+
+
+@guarantees("P5.moves_proved")
+def test_a_verification_beside_running_work_cries_no_wolf(state: State) -> None:
+    """Rows and records are of one moment, although another process moves on between the two looks."""
+    proposal_id = approved(state, 1)[0]
+    other = a_state(state.file.path.parent)
+    with state.file.snapshot():
+        records = list(state.audit.read_all())
+        other.proposals.create(a_content("key-meanwhile"))
+        other.proposals.move(proposal_id, Step(name="cancel", actor="buyer"))
+        assert verify(records, strays=state.audit.strays(), proposals=state.proposals.kept()).findings == ()
+    other.close()
+    assert state.proposals.get(proposal_id).state is Standing.CANCELLED
+    assert intact(state)
+
+
+@guarantees("P10.survives", "P5.audit_or_nothing")
+@pytest.mark.parametrize(("act", "stands"), [
+    ("create", ""), ("decide", ""), ("take", "APPROVED"), ("send", "CLAIMED"), ("commit", "SENDING"), ("stop", ""),
+])  # fmt: skip
+def test_a_process_killed_before_any_statement_leaves_the_old_state(act: str, stands: str, state: State) -> None:
+    """The row, its record, its event and its share of a limit are written together or not at all."""
+    proposal_id = approved(state, 1)[0] if stands else state.proposals.create(a_content())[0].content.proposal_id
+    if stands in {"CLAIMED", "SENDING"}:
+        state.proposals.take("w", lease_s=60)
+    if stands == "SENDING":
+        state.proposals.move(proposal_id, Step(name="send", actor="w", fence=1))
+    directory = state.file.path.parent
+    state.close()
+    command = [sys.executable, "-m", "tests.unit.store.state.killed", str(directory), act, proposal_id]
+    told = json.loads(subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout)
+    assert len(told["deaths"]) >= 4
+    assert all(told["deaths"])
+    assert told["done"]
+    assert told["intact"]
