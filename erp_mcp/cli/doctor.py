@@ -8,10 +8,10 @@ import re
 import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import click
 
@@ -19,6 +19,7 @@ from erp_mcp import administration, settings
 from erp_mcp.answers.clean import clean_code
 from erp_mcp.bootstrap import Deployment, open_deployment
 from erp_mcp.cli.audit import verify_deployment
+from erp_mcp.cli.checkup import Check, writes
 from erp_mcp.cli.options import (
     clear_errors,
     counted,
@@ -32,7 +33,6 @@ from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.freshness import EntityState
 from erp_mcp.errors import GatewayError
 
-Status = Literal["ok", "note", "bad"]
 THREAT_LINE: Final = (
     "The embedded mode holds against everything that arrives over MCP, not against code run by the same"
     " operating-system user."
@@ -40,17 +40,7 @@ THREAT_LINE: Final = (
 _MARK: Final = {"ok": ("✓", "green"), "note": ("!", "yellow"), "bad": ("✗", "red")}
 _MAX_AGE_FACTOR: Final = 4
 _SHOWN_SITES: Final = 20
-_COMMAND: Final = re.compile(r"`(erp-mcp (?:sync|policy|audit|doctor)\b[^`]*)`")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Check:
-    """One thing looked at: what, how it stands, and what to do about it."""
-
-    name: str
-    status: Status
-    detail: str
-    advice: str = ""
+_COMMAND: Final = re.compile(r"`(erp-mcp (?:sync|policy|audit|doctor|approvals|worker|writes|systems)\b[^`]*)`")
 
 
 @click.command(
@@ -116,6 +106,7 @@ def _all_checks(file: Path, *, connect: bool) -> Iterator[Check]:
         ("audit", _audit),
         ("tools", _tools),
         ("policy", _policy),
+        ("writes", writes),
         ("read model", _read_model),
         ("sites", _sites),
         ("systems", _connections if connect else _systems),
@@ -182,8 +173,8 @@ def _audit(deployment: Deployment) -> Iterator[Check]:
 
 def _tools(deployment: Deployment) -> Iterator[Check]:
     tools = list(deployment.catalog)  # a wrong file raises; what the cache holds was right when it was made
-    writing = sum(tool.effect != "read" for tool in tools)
-    yield Check(name="tools", status="ok", detail=f"{counted(len(tools), 'tool')}, {writing} of them write")
+    writing = sum(tool.effect == "write" for tool in tools)
+    yield Check(name="tools", status="ok", detail=f"{counted(len(tools), 'tool')}, {writing} of them propose writes")
 
 
 def _policy(deployment: Deployment) -> Iterator[Check]:

@@ -52,6 +52,8 @@ def test_a_prepared_demo_is_all_right_and_known_as_a_demo(demo: Path) -> None:
         "audit": "ok",
         "tools": "ok",
         "policy": "ok",
+        "writes": "ok",
+        "approvers": "ok",
         "data of erp": "ok",
         "data of mes": "ok",
         "sites": "ok",
