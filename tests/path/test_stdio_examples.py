@@ -50,6 +50,25 @@ def test_refused_question_ends_with_a_status_and_the_reason(plant: Path, tool: s
     assert said in done.stdout + done.stderr
 
 
+@guarantees("docs.agree", "P4.idempotent")
+def test_headless_buyer_proposes_waits_and_finds_its_proposal_again(plant: Path) -> None:
+    """Undecided it ends with a status of its own; decided, the same key gives the receipt of the same proposal."""
+    change = (plant, "4500000637", "00020", "2026-03-27", "--key", "example-4500000637-20")
+    undecided = run("propose_and_wait.py", *change, "--wait", "0")
+    assert (undecided.returncode, undecided.stderr) == (4, "")
+    handle = undecided.stdout.partition(":")[0]
+    approve = ["approvals", "approve", handle, "--as", "demo-approver", "--yes", "--demo-dir", str(plant)]
+    done = subprocess.run(
+        [sys.executable, "-m", "erp_mcp", *approve], env=environment(), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    written = run("propose_and_wait.py", *change)
+
+    assert (written.returncode, written.stderr) == (0, "")
+    assert written.stdout.startswith(f"{handle}: ")
+    assert "document 4500000637" in written.stdout
+
+
 @guarantees("docs.agree", "input.clear_errors")
 def test_pipeline_without_a_plant_ends_with_a_status_and_the_reason(tmp_path: Path) -> None:
     """The server says on standard error what is missing, and the pipeline gives up."""
