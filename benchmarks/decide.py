@@ -20,6 +20,7 @@ from erp_mcp.policy.decide import decide
 RULES: Final = 1_000
 ROLES: Final = [f"role-{number}" for number in range(10)]
 TOOLS: Final = [f"list_things_{number}" for number in range(60)]
+WRITE: Final = "propose_thing"
 CALLS: Final = 20_000
 FLOOR_US: Final = 50.0
 SITES: Final = ("1000", "2000")
@@ -40,25 +41,35 @@ def _rule(number: int) -> dict[str, JsonValue]:
     }
 
 
+def _grant() -> dict[str, JsonValue]:
+    """One role may propose with one tool."""
+    evidence: JsonValue = {"accepted_by": "nobody", "reason": "nothing is written here"}
+    return {**_rule(0), "id": "grant", "roles": [ROLES[0]], "tools": [WRITE], "evidence": evidence}
+
+
 def _document() -> dict[str, JsonValue]:
     terms: dict[str, JsonValue] = {
         "sites": None, "masks": [], "max_rows": 200, "max_window_days": 366, "max_age_factor": 4, "budgets_s": {},
     }  # fmt: skip
     return {
-        "format": 1,
+        "format": 2,
         "sites": [*SITES, "3000"],
         "levels": [3, 4],
         "agents": {role: {"owner": "owner", "role": role} for role in ROLES},
         "roles": dict.fromkeys(ROLES, terms),
-        "rules": [_rule(number) for number in range(RULES)],
+        "rules": [*(_rule(number) for number in range(RULES)), _grant()],
+        "approvals": [],
+        "limits": [],
+        "writes": {WRITE: {"level": 4, "risk": "W2", "hash": "0" * 64}},
     }
 
 
-def _tool(name: str) -> Tool:
+def _tool(name: str, *, writes: bool = False) -> Tool:
     arguments = [Argument(name=f"argument_{number}", type="code", description="") for number in range(5)]
     arguments.append(Argument(name="site", type="code", description="", is_site=True))
     return Tool(
-        name=name, version=1, title=name, description="", toolset="things", effect="read", level=4, scope="things.read",
+        name=name, version=1, title=name, description="", toolset="things", level=4, scope="things.read",
+        effect="write" if writes else "read", risk="W2" if writes else "", hash="0" * 64,
         arguments=tuple(arguments), tables=(), reads=(),
     )  # fmt: skip
 
@@ -76,6 +87,14 @@ def main() -> int:
         start = time.perf_counter_ns()
         decide(bundle, principal, tool, arguments)
         decided.append((time.perf_counter_ns() - start) / 1e3)
+    write = _tool(WRITE, writes=True)
+    if not decide(bundle, principal, write, {}).allowed:
+        raise SystemExit("the write must be allowed, else a denial is measured")
+    writes: list[float] = []
+    for number in range(CALLS):
+        start = time.perf_counter_ns()
+        decide(bundle, principal, write, {"site": "3000" if number % 2 else None})
+        writes.append((time.perf_counter_ns() - start) / 1e3)
     call: JsonValue = {"customer_id": "C-100042", "status": ["open"], "requested_from": "2026-03-01", "late_only": True}
     screened: list[float] = []
     for _ in range(CALLS):
@@ -83,7 +102,7 @@ def main() -> int:
         recognise("list_sales_orders", call)
         screened.append((time.perf_counter_ns() - start) / 1e3)
     print(f"{RULES} rules, {len(bundle.cells)} cells, read and compiled in {compiled_ms:.0f} ms")
-    for name, times in (("decide", decided), ("recognise", screened)):
+    for name, times in (("decide", decided), ("write", writes), ("recognise", screened)):
         quantiles = statistics.quantiles(times, n=100)
         print(f"{name:10} p50 {quantiles[49]:6.2f} µs   p99 {quantiles[98]:6.2f} µs")
     return 0 if statistics.median(decided) <= FLOOR_US else 1
