@@ -71,7 +71,8 @@ class Watched:
 class Source:
     """How one canonical entity is read.
 
-    `watch` are links whose records' changes count as changes of this one. `snapshot` means that nothing tells what
+    `watch` are links whose records' changes count as changes of this one; `version` are links whose records' versions
+    count in the version token of this one. `snapshot` means that nothing tells what
     changed, so each pass reads all; with `each`, records are keyed by place too, unless `once` says that each
     counts once.
     """
@@ -81,6 +82,7 @@ class Source:
     domain: tuple[JsonValue, ...]
     fields: Mapping[str, Form]
     watch: tuple[Watched, ...] = ()
+    version: tuple[str, ...] = ()
     snapshot: bool = False
     each: tuple[Each, ...] = ()
     once: bool = False
@@ -107,12 +109,12 @@ def sources(profile: Profile) -> dict[str, Source]:
         ProfileFileError: `systems.bad_profile`, naming the key that is unknown, missing or of the wrong type.
     """
     return {
-        entity: _source(entity, _Node(profile.name, f"entities.{entity}", dict(body)))
+        entity: _source(entity, Node(profile.name, f"entities.{entity}", dict(body)))
         for entity, body in profile.entities.items()
     }
 
 
-class _Node:
+class Node:
     """One mapping of the profile with its address, so that each complaint can name the key."""
 
     def __init__(self, profile: str, key: str, body: JsonValue) -> None:
@@ -160,9 +162,9 @@ class _Node:
             raise self.wrong("a list of texts is needed here", key)
         return tuple(str(one) for one in found)
 
-    def node(self, key: str, body: JsonValue = None) -> _Node:
+    def node(self, key: str, body: JsonValue = None) -> Node:
         """Return a mapping under this one."""
-        return _Node(self._profile, f"{self.key}.{key}", self.take(key) if body is None else body)
+        return Node(self._profile, f"{self.key}.{key}", self.take(key) if body is None else body)
 
     def text_map(self, key: str) -> dict[str, str]:
         """Return a mapping of texts, empty when it is not there."""
@@ -184,7 +186,7 @@ class _Node:
             raise self.wrong("this key is not known here", min(self._left))
 
 
-def _source(entity: str, node: _Node) -> Source:
+def _source(entity: str, node: Node) -> Source:
     if entity not in ENTITIES:
         raise node.wrong("there is no such entity")
     fields = node.node("fields")
@@ -201,6 +203,7 @@ def _source(entity: str, node: _Node) -> Source:
         domain=node.items("domain"),
         fields={str(name): _form(fields, str(name), fields.take(name)) for name in fields.body},
         watch=tuple(_watched(node, number, one) for number, one in enumerate(node.items("watch"))),
+        version=node.texts("version"),
         snapshot=node.flag("snapshot"),
         each=tuple(_each(node.node("each", one)) for one in node.items("each")),
         once=node.flag("once"),
@@ -212,7 +215,7 @@ def _source(entity: str, node: _Node) -> Source:
     return source
 
 
-def _watched(parent: _Node, number: int, body: JsonValue) -> Watched:
+def _watched(parent: Node, number: int, body: JsonValue) -> Watched:
     if isinstance(body, str):
         return Watched(path=body)
     node = parent.node(f"watch[{number}]", body)
@@ -221,7 +224,7 @@ def _watched(parent: _Node, number: int, body: JsonValue) -> Watched:
     return one
 
 
-def _each(node: _Node) -> Each:
+def _each(node: Node) -> Each:
     one = Each(
         name=node.text("name"),
         model=node.text("model"),
@@ -234,7 +237,7 @@ def _each(node: _Node) -> Each:
     return one
 
 
-def _parts(node: _Node) -> Parts:
+def _parts(node: Node) -> Parts:
     parts = Parts(
         model=node.text("model"),
         owner=node.text("owner"),
@@ -246,7 +249,7 @@ def _parts(node: _Node) -> Parts:
     return parts
 
 
-def _form(parent: _Node, name: str, body: JsonValue) -> Form:
+def _form(parent: Node, name: str, body: JsonValue) -> Form:
     if isinstance(body, str):
         return Field(body)
     node = parent.node(name, body)
@@ -258,28 +261,28 @@ def _form(parent: _Node, name: str, body: JsonValue) -> Form:
     return form
 
 
-def _const(node: _Node) -> Form:
+def _const(node: Node) -> Form:
     found = node.take("const")
     if isinstance(found, bool) or not isinstance(found, str | int):
         raise node.wrong("text or a whole number is needed here", "const")
     return Const(const=found, when=node.condition())
 
 
-def _first(node: _Node) -> Form:
+def _first(node: Node) -> Form:
     return First(first=[_form(node, f"first[{number}]", one) for number, one in enumerate(node.items("first"))])
 
 
-def _codes(node: _Node) -> Form:
+def _codes(node: Node) -> Form:
     codes = node.text_map("codes")
     other = node.take("otherwise")
     return Codes(path=node.text("path"), codes=codes, otherwise=None if other is None else str(other))
 
 
-def _quantity(node: _Node) -> Quantity:
+def _quantity(node: Node) -> Quantity:
     return Quantity(path=node.text("quantity"), unit=node.text("in"), when=node.condition())
 
 
-def _sum(node: _Node) -> Sum:
+def _sum(node: Node) -> Sum:
     return Sum(
         over=node.text("sum"),
         quantity=node.text("quantity"),
@@ -290,7 +293,7 @@ def _sum(node: _Node) -> Sum:
     )
 
 
-def _open(node: _Node) -> Open:
+def _open(node: Node) -> Open:
     of, minus = node.node("open"), node.node("minus")
     rest = Open(of=_quantity(of), minus=_sum(minus) if "sum" in minus.body else _quantity(minus), when=node.condition())
     of.done()
@@ -298,12 +301,12 @@ def _open(node: _Node) -> Open:
     return rest
 
 
-def _amount(node: _Node) -> Form:
+def _amount(node: Node) -> Form:
     of = _form(node, "amount", node.take("amount"))
     return Amount(of=of, price=node.text("price"), currency=node.text("currency"))
 
 
-def _ratio(node: _Node) -> Form:
+def _ratio(node: Node) -> Form:
     part = node.text("part")
     if part not in {"numerator", "denominator"}:
         raise node.wrong("numerator or denominator is needed here", "part")
@@ -311,15 +314,15 @@ def _ratio(node: _Node) -> Form:
     return Ratio(of=node.text("ratio"), into=node.text("into"), part=part_of)
 
 
-def _extreme(which: str) -> Callable[[_Node], Form]:
-    def build(node: _Node) -> Form:
+def _extreme(which: str) -> Callable[[Node], Form]:
+    def build(node: Node) -> Form:
         dates = [_date(node, f"{which}[{number}]", one) for number, one in enumerate(node.items(which))]
         return Extreme(which="earliest" if which == "earliest" else "latest", dates=dates)
 
     return build
 
 
-def _date(parent: _Node, name: str, body: JsonValue) -> DateOf:
+def _date(parent: Node, name: str, body: JsonValue) -> DateOf:
     if isinstance(body, str):
         return DateOf(path=body)
     node = parent.node(name, body)
@@ -328,7 +331,7 @@ def _date(parent: _Node, name: str, body: JsonValue) -> DateOf:
     return one
 
 
-_FORMS: Final[dict[str, Callable[[_Node], Form]]] = {
+_FORMS: Final[dict[str, Callable[[Node], Form]]] = {
     "const": _const,
     "first": _first,
     "ref": lambda node: Ref(node.text("ref")),

@@ -11,7 +11,7 @@ from typing import Final
 from erp_mcp.adapters._mapping import RecordMapper
 from erp_mcp.adapters.jsonrpc.forms import points_in_time
 from erp_mcp.adapters.jsonrpc.grammar import Source
-from erp_mcp.adapters.jsonrpc.rows import Row, ShapeError
+from erp_mcp.adapters.jsonrpc.rows import VERSION, Row, ShapeError, version_of
 from erp_mcp.adapters.jsonrpc.session import Session
 from erp_mcp.adapters.jsonrpc.wire import Decoded, Encodable
 from erp_mcp.domain.entities import Record
@@ -20,7 +20,6 @@ from erp_mcp.errors import BadAnswerError
 IDS_PER_CALL: Final = 10_000
 STAMPS: Final = ("write_date", "create_date")
 _BY_ID: Final[Encodable] = [["id", "ASC"]]
-_VERSION: Final = "_timestamp"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,10 +35,14 @@ class SourceQuery:
 
     async def page(self, narrowed: Sequence[Encodable], *, context: Mapping[str, Encodable] | None = None) -> list[Row]:
         """Return at most `page_rows` rows of the source's filter and `narrowed`, by id."""
-        fields = sorted({*self.source.paths(), *self.stamps(), _VERSION, "id"})
         domain = [*as_sent(self.source.domain), *narrowed]
-        rows = await self.rows(self.source.model, domain, fields, context=context)
+        rows = await self.rows(self.source.model, domain, self.fields(), context=context)
         return await self._looked_up(rows)
+
+    def fields(self) -> list[str]:
+        """Return the field paths that a record of the source is made from."""
+        versions = [f"{link}.{name}" for link in self.source.version for name in ("id", VERSION)]
+        return sorted({*self.source.paths(), *self.stamps(), *versions, VERSION, "id"})
 
     async def rows(
         self,
@@ -118,12 +121,12 @@ class SourceQuery:
         """
         try:
             raw: dict[str, object] = {name: form.make(row) for name, form in self.source.fields.items()}
+            raw["version_token"] = version_of(row, self.source.version)
         except ShapeError as failure:
             raise self.bad(str(failure)) from None
         except ArithmeticError:
             raise self.bad("number") from None
         raw["source_key"] = key or str(row["id"])
-        raw["version_token"] = row.get(_VERSION) or "0"
         return self.mapper.record(raw, as_of=self.as_of())
 
     def bad(self, field: str) -> BadAnswerError:

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from hashlib import blake2b
+from typing import Final
 
 from erp_mcp.adapters.jsonrpc.wire import Decoded
 
 Row = Mapping[str, Decoded]
 Condition = Mapping[str, Sequence[Decoded]]
 """Field path → values it may have; all must hold."""
+
+
+VERSION: Final = "_timestamp"
+"""The field that is another one after each change of a record, as text."""
+
+_DIGEST_BYTES: Final = 8
 
 
 class ShapeError(ValueError):
@@ -68,3 +76,34 @@ def number(row: Row, path: str) -> Decimal | None:
 def holds(row: Row, condition: Condition) -> bool:
     """Say whether all fields of a condition have one of their values."""
     return all(value(row, path) in allowed for path, allowed in condition.items())
+
+
+def version_of(row: Row, links: Sequence[str] = ()) -> str:
+    """Return the version token of a record: its own version; with links, the newest of all and a digest of all.
+
+    Raises:
+        ShapeError: when it, or a linked record, has a version that is no text.
+    """
+    versions = [("", row)] + [(link, record) for link in links for record in linked(row, link)]
+    told = [(link, str(record.get("id")), _version(record)) for link, record in versions]
+    if not links:
+        return told[0][2]
+    text = "\n".join(",".join(one) for one in sorted(told))
+    digest = blake2b(text.encode(), digest_size=_DIGEST_BYTES).hexdigest()
+    return f"{max((one[2] for one in told), key=Decimal)}/{digest}"
+
+
+def newest_of(version_token: str) -> Decimal:
+    """Return when the newest of the records was changed that a version token is about, in seconds of the server.
+
+    Raises:
+        ArithmeticError: for a token of another kind.
+    """
+    return Decimal(version_token.partition("/")[0])
+
+
+def _version(row: Row) -> str:
+    found = row.get(VERSION) or "0"  # a computed model has none
+    if not isinstance(found, str):
+        raise ShapeError(VERSION)
+    return found

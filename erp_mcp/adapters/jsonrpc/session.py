@@ -16,7 +16,7 @@ from erp_mcp.adapters.jsonrpc.wire import Decoded, Encodable, WireError, decode,
 from erp_mcp.errors import BadAnswerError, ConfigurationError, SystemRefusedError, SystemUnreachableError
 
 READS: Final = frozenset({"search", "search_read", "get_preferences"})
-"""The only methods that are ever called; each reads."""
+"""The only methods that this session ever calls; each reads."""
 
 _UNAUTHORISED: Final = 401
 _REFUSAL_STANDS_S: Final = 150.0
@@ -39,6 +39,7 @@ class Session:
             system=settings.system, allowed=[settings.origin], limits=settings.limits, trust=_trust(settings)
         )
         self._token = ""
+        self._user = 0
         self._context: dict[str, Encodable] = {}
         self._sign_in = asyncio.Lock()
         self._refusal: SystemRefusedError | None = None
@@ -55,7 +56,7 @@ class Session:
             SystemUnreachableError, SystemTimeoutError, TooLargeError: as in `Egress.send`.
             BadAnswerError: `adapter.bad_answer`, for anything that is not an answer to this call.
         """
-        if method not in READS:
+        if not self._listed(model, method):
             raise SystemRefusedError(system=self._settings.system, reason="not a reading method")
         token = await self._signed_in("")
         answer = await self._post(f"model.{model}.{method}", [*params, {**self._context, **(context or {})}])
@@ -63,6 +64,10 @@ class Session:
             await self._signed_in(token)
             answer = await self._post(f"model.{model}.{method}", [*params, {**self._context, **(context or {})}])
         return self._verdict(answer, model)
+
+    def _listed(self, model: str, method: str) -> bool:
+        """Say whether a call reads; nothing else is sent, whoever asks."""
+        return bool(model) and method in READS
 
     async def version(self) -> str:
         """Return the server's series, such as `8.2`."""
@@ -92,6 +97,7 @@ class Session:
             self._token = ""
             match await self._login():
                 case [int() as uid, str() as key, *_]:
+                    self._user = uid
                     text = f"{self._settings.account}:{uid}:{key}"
                 case _:
                     raise self._bad("sign-in")
@@ -116,7 +122,7 @@ class Session:
         found = self._verdict(await self._post("model.res.user.get_preferences", [True, {}]))
         if not isinstance(found, dict):
             raise self._bad("preferences")
-        context = {key: found.get(key) for key in ("company", "language", "company_filter")}
+        context = {key: found.get(key) for key in ("company", "employee", "language", "company_filter")}
         taken: dict[str, Encodable] = {key: one for key, one in context.items() if isinstance(one, str | int)}
         return {**taken, "active_test": False}  # a product that was retired is still named by open orders
 

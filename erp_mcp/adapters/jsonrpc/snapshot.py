@@ -62,7 +62,7 @@ class Snapshot:
         return places
 
     async def _inner(self, each: Each, place: _Place) -> list[_Place]:
-        domain: list[Encodable] = list(each.domain)  # type: ignore[arg-type]  # JSON values can be sent
+        domain: list[Encodable] = list(each.domain)
         if each.under:
             parents = [one for row in place.outer.values() for one in ids_of([row])]
             domain.append([each.under, "child_of", parents[-1:], each.under])
@@ -107,7 +107,7 @@ class Snapshot:
 
 
 def _context(each: Each, one: int) -> dict[str, Encodable]:
-    return {name: [one] if value == "*" else value for name, value in each.context.items()}  # type: ignore[misc]  # plain JSON
+    return {name: [one] if value == "*" else value for name, value in each.context.items()}
 
 
 def _split(row: Row, parts: Sequence[Row], how: Parts) -> Iterator[Row]:

@@ -49,3 +49,8 @@ REC20: Final = {
 def rec20(symbol: str) -> str:
     """Return the Recommendation 20 code of a symbol; a firm's own unit keeps its symbol, so it is never mistaken."""
     return REC20.get(symbol, symbol)
+
+
+def symbols(code: str) -> list[str]:
+    """Return the symbols that stand for a Recommendation 20 code; a firm's own unit is its own code."""
+    return [symbol for symbol, one in REC20.items() if one == code] or [code]

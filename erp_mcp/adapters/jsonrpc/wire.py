@@ -26,7 +26,7 @@ Decoded = (
 )
 """A decoded value; a `datetime` is naive and in UTC, as Tryton keeps it."""
 
-Encodable = None | bool | int | str | date | datetime | Sequence["Encodable"] | Mapping[str, "Encodable"]
+Encodable = None | bool | int | float | str | date | datetime | Sequence["Encodable"] | Mapping[str, "Encodable"]
 
 
 _DAY: Final = ("year", "month", "day")
@@ -64,7 +64,7 @@ def _plain(value: Encodable) -> object:
             return {"__class__": "date", **_day(value)}
         case Mapping():
             return {key: _plain(one) for key, one in value.items()}
-        case str() | bool() | int() | None:
+        case str() | bool() | int() | float() | None:
             return value
         case _:
             return [_plain(one) for one in value]

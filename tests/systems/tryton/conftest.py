@@ -65,7 +65,7 @@ async def adapter(tryton: Running) -> AsyncIterator[JsonRpcAdapter]:
         yield one
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def person(tryton: Running) -> Iterator[Rpc]:
     """Somebody at work in Tryton while the adapter reads."""
     rpc = Rpc(url=tryton.url, database=tryton.database, user="admin", password=tryton.admin_password)

@@ -69,6 +69,7 @@ def _company(rpc: Rpc, currency: int) -> int:
 NUMBERS = {
     "Sale": "SO",
     "Purchase": "PO",
+    "Purchase Requisition": "PR",
     "Production": "MO",
     "Customer Shipment": "DN",
     "Supplier Shipment": "GR",

@@ -101,6 +101,21 @@ def _receive(rpc: Rpc, masters: Masters, buy: Buy, moves: list[int]) -> None:
     rpc("stock.shipment.in.do", [shipment])
 
 
+def requisition(rpc: Rpc, masters: Masters, today: date) -> None:
+    """Let an employee ask for fasteners; the request waits for its approval."""
+    party = rpc.create("party.party", name="Eva Einkauf", code="E0001")
+    made = rpc.create(
+        "purchase.requisition",
+        company=masters.company,
+        employee=rpc.create("company.employee", party=party, company=masters.company),
+        description="Fasteners for spring",
+        supply_date=today + timedelta(days=30),
+        warehouse=masters.locations["WH"],
+        lines=[["create", [{"product": masters.products["RM-306"], "quantity": 50.0, "unit": masters.units["u"]}]]],
+    )
+    rpc("purchase.requisition.wait", [made])
+
+
 def sell_all(rpc: Rpc, masters: Masters, today: date, bought: dict[str, dict[str, str]], truth: Truth) -> None:
     """Take all sales orders and drive their productions and shipments to where the story has them."""
     for sell in SALES:

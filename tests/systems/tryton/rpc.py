@@ -75,7 +75,7 @@ class Rpc:
         """Call `model.<method>` with the session's context."""
         return self.post(f"model.{method}", [*params, self.context])
 
-    def create(self, model: str, **values: Value) -> int:
+    def create(self, model: str, /, **values: Value) -> int:
         """Create one record and return its id."""
         return int(self(f"{model}.create", [values])[0])
 

@@ -34,21 +34,25 @@ MODULES = (
     "sale_supply",
     "sale_supply_production",
     "purchase_request",
+    "purchase_requisition",
     "quality",
 )
 DESCRIPTION = "tryton.json"
+_CHILDREN: dict[int, subprocess.Popen[bytes]] = {}  # kept, since one that is dropped while it runs complains
 _START_S = 60
 _STOP_S = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """A seeded server: where it is, who may read, and where the truth lies."""
+    """A seeded server: where it is, who may read, who may write, and where the truth lies."""
 
     url: str
     database: str
     user: str
     password_file: str
+    write_user: str
+    write_password_file: str
     admin_password_file: str
     truth: str
     pid: int
@@ -57,6 +61,11 @@ class Running:
     def password(self) -> str:
         """The read account's password."""
         return Path(self.password_file).read_text(encoding="utf-8").strip()
+
+    @property
+    def write_password(self) -> str:
+        """The password of the account that writes."""
+        return Path(self.write_password_file).read_text(encoding="utf-8").strip()
 
     @property
     def admin_password(self) -> str:
@@ -72,7 +81,7 @@ class Running:
 def start(venv: Path, directory: Path) -> Running:
     """Make a database in an empty directory, serve it, seed it, and describe it in `tryton.json`."""
     directory.mkdir(parents=True, exist_ok=True)
-    admin, reader = _secret(directory / "admin-password"), _secret(directory / "read-password")
+    admin, reader, writer = (_secret(directory / f"{one}-password") for one in ("admin", "read", "write"))
     port = _free_port()
     config = directory / "trytond.conf"
     config.write_text(
@@ -85,12 +94,15 @@ def start(venv: Path, directory: Path) -> Running:
     with (directory / "trytond.log").open("ab") as log:
         command = [str(venv / "bin" / "trytond"), "-c", str(config), "-d", DATABASE]
         process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
+    _CHILDREN[process.pid] = process
     (directory / "pid").write_text(str(process.pid), encoding="ascii")
     running = Running(
         url=f"http://127.0.0.1:{port}",
         database=DATABASE,
         user="gateway",
         password_file=str(directory / "read-password"),
+        write_user="gateway_write",
+        write_password_file=str(directory / "write-password"),
         admin_password_file=str(directory / "admin-password"),
         truth=str(directory / "truth.json"),
         pid=process.pid,
@@ -98,7 +110,8 @@ def start(venv: Path, directory: Path) -> Running:
     try:
         _wait(running.url, process)
         rpc = Rpc(url=running.url, database=DATABASE, user="admin", password=admin)
-        seed(rpc, read_user=running.user, read_password=reader, truth_path=Path(running.truth))
+        passwords = {running.user: reader, running.write_user: writer}
+        seed(rpc, passwords, truth_path=Path(running.truth))
         rpc.close()
     except BaseException:
         stop(running)
@@ -117,13 +130,17 @@ def stop(running: Running) -> None:
                 return
             time.sleep(0.05)
         os.kill(running.pid, signal.SIGKILL)
-        _ended(running.pid)
+        if running.pid in _CHILDREN:
+            _CHILDREN.pop(running.pid).wait(_STOP_S)
 
 
 def _ended(pid: int) -> bool:
-    with contextlib.suppress(ChildProcessError):  # started by another process: not ours to wait for
-        return os.waitpid(pid, os.WNOHANG)[0] == pid
-    try:
+    if pid in _CHILDREN:
+        ended = _CHILDREN[pid].poll() is not None
+        if ended:
+            del _CHILDREN[pid]
+        return ended
+    try:  # started by another process: not ours to wait for
         os.kill(pid, 0)
     except ProcessLookupError:
         return True

@@ -25,8 +25,8 @@ pytestmark = pytest.mark.live
 
 ENTITIES = {
     "customer", "delivery", "lot", "material", "material_site", "production_component", "production_order",
-    "purchase_order_line", "quality_notification", "reservation", "sales_order", "sales_order_line", "stock",
-    "supplier", "supply_source", "unit_conversion",
+    "purchase_order_line", "purchase_requisition", "quality_notification", "reservation", "sales_order",
+    "sales_order_line", "stock", "supplier", "supply_source", "unit_conversion",
 }  # fmt: skip
 
 

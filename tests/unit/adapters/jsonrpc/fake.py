@@ -8,7 +8,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal
@@ -31,6 +31,16 @@ class Reference(tuple[str, int]):
     __slots__ = ()
 
 
+class SpoiltAnswerError(Exception):
+    """How the server answers a call instead of with a result; `cut` hangs up without a word, or within the body."""
+
+    def __init__(self, body: bytes = b"", *, status: int = 200, kind: str = "application/json", **more: Any) -> None:
+        super().__init__(status)
+        self.body, self.status, self.kind = body, status, kind
+        self.headers: dict[str, str] = more.get("headers", {})
+        self.cut: bool = more.get("cut", False)
+
+
 class FakeTryton:
     """Records by model, a tick per change, and a mode that says how to answer."""
 
@@ -38,6 +48,7 @@ class FakeTryton:
         self.models: dict[str, dict[int, Record]] = {}
         self.mode: Mode = "well"
         self.password = "pass-word-9"
+        self.users = {"gateway": 7}
         self.token = "token-1"
         self.calls: list[str] = []
         self.released = threading.Event()
@@ -70,6 +81,10 @@ class FakeTryton:
         """Delete a record; nothing remembers it."""
         del self.models[model][number]
 
+    def mode_of(self, method: str) -> Mode:
+        """Return how to answer a call: what breaks a connection breaks all of them, the rest is for searches."""
+        return self.mode if self.mode in _OF_ALL or "search" in method else "well"
+
     def answer(self, method: str, params: list[Any]) -> Any:
         """Return the result of a call, or raise `PermissionError` for a bad password."""
         self.calls.append(method)
@@ -78,7 +93,7 @@ class FakeTryton:
             case (_, _, "login"):
                 if params[1]["password"] != self.password:
                     raise PermissionError
-                return [7, self.token, None]
+                return [self.users[params[0]], self.token, None]
             case ("common.server", _, "version"):
                 return "8.2"
             case (_, _, "get_preferences"):
@@ -161,6 +176,8 @@ def fake_tryton() -> Iterator[FakeTryton]:
 
 def typed(value: Any) -> Any:
     """Encode as Tryton's server does."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return {"__class__": "date", "year": value.year, "month": value.month, "day": value.day}
     if isinstance(value, datetime):
         names = ("year", "month", "day", "hour", "minute", "second", "microsecond")
         return {"__class__": "datetime", **{name: getattr(value, name) for name in names}}
@@ -195,7 +212,8 @@ class _Handler(BaseHTTPRequestHandler):
         fake = self.server.fake
         asked = decode(self.rfile.read(int(self.headers["Content-Length"])))
         assert isinstance(asked, dict)
-        match fake.mode:
+        mode = fake.mode_of(str(asked["method"]))
+        match mode:
             case "down":
                 self.close_connection = True
             case "slow":
@@ -206,9 +224,9 @@ class _Handler(BaseHTTPRequestHandler):
             case "away":
                 self._send(b"", status=308, headers={"Location": "http://127.0.0.2:1/rpc/"})
             case _:
-                self._answer(str(asked["method"]), asked["params"])
+                self._answer(str(asked["method"]), asked["params"], mode)
 
-    def _answer(self, method: str, params: Any) -> None:
+    def _answer(self, method: str, params: Any, mode: Mode) -> None:
         fake = self.server.fake
         if not method.startswith("common.") and not self._knows():
             self._send(_PAGE, status=401, kind="text/html")
@@ -221,10 +239,13 @@ class _Handler(BaseHTTPRequestHandler):
         except IndexError:
             self._send(_BODIES["error"](None))
             return
-        if fake.mode in {"well", "moved"} or "search" not in method:
+        except SpoiltAnswerError as bad:
+            self._badly_written(bad)
+            return
+        if mode in {"well", "moved"}:
             self._send(_result(result))
         else:
-            self._badly(fake.mode, result)
+            self._badly(mode, result)
 
     def _badly(self, mode: Mode, result: Any) -> None:
         if mode in _STATUS:
@@ -238,9 +259,18 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._send(_PAGE, kind="text/html")
 
+    def _badly_written(self, bad: SpoiltAnswerError) -> None:
+        if not bad.cut:
+            self._send(bad.body, status=bad.status, kind=bad.kind, headers=bad.headers)
+            return
+        self.close_connection = True
+        if bad.body:
+            self._send(bad.body, headers={"Content-Length": str(len(bad.body) + 9)})
+
     def _knows(self) -> bool:
         given = base64.b64decode(self.headers.get("Authorization", "").removeprefix("Session ")).decode()
-        return given == f"gateway:7:{self.server.fake.token}"
+        fake = self.server.fake
+        return given in {f"{name}:{number}:{fake.token}" for name, number in fake.users.items()}
 
     def _send(
         self, body: bytes, *, status: int = 200, kind: str = "application/json", headers: dict[str, str] | None = None
@@ -262,6 +292,7 @@ class _Handler(BaseHTTPRequestHandler):
         return
 
 
+_OF_ALL = frozenset({"down", "slow", "moved", "away"})
 _STATUS: dict[str, int] = {"html403": 403, "html500": 500, "busy": 503}
 _BODIES: dict[str, Callable[[Any], bytes]] = {
     "error": lambda _: _json({"id": 1, "error": [SYSTEM_TEXT, "File x, line 1"]}),

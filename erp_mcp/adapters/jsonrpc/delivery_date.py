@@ -1,0 +1,197 @@
+"""A new promise of one purchase order line: written to the records that keep its date, as long as they are as read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+
+from erp_mcp.adapters.jsonrpc.query import SourceQuery, ids_of
+from erp_mcp.adapters.jsonrpc.recipes import DateRecipe
+from erp_mcp.adapters.jsonrpc.rows import VERSION, Row, ShapeError, linked, newest_of, value, version_of
+from erp_mcp.adapters.jsonrpc.wire import Decoded, Encodable
+from erp_mcp.adapters.jsonrpc.write_session import Accepted, WriteSession, not_sent
+from erp_mcp.domain.call import JsonValue
+from erp_mcp.domain.command import Command, Committed, Conflict, Outcome, Refused, Written
+from erp_mcp.domain.entities.procurement import PurchaseOrderLine
+from erp_mcp.errors import GatewayError
+
+LINE: Final = "purchase.line"
+MOVE: Final = "stock.move"
+MOVES: Final = "moves"
+_WRITER: Final = "write_uid"
+_MAX_ID_DIGITS: Final = 18
+_ROUNDING: Final = timedelta(milliseconds=1)  # of the version, which is seconds as text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Line:
+    """A line as it is now: the canonical record, and the records that keep its date."""
+
+    record: PurchaseOrderLine
+    is_open: bool
+    model: str
+    dated: tuple[Row, ...]
+    planned_elsewhere: bool
+    every: tuple[str, ...]  # the line and all its moves, as `model,id`
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryDates:
+    """Writes dates by a recipe; `query` reads the canonical lines, in the session that writes."""
+
+    session: WriteSession
+    query: SourceQuery
+    recipe: DateRecipe
+
+    async def send(self, command: Command) -> Outcome:
+        """Write the date where the line, and what keeps its date, is as it was read when the change was worked out."""
+        try:
+            line = await self._read(command.key)
+        except GatewayError as failure:
+            return not_sent(failure)
+        if line is None or line.record.version_token != command.version_token:
+            return Conflict()
+        code = self._refusal(line, command)
+        if code:
+            return Refused(code=code)
+        day = date.fromisoformat(str(command.fields["new_date"]))
+        verdict = await self.session.write(
+            line.model,
+            "write",
+            ids_of(line.dated),
+            self._values(line, day),
+            versions={_name(line.model, row): version_of(row) for row in line.dated},
+        )
+        if not isinstance(verdict, Accepted):
+            return verdict
+        return Committed(written=await self._after(line, command.key, day))
+
+    async def find(self, command: Command) -> Written | None:
+        """Return what this account wrote to the line since the change was worked out.
+
+        Nothing was written where the line is as it was. Else the writer of the present date says so, or the system's
+        own log of changes does, where somebody wrote after us.
+        """
+        line = await self._read(command.key)
+        if line is None or line.record.version_token == command.version_token:
+            return None
+        account = await self.session.account()
+        asked = (command.fields.get("new_date"), account.user)
+        dates = [(_iso(row.get(self._date_field(line.model))), row.get(_WRITER)) for row in line.dated]
+        ours = bool(dates) and all(one == asked for one in dates)
+        if ours or await self._logged(line, account.user, command.version_token):
+            return _written(line.record, command.key)
+        return None
+
+    def _refusal(self, line: _Line, command: Command) -> str:
+        """Return why the line can't get this date, or nothing."""
+        named = {"purchase_order_id": line.record.purchase_order_id, "line": line.record.line}
+        if any(command.fields.get(name, one) != one for name, one in named.items()):
+            return "key_mismatch"  # two lines are named: whichever is written, one was not approved
+        if not _is_date(command.fields.get("new_date")):
+            return "bad_date"
+        if not line.is_open:
+            return "order_not_open"
+        if not line.dated:
+            return "nothing_open"
+        return "planned_by_shipment" if line.planned_elsewhere else ""
+
+    def _values(self, line: _Line, day: date) -> dict[str, Encodable]:
+        if line.model == MOVE:
+            return {self.recipe.move_date: day}
+        return {**self.recipe.line_with, self.recipe.line_date: day}
+
+    def _date_field(self, model: str) -> str:
+        return self.recipe.move_date if model == MOVE else self.recipe.line_date
+
+    async def _after(self, line: _Line, key: str, day: date) -> Written:
+        """Return the line as it is now; where it can't be read, what was written is certain all the same."""
+        try:
+            after = await self._read(key)
+        except GatewayError:
+            after = None
+        if after is not None:
+            return _written(after.record, key)
+        return replace(
+            _written(line.record, key),
+            version_token="",
+            fields={**_written(line.record, key).fields, "new_date": day.isoformat()},
+        )
+
+    async def _read(self, key: str) -> _Line | None:
+        """Return the line with this source key, `None` where there is none."""
+        if not (key.isascii() and key.isdecimal() and 0 < len(key) <= _MAX_ID_DIGITS):
+            return None
+        recipe, beside = self.recipe, ("id", "state", self.recipe.move_date, self.recipe.unless, VERSION, _WRITER)
+        own = (f"{recipe.order}.state", recipe.line_date, _WRITER, *(f"{MOVES}.{name}" for name in beside))
+        rows = await self.query.rows(LINE, [["id", "=", int(key)]], sorted({*self.query.fields(), *own}))
+        if not rows:
+            return None
+        try:
+            return self._line(rows[0])
+        except ShapeError as failure:
+            raise self.query.bad(str(failure)) from None
+
+    def _line(self, row: Row) -> _Line:
+        record = self.query.record(row)
+        if not isinstance(record, PurchaseOrderLine):
+            raise ShapeError("entity")
+        state, moves = value(row, f"{self.recipe.order}.state"), linked(row, MOVES)
+        keeper = self.recipe.dates.get(state) if isinstance(state, str) else None
+        still = [one for one in moves if one.get("state") in self.recipe.open_moves]
+        dated = {"line": [row], "moves": still}.get(keeper or "", [])
+        return _Line(
+            record=record,
+            is_open=keeper is not None,
+            model=LINE if keeper == "line" else MOVE,
+            dated=tuple(dated),
+            planned_elsewhere=keeper == "moves" and any(one.get(self.recipe.unless) is not None for one in still),
+            every=(_name(LINE, row), *(_name(MOVE, one) for one in moves)),
+        )
+
+    async def _logged(self, line: _Line, user: int, version_token: str) -> bool:
+        """Say whether the system's log has a change of this account that came after a version of the line."""
+        try:
+            since = datetime.fromtimestamp(float(newest_of(version_token)), UTC).replace(tzinfo=None) + _ROUNDING
+        except (ArithmeticError, ValueError, OSError, OverflowError):
+            raise self.query.bad("version_token") from None
+        domain: Sequence[Encodable] = [
+            ["resource", "in", list(line.every)],
+            ["event", "=", "write"],
+            ["user", "=", user],
+            ["create_date", ">", since],
+        ]
+        return bool(await self.query.rows("ir.model.log", domain, ["id"]))
+
+
+def _written(record: PurchaseOrderLine, key: str) -> Written:
+    fields: Mapping[str, JsonValue] = {
+        "purchase_order_id": record.purchase_order_id,
+        "line": record.line,
+        "new_date": record.promised_date,
+    }
+    return Written(document=record.purchase_order_id, key=key, version_token=record.version_token, fields=fields)
+
+
+def _name(model: str, row: Row) -> str:
+    """Return how the system names a record.
+
+    Raises:
+        ShapeError: when it has no id.
+    """
+    for one in ids_of([row]):
+        return f"{model},{one}"
+    raise ShapeError("id")
+
+
+def _iso(found: Decoded) -> str | None:
+    return found.isoformat() if isinstance(found, date) else None
+
+
+def _is_date(text: JsonValue | None) -> bool:
+    try:
+        return isinstance(text, str) and date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        return False
