@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import itertools
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.crash.run import in_memory
+from tests.faults import plant
+from tests.faults.plant import Template
+
+
+@pytest.fixture(scope="session")
+def template() -> Iterator[Template]:
+    """Proposals of both tools, approved, made once; in memory, since nothing here is about the power going off."""
+    with tempfile.TemporaryDirectory(dir=in_memory()) as name:
+        yield plant.with_proposals(plant.prepared(Path(name) / "template"), 10)
+
+
+@pytest.fixture
+def place(template: Template) -> Iterator[Callable[[], Path]]:
+    """Where a test plays: a folder of its own for each call."""
+    folder = template.folder.parent / "plays"
+    numbers = itertools.count()
+    yield lambda: folder / str(next(numbers))
+    shutil.rmtree(folder, ignore_errors=True)
