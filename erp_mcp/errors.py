@@ -8,7 +8,6 @@ which field, rule or system. No system text, secret or other scope's existence i
     ├── DeniedError      ask for access; the same call will be refused again
     ├── ConflictError    read again, then repeat
     ├── TransientError   repeat later, unchanged
-    ├── InDoubtError     look it up; never repeat blindly
     └── FaultError       call an operator
 """
 
@@ -54,10 +53,6 @@ class ConflictError(GatewayError):
 
 class TransientError(GatewayError):
     """It may work later, unchanged."""
-
-
-class InDoubtError(GatewayError):
-    """It is not known whether it happened: look it up."""
 
 
 class FaultError(GatewayError):
@@ -168,7 +163,7 @@ class ProposalNotFoundError(CallerError):
 
     code = "proposal.not_found"
     summary = "There is no such proposal."
-    advice = "Use the `proposal_id` that the propose tool returned; `list_my_proposals` shows yours."
+    advice = "Use the id that the propose tool gave. `list_my_proposals` has yours, `erp-mcp approvals list --all` all."
 
 
 class ProfileFileError(CallerError):

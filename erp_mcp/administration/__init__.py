@@ -7,6 +7,8 @@ from erp_mcp.administration.deciding import decide, may_decide, why_not
 from erp_mcp.administration.people import (
     Member,
     Signing,
+    check_new,
+    check_revocable,
     enrol,
     first_approver_missing,
     members,
@@ -23,6 +25,8 @@ __all__ = [
     "Signing",
     "Unenrolled",
     "apply_policy",
+    "check_new",
+    "check_revocable",
     "decide",
     "enrol",
     "first_approver_missing",

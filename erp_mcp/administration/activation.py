@@ -6,11 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from erp_mcp.administration.people import Signing, instant, sign, trusted
+from erp_mcp.administration.people import Signing, sign, trusted
 from erp_mcp.approval import bundles
 from erp_mcp.approval.bundles import BundleApproval
 from erp_mcp.bootstrap import Deployment
 from erp_mcp.domain.approver import Signed
+from erp_mcp.domain.instants import exact_instant
 from erp_mcp.errors import ApproverNotFoundError, BadBundleError, PolicyNeedsApproverError, RegistryDamagedError
 from erp_mcp.policy import activate, load
 from erp_mcp.policy.bundle import Bundle, from_json, write_terms
@@ -117,7 +118,7 @@ def _signed(deployment: Deployment, plan: Activation, signing: Signing, applied_
         digest=plan.bundle.digest,
         previous=plan.previous,
         applied_by=applied_by,
-        applied_at=instant(deployment.clock.wall()),
+        applied_at=exact_instant(deployment.clock.wall()),
         approver_id=approver.approver_id,
         approver_name=approver.name,
         public_key=approver.public_key,

@@ -6,14 +6,14 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from erp_mcp.administration.people import Signing, instant, sign, trusted
+from erp_mcp.administration.people import Signing, sign, trusted
 from erp_mcp.approval import check, envelope
 from erp_mcp.approval.envelope import Choice, Envelope, meaning_of
 from erp_mcp.approval.requesters import APPLIED_WITHIN, is_self_approval, requesters
 from erp_mcp.bootstrap import Deployment
 from erp_mcp.domain.approver import Enrolment
 from erp_mcp.domain.audit import AuditEntry
-from erp_mcp.domain.instants import parse_instant
+from erp_mcp.domain.instants import exact_instant, parse_instant
 from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.proposal import Content, Proposal, SignedDecision
 from erp_mcp.errors import (
@@ -29,7 +29,7 @@ from erp_mcp.errors import (
 def why_not(deployment: Deployment, content: Content, approver: Enrolment) -> str:
     """Return why this approver may not say yes to this content: `requester`, `not_named`, or nothing."""
     now = deployment.clock.wall()
-    applied = deployment.state.bundles.applied(since=instant(now - APPLIED_WITHIN))
+    applied = deployment.state.bundles.applied(since=exact_instant(now - APPLIED_WITHIN))
     return check.objection_to(content, approver, requesters(content, applied, now))
 
 
@@ -95,7 +95,7 @@ def decide(deployment: Deployment, shown: Proposal, signing: Signing, choice: Ch
         approver_name=approver.name,
         public_key=approver.public_key,
         method="passphrase",
-        decided_at=instant(deployment.clock.wall()),
+        decided_at=exact_instant(deployment.clock.wall()),
         nonce=secrets.token_hex(16),
         comment=comment,
     )

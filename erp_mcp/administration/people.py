@@ -7,13 +7,13 @@ import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 from erp_mcp.approval import keys, registry, signed
 from erp_mcp.approval.requesters import same_person
 from erp_mcp.bootstrap import Deployment, approvers_root, approvers_root_file
 from erp_mcp.domain.approver import Approver, Enrolment, Signed
+from erp_mcp.domain.instants import exact_instant
 from erp_mcp.errors import (
     ApproverExistsError,
     ApproverNotFoundError,
@@ -94,8 +94,7 @@ def enrol(
         WeakPassphraseError: `approval.weak_passphrase`. BadPassphraseError: `approval.bad_passphrase`, for `by`.
         ApproverNotFoundError: `approval.not_found`, for `by`. RegistryDamagedError: `approval.broken_registry`.
     """
-    shown = (name or approver_id).strip()
-    _check_new(deployment, approver_id, shown)
+    shown = check_new(deployment, approver_id, name)
     random = secrets.token_bytes(keys.RANDOM_BYTES)
     pair = keys.make(passphrase, random=random)
     enrolment = Enrolment(
@@ -104,7 +103,7 @@ def enrol(
         name=shown,
         public_key=pair.public,
         enrolled_by=by.approver_id if by else approver_id,
-        enrolled_at=instant(deployment.clock.wall()),
+        enrolled_at=exact_instant(deployment.clock.wall()),
     )
     text, message = registry.enrolment_message(enrolment)
     if by is None:
@@ -129,20 +128,31 @@ def revoke(deployment: Deployment, approver_id: str, *, by: Signing) -> None:
         NotAnApproverError: `approval.not_allowed`, for the last approver: then nobody could enrol another.
         RegistryDamagedError: `approval.broken_registry`.
     """
-    in_force = trusted(deployment)
-    who = _known(in_force, approver_id)
-    if len(in_force) == 1:
-        raise NotAnApproverError(reason="the last approver can't be revoked; enrol another one first")
+    who = check_revocable(deployment, approver_id)
     revocation = registry.Revocation(
         deployment=deployment.settings.deployment,
         approver_id=approver_id,
         public_key=who.public_key,
         revoked_by=by.approver_id,
-        revoked_at=instant(deployment.clock.wall()),
+        revoked_at=exact_instant(deployment.clock.wall()),
         keeps=registry.enrolled_by(deployment.state.approvers.all(), approver_id),
     )
     text, message = registry.revocation_message(revocation)
     deployment.state.approvers.revoke(approver_id, sign(deployment, by, text, message))
+
+
+def check_revocable(deployment: Deployment, approver_id: str) -> Enrolment:
+    """Return the enrolment of somebody who can be revoked; asked before the one who signs types a passphrase.
+
+    Raises:
+        ApproverNotFoundError: `approval.not_found`. NotAnApproverError: `approval.not_allowed`, for the last approver.
+        RegistryDamagedError: `approval.broken_registry`.
+    """
+    in_force = trusted(deployment)
+    who = _known(in_force, approver_id)
+    if len(in_force) == 1:
+        raise NotAnApproverError(reason="the last approver can't be revoked; enrol another one first")
+    return who
 
 
 def sign(deployment: Deployment, signing: Signing, text: str, message: bytes) -> Signed:
@@ -158,11 +168,6 @@ def sign(deployment: Deployment, signing: Signing, text: str, message: bytes) ->
     return Signed(text=text, signer=signing.approver_id, signature=keys.sign(pair, signing.passphrase, message))
 
 
-def instant(moment: datetime) -> str:
-    """Return an aware UTC time as the store writes it, to the microsecond."""
-    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
 def _known(in_force: Mapping[str, Enrolment], approver_id: str) -> Enrolment:
     if approver_id not in in_force:
         nobody = {} if in_force else {"reason": "nobody is enrolled yet: erp-mcp approvals enrol ID"}
@@ -170,8 +175,16 @@ def _known(in_force: Mapping[str, Enrolment], approver_id: str) -> Enrolment:
     return in_force[approver_id]
 
 
-def _check_new(deployment: Deployment, approver_id: str, name: str) -> None:
-    """One person must not be there under two names; what tells them apart may not be invisible."""
+def check_new(deployment: Deployment, approver_id: str, name: str) -> str:
+    """Return the name of somebody who can be enrolled; asked before they choose a passphrase.
+
+    One person must not be there under two names; what tells them apart may not be invisible.
+
+    Raises:
+        InvalidArgumentError: `call.invalid_argument`. ApproverExistsError: `approval.exists`.
+        RegistryDamagedError: `approval.broken_registry`.
+    """
+    name = (name or approver_id).strip()
     if not ID_FORM.fullmatch(approver_id):
         expected = "a small letter, then small letters, digits, _ and -"
         raise InvalidArgumentError(argument="ID", rule="form", expected=expected)
@@ -181,6 +194,7 @@ def _check_new(deployment: Deployment, approver_id: str, name: str) -> None:
         there = member.enrolment
         if any(same_person(one, other) for one in (approver_id, name) for other in (there.approver_id, there.name)):
             raise ApproverExistsError(approver=there.approver_id, name=there.name)
+    return name
 
 
 def _found(deployment: Deployment, row: Approver, public_key: str) -> None:
@@ -190,7 +204,7 @@ def _found(deployment: Deployment, row: Approver, public_key: str) -> None:
     """
     path = approvers_root_file(deployment.settings.state_dir)
     if not first_approver_missing(deployment):
-        raise ApproverExistsError(reason="the first approver is enrolled; they enrol the others (--by)")
+        raise ApproverExistsError(reason="the first approver is enrolled; they enrol the others (--as)")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

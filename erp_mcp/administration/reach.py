@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from erp_mcp.administration.people import instant, trusted
+from erp_mcp.administration.people import trusted
 from erp_mcp.approval.requesters import APPLIED_WITHIN, key_of, names_of, requesters
 from erp_mcp.bootstrap import Deployment
 from erp_mcp.domain.approver import Applied, Enrolment
-from erp_mcp.domain.proposal import Risk, Terms
+from erp_mcp.domain.decision import Terms
+from erp_mcp.domain.instants import exact_instant
+from erp_mcp.domain.tool import Risk
 from erp_mcp.policy.bundle import Bundle
 
 _WORDS: Final = {
@@ -77,7 +79,7 @@ def unenrolled(deployment: Deployment, bundle: Bundle) -> list[Unenrolled]:
 def out_of_reach(deployment: Deployment, bundle: Bundle) -> list[OutOfReach]:
     """Return what agents may propose under a bundle and too few people could approve now; raises as `trusted`."""
     now = deployment.clock.wall()
-    applied = deployment.state.bundles.applied(since=instant(now - APPLIED_WITHIN))
+    applied = deployment.state.bundles.applied(since=exact_instant(now - APPLIED_WITHIN))
     known = trusted(deployment)
     found = (_looked_at(tool, asking, known, applied, now) for tool, asking in _askings(bundle))
     return [one for one in found if len(one.possible) < one.needed]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Final, ParamSpec
 
@@ -11,7 +12,7 @@ from erp_mcp import administration
 from erp_mcp.approval.envelope import Choice
 from erp_mcp.bootstrap import Deployment
 from erp_mcp.cli import approvers, one_shot_worker, proposal_view
-from erp_mcp.cli.options import clear_errors, deployment_options, json_option, print_json
+from erp_mcp.cli.options import clear_errors, counted, deployment_options, json_option, print_json
 from erp_mcp.cli.person import account, ask, opened, person_options, signing
 from erp_mcp.cli.proposal_view import Seen, visible
 from erp_mcp.domain.call import JsonValue
@@ -204,10 +205,17 @@ def _decide(
     approver_id = named or _self(deployment, seen)
     administration.may_decide(deployment, shown, approver_id, choice)
     if not yes:
-        ask(f"{choice.capitalize()}, as {approver_id}?")
+        ask(_question(shown, choice, approver_id))
     return signing(
         deployment, approver_id, file, lambda signer: administration.decide(deployment, shown, signer, choice, words)
     )
+
+
+def _question(proposal: Proposal, choice: Choice, approver_id: str) -> str:
+    """Return the question, with what it is about: the top of what was shown may have left the screen by now."""
+    flags = proposal_view.flags(proposal.content)
+    told = f", {counted(flags, 'flag')}" if flags else ""
+    return f"{visible(proposal.content.preview.headline)}{told}\n{choice.capitalize()}, as {approver_id}?"
 
 
 def _self(deployment: Deployment, seen: Seen) -> str:
@@ -249,9 +257,11 @@ def _seen(deployment: Deployment, proposal: Proposal) -> Seen:
 
 
 def _print(seen: Seen, *, err: bool = False) -> None:
+    columns = proposal_view.screen(sys.stderr if err else sys.stdout)
     for line in proposal_view.lines(seen):
         heading = line.startswith("# ")
-        click.secho(line[2:] if heading else line, bold=heading, err=err)
+        for part in proposal_view.wrapped(line[2:] if heading else line, columns):
+            click.secho(part, bold=heading, err=err)
 
 
 def _as_json(proposal: Proposal, seen: Seen | None = None) -> dict[str, JsonValue]:

@@ -53,6 +53,7 @@ def enrol(
     """
     del yes  # nothing to ask: the passphrases are the answer
     with opened(config, demo_dir) as deployment:
+        administration.check_new(deployment, approver_id, name)
         if administration.first_approver_missing(deployment):
             file = new_passphrase_file or passphrase_file
             secret = passphrase.chosen(deployment.settings, approver_id, file)
@@ -98,6 +99,7 @@ def revoke(
     Whom they enrolled stays enrolled. A policy that they signed allows no more writes until it is applied again.
     """
     with opened(config, demo_dir) as deployment:
+        administration.check_revocable(deployment, approver_id)
         by = voucher(deployment, approver)
         if not yes:
             ask(f"End the enrolment of {approver_id}, as {by}? It is final.")

@@ -95,7 +95,8 @@ def command(prepare: bool, seed: int, size: Size, clock: str, directory: Path | 
 def _is_prepared(target: Path, seed: int, size: str, clock: str) -> bool:
     """Whether exactly this plant stands ready; another one there is an error, never overwritten.
 
-    A plant of another version of the package is built anew; the policies beside it are a person's and stay.
+    A plant of another version of the package is built anew. The policies beside it stay where a person has changed
+    them, and are those of this version where nobody has.
     """
     mark = target / MARK
     if not mark.is_file():
@@ -127,6 +128,7 @@ def _prepare(target: Path, *, seed: int, size: Size, clock: str, console: Consol
         finally:
             deployment.close()
         mark = {"seed": seed, "size": size, "clock_mode": clock, "made_by": _made_by(), "dump_hash": plant.dump_hash}
+        mark["policies"] = content_of(settings.data_root() / "policies")
         (target / MARK).write_text(json.dumps(mark, indent=2) + "\n", encoding="utf-8")
 
 
@@ -171,8 +173,22 @@ def _enrolled(deployment: Deployment) -> Signing:
 
 def _write_configuration(target: Path, plant: DemoPlant) -> None:
     (target / settings.FILE_NAME).write_text(_CONFIGURATION.format(clock=plant.clock), encoding="utf-8")
-    if not (target / "policies").exists():
-        shutil.copytree(settings.data_root() / "policies", target / "policies")
+    policies, mark = target / "policies", target / MARK
+    if policies.exists() and mark.is_file():
+        delivered = json.loads(mark.read_text(encoding="utf-8")).get("policies")
+        if delivered == content_of(policies):  # nobody has changed them: an earlier version's grants are not this one's
+            shutil.rmtree(policies)
+    if not policies.exists():
+        shutil.copytree(settings.data_root() / "policies", policies)
+
+
+def content_of(folder: Path) -> str:
+    """Return a digest of the files of a folder, to see later whether somebody has changed one."""
+    digest = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
 
 
 def _weeks(clock: str) -> int:

@@ -153,7 +153,7 @@ def command(
     click.echo(f"Wrote {file}\n  and {policies}, for {_told(unique)}")
     if person is not None:
         _enrol(file, person)
-    click.echo(_next(file, enrolled=person is not None))
+    click.echo(_next(file, person.approver_id if person else ""))
 
 
 def _first_approver(named: str | None, file: str) -> Signing | None:
@@ -195,14 +195,21 @@ def _told(sites: tuple[str, ...]) -> str:
     return f"all sites of your systems: name them in base.yaml in place of {starter.PLACEHOLDER}"
 
 
-def _next(file: Path, *, enrolled: bool) -> str:
+def _next(file: Path, enrolled: str) -> str:
     place = list2cmdline([str(file)]) if sys.platform == "win32" else shlex.quote(str(file))
-    enrol = "" if enrolled else f"\n  6. before the first write: erp-mcp approvals enrol ID --config {place}"
+    first = "" if enrolled else "erp-mcp approvals enrol FIRST, then "
     return f"""
 Next:
   1. name your systems under `systems:` in {file}
   2. erp-mcp doctor --connect --config {place}
   3. erp-mcp sync --config {place}
   4. erp-mcp policy apply --config {place}
-  5. let an MCP client start: erp-mcp serve --config {place} --as planner{enrol}
-In {file.parent} the commands 2 to 4 need no --config."""
+  5. let an MCP client start: erp-mcp serve --config {place} --as planner
+In {file.parent} every command but `serve` needs no --config.
+
+Nothing can be written so far. To turn one write on:
+  1. two approvers, since whoever signs a policy decides about nothing for 24 hours:
+     {first}erp-mcp approvals enrol SECOND --as {enrolled or "FIRST"}
+  2. `write:` under the system in {file.name}
+  3. the lines at the end of policies/base.yaml, two cases in policies/tests/base.yaml
+  4. apply the policy as in step 4 above, signed by an approver; `doctor` names what is missing"""

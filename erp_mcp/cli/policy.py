@@ -26,6 +26,7 @@ from erp_mcp.cli.options import (
     unknown_name,
 )
 from erp_mcp.cli.person import person_options
+from erp_mcp.cli.proposal_view import screen, wrapped
 from erp_mcp.domain.call import ArgumentValue, JsonValue
 from erp_mcp.domain.strict_json import decode
 from erp_mcp.domain.tool import Tool
@@ -317,7 +318,8 @@ def _show(difference: activate.Difference, *, as_json: bool, applied: bool | Non
         print_json({**state, **difference.as_json()})
         return
     for line in difference.lines():
-        click.secho(line, fg={"+": "yellow", "-": "cyan"}.get(line[:1]))
+        for part in wrapped(line, screen(sys.stdout)):
+            click.secho(part, fg={"+": "yellow", "-": "cyan"}.get(line[:1]))
     if difference.empty:
         click.echo("No difference: what is saved is what is applied.")
 

@@ -7,11 +7,13 @@ stands there as its code.
 from __future__ import annotations
 
 import json
+import shutil
+import sys
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, TextIO
 
 from erp_mcp.approval import envelope
 from erp_mcp.approval.requesters import is_self_approval
@@ -29,6 +31,7 @@ _WHY_NOT: Final = {
     "not_named": "may not: the policy names other people for this",
 }
 _COLUMNS: Final = 72
+_MIN_SCREEN: Final = 40
 _MAX_MARKS: Final = 2
 _MARKS: Final = {"ok": "ok    ", "flag": "FLAG  ", "refuse": "REFUSE"}
 _COMES_NEXT: Final = {
@@ -60,11 +63,37 @@ def visible(text: str) -> str:
     return "".join(_shown(text))
 
 
+def wrapped(line: str, columns: int) -> Iterator[str]:
+    """Yield one of our lines in parts that fit: broken at a space where there is one, the rest set in under it.
+
+    A terminal that broke it itself would begin the rest where headings stand. Nothing is left out.
+    """
+    indent = line[: len(line) - len(line.lstrip())]
+    start = f"{indent}| " if line.startswith(f"{indent}| ") else f"{indent}    "  # words of others stay marked as such
+    while _columns(line) > columns:
+        end = next(index for index in range(len(line), 0, -1) if _columns(line[:index]) <= columns)
+        space = line.rfind(" ", len(start), end)
+        end = end if space < 0 else space + 1
+        yield line[:end].rstrip(" ") if space >= 0 else line[:end]
+        line = start + line[end:]
+    yield line
+
+
+def screen(stream: TextIO) -> int:
+    """Return how wide a line may be; what is no terminal gets each line whole."""
+    return max(_MIN_SCREEN, shutil.get_terminal_size().columns) if stream.isatty() else sys.maxsize
+
+
+def flags(content: Content) -> int:
+    """Return how many rules call for a closer look."""
+    return sum(one.verdict != "ok" for one in content.preview.checks)
+
+
 def folded(text: str) -> Iterator[str]:
     """Yield a text in lines that fit on a terminal: one that it breaks itself would begin where ours do."""
     line, taken = "", 0
     for shown in _shown(text):
-        columns = sum(2 if unicodedata.east_asian_width(part) in "WF" else 1 for part in shown)
+        columns = _columns(shown)
         if taken + columns > _COLUMNS:
             yield line
             line, taken = "", 0
@@ -144,7 +173,8 @@ def _change(content: Content) -> Iterator[str]:
         yield f"  {name:<{widths[0]}}  {before:<{widths[1]}}  {arrow} {after:<{widths[2]}}  {unit}".rstrip()
     yield ""
     yield "# Rules looked at"
-    yield from (f"  {_MARKS[one.verdict]}  {visible(one.rule)}: {visible(one.message)}" for one in preview.checks)
+    checks = sorted(preview.checks, key=lambda one: one.verdict == "ok")  # what calls for a closer look stands first
+    yield from (f"  {_MARKS[one.verdict]}  {visible(one.rule)}: {visible(one.message)}" for one in checks)
     yield "# What follows"
     yield from (f"  {visible(effect)}" for effect in preview.effects or ("nothing else is known to follow",))
 
@@ -206,6 +236,10 @@ def _so_far(seen: Seen) -> Iterator[str]:
         yield from (f"    | {line}" for line in folded(said))
     yield f"  signed over: {seen.proposal.digest}"
     yield from (f"  {line}" for line in receipt_lines(seen.proposal))
+
+
+def _columns(text: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in text)
 
 
 def _shown(text: str) -> Iterator[str]:

@@ -31,6 +31,7 @@ from erp_mcp.settings import SystemSettings
 MAX_SKEW_S: Final = 300  # beyond it, ages and dates of this system are wrong by as much
 _VERIFIED: Final = "verified"
 _TOLD_APART: Final = ("product", "version", "account", "server_time")
+_LABELS: Final = {"access": "read access"}  # beside "writes: on" it must not look like a contradiction
 _MAX_SHOWN: Final = 300
 
 
@@ -299,7 +300,7 @@ def _print(report: SystemReport) -> None:
         ("server time", _time(report, told)),
         ("entities", f"{len(report.entities)}: {', '.join(report.entities)}"),
         ("writes", f"{'on' if report.writes else 'off'}: {report.why}"),
-        *((name, value) for name, value in told.items() if name not in _TOLD_APART),
+        *((_LABELS.get(name, name), value) for name, value in told.items() if name not in _TOLD_APART),
     ]
     click.echo(f"{report.name}: profile {report.profile}, level {report.level}")
     for name, value in lines:

@@ -24,6 +24,12 @@ APPROVER: Final = "demo-approver"
 ADMINISTRATOR: Final = "demo-admin"
 _WAIT_S: Final = 25
 _REFUSAL_LINES: Final = 3
+_DATE_TOOL: Final = "propose_update_delivery_date"
+_REQUISITION_TOOL: Final = "propose_create_purchase_requisition"
+
+
+class TourEndsError(Exception):
+    """The plant is not as it was delivered, so that the tour can't show a write; the message says what is different."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,12 +43,25 @@ class WriteTour:
     key: str
 
     async def blocked(self, buyer: Client, number: int) -> None:
-        """Show that a write which nobody granted does not exist."""
-        self.title(
-            number, "A write that nobody granted does not exist", "propose_create_purchase_requisition, as buyer"
-        )
-        result = await self.ask(buyer, "propose_create_purchase_requisition", {"material_id": "x"})
-        self._missing(result)
+        """Show that a write which nobody granted does not exist.
+
+        Raises:
+            TourEndsError: The policy of this plant grants something else than the one that it is delivered with.
+        """
+        granted = {tool.name for tool in (await buyer.list_tools()).tools}
+        if _REQUISITION_TOOL in granted:
+            self.title(number, "You have turned the second write on", f"{_REQUISITION_TOOL}, as buyer")
+        else:
+            await self._not_granted(buyer, number)
+        if _DATE_TOOL not in granted:
+            raise TourEndsError(
+                f"The policy of this plant does not let a buyer use {_DATE_TOOL}; it is yours, or an earlier one."
+                " `erp-mcp demo --dir DIR` builds a plant of its own, where the tour goes on to a receipt."
+            )
+
+    async def _not_granted(self, buyer: Client, number: int) -> None:
+        self.title(number, "A write that nobody granted does not exist", f"{_REQUISITION_TOOL}, as buyer")
+        self._missing(await self.ask(buyer, _REQUISITION_TOOL, {"material_id": "x"}))
         self.console.print(
             "   an administrator turns one write on, for one role, with evidence:  [bold]docs/policy.md[/]",
             soft_wrap=True,
@@ -55,13 +74,13 @@ class WriteTour:
         self.title(
             number,
             "The buyer's agent proposes; nothing is written",
-            f"propose_update_delivery_date, {place} → {earlier}",
+            f"{_DATE_TOOL}, {place} → {earlier}",
         )
         hurt = ", ".join(line["orders_hurt"])
         self.console.print(f"   rank_expedite_candidates had said that this line hurts {hurt}")
         answer = await self._answer(
             buyer,
-            "propose_update_delivery_date",
+            _DATE_TOOL,
             {
                 "purchase_order_id": line["purchase_order_id"],
                 "line": line["line"],
@@ -107,12 +126,12 @@ class WriteTour:
             earlier = (date.fromisoformat(line["promised_date"]) - timedelta(days=EARLIER_DAYS)).isoformat()
             if earlier > today:
                 return line, earlier
-        raise RuntimeError("the tour could not go on: no line is left that could come earlier")
+        raise TourEndsError("No line is left that could come earlier: all were moved. Build another plant with --dir.")
 
     async def _answer(self, client: Client, tool: str, arguments: JsonObject) -> JsonObject:
         result = await self.ask(client, tool, arguments)
         if not isinstance(result, CallToolResult) or result.is_error or not isinstance(result.structured_content, dict):
-            raise RuntimeError(f"the tour could not go on at {tool}: {result}")
+            raise TourEndsError(f"{tool} was refused: {_told(result)}")
         return result.structured_content
 
     def _changes(self, answer: JsonObject) -> None:
@@ -139,6 +158,14 @@ class WriteTour:
         )
         for text in done.stdout.splitlines()[-last:]:
             self.console.print(f"   [dim]│[/] {escape(text)}", soft_wrap=True)
+
+
+def _told(result: CallToolResult | MCPError) -> str:
+    """Return why a call was refused, in the server's own words."""
+    if isinstance(result, MCPError):
+        return result.error.message
+    error = (result.structured_content or {}).get("error", {})
+    return f"{error.get('summary')} [{error.get('code')}] {error.get('advice')}"
 
 
 def records(answer: JsonObject, name: str) -> list[JsonObject]:

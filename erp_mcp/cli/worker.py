@@ -63,8 +63,11 @@ def command(config: str, demo_dir: str, *, once: bool, as_json: bool) -> None:
             click.echo("The worker runs; Ctrl-C or SIGTERM ends it after the piece of work in hand.", err=True)
             asyncio.run(worker.work_on(deployment, tell))
             count = 0
+        stopped = deployment.state.switches.stopped() if once else []
     finally:
         deployment.close()
+    for stop in stopped:  # or "nothing is due" would puzzle whoever has just approved something
+        click.secho(f"Writes of {visible(stop.scope)} are stopped: erp-mcp writes status", fg="yellow", err=True)
     if once and as_json:
         print_json({"done": done})
     elif once:

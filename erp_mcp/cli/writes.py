@@ -15,6 +15,7 @@ from erp_mcp.errors import BadScopeError, GatewayError
 from erp_mcp.policy.bundle import from_json
 
 _MAX_REASON = 500
+_MOST_NAMED = 20
 # What people ask when they look at this: whose turn is it?
 _GROUPS = (
     ("wait for a decision", (State.AWAITING_APPROVAL,)),
@@ -139,7 +140,8 @@ def _check_name(deployment: Deployment, scope: str) -> None:
     kind, _, name = scope.partition(":")
     known = _known(deployment, kind)
     if known is not None and name not in known:
-        raise BadScopeError(**unknown_name("scope", scope, (f"{kind}:{one}" for one in known)))
+        scopes = tuple(f"{kind}:{one}" for one in sorted(known))
+        raise BadScopeError(known=scopes[:_MOST_NAMED], **unknown_name("scope", scope, scopes))
 
 
 def _known(deployment: Deployment, kind: str) -> frozenset[str] | None:

@@ -89,7 +89,11 @@ def create(facts: CommandFacts) -> Draft:
             them.
     """
     if text_argument(facts, "cost_object"):
-        raise RuleNotEvaluableError(rule="R-BUDGET", missing="budget")
+        raise RuleNotEvaluableError(
+            rule="R-BUDGET",
+            missing="budget",
+            message="No system gives budgets; without cost_object it would pass.",
+        )
     request = _request(facts)
     value = sources.value_of(request.source, request.qty, request.uom, request.units)
     currency = (request.source.currency if request.source else None) or ""

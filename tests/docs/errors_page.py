@@ -29,7 +29,6 @@ _GROUPS: Final[tuple[tuple[type[errors.GatewayError], str], ...]] = (
     (errors.DeniedError, "Policy says no: the same call will be refused again"),
     (errors.ConflictError, "Something changed: read again, then repeat"),
     (errors.TransientError, "It may work later, unchanged"),
-    (errors.InDoubtError, "It is not known whether it happened: look it up"),
     (errors.FaultError, "Broken set-up or a defect: call an operator"),
 )
 

@@ -17,7 +17,8 @@ from click.testing import CliRunner, Result
 
 from erp_mcp.bootstrap import Deployment, open_deployment
 from erp_mcp.cli.app import main
-from erp_mcp.domain.proposal import Content, Proposal, Terms
+from erp_mcp.domain.decision import Terms
+from erp_mcp.domain.proposal import Content, Proposal
 from tests.unit.approval.people import content
 
 PASSPHRASE = "four correct horses"

@@ -14,10 +14,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from erp_mcp.cli import proposal_view
 from erp_mcp.cli.app import main
 from erp_mcp.domain.audit import AuditRecord
+from erp_mcp.domain.decision import Terms
 from erp_mcp.domain.lifecycle import State
-from erp_mcp.domain.proposal import Terms
+from erp_mcp.domain.proposal import Check
 from tests.guarantees import guarantees
 from tests.unit.approval.people import content
 from tests.unit.cli.people_at_work import ANYBODY, PASSPHRASE, Desk
@@ -542,6 +544,56 @@ def test_at_a_terminal_a_person_is_asked_sees_no_passphrase_and_may_mistype_it(d
     assert desk.proposal().state is State.APPROVED
     assert secret not in shown
     assert shown.index("2026-04-01") < shown.index("Approve, as bob?")
+
+
+@guarantees("P3.enrolled", "input.clear_errors")
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("enrol", "Bob"), "call.invalid_argument"),
+        (("enrol", "bob"), "approval.exists"),
+        (("revoke", "nobody"), "approval.not_found"),
+    ],
+)
+def test_what_can_not_be_done_is_said_before_anybody_types_a_passphrase(
+    desk: Desk, words: tuple[str, str], code: str
+) -> None:
+    """Three passphrases typed for a misspelt id would be three too many."""
+    status, shown = desk.at_terminal([], "approvals", *words, "--as", "ada")
+
+    assert status != 0
+    assert code in shown
+    assert "assphrase of" not in shown
+    assert "[y/N]" not in shown
+
+
+@guarantees("P3.binding")
+def test_the_question_repeats_what_it_is_about_and_how_many_rules_raise_a_flag(desk: Desk) -> None:
+    """The top of what was shown has left a small screen by then."""
+    preview = content().preview
+    fine = Check(rule="R-OPEN", verdict="ok", message="The line is open.")
+    checks = (fine, Check(rule="R-IMPACT", verdict="flag", message="1 open demand gets it later."))
+    desk.propose(preview=replace(preview, checks=checks))
+
+    _, shown = desk.at_terminal([("[y/N]", "n")], "approvals", "approve", ID, "--as", "bob", "--no-worker")
+
+    question = shown[shown.rindex(preview.headline) :]
+    assert question.startswith(f"{preview.headline}, 1 flag")
+    assert "Approve, as bob?" in question
+    assert shown.index("FLAG") < shown.index("  ok  ")
+
+
+@guarantees("P3.binding", "P8.text_is_data")
+@pytest.mark.parametrize("columns", [40, 80])
+@pytest.mark.parametrize("line", ["  " + "long words of a rule " * 12, "  " + "x" * 200, "  漢" * 90, "short"])
+def test_a_line_too_long_for_the_terminal_is_set_in_and_nothing_of_it_is_lost(line: str, columns: int) -> None:
+    """A terminal that broke it itself would begin the rest where headings stand."""
+    parts = list(proposal_view.wrapped(line, columns))
+
+    assert all(sum(2 if one == "漢" else 1 for one in part) <= columns for part in parts)
+    assert all(part.startswith("      ") for part in parts[1:])
+    assert "".join(parts).replace(" ", "") == line.replace(" ", "")
+    assert list(proposal_view.wrapped("  | " + "y" * 60, 40))[1] == "  | " + "y" * 24
 
 
 @guarantees("P3.people_commit")

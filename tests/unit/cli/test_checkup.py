@@ -140,6 +140,20 @@ def test_it_finds_a_system_that_takes_no_writes_and_a_policy_that_nobody_signed(
     assert any("no system takes purchase_order_line.update_delivery_date" in detail for detail in bad)
 
 
+@guarantees("cli.teaches", "P3.signed_target")
+def test_it_finds_a_system_that_is_not_the_one_which_an_approver_signed_for(deployment: Deployment) -> None:
+    """Each write to it would be denied; whoever moved it hears so before an agent does."""
+    file = deployment.settings.file
+    file.write_text(file.read_text(encoding="utf-8").replace("url: erp.sqlite", "url: ./erp.sqlite"), encoding="utf-8")
+    again = open_deployment(file)
+    try:
+        (bad,) = (check for check in writes(again) if check.status == "bad")
+    finally:
+        again.close()
+    assert "with the systems as they are configured now" in bad.detail
+    assert "erp-mcp policy apply" in bad.advice
+
+
 # --- people -----------------------------------------------------------------------------------------------------------
 
 RULE = "  - {id: delivery-dates, tools: [propose_update_delivery_date], approvers: any, needed: 1, expires_h: 4}"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from erp_mcp.cli import demo
 from erp_mcp.cli.app import main
 from tests.guarantees import guarantees
 from tests.unit.cli.people_at_work import Desk
@@ -54,6 +57,43 @@ def test_a_plant_that_is_built_again_keeps_its_people(desk: Desk) -> None:
     assert again.exit_code == 0, again.output
     assert desk.json("approvals", "approvers") == before
     assert "Already applied" in desk.run("policy", "apply").output
+
+
+@guarantees("P2.signed_policy")
+@pytest.mark.parametrize("changed", [False, True])
+def test_a_plant_that_is_built_again_keeps_policies_that_somebody_changed_and_no_others(
+    tmp_path: Path, *, changed: bool
+) -> None:
+    """An earlier version's policy, left as it was, would keep the tour from the write; a person's own is theirs."""
+    assert CliRunner().invoke(main, ["demo", "--prepare", "--dir", str(tmp_path)]).exit_code == 0
+    mark, base = tmp_path / "plant.json", tmp_path / "policies" / "base.yaml"
+    shipped = base.read_text(encoding="utf-8")
+    earlier = shipped.replace('max: "20"', 'max: "3"')
+    base.write_text(earlier, encoding="utf-8")
+    told = {**json.loads(mark.read_text(encoding="utf-8")), "made_by": "older"}
+    if not changed:
+        told["policies"] = demo.content_of(tmp_path / "policies")
+    mark.write_text(json.dumps(told), encoding="utf-8")
+
+    again = CliRunner().invoke(main, ["demo", "--prepare", "--dir", str(tmp_path)])
+
+    assert again.exit_code == 0, again.output
+    assert base.read_text(encoding="utf-8") == (earlier if changed else shipped)
+
+
+@guarantees("input.clear_errors")
+def test_a_tour_of_a_plant_that_somebody_has_worked_with_goes_on_to_its_end(desk: Desk) -> None:
+    """Where its write can't be shown, the tour says why and how to see it; it never ends in a trace."""
+    desk.run("writes", "stop", "all", "--reason", "counting stock")
+    command = [sys.executable, "-m", "erp_mcp", "demo", "--dir", str(desk.directory)]
+
+    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    desk.run("writes", "resume", "all")
+
+    assert run.returncode == 0, run.stderr
+    assert "No write to show from here on." in run.stdout
+    assert "writes.stopped" in run.stdout
+    assert "12  Your turn" in run.stdout
 
 
 @guarantees("P3.people_commit", "P3.requesters")

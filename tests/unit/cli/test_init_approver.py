@@ -34,7 +34,7 @@ def test_at_a_terminal_the_first_approver_is_asked_for(tmp_path: Path) -> None:
     assert status == 0, shown
     assert [one["approver"] for one in desk.json("approvals", "approvers")["approvers"]] == ["anna"]
     assert PASSPHRASE not in shown
-    assert "approvals enrol" not in shown
+    assert "approvals enrol FIRST" not in shown  # a second person is still wanted: who signs does not decide that day
 
 
 @guarantees("P3.enrolled", "input.clear_errors")
@@ -77,5 +77,5 @@ def test_without_a_terminal_it_goes_on_and_says_how_to_enrol(tmp_path: Path) -> 
     contradiction = CliRunner().invoke(main, ["init", str(tmp_path / "q"), "--approver", "a", "--no-approver"])
 
     assert result.exit_code == 0
-    assert "approvals enrol ID" in result.output
+    assert "approvals enrol FIRST" in result.output
     assert contradiction.exit_code == 2

@@ -13,7 +13,7 @@ from typing import Final
 import pytest
 from click.testing import CliRunner, Result
 
-from erp_mcp.bootstrap import open_deployment
+from erp_mcp.bootstrap import keep_synchronised, open_deployment
 from erp_mcp.cli.app import main
 from erp_mcp.systems import load_profile
 from tests.guarantees import guarantees
@@ -129,7 +129,7 @@ async def test_a_system_that_cannot_be_opened_does_not_keep_the_others_from_bein
         file.write("  broken: {profile: works, url: other.sqlite, secret: 'file:gone'}\n")
     deployment = open_deployment(folder / "erp-mcp.yaml")
     monkeypatch.setattr("erp_mcp.sync.scheduled", _once)
-    await deployment.keep_synchronised()
+    await keep_synchronised(deployment)
     states = await deployment.reader.states()
     deployment.close()
     assert [(state.system, state.rows, state.complete) for state in states["material"]] == [("erp", 2, True)]

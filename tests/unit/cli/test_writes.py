@@ -83,6 +83,14 @@ def test_a_scope_that_nothing_has_is_refused(scope: str, config: Path) -> None:
 
 
 @guarantees("input.clear_errors")
+def test_a_name_that_nothing_has_is_answered_with_those_there_are(config: Path) -> None:
+    """Whoever pulls the switch is in a hurry."""
+    refused = run(config, "writes", "stop", "tool:nothere", "--reason", "test", "--json")
+    known = json.loads(refused.stdout)["error"]["facts"]["known"]
+    assert known == ["tool:propose_create_purchase_requisition", "tool:propose_update_delivery_date"]
+
+
+@guarantees("input.clear_errors")
 @pytest.mark.parametrize("words", [("all",), ("all", "--reason", "  ")])
 def test_a_stop_says_why(words: tuple[str, ...], config: Path) -> None:
     """Whoever finds everything standing still must be able to judge it."""

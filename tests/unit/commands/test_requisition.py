@@ -190,7 +190,8 @@ def test_a_cost_object_without_budgets_can_not_be_judged() -> None:
     """No system gives budgets, so nobody can say that there is money."""
     with pytest.raises(RuleNotEvaluableError) as caught:
         REQUEST.given(cost_object="4711").draft()
-    assert caught.value.facts == {"rule": "R-BUDGET", "missing": "budget"}
+    assert (caught.value.facts["rule"], caught.value.facts["missing"]) == ("R-BUDGET", "budget")
+    assert "without cost_object it would pass" in str(caught.value.facts["message"])
 
 
 @guarantees("rules.not_evaluable")

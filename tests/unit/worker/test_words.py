@@ -68,6 +68,16 @@ def test_once_says_that_nothing_is_due(tmp_path: Path) -> None:
     assert (told.exit_code, json.loads(told.stdout)) == (0, {"done": []})
 
 
+@guarantees("cli.teaches", "P4.kill_switch")
+def test_once_says_that_writes_are_stopped(tmp_path: Path) -> None:
+    """Nothing is due then, and whoever has just approved something would wonder why."""
+    file = tmp_path / "erp-mcp.yaml"
+    file.write_text(CONFIGURATION, encoding="utf-8")
+    CliRunner().invoke(main, ["writes", "stop", "all", "--reason", "inventory", "--config", str(file)])
+    spoken = CliRunner().invoke(main, ["worker", "--once", "--config", str(file)])
+    assert "Writes of all are stopped: erp-mcp writes status" in spoken.stderr
+
+
 @guarantees("cli.teaches", "input.clear_errors")
 def test_without_a_configuration_it_says_what_is_missing(tmp_path: Path) -> None:
     """The worker is often started by a service, far from whoever wrote its arguments."""
