@@ -21,10 +21,11 @@ from typing import ParamSpec
 from erp_mcp.bootstrap import SystemClock, TimeOrderedIds
 from erp_mcp.domain.canonical_json import canonical
 from erp_mcp.domain.command import Command
-from erp_mcp.domain.event import proposal_id
+from erp_mcp.domain.decision import Terms
 from erp_mcp.domain.forms import to_json
+from erp_mcp.domain.ids import proposal_id_of
 from erp_mcp.domain.instants import instant_text
-from erp_mcp.domain.proposal import Change, Check, Content, LimitUse, Preview, Terms
+from erp_mcp.domain.proposal import Change, Check, Content, LimitUse, Preview
 from erp_mcp.store.state import State
 
 Arguments = ParamSpec("Arguments")
@@ -36,7 +37,7 @@ def content(number: int, ids: TimeOrderedIds, clock: SystemClock) -> Content:
     now = instant_text(clock.wall())
     agent, key = f"buyer-{number}", f"bench-{number:012d}"
     return Content(
-        proposal_id=proposal_id(ids.new()),
+        proposal_id=proposal_id_of(ids.new()),
         deployment="bench",
         environment="demo",
         agent=agent,

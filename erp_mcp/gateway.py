@@ -2,7 +2,8 @@
 
 (1) identify → (2) screen, find, validate → (3) decide → (4) obligations → (5) read, or propose → (7) record →
 (8) answer. Step (6), approval and commit, follows a proposal elsewhere: people decide by `erp-mcp approvals`, and the
-worker (`committing.py`) writes; nothing on this path does. Stages never call each other: each result is handed on here.
+worker (`committing/committer.py`) writes; nothing on this path does. Stages never call each other: each result is
+handed on here.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
@@ -25,6 +25,7 @@ from erp_mcp.domain.audit import AuditEntry
 from erp_mcp.domain.call import JsonValue, ToolCall
 from erp_mcp.domain.decision import Decision, Obligations
 from erp_mcp.domain.freshness import FreshnessBudget
+from erp_mcp.domain.instants import instant_text
 from erp_mcp.domain.nearest import nearest
 from erp_mcp.domain.principal import Principal
 from erp_mcp.domain.tool import Tool
@@ -163,7 +164,7 @@ class Gateway:
             analyses=self.analyses,
             keys=self.keys,
             today=now.astimezone(self.zone).date().isoformat(),
-            now=now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            now=instant_text(now),
             deadline_s=self.deadline_s,
             zone=self.zone,
         )

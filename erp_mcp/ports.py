@@ -1,20 +1,21 @@
-"""What the core needs from outside, as protocols. Implementations are named by `bootstrap.py` alone."""
+"""What the core needs from outside, as protocols. Implementations are named by `bootstrap` alone."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-from erp_mcp.domain.approver import Applied, Approver, Signed, Stop
-from erp_mcp.domain.audit import AuditEntry, AuditRecord
-from erp_mcp.domain.command import Command, Outcome, RetryContract, Written
-from erp_mcp.domain.entities import Record
-from erp_mcp.domain.freshness import EntityState
-from erp_mcp.domain.lifecycle import State
-from erp_mcp.domain.proposal import Content, Event, Proposal, SignedDecision, Step
-from erp_mcp.domain.tool import Query
+if TYPE_CHECKING:
+    from erp_mcp.domain.approver import Applied, Approver, Signed
+    from erp_mcp.domain.audit import AuditEntry, AuditRecord
+    from erp_mcp.domain.command import Command, Outcome, RetryContract, Written
+    from erp_mcp.domain.entities import Record
+    from erp_mcp.domain.freshness import EntityState
+    from erp_mcp.domain.lifecycle import State
+    from erp_mcp.domain.proposal import Content, Event, Proposal, SignedDecision, Step
+    from erp_mcp.domain.tool import Query
 
 MAX_KEYS: Final = 200  # source keys in one live read
 SqlValue = str | int | None
@@ -275,6 +276,10 @@ class Proposals(Protocol):
         """Return the id of a live or committed proposal of the same meaning made within the last seconds, or empty."""
         ...
 
+    def not_applied(self, agent: str, fingerprint: str, *, limit: int = 20) -> list[Proposal]:
+        """Return an agent's proposals of the same meaning that were called NOT_APPLIED, newest first."""
+        ...
+
     def of_agent(self, agent: str, *, before: str = "", limit: int = 50) -> list[Proposal]:
         """Return an agent's proposals, newest first; those made before the one with id `before`."""
         ...
@@ -357,20 +362,4 @@ class Approvers(Protocol):
         Raises:
             ApproverNotFoundError: `approval.not_found`.
         """
-        ...
-
-
-class Switches(Protocol):
-    """The kill switch: rows that stop commits, looked at inside the transaction that sends."""
-
-    def stopped(self) -> list[Stop]:
-        """Return what is stopped."""
-        ...
-
-    def stop(self, scope: str, *, by: str, reason: str) -> None:
-        """Stop commits of a scope, with an audit record; stopping again changes nothing but the reason."""
-        ...
-
-    def resume(self, scope: str, *, by: str) -> bool:
-        """Let commits of a scope go on, with an audit record; return whether it was stopped."""
         ...

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from hashlib import sha256
-from typing import Final, cast
+from typing import Final
 
 from erp_mcp import answers
 from erp_mcp.answers.proposals import is_over, row_of, tables_of
@@ -23,12 +23,13 @@ from erp_mcp.domain.call import ArgumentValue, JsonValue, ToolCall
 from erp_mcp.domain.canonical_json import canonical
 from erp_mcp.domain.command import Command
 from erp_mcp.domain.decision import Decision, Obligations
+from erp_mcp.domain.ids import proposal_id_of
 from erp_mcp.domain.instants import instant_text, parse_instant
 from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.operation import Draft
 from erp_mcp.domain.principal import Principal
-from erp_mcp.domain.proposal import Content, Preview, Proposal, Risk, Step
-from erp_mcp.domain.reference import proposal_id_of, reference_of
+from erp_mcp.domain.proposal import Content, Preview, Proposal, Step
+from erp_mcp.domain.reference import reference_of
 from erp_mcp.domain.tool import Tool
 from erp_mcp.errors import (
     InternalError,
@@ -93,6 +94,7 @@ class Proposing:
     cursor_key: bytes
     deployment: str
     environment: str
+    target: Callable[[str], str]  # digest of what a system's name stands for
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
     _waiting: int = 0
 
@@ -156,7 +158,7 @@ class Proposing:
             tool=asked.tool.name,
             tool_version=asked.tool.version,
             tool_hash=asked.tool.hash,
-            risk=cast("Risk", asked.tool.risk),
+            risk=asked.tool.risk,
             arguments=dict(asked.call.arguments),
             idempotency_key=asked.text(_KEY),
             fingerprint=fingerprint,
@@ -173,6 +175,7 @@ class Proposing:
             correlation_id=asked.call.correlation_id or asked.call.call_id,
             causation_id=asked.call.causation_id,
             trace=asked.call.traceparent,
+            target=self.target(draft.system),
         )
 
     def _command(self, tool: Tool, draft: Draft, uuid: str) -> Command:

@@ -92,7 +92,9 @@ class Egress:
         self._trust = trust
         self._client: httpx2.AsyncClient | None = None
 
-    async def send(self, method: Method, url: str, *, headers: Mapping[str, str], body: bytes = b"") -> Answer:
+    async def send(
+        self, method: Method, url: str, *, headers: Mapping[str, str], body: bytes = b"", once: bool = False
+    ) -> Answer:
         """Send one request and return its whole answer, whatever its status.
 
         Args:
@@ -100,6 +102,7 @@ class Egress:
             url: Address on a listed origin.
             headers: Sent as they are; `Accept-Encoding` is ours.
             body: Sent as it is.
+            once: Follow no 308 either: what writes is sent to one place, one time.
 
         Raises:
             DestinationNotAllowedError: `adapter.not_allowed`, for an origin that is not listed; nothing was sent.
@@ -112,7 +115,7 @@ class Egress:
         try:
             async with asyncio.timeout(self._limits.total_s):
                 answer = await self._exchange(method, url, headers, body)
-                if answer.status == _PERMANENT_REDIRECT:
+                if answer.status == _PERMANENT_REDIRECT and not once:
                     answer = await self._exchange(method, self._moved(url, answer), headers, body)
         except (TimeoutError, httpx2.TimeoutException):
             raise SystemTimeoutError(system=self._system) from None

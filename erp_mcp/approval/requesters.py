@@ -9,8 +9,10 @@ from typing import Final, Protocol
 
 from erp_mcp.approval import bundles
 from erp_mcp.domain.approver import Applied, Enrolment
+from erp_mcp.domain.decision import Terms
 from erp_mcp.domain.instants import parse_instant
-from erp_mcp.domain.proposal import Content, Risk, Terms
+from erp_mcp.domain.proposal import Content
+from erp_mcp.domain.tool import Risk
 
 APPLIED_WITHIN: Final = timedelta(hours=24)  # who changed the policy this recently asks as well
 _SELF_APPROVABLE: Final = ("W1", "W2")

@@ -21,7 +21,6 @@ from erp_mcp.errors import CallerError, InexactNumberError, InvalidArgumentError
 
 DEFAULT_LIMIT: Final = 50
 MAX_LIMIT: Final = 200
-MAX_CURSOR: Final = 512
 MAX_TEXT: Final = 40
 MIN_KEY: Final = 8
 MAX_KEY: Final = 64

@@ -36,7 +36,7 @@ from erp_mcp.domain.command import (
 from erp_mcp.domain.decision import Obligations
 from erp_mcp.domain.instants import parse_instant
 from erp_mcp.domain.lifecycle import State
-from erp_mcp.domain.proposal import Proposal
+from erp_mcp.domain.proposal import Content, Proposal
 from erp_mcp.domain.tool import Tool
 from erp_mcp.errors import GatewayError, ProposalMovedError
 from erp_mcp.ports import Bundles, Clock, Commands, Proposals
@@ -76,12 +76,18 @@ def _nothing(_name: str) -> None:
     """Stand in for the hook of crash tests."""
 
 
+def _nowhere(_system: str) -> str:
+    """Stand for no system: what was proposed for one is not sent where nobody can tell that it is the same."""
+    return ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Committer:
     """Takes approved proposals to their systems of record.
 
-    `catalog` gives the tools as they are defined this moment, `commands` the port that writes to a system. `send_s` is
-    how long an answer may take. `at` is told the name of every point at which a process may die; tests end it there.
+    `catalog` gives the tools as they are defined this moment, `commands` the port that writes to a system, `target`
+    the digest of what the system's name stands for today. `send_s` is how long an answer may take. `at` is told the
+    name of every point at which a process may die; tests end it there.
     """
 
     proposals: Proposals
@@ -91,6 +97,7 @@ class Committer:
     preparation: Prepares
     commands: Callable[[str], Awaitable[Commands]]
     clock: Clock
+    target: Callable[[str], str] = _nowhere
     send_s: float = SEND_S
     at: Callable[[str], None] = _nothing
 
@@ -157,8 +164,10 @@ class Committer:
         self.at("signatures_checked")
         obligations, tool, checked = self._decided(proposal)
         self._check_time(proposal)
+        if self.target(content.command.system) != content.target:
+            raise HeldBackError("deny", "target_changed", {"system": content.command.system})
         self.at("decided")
-        way = await self._unused(content.command)
+        way = await self._unused(content)
         self.at("looked_up")
         prepared = await self.preparation.prepare(tool, checked, obligations)
         _check_same(content.command, prepared)
@@ -167,18 +176,24 @@ class Committer:
         self._check_time(proposal)
         return way
 
-    async def _unused(self, command: Command) -> Way:
+    async def _unused(self, content: Content) -> Way:
         """Return the way into its system, where nothing is there under our reference yet.
 
         This comes before the record is compared: what a system did after all, though it turned us away, is no change
-        by somebody else.
+        by somebody else. Nor is what it did too late for an earlier proposal of the same meaning, which was called not
+        applied: writing it again would make a second one.
         """
+        command = content.command
         commands = await self.commands(command.system)
         contract = commands.operations.get(command.operation)
         if contract is None:
             raise HeldBackError("deny", "operation_not_offered")
         if contract.kind != "none" and await found(commands, command) is not None:
             raise HeldBackError("hand_over", "reference_used")  # never believed to be ours without having been unknown
+        for earlier in self.proposals.not_applied(content.agent, content.fingerprint):
+            late = earlier.content.command
+            if contract.kind != "none" and late.system == command.system and await found(commands, late) is not None:
+                raise HeldBackError("hand_over", "applied_late", {"earlier": earlier.content.proposal_id})
         return Way(commands, contract)
 
     def _check_signatures(self, proposal: Proposal) -> None:
@@ -270,7 +285,7 @@ class Committer:
 
     @property
     def _reading_back(self) -> ReadingBack:
-        return ReadingBack(moves=self.moves, signatures=self.signatures, commands=self.commands)
+        return ReadingBack(moves=self.moves, signatures=self.signatures, commands=self.commands, target=self.target)
 
 
 def _check_same(approved: Command, prepared: Prepared) -> None:

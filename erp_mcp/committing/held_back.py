@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from erp_mcp.domain.call import JsonValue
+from erp_mcp.domain.instants import exact_instant
 from erp_mcp.errors import (
     CallerError,
     CatalogFileError,
@@ -93,9 +94,8 @@ def pause_s(attempt: int, *, at_least: int = 0) -> int:
 
 
 def later(now: datetime, seconds: int) -> str:
-    """Return the instant some seconds after `now` in the fixed width of the store, so that text order is time order."""
-    moment = now.astimezone(UTC) + timedelta(seconds=seconds)
-    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+    """Return the instant some seconds after `now` as the store writes it."""
+    return exact_instant(now + timedelta(seconds=seconds))
 
 
 def _told(error: GatewayError) -> dict[str, JsonValue]:

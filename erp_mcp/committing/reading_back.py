@@ -28,6 +28,7 @@ class ReadingBack:
     moves: Moves
     signatures: Signatures
     commands: Callable[[str], Awaitable[Commands]]
+    target: Callable[[str], str]
 
     async def reconcile(self, proposal: Proposal) -> Proposal:
         """Look for what a proposal wrote, and leave it where that puts it."""
@@ -47,6 +48,8 @@ class ReadingBack:
 
     async def _looked_for(self, proposal: Proposal) -> Proposal:
         command = proposal.content.command
+        if self.target(command.system) != proposal.content.target:  # what is missed elsewhere says nothing
+            return self._later(proposal, "target_changed")
         commands = await self.commands(command.system)
         contract = commands.operations.get(command.operation)
         if contract is None:

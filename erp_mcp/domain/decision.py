@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from erp_mcp.domain.proposal import Terms
-
 MaskWay = Literal["drop", "hash", "band"]
 
 
@@ -33,6 +31,17 @@ class Limit:
     maximum: str
     window_s: int
     currency: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Terms:
+    """How many people of which group must say yes, until when, and whether the agent's owner may be one."""
+
+    rule: str
+    approvers: tuple[str, ...]  # approver ids, empty for any enrolled one
+    needed: int
+    self_approval: bool
+    valid_s: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Points in time as the product writes them: UTC, whole seconds, `YYYY-MM-DDTHH:MM:SSZ`; text order is time order."""
+"""Points in time as the product writes them: UTC, to the second or exact; text order of each is time order."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 
 def instant_text(moment: datetime) -> str:
-    """Return an aware point in time as canonical text; fractions of a second are cut off.
+    """Return an aware point in time as `YYYY-MM-DDTHH:MM:SSZ`; fractions of a second are cut off.
 
     Raises:
         ValueError: when `moment` has no time zone, since guessing one would move it.
@@ -14,6 +14,17 @@ def instant_text(moment: datetime) -> str:
     if moment.tzinfo is None:
         raise ValueError("an instant needs a time zone")
     return f"{moment.astimezone(UTC).replace(tzinfo=None, microsecond=0).isoformat()}Z"
+
+
+def exact_instant(moment: datetime) -> str:
+    """Return an aware point in time as `YYYY-MM-DDTHH:MM:SS.ffffffZ`: what the state store keeps and people sign.
+
+    Raises:
+        ValueError: when `moment` has no time zone, since guessing one would move it.
+    """
+    if moment.tzinfo is None:
+        raise ValueError("an instant needs a time zone")
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='microseconds')}Z"
 
 
 def parse_instant(text: str) -> datetime:

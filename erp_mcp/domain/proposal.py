@@ -8,10 +8,11 @@ from typing import Literal
 
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.command import Command, Written
+from erp_mcp.domain.decision import Terms
 from erp_mcp.domain.lifecycle import State
+from erp_mcp.domain.tool import Risk
 from erp_mcp.domain.value import money_text
 
-Risk = Literal["W1", "W2", "W3"]
 Verdict = Literal["ok", "flag", "refuse"]
 
 
@@ -51,17 +52,6 @@ class Preview:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
-    """How many people of which group must say yes, until when, and whether the agent's owner may be one."""
-
-    rule: str
-    approvers: tuple[str, ...]  # approver ids, empty for any enrolled one
-    needed: int
-    self_approval: bool
-    valid_s: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class LimitUse:
     """What a proposal takes of one business limit: `amount` of `maximum` in `window_s` seconds, per `key`.
 
@@ -86,7 +76,8 @@ class Content:
     """Everything of a proposal that never changes; an approval is bound to the digest of all of it.
 
     `arguments` are those of the call, as they came and were found right. `fingerprint` is the SHA-256 of what they mean
-    (without key and rationale). `rationale` is what the agent says for it: untrusted, shown apart. `sources` say how
+    (without key and rationale). `target` is the digest of what the system's name stood for: its settings and profile.
+    `rationale` is what the agent says for it: untrusted, shown apart. `sources` say how
     old the evidence was: system and as-of. Times are UTC instants on the wall clock.
     """
 
@@ -116,6 +107,8 @@ class Content:
     correlation_id: str
     causation_id: str = ""
     trace: str = ""
+    target: str = ""
+    format: int = 1  # of this very form: a later one says how an earlier one is read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,11 +1,9 @@
-"""Our own names for what we write: ids of proposals, and the reference that goes into a record of a system."""
+"""Our own name for what we write: the reference that goes into a record of a system."""
 
 from __future__ import annotations
 
 import hashlib
 from typing import Final
-
-from erp_mcp.domain.event import event_id
 
 _CROCKFORD: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"  # no I, L, O, U: people read it out and type it
 _BITS: Final = 5
@@ -13,11 +11,6 @@ _FIELD: Final = 0b100101  # x⁵ + x² + 1
 _LENGTH: Final = 10
 _PERSON: Final = b"erp-mcp/ref/v1"
 _MARK: Final = "R"
-
-
-def proposal_id_of(uuid: str) -> str:
-    """Return `prp_` and 12 base-62 characters from a UUIDv7, which sort by time."""
-    return "prp_" + event_id(uuid).removeprefix("evt_")
 
 
 def reference_of(uuid: str) -> str:

@@ -95,7 +95,7 @@ class Tool:
     analysis: str = ""
     command: str = ""
     status: str = ""
-    risk: str = ""
+    risk: Risk | Literal[""] = ""
     live: str = ""
     definition_id: str = ""
     errors: tuple[str, ...] = ()

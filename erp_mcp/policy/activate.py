@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.decision import Mask, Obligations
@@ -13,18 +12,6 @@ from erp_mcp.policy import writing
 from erp_mcp.policy.bundle import Bundle
 from erp_mcp.policy.decide import decide_role
 from erp_mcp.policy.rules import Sites
-
-
-class BundleStore(Protocol):
-    """Where the applied bundle lives, shared by all processes of a deployment."""
-
-    def active(self) -> tuple[str, str]:
-        """Return (digest, canonical JSON) of the applied bundle; both empty when none was applied."""
-        ...
-
-    def put_bundle(self, digest: str, bundle: str, *, applied_by: str, previous: str, correlation_id: str = "") -> int:
-        """Make a bundle the active one together with its audit record, unless another was applied after `previous`."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

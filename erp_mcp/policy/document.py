@@ -9,9 +9,9 @@ from itertools import pairwise
 from typing import Final, Literal, NoReturn, cast
 
 from erp_mcp.domain.call import JsonValue
-from erp_mcp.domain.decision import Limit, Mask, MaskWay, Obligations
+from erp_mcp.domain.decision import Limit, Mask, MaskWay, Obligations, Terms
 from erp_mcp.domain.principal import Principal
-from erp_mcp.domain.proposal import Risk, Terms
+from erp_mcp.domain.tool import Risk
 from erp_mcp.errors import BadBundleError
 from erp_mcp.policy.rules import (
     DEFAULT_TERMS,

@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from erp_mcp.domain.call import ArgumentValue, JsonValue
-from erp_mcp.domain.decision import Decision, Limit, Mask, Obligations
-from erp_mcp.domain.proposal import Terms
+from erp_mcp.domain.decision import Decision, Limit, Mask, Obligations, Terms
 from erp_mcp.domain.tool import Tool
 from erp_mcp.policy import writing
 from erp_mcp.policy.bundle import Bundle

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from erp_mcp.domain.call import JsonValue
-from erp_mcp.domain.decision import Limit
-from erp_mcp.domain.proposal import Risk, Terms
+from erp_mcp.domain.decision import Limit, Terms
+from erp_mcp.domain.tool import Risk
 
 LEVELS: Final = (3, 4)  # ISA-95 levels that a deployment may open: the planning side
 WRITE_LEVEL: Final = 4  # nothing writes to a level-3 system

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from erp_mcp.domain.proposal import Terms
+from erp_mcp.domain.decision import Terms
 
 
 def stricter(then: Terms, now: Terms, *, deciders: Iterable[str], age_s: int) -> str:

@@ -6,8 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from erp_mcp.domain.call import JsonValue
-from erp_mcp.domain.decision import Limit, Obligations
-from erp_mcp.domain.proposal import Terms
+from erp_mcp.domain.decision import Limit, Obligations, Terms
 from erp_mcp.domain.tool import Tool
 from erp_mcp.policy.bundle import Bundle
 from erp_mcp.policy.rules import HOUR_S, Evidence

@@ -112,6 +112,20 @@ def test_the_path_of_a_call_loads_nothing_heavy() -> None:
     assert result.stdout == "[]\n"
 
 
+@guarantees("architecture.imports", "mcp.fast_first_answer")
+def test_a_deployment_that_reads_does_not_load_what_writes() -> None:
+    """Whoever may only read pays neither start-up nor memory for proposals; the first call that needs them does."""
+    program = (
+        "import sys, erp_mcp.gateway, erp_mcp.bootstrap, erp_mcp.store.read_model.reader\n"
+        "parts = ('approval', 'commands', 'committing', 'preparing', 'proposing', 'domain.approver',\n"
+        "         'domain.command', 'domain.proposal', 'store.state.approvers', 'store.state.proposals',\n"
+        "         'store.state.switches')\n"
+        "print([part for part in parts if f'erp_mcp.{part}' in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout == "[]\n"
+
+
 @guarantees("architecture.imports")
 @pytest.mark.parametrize(
     "line",

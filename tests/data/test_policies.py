@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 
 from erp_mcp.bootstrap import compile_catalog
 from erp_mcp.cli import starter
-from erp_mcp.domain.proposal import Terms
+from erp_mcp.domain.decision import Terms
 from erp_mcp.domain.tool import Tool
 from erp_mcp.policy import writing
 from erp_mcp.policy.bundle import Bundle, from_document

@@ -122,3 +122,17 @@ def test_secrets_and_time_outs_change_without_anybodys_leave(plant: Path) -> Non
     configured("write: {}", 'write: {secret: "env:ERP_PASSWORD"}, timeout_s: 20')(plant)
 
     assert worked(plant, handle) == (State.COMMITTED, "")
+
+
+@guarantees("P3.signed_target")
+def test_what_was_approved_for_one_system_does_not_go_to_another_that_was_signed_since(plant: Path) -> None:
+    """A person said yes to a change of the first system; the next policy's signature says nothing about that."""
+    shutil.copy(plant / "erp.sqlite", plant / "other.sqlite")
+    before = promises(plant / "other.sqlite")
+    handle = approved(plant)
+    EDITS["another system"](plant)
+    result = CliRunner().invoke(main, ["policy", "apply", "--yes", "--as", "demo-admin", "--demo-dir", str(plant)])
+    assert result.exit_code == 0, result.output
+
+    assert worked(plant, handle) == (State.DENIED, "target_changed")
+    assert promises(plant / "other.sqlite") == before

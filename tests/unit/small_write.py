@@ -12,13 +12,13 @@ from typing import NamedTuple
 from erp_mcp.catalog.arguments import CheckedArguments
 from erp_mcp.catalog.proposal_tables import PROPOSE_ARGUMENTS, STATUS_ARGUMENTS, TABLES, status_tables
 from erp_mcp.domain.call import JsonValue, ToolCall
-from erp_mcp.domain.decision import Decision, Obligations
+from erp_mcp.domain.decision import Decision, Obligations, Terms
 from erp_mcp.domain.entities import Record
 from erp_mcp.domain.entities.procurement import PurchaseOrderLine
 from erp_mcp.domain.freshness import EntityState, FreshnessBudget
 from erp_mcp.domain.operation import CommandFacts, Draft, Operation
 from erp_mcp.domain.principal import Principal
-from erp_mcp.domain.proposal import Change, Check, Terms, Verdict
+from erp_mcp.domain.proposal import Change, Check, Verdict
 from erp_mcp.domain.tool import Argument, Column, Query, Tool
 from erp_mcp.ports import Row, SqlValue
 from erp_mcp.preparing import Preparation
@@ -269,6 +269,7 @@ class SmallWrite:
             cursor_key=b"k" * 32,
             deployment="test",
             environment="development",
+            target=lambda name: f"what {name} stands for",
             sleep=sleep,
         )
 

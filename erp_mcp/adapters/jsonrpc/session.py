@@ -126,10 +126,10 @@ class Session:
         taken: dict[str, Encodable] = {key: one for key, one in context.items() if isinstance(one, str | int)}
         return {**taken, "active_test": False}  # a product that was retired is still named by open orders
 
-    async def _post(self, method: str, params: Sequence[Encodable]) -> Answer:
+    async def _post(self, method: str, params: Sequence[Encodable], *, once: bool = False) -> Answer:
         headers = {**_JSON, "Authorization": f"Session {self._token}"} if self._token else _JSON
         body = encode({"id": 1, "method": method, "params": params})
-        answer = await self._egress.send("POST", self._settings.rpc_url, headers=headers, body=body)
+        answer = await self._egress.send("POST", self._settings.rpc_url, headers=headers, body=body, once=once)
         self._date = answer.headers.get("date", self._date)
         return answer
 

@@ -92,7 +92,7 @@ class WriteSession(Session):
             return not_sent(failure)
         context = {**self._context, **({"_timestamp": versions} if versions else {})}
         try:
-            answer = await self._post(f"model.{model}.{method}", [*params, context])
+            answer = await self._post(f"model.{model}.{method}", [*params, context], once=True)
         except SystemUnreachableError as failure:
             lost = failure.facts.get("reason") != NO_CONNECTION
             return Unknown(reason="connection_broken") if lost else NotSent(reason="system_unreachable")

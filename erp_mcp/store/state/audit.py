@@ -6,13 +6,13 @@ import json
 import secrets
 import sqlite3
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any, Final
 
 from erp_mcp.audit.record import GENESIS, build
 from erp_mcp.domain.audit import AuditEntry, AuditRecord
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.canonical_json import canonical
+from erp_mcp.domain.instants import exact_instant
 from erp_mcp.errors import AuditUnavailableError
 from erp_mcp.ports import Clock, Ids
 from erp_mcp.store.state.file import StateFile, transaction
@@ -62,7 +62,7 @@ class SqliteAudit:
             seq=seq + 1,
             prev=prev,
             record_id=self._ids.new(),
-            time=instant(self._clock.wall()),
+            time=exact_instant(self._clock.wall()),
             salts=secrets.token_bytes,
         )
         connection.execute(_ADD_RECORD, (record.seq, record.leaf, record.leaf_hash))
@@ -127,11 +127,6 @@ class SqliteAudit:
         """
         found = self._rows(_FIND, (text.encode(), limit))
         return [record for (seq,) in reversed(found) for record in self.read(after=seq - 1, limit=1)]
-
-
-def instant(moment: datetime) -> str:
-    """Return an aware UTC time as `YYYY-MM-DDTHH:MM:SS.ffffffZ`: fixed width, so text order is time order."""
-    return moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 def _json(value: JsonValue) -> str:

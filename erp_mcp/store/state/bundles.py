@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from erp_mcp.domain.approver import Applied, Signed
 from erp_mcp.domain.audit import AuditEntry
 from erp_mcp.domain.call import JsonValue
+from erp_mcp.domain.instants import exact_instant
 from erp_mcp.errors import BundleChangedError
 from erp_mcp.ports import Clock
-from erp_mcp.store.state.audit import SqliteAudit, instant
+from erp_mcp.store.state.audit import SqliteAudit
 from erp_mcp.store.state.file import StateFile
+
+if TYPE_CHECKING:
+    from erp_mcp.domain.approver import Applied, Signed
 
 _ACTIVE_DIGEST: Final = "SELECT digest FROM policy_bundle ORDER BY version DESC LIMIT 1"
 _ACTIVE: Final = "SELECT digest, bundle FROM policy_bundle ORDER BY version DESC LIMIT 1"
@@ -69,6 +72,8 @@ class SqliteBundles:
         Raises:
             StateUnavailableError: `state.unavailable`.
         """
+        from erp_mcp.domain.approver import Applied, Signed  # the path of a call has no use for them
+
         with self._file.reading() as connection:
             rows = connection.execute(_APPLIED, (since,)).fetchall()
         return [
@@ -116,7 +121,7 @@ class SqliteBundles:
             if (row[0] if row else "") != previous:
                 raise BundleChangedError(active=row[0] if row else "")
             record = self._audit.add(connection, _entry(applied_by, correlation_id, facts))
-            values = (digest, bundle, applied_by, instant(self._clock.wall()), record.seq, *signed)
+            values = (digest, bundle, applied_by, exact_instant(self._clock.wall()), record.seq, *signed)
             return int(connection.execute(_ADD, values).lastrowid or 0)
 
 

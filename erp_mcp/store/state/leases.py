@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from erp_mcp.domain.instants import exact_instant
 from erp_mcp.ports import Clock, Lease
-from erp_mcp.store.state.audit import instant
 from erp_mcp.store.state.file import StateFile
 
 
@@ -26,10 +26,10 @@ class SqliteLeases:
             StateUnavailableError: `state.unavailable`.
         """
         now = self._clock.wall()
-        expires_at = instant(now + timedelta(seconds=ttl_s))
+        expires_at = exact_instant(now + timedelta(seconds=ttl_s))
         with self._file.writing() as connection:
             row = connection.execute("SELECT holder, fence, expires_at FROM lease WHERE name = ?", (name,)).fetchone()
-            running = row is not None and row[2] > instant(now)
+            running = row is not None and row[2] > exact_instant(now)
             if running and row[0] != holder:
                 return None
             fence = row[1] if running else (row[1] if row else 0) + 1

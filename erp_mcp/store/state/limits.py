@@ -6,9 +6,9 @@ import sqlite3
 from datetime import datetime, timedelta
 from typing import Final
 
+from erp_mcp.domain.instants import exact_instant
 from erp_mcp.domain.proposal import Content, LimitUse
 from erp_mcp.errors import LimitExceededError
-from erp_mcp.store.state.audit import instant
 from erp_mcp.store.state.rows import COUNTING, SENT
 
 _ADD: Final = "INSERT INTO limit_use (proposal_id, limit_id, key, amount, at) VALUES (?, ?, ?, ?, ?)"
@@ -44,24 +44,24 @@ def check_sent(connection: sqlite3.Connection, content: Content, now: datetime) 
 
 def count(connection: sqlite3.Connection, content: Content, now: datetime) -> None:
     """Count a new proposal against its limits."""
-    at = instant(now)
+    at = exact_instant(now)
     rows = [(content.proposal_id, use.limit, use.key, use.amount, at) for use in content.limits]
     connection.executemany(_ADD, rows)
 
 
 def count_sent(connection: sqlite3.Connection, proposal_id: str, now: datetime) -> None:
     """Count a proposal from now on: its window begins when it is sent."""
-    connection.execute(_SENT_NOW, (instant(now), proposal_id))
+    connection.execute(_SENT_NOW, (exact_instant(now), proposal_id))
 
 
 def _check(connection: sqlite3.Connection, content: Content, use: LimitUse, *, now: datetime, states: str) -> None:
     parameters = {
         "limit": use.limit,
         "key": use.key,
-        "since": instant(now - timedelta(seconds=use.window_s)),
+        "since": exact_instant(now - timedelta(seconds=use.window_s)),
         "this": content.proposal_id,
         "states": states,
-        "now": instant(now),
+        "now": exact_instant(now),
     }
     (used,) = connection.execute(_USED, parameters).fetchone()
     if used + use.amount > use.maximum:

@@ -11,14 +11,15 @@ from typing import Final
 from erp_mcp.domain.audit import AuditEntry
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.canonical_json import canonical
-from erp_mcp.domain.event import event_id
 from erp_mcp.domain.forms import to_json
+from erp_mcp.domain.ids import event_id_of
+from erp_mcp.domain.instants import exact_instant
 from erp_mcp.domain.lifecycle import Move, State, moves
 from erp_mcp.domain.proposal import Content, SignedDecision, Step
 from erp_mcp.errors import ProposalMovedError
 from erp_mcp.ports import Clock, Ids
 from erp_mcp.store.state import limits, switches
-from erp_mcp.store.state.audit import SqliteAudit, instant
+from erp_mcp.store.state.audit import SqliteAudit
 from erp_mcp.store.state.rows import Stored
 
 _MOVE: Final = (
@@ -105,14 +106,14 @@ class Mover:
         text = canonical(payload).decode("utf-8")
         connection.execute(
             _ADD_EVENT,
-            (self._event_id(connection), after.proposal_id, kind, instant(self._clock.wall()), text, record.seq),
+            (self._event_id(connection), after.proposal_id, kind, exact_instant(self._clock.wall()), text, record.seq),
         )
 
     def _checked(self, before: Stored, step: Step) -> Move:
         move = moves(step.name, before.state)
         if move is None or (move.leased and step.fence != before.fence):
             raise ProposalMovedError(state=before.state, move=step.name)
-        held = before.lease_expires_at.rstrip("Z") > instant(self._clock.wall())
+        held = before.lease_expires_at.rstrip("Z") > exact_instant(self._clock.wall())
         if move.takes_lease and before.state in _UNDER_LEASE and held:
             raise ProposalMovedError(state=before.state, move=step.name, reason="under_lease")
         return move
@@ -130,7 +131,7 @@ class Mover:
         return dataclasses.replace(
             before,
             state=move.target,
-            since=instant(self._clock.wall()),
+            since=exact_instant(self._clock.wall()),
             reason=step.reason,
             fence=before.fence + 1 if move.takes_lease else before.fence,
             holder=holder if under_lease else "",
@@ -142,9 +143,9 @@ class Mover:
 
     def _event_id(self, connection: sqlite3.Connection) -> str:
         """Return an id that is not there yet: within a millisecond only some bits tell two of them apart."""
-        made = event_id(self._ids.new())
+        made = event_id_of(self._ids.new())
         while connection.execute(_EVENT_THERE, (made,)).fetchone() is not None:
-            made = event_id(self._ids.new())
+            made = event_id_of(self._ids.new())
         return made
 
 

@@ -11,11 +11,11 @@ from itertools import islice
 from typing import Any, Final
 
 from erp_mcp.domain.audit import KeptProposal
+from erp_mcp.domain.instants import exact_instant
 from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.proposal import Event, Proposal, SignedDecision
 from erp_mcp.errors import ProposalDamagedError, ProposalNotFoundError
 from erp_mcp.ports import Clock
-from erp_mcp.store.state.audit import instant
 from erp_mcp.store.state.file import StateFile
 from erp_mcp.store.state.rows import (
     COLUMNS,
@@ -38,6 +38,10 @@ _IN_STATES: Final = (
 _SAME: Final = (
     "SELECT proposal_id FROM proposal WHERE agent = ? AND fingerprint = ? AND made_at > ?"
     f" AND state IN (SELECT value FROM json_each('{COUNTING}')) ORDER BY proposal_id DESC LIMIT 1"
+)
+_NOT_APPLIED: Final = (
+    f"SELECT {COLUMNS} FROM proposal WHERE agent = ? AND fingerprint = ? AND state = 'NOT_APPLIED'"
+    " ORDER BY proposal_id DESC"
 )
 _DECISIONS: Final = f"SELECT {DECISION_COLUMNS} FROM decision WHERE proposal_id = ? ORDER BY decided_at, approver_id"
 _HISTORY: Final = f"SELECT {EVENT_COLUMNS} FROM outbox WHERE aggregate_id = ? ORDER BY audit_seq"
@@ -77,10 +81,15 @@ class ProposalReads:
 
     def same(self, agent: str, fingerprint: str, *, within_s: int) -> str:
         """Return the id of a live or committed proposal of the same meaning made within the last seconds, or empty."""
-        since = instant(self._clock.wall() - timedelta(seconds=within_s))
+        since = exact_instant(self._clock.wall() - timedelta(seconds=within_s))
         with self._file.reading() as connection:
             row = connection.execute(_SAME, (agent, fingerprint, since)).fetchone()
         return str(row[0]) if row else ""
+
+    def not_applied(self, agent: str, fingerprint: str, *, limit: int = 20) -> list[Proposal]:
+        """Return an agent's proposals of the same meaning that were called NOT_APPLIED, newest first."""
+        with self._file.reading() as connection, closing(connection.cursor()) as cursor:
+            return list(islice(_readable(cursor.execute(_NOT_APPLIED, (agent, fingerprint))), limit))
 
     def of_agent(self, agent: str, *, before: str = "", limit: int = 50) -> list[Proposal]:
         """Return an agent's proposals, newest first, those before an id; damaged ones are left out, `get` tells."""

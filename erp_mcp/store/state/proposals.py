@@ -7,6 +7,7 @@ import sqlite3
 from datetime import timedelta
 from typing import Final
 
+from erp_mcp.domain.instants import exact_instant
 from erp_mcp.domain.lifecycle import State, moves
 from erp_mcp.domain.proposal import Content, Proposal, SignedDecision, Step
 from erp_mcp.errors import (
@@ -16,7 +17,7 @@ from erp_mcp.errors import (
 )
 from erp_mcp.ports import Clock, Ids
 from erp_mcp.store.state import limits, switches
-from erp_mcp.store.state.audit import SqliteAudit, instant
+from erp_mcp.store.state.audit import SqliteAudit
 from erp_mcp.store.state.file import StateFile
 from erp_mcp.store.state.moving import Mover, decision_facts, proposal_facts
 from erp_mcp.store.state.proposal_reads import ProposalReads, found
@@ -94,7 +95,7 @@ class SqliteProposals(ProposalReads):
                 return _of_same_meaning(stored(row).proposal, content), False
             self._check_room(connection, content)
             now = self._clock.wall()
-            new = _proposed(content, content_digest(text), instant(now))
+            new = _proposed(content, content_digest(text), exact_instant(now))
             connection.execute(_ADD, (new.proposal_id, text, new.digest, new.state, new.since, *beside(content)))
             limits.count(connection, content, now)
             proposed = Step(name="propose", actor=content.agent, facts=proposal_facts(content))
@@ -165,9 +166,9 @@ class SqliteProposals(ProposalReads):
         """
         with self._file.writing() as connection:
             now = self._clock.wall()
-            until = instant(now + timedelta(seconds=lease_s))
+            due, until = exact_instant(now), exact_instant(now + timedelta(seconds=lease_s))
             stopped = switches.stops(connection)
-            for proposal_id, state, tool, agent, system in connection.execute(_DUE, {"now": instant(now)}).fetchall():
+            for proposal_id, state, tool, agent, system in connection.execute(_DUE, {"now": due}).fetchall():
                 if state in _NOTHING_SENT and stopped & switches.scopes_of(tool, agent, system):
                     continue
                 before = found(connection, proposal_id)
@@ -185,7 +186,7 @@ class SqliteProposals(ProposalReads):
         now = self._clock.wall()
         scopes = switches.scopes_of(content.tool, content.agent, content.command.system)
         switches.check_not_stopped(connection, scopes)
-        (waiting,) = connection.execute(_WAITING, (content.agent, instant(now))).fetchone()
+        (waiting,) = connection.execute(_WAITING, (content.agent, exact_instant(now))).fetchone()
         if waiting >= MAX_WAITING:
             raise TooManyProposalsError(waiting=waiting, maximum=MAX_WAITING)
         limits.check_proposed(connection, content, now)
@@ -193,7 +194,7 @@ class SqliteProposals(ProposalReads):
     def _check_decidable(self, connection: sqlite3.Connection, before: Stored, decision: SignedDecision) -> None:
         if before.state is not State.AWAITING_APPROVAL:
             raise ProposalMovedError(state=before.state)
-        if connection.execute(_OVER, (before.proposal_id, instant(self._clock.wall()))).fetchone():
+        if connection.execute(_OVER, (before.proposal_id, exact_instant(self._clock.wall()))).fetchone():
             raise ProposalMovedError(state=before.state, reason="not_decided")
         there = (decision.nonce, decision.proposal_id, decision.approver_id)
         if connection.execute(_DECIDED, there).fetchone():
@@ -202,7 +203,7 @@ class SqliteProposals(ProposalReads):
     def _expire_some(self) -> int:
         gone = 0
         with self._file.writing() as connection:
-            for proposal_id, state in connection.execute(_EXPIRED, (instant(self._clock.wall()),)).fetchall():
+            for proposal_id, state in connection.execute(_EXPIRED, (exact_instant(self._clock.wall()),)).fetchall():
                 reason = "not_decided" if state == State.AWAITING_APPROVAL else "not_carried_out"
                 step = Step(name="expire", actor="clock", reason=reason)
                 gone += self._apart(connection, found(connection, proposal_id), [step])

@@ -9,9 +9,10 @@ from typing import Final
 from erp_mcp.domain.approver import Stop
 from erp_mcp.domain.audit import AuditEntry
 from erp_mcp.domain.call import JsonValue
+from erp_mcp.domain.instants import exact_instant
 from erp_mcp.errors import BadScopeError, WritesStoppedError
 from erp_mcp.ports import Clock
-from erp_mcp.store.state.audit import SqliteAudit, instant
+from erp_mcp.store.state.audit import SqliteAudit
 from erp_mcp.store.state.file import StateFile
 
 _SCOPE: Final = re.compile(r"all|(?:tool|agent|system):[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -50,7 +51,7 @@ class SqliteSwitches:
         """
         _check(scope)
         with self._file.writing() as connection:
-            connection.execute(_STOP, (scope, by, instant(self._clock.wall()), reason))
+            connection.execute(_STOP, (scope, by, exact_instant(self._clock.wall()), reason))
             self._audit.add(connection, _entry("writes.stopped", scope, by, reason))
 
     def resume(self, scope: str, *, by: str) -> bool:

@@ -83,6 +83,16 @@ async def test_follows_a_308_only_once(server: Loopback) -> None:
     assert len(server.requests) == 2
 
 
+@guarantees("P9.egress", "P4.one_effect")
+async def test_what_is_sent_once_follows_no_308_either(server: Loopback) -> None:
+    """A write goes to one place, one time: what a second connection says tells nothing of the first."""
+    server.replies = [Reply(status=308, headers={"Location": "/again"}), Reply(body=b"second")]
+    allowed = [one for one in [Origin.of(server.url)] if one]
+    async with Egress(system="erp", allowed=allowed, limits=LIMITS) as egress:
+        assert (await egress.send("POST", f"{server.url}/", headers={}, once=True)).status == 308
+    assert len(server.requests) == 1
+
+
 @guarantees("P9.egress")
 @pytest.mark.parametrize(
     "target", ["http://127.0.0.2:9/", "https://example.com/", "//example.com/", "http://[", "http://u:p@127.0.0.1/"]

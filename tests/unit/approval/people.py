@@ -13,8 +13,9 @@ from erp_mcp.approval.envelope import Choice, Envelope, meaning_of
 from erp_mcp.approval.requesters import is_self_approval
 from erp_mcp.domain.approver import Approver, Enrolment, Signed
 from erp_mcp.domain.command import Command
+from erp_mcp.domain.decision import Terms
 from erp_mcp.domain.lifecycle import State
-from erp_mcp.domain.proposal import Change, Check, Content, LimitUse, Preview, Proposal, SignedDecision, Terms
+from erp_mcp.domain.proposal import Change, Check, Content, LimitUse, Preview, Proposal, SignedDecision
 
 DEPLOYMENT = "plant"
 NOW = datetime(2026, 3, 16, 8, 0, tzinfo=UTC)

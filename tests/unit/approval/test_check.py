@@ -15,8 +15,9 @@ from erp_mcp.approval.check import refusal_of
 from erp_mcp.approval.envelope import Envelope
 from erp_mcp.approval.requesters import requesters
 from erp_mcp.domain.approver import Enrolment
+from erp_mcp.domain.decision import Terms
 from erp_mcp.domain.forms import from_json, to_json
-from erp_mcp.domain.proposal import Content, Proposal, SignedDecision, Terms
+from erp_mcp.domain.proposal import Content, Proposal, SignedDecision
 from tests.guarantees import guarantees
 from tests.unit.approval.people import BOB, EVE, NOW, ROOT, at, content, decided, proposal, signed, trusted, words
 

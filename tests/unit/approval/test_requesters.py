@@ -10,7 +10,7 @@ from erp_mcp.approval import bundles
 from erp_mcp.approval.check import objection_to
 from erp_mcp.approval.requesters import is_self_approval, key_of, requesters, same_person
 from erp_mcp.domain.approver import Applied, Signed
-from erp_mcp.domain.proposal import Terms
+from erp_mcp.domain.decision import Terms
 from tests.guarantees import guarantees
 from tests.unit.approval.people import BOB, DEPLOYMENT, NOW, Person, at, content, registry_entry
 

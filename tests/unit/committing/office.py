@@ -16,10 +16,10 @@ from erp_mcp.committing import Committer, Done, Signatures
 from erp_mcp.domain.approver import Signed
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.command import Command
-from erp_mcp.domain.decision import Obligations
+from erp_mcp.domain.decision import Obligations, Terms
 from erp_mcp.domain.lifecycle import State as Stand
 from erp_mcp.domain.operation import Draft
-from erp_mcp.domain.proposal import Content, Proposal, Terms
+from erp_mcp.domain.proposal import Content, Proposal
 from erp_mcp.domain.tool import Argument, Tool
 from erp_mcp.policy.bundle import canonical, digest_of
 from erp_mcp.ports import Commands
@@ -190,8 +190,10 @@ class Office:
         self.state.bundles.put_bundle(digest, text, applied_by=by.id, previous=previous, approval=approval)
         return digest
 
-    def propose(self, tool: str = UPDATE, *, number: int = 1, needed: int = 1, reference: str = "") -> Content:
-        """Store a proposal and return what it holds."""
+    def propose(
+        self, tool: str = UPDATE, *, number: int = 1, needed: int = 1, reference: str = "", like: str = ""
+    ) -> Content:
+        """Store a proposal and return what it holds; `like` is the fingerprint of one that means the same."""
         proposal_id = f"prp_{number:012d}"
         plain = people.content(proposal_id=proposal_id, terms=replace(TERMS, needed=needed))
         content = replace(
@@ -199,7 +201,7 @@ class Office:
             tool=tool,
             arguments=_ARGUMENTS[tool],
             idempotency_key=f"key-{number:08d}",
-            fingerprint=f"{number:064d}",
+            fingerprint=like or f"{number:064d}",
             command=a_command(tool, self.erp_path, reference or f"R{number:011d}"),
             bundle=self.state.bundles.active_digest(),
             limits=tuple(replace(use, key="agent:planner") for use in plain.limits),

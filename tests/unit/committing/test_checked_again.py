@@ -30,7 +30,7 @@ from tests.guarantees import guarantees
 from tests.unit.approval import people
 from tests.unit.approval.people import BOB, EVE, ROOT, Person
 from tests.unit.committing.erp import change_line
-from tests.unit.committing.office import UPDATE, Office, a_policy, a_tool
+from tests.unit.committing.office import CREATE, UPDATE, Office, a_policy, a_tool
 
 Change = Callable[[dict[str, Any]], None]
 
@@ -230,6 +230,18 @@ async def test_a_narrower_site_is_what_it_is_prepared_with(office: Office) -> No
     office.apply()
     await office.work_off()
     assert office.desk.asked[0].sites == ("P200",)
+
+
+@guarantees("P3.not_stricter")
+async def test_a_change_for_a_site_out_of_scope_is_denied(office: Office) -> None:
+    """A call about such a site is answered as if nothing were there; a write of it must not slip through as allowed."""
+    content = office.approved(CREATE)
+    policy = cast("dict[str, Any]", office.policy)
+    policy["sites"] = ["P100", "P200"]
+    for rule in policy["rules"]:
+        rule["sites"] = ["P200"]
+    office.apply()
+    assert await ends_at(office, content) == ("DENIED", "policy_denied")
 
 
 @guarantees("P2.signed_policy")

@@ -172,3 +172,35 @@ async def test_without_the_events_of_a_proposal_nothing_is_called_not_applied_to
     proposal = (await office.work()).proposal
     assert (proposal.state, proposal.reason) == (State.UNKNOWN, "not_settled")
     assert proposal.not_before > content.expires_at
+
+
+@guarantees("P4.one_effect", "P4.unknown")
+async def test_what_came_too_late_for_one_proposal_is_not_written_again_by_the_next(office: Office) -> None:
+    """The first was called not applied and its document came after all; a person looks before there are two."""
+    first = await unknown(office, tool=TOOLS[1])
+    for _ in range(2):
+        office.clock.advance(SETTLE_S)
+        await office.work()
+    assert office.stand(first)[0] == "NOT_APPLIED"
+    assert isinstance(await office.erp.send(first.command), Committed)  # much too late, from inside the system
+    again = office.propose(TOOLS[1], number=2, like=first.fingerprint)
+    office.approve(again)
+    await office.work()
+
+    assert office.stand(again) == ("NEEDS_HUMAN", "applied_late")
+    assert (office.effects(first), office.effects(again)) == (1, 0)
+
+
+@guarantees("P4.one_effect")
+async def test_what_was_not_applied_and_never_came_is_written_by_the_next_proposal(office: Office) -> None:
+    """Looking for the earlier one must not stand in the way of trying again."""
+    first = await unknown(office, tool=TOOLS[1])
+    for _ in range(2):
+        office.clock.advance(SETTLE_S)
+        await office.work()
+    again = office.propose(TOOLS[1], number=2, like=first.fingerprint)
+    office.approve(again)
+    await office.work()
+
+    assert office.stand(again)[0] == "COMMITTED"
+    assert (office.effects(first), office.effects(again)) == (0, 1)

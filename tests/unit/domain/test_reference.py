@@ -1,11 +1,11 @@
-"""Our own names: they sort, they are told apart, and a slip of the pen is noticed."""
+"""References: they are told apart, and a slip of the pen is noticed."""
 
 from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from erp_mcp.domain.reference import is_reference, proposal_id_of, reference_of
+from erp_mcp.domain.reference import is_reference, reference_of
 from tests.guarantees import guarantees
 
 UUIDS = st.uuids().map(str)
@@ -61,11 +61,3 @@ def test_many_proposals_have_many_references() -> None:
     """Fifty bits keep them apart."""
     made = {reference_of(f"01890000-0000-7000-8000-{number:012x}") for number in range(20_000)}
     assert len(made) == 20_000
-
-
-@guarantees("P4.one_effect")
-def test_ids_of_proposals_sort_by_time() -> None:
-    """They are listed newest first by their id alone."""
-    ids = [proposal_id_of(f"0189{number:04x}-0000-7000-8000-000000000001") for number in range(50)]
-    assert ids == sorted(ids)
-    assert all(one.startswith("prp_") and len(one) == 16 for one in ids)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.principal import Principal
-from erp_mcp.domain.tool import Argument, ArgumentType, Effect, Tool
+from erp_mcp.domain.tool import Argument, ArgumentType, Effect, Risk, Tool
 from erp_mcp.policy.names import KnownNames
 
 TOOLSETS: Final[dict[str, tuple[int, tuple[str, ...]]]] = {
@@ -29,7 +29,13 @@ def argument(name: str, type_: ArgumentType = "code", *fields: str, is_site: boo
 
 
 def tool(
-    name: str, *, toolset: str = "orders", level: int = 4, effect: Effect = "read", risk: str = "", fields: str = ""
+    name: str,
+    *,
+    toolset: str = "orders",
+    level: int = 4,
+    effect: Effect = "read",
+    risk: Risk | Literal[""] = "",
+    fields: str = "",
 ) -> Tool:
     """Return a tool with a site argument and a date window, which looks at `fields` whatever is asked."""
     return Tool(

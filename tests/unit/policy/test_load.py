@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from erp_mcp.domain.decision import Limit, Obligations
-from erp_mcp.domain.proposal import Terms
+from erp_mcp.domain.decision import Limit, Obligations, Terms
 from erp_mcp.errors import PolicyFileError
 from erp_mcp.policy.bundle import Bundle
 from erp_mcp.policy.decide import decide

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from erp_mcp.domain.proposal import Terms
+from erp_mcp.domain.decision import Terms
 from erp_mcp.policy.tightened import stricter
 from tests.guarantees import guarantees
 

@@ -8,8 +8,7 @@ from itertools import product
 import pytest
 
 from erp_mcp.domain.call import JsonValue
-from erp_mcp.domain.decision import Decision, Limit, Mask, Obligations
-from erp_mcp.domain.proposal import Terms
+from erp_mcp.domain.decision import Decision, Limit, Mask, Obligations, Terms
 from erp_mcp.domain.tool import Tool
 from erp_mcp.errors import BadBundleError
 from erp_mcp.policy.bundle import Bundle, from_document, from_json, write_terms

@@ -11,9 +11,10 @@ from erp_mcp.domain.approver import Approver, Signed
 from erp_mcp.domain.audit import AuditEntry
 from erp_mcp.domain.canonical_json import canonical
 from erp_mcp.domain.command import Command, Written
-from erp_mcp.domain.event import proposal_id
+from erp_mcp.domain.decision import Terms
+from erp_mcp.domain.ids import proposal_id_of
 from erp_mcp.domain.instants import instant_text
-from erp_mcp.domain.proposal import Change, Check, Content, LimitUse, Preview, Receipt, SignedDecision, Terms
+from erp_mcp.domain.proposal import Change, Check, Content, LimitUse, Preview, Receipt, SignedDecision
 from erp_mcp.store.state.sqlite import State
 
 
@@ -73,7 +74,7 @@ def a_content(
     """Return the content of a proposal to move a delivery date, as the gateway makes one."""
     made = created or FakeClock().now
     return Content(
-        proposal_id=proposal_id(secrets.token_hex(16)),
+        proposal_id=proposal_id_of(secrets.token_hex(16)),
         deployment="d-1",
         environment="test",
         agent=agent,

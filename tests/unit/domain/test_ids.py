@@ -7,7 +7,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from erp_mcp.domain.event import event_id, proposal_id
+from erp_mcp.domain.ids import event_id_of, proposal_id_of
 from tests.guarantees import guarantees
 
 MILLISECONDS = st.integers(0, 2**48 - 1)
@@ -25,8 +25,8 @@ def a_uuid(milliseconds: int, random: int) -> str:
 def test_an_id_has_the_same_length_and_letters_at_any_time(milliseconds: int, random: int) -> None:
     """It fits the type of an id in every tool and is read aloud without doubt about where it ends."""
     uuid = a_uuid(milliseconds, random)
-    assert re.fullmatch(r"evt_[0-9A-Za-z]{12}", event_id(uuid))
-    assert proposal_id(uuid) == f"prp_{event_id(uuid).removeprefix('evt_')}"
+    assert re.fullmatch(r"evt_[0-9A-Za-z]{12}", event_id_of(uuid))
+    assert proposal_id_of(uuid) == f"prp_{event_id_of(uuid).removeprefix('evt_')}"
 
 
 @guarantees("P5.events")
@@ -36,4 +36,4 @@ def test_text_order_of_ids_is_time_order(first: int, second: int, random: int, o
     if first == second:
         second = (first + 1) % 2**48
     earlier, later = sorted((first, second))
-    assert event_id(a_uuid(earlier, random)) < event_id(a_uuid(later, other))
+    assert event_id_of(a_uuid(earlier, random)) < event_id_of(a_uuid(later, other))

@@ -1,4 +1,4 @@
-"""Ids of outgoing events and of proposals: short, sorted by time."""
+"""Ids of proposals and of outgoing events: short, and sorted by time."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ _CHARACTERS: Final = 12
 _RANDOM_BITS: Final = 23  # 48 bits of time and these are less than 62^12
 
 
-def event_id(uuid: str) -> str:
+def event_id_of(uuid: str) -> str:
     """Return `evt_` and 12 base-62 characters from a UUIDv7: its time, so that ids sort, and its last random bits."""
     return f"evt_{_short(uuid)}"
 
 
-def proposal_id(uuid: str) -> str:
+def proposal_id_of(uuid: str) -> str:
     """Return `prp_` and 12 base-62 characters from a UUIDv7, made as those of events."""
     return f"prp_{_short(uuid)}"
 
