@@ -142,6 +142,14 @@ class InvalidArgumentError(CallerError):
     advice = "Mend the argument named and call again; `erp-mcp tools describe` shows the contract."
 
 
+class LastApproverError(CallerError):
+    """The only approver, whom nobody could replace."""
+
+    code = "approval.last"
+    summary = "The last approver can't be revoked, since nobody could enrol another one."
+    advice = "Enrol another approver first: `erp-mcp approvals enrol NAME`."
+
+
 class MalformedRequestError(CallerError):
     """Bytes that are not one strict JSON value within bounds, or JSON that is no message of the protocol."""
 

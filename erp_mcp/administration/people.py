@@ -18,7 +18,7 @@ from erp_mcp.errors import (
     ApproverExistsError,
     ApproverNotFoundError,
     InvalidArgumentError,
-    NotAnApproverError,
+    LastApproverError,
     RegistryDamagedError,
     StateUnavailableError,
 )
@@ -125,7 +125,7 @@ def revoke(deployment: Deployment, approver_id: str, *, by: Signing) -> None:
 
     Raises:
         ApproverNotFoundError: `approval.not_found`, for either person. BadPassphraseError: `approval.bad_passphrase`.
-        NotAnApproverError: `approval.not_allowed`, for the last approver: then nobody could enrol another.
+        LastApproverError: `approval.last`: then nobody could enrol another.
         RegistryDamagedError: `approval.broken_registry`.
     """
     who = check_revocable(deployment, approver_id)
@@ -145,13 +145,13 @@ def check_revocable(deployment: Deployment, approver_id: str) -> Enrolment:
     """Return the enrolment of somebody who can be revoked; asked before the one who signs types a passphrase.
 
     Raises:
-        ApproverNotFoundError: `approval.not_found`. NotAnApproverError: `approval.not_allowed`, for the last approver.
+        ApproverNotFoundError: `approval.not_found`. LastApproverError: `approval.last`.
         RegistryDamagedError: `approval.broken_registry`.
     """
     in_force = trusted(deployment)
     who = _known(in_force, approver_id)
     if len(in_force) == 1:
-        raise NotAnApproverError(reason="the last approver can't be revoked; enrol another one first")
+        raise LastApproverError(approver=approver_id)
     return who
 
 

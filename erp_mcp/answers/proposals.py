@@ -91,7 +91,7 @@ def next_step(proposal: Proposal) -> str:
 def row_of(proposal: Proposal) -> tuple[RawCell, ...]:
     """Return a proposal's row, in the order of the table `proposal`."""
     content, receipt = proposal.content, proposal.receipt
-    document = receipt.written.document if receipt else content.preview.document
+    document = content.preview.document or (receipt.written.document if receipt else "")  # one number all the way
     return (
         content.proposal_id,
         content.tool,

@@ -156,8 +156,8 @@ def test_the_last_approver_is_not_revoked(desk: Desk) -> None:
 
     result = desk.sign("approvals", "revoke", "ada", by="ada")
 
-    assert result.exit_code == 3
-    assert "approval.not_allowed" in result.stderr
+    assert result.exit_code == 2
+    assert "approval.last" in result.stderr
 
 
 @guarantees("P3.enrolled", "input.clear_errors")
