@@ -23,7 +23,6 @@ from erp_mcp.committing.moving import Moves, found
 from erp_mcp.committing.reading_back import ReadingBack
 from erp_mcp.committing.signatures import Signatures
 from erp_mcp.domain.command import (
-    Command,
     Committed,
     Conflict,
     NotSent,
@@ -170,7 +169,7 @@ class Committer:
         way = await self._unused(content)
         self.at("looked_up")
         prepared = await self.preparation.prepare(tool, checked, obligations)
-        _check_same(content.command, prepared)
+        _check_same(content, prepared)
         today.check_limits(obligations, content, prepared.draft)
         self.at("prepared")
         self._check_time(proposal)
@@ -288,17 +287,20 @@ class Committer:
         return ReadingBack(moves=self.moves, signatures=self.signatures, commands=self.commands, target=self.target)
 
 
-def _check_same(approved: Command, prepared: Prepared) -> None:
-    """The change worked out now must be the one that was approved, on the record as it was.
+def _check_same(content: Content, prepared: Prepared) -> None:
+    """The change worked out now must be the one that was approved, on the record as it was, and as it was shown.
 
     Raises:
-        HeldBackError: `go_stale`; what was approved is never made to fit a changed record.
+        HeldBackError: `go_stale`; what was approved is never made to fit a changed record. `hand_over`, when people
+            were shown another change than this: nobody but the gateway makes previews.
     """
-    draft = prepared.draft
+    approved, draft, shown = content.command, prepared.draft, content.preview
     if (draft.system, draft.key, draft.version_token) != (approved.system, approved.key, approved.version_token):
         raise HeldBackError("go_stale", "record_changed")
     if dict(draft.fields) != dict(approved.fields):
         raise HeldBackError("go_stale", "payload_changed")
+    if (draft.headline, draft.document, draft.changes) != (shown.headline, shown.document, shown.changes):
+        raise HeldBackError("hand_over", "preview_differs")
 
 
 def _words(error: Exception) -> str:

@@ -258,6 +258,37 @@ def test_a_proposal_that_nobody_approved_is_not_sent_whatever_its_row_says(scene
 
 
 @guarantees("P3.binding")
+@pytest.mark.parametrize("field", ["headline", "after"])
+def test_a_preview_that_was_made_harmless_before_a_person_saw_it_is_found(
+    prepared: Path, tmp_path: Path, field: str
+) -> None:
+    """Somebody with the file shows one thing and has another happen; the person signs in good faith."""
+    plant = Path(shutil.copytree(prepared, tmp_path / "demo"))
+    desk = open_desk(plant)
+    try:
+        handle = propose(desk, 0)
+        told = json.loads(desk.deployment.state.file.records.execute("SELECT content FROM proposal").fetchone()[0])
+        if field == "headline":
+            told["preview"]["headline"] = "Correct a spelling mistake"
+        else:
+            told["preview"]["changes"][0]["after"] = told["preview"]["changes"][0]["before"]
+        text = canonical(told).decode("utf-8")
+        digest = envelope.digest(from_json(Content, told))
+        with closing(sqlite3.connect(plant / "state" / "state.sqlite")) as file, file:
+            unguarded(file)
+            file.execute("UPDATE proposal SET content = ?, digest = ?", (text, digest))
+        before = bought(plant)
+        approve(desk.deployment, handle)
+        asyncio.run(work_once(desk.deployment, lambda _proposal, _lost: None))
+
+        proposal = desk.deployment.state.proposals.get(handle)
+        assert (proposal.state, proposal.reason) == (State.NEEDS_HUMAN, "preview_differs")
+        assert bought(plant) == before
+    finally:
+        desk.deployment.close()
+
+
+@guarantees("P3.binding")
 def test_an_approval_of_one_proposal_does_not_carry_out_another(scene: Scene) -> None:
     """Approve A, execute B: the decision about the second stands under the first one's number."""
 

@@ -99,6 +99,9 @@ def a_policy() -> dict[str, JsonValue]:
     }
 
 
+SHOWN = people.content().preview  # what each proposal of this office shows
+
+
 @dataclass(slots=True, kw_only=True)
 class Desk:
     """Stands in for preparing: works the change out from the ERP's record as it is now, or fails as it is told to."""
@@ -106,6 +109,7 @@ class Desk:
     erp: Path
     error: Exception | None = None
     fields: dict[str, JsonValue] = field(default_factory=dict)
+    headline: str = ""
     before: Callable[[], None] = lambda: None
     asked: list[Obligations] = field(default_factory=list)
 
@@ -117,7 +121,8 @@ class Desk:
         command = a_command(tool.name, self.erp)
         draft = Draft(
             system="erp", key=command.key, version_token=command.version_token,
-            fields={**command.fields, **self.fields}, document="", headline="a change", changes=(), checks=(),
+            fields={**command.fields, **self.fields}, document=SHOWN.document,
+            headline=self.headline or SHOWN.headline, changes=SHOWN.changes, checks=(),
         )  # fmt: skip
         return Prepared(draft=draft, sources=(), stale=())
 

@@ -53,6 +53,14 @@ async def test_a_record_that_changed_after_the_approval_is_not_written(office: O
     assert await ends_at(office, content) == ("STALE", "record_changed")
 
 
+@guarantees("P3.binding")
+async def test_a_change_that_was_shown_as_another_one_is_not_written(office: Office) -> None:
+    """A person who was shown something harmless has said yes to that."""
+    content = office.approved()
+    office.desk.headline = "Move line 10 of 4500000123 to 2027-04-01"
+    assert await ends_at(office, content) == ("NEEDS_HUMAN", "preview_differs")
+
+
 @guarantees("P4.stale")
 async def test_another_payload_than_the_approved_one_is_not_written(office: Office) -> None:
     """Worked out again it must be the same change, to the last field."""
