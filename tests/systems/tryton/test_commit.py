@@ -203,7 +203,8 @@ async def test_an_approved_date_stands_in_tryton(deployment: Path, ordered: buyi
     )  # fmt: skip
 
     assert [one for _, one in buying.moves(person, ordered.line).values()] == [day]
-    assert (found["document"], receipt["found"]) == (ordered.number, "read_back")
+    assert (found["document"], receipt["document"]) == (f"{ordered.number}/{ordered.key}", ordered.number)
+    assert receipt["found"] == "read_back"
     async with Client(planner(deployment)) as client:
         listed = records(await ask(client, "list_purchase_orders", purchase_order_id=ordered.number), "lines")
     assert [row["promised_date"] for row in listed] == [day]
