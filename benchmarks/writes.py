@@ -45,6 +45,7 @@ def content(number: int, ids: TimeOrderedIds, clock: SystemClock) -> Content:
         role="buyer",
         tool="propose_update_delivery_date",
         tool_version=1,
+        target="7" * 64,
         tool_hash="a" * 64,
         risk="W1",
         arguments={

@@ -75,11 +75,6 @@ def _nothing(_name: str) -> None:
     """Stand in for the hook of crash tests."""
 
 
-def _nowhere(_system: str) -> str:
-    """Stand for no system: what was proposed for one is not sent where nobody can tell that it is the same."""
-    return ""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Committer:
     """Takes approved proposals to their systems of record.
@@ -96,7 +91,7 @@ class Committer:
     preparation: Prepares
     commands: Callable[[str], Awaitable[Commands]]
     clock: Clock
-    target: Callable[[str], str] = _nowhere
+    target: Callable[[str], str]
     send_s: float = SEND_S
     at: Callable[[str], None] = _nothing
 

@@ -107,7 +107,7 @@ class Content:
     correlation_id: str
     causation_id: str = ""
     trace: str = ""
-    target: str = ""
+    target: str
     format: int = 1  # of this very form: a later one says how an earlier one is read
 
 

@@ -96,6 +96,7 @@ def content(*, proposal_id: str = "prp_000000000001", terms: Terms | None = None
         role="buyer",
         tool="propose_update_delivery_date",
         tool_version=1,
+        target="7" * 64,
         tool_hash="a" * 64,
         risk=risk,  # type: ignore[arg-type]
         arguments={"purchase_order_id": "4500000123", "line": 10, "new_date": "2026-04-01", "reason": "late"},

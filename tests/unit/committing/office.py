@@ -238,6 +238,7 @@ class Office:
 
         proposals, bundles = self.state.proposals, self.state.bundles
         return Committer(
+            target=lambda _: people.content().target,
             proposals=proposals,
             bundles=bundles,
             signatures=Signatures(

@@ -82,6 +82,7 @@ def a_content(
         role="buyer",
         tool="propose_update_delivery_date",
         tool_version=1,
+        target="7" * 64,
         tool_hash="a" * 64,
         risk="W1",
         arguments={"purchase_order_id": "4500000001", "line": 10, "new_date": "2026-03-20", "idempotency_key": key},
