@@ -21,6 +21,8 @@ from erp_mcp.domain.lifecycle import ENDS, State
 from erp_mcp.domain.proposal import Proposal
 from erp_mcp.errors import ApproverNotFoundError
 
+_LISTED: Final = 200  # proposals in one list
+
 Parameters = ParamSpec("Parameters")
 
 DEMO_APPROVER: Final = "demo-approver"
@@ -73,12 +75,12 @@ def list_command(config: str, demo_dir: str, *, everything: bool, as_json: bool)
         store = deployment.state.proposals
         store.expire()
         states = tuple(State) if everything else (State.AWAITING_APPROVAL,)
-        found = store.in_states(states)
+        found = store.in_states(states, limit=_LISTED + 1)
         stuck = [] if everything else store.in_states((State.NEEDS_HUMAN,))
         now = deployment.clock.wall()
-    rows = [proposal_view.summary(one, now) for one in found]
+    rows, more = [proposal_view.summary(one, now) for one in found[:_LISTED]], len(found) > _LISTED
     if as_json:
-        print_json({"proposals": [*rows], "need_a_person": [one.content.proposal_id for one in stuck]})
+        print_json({"proposals": [*rows], "more": more, "need_a_person": [one.content.proposal_id for one in stuck]})
         return
     for row in rows:
         ends = "" if row["state"] in ENDS else f", expires in {row['expires_in']}"
@@ -87,6 +89,8 @@ def list_command(config: str, demo_dir: str, *, everything: bool, as_json: bool)
         click.echo(f"{'':18}{state}by {visible(str(row['agent']))} for {visible(str(row['owner']))}{ends}")
     if not rows:
         click.echo("Nothing waits for a decision." if not everything else "There are no proposals.")
+    if more:
+        click.echo(f"These are the {_LISTED} oldest; there are more.")
     for one in stuck:
         click.secho(f"Somebody has to look at {one.content.proposal_id} ({visible(one.reason)})", fg="yellow")
 

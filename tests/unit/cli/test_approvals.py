@@ -245,6 +245,19 @@ def test_what_waits_is_listed_oldest_first(desk: Desk) -> None:
     assert {one["state"] for one in everything} == {"AWAITING_APPROVAL", "REJECTED"}
 
 
+@guarantees("cli.teaches", "P9.bounded")
+def test_a_list_that_is_cut_says_so(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is not shown still waits for somebody."""
+    for number in (2, 3):
+        desk.propose(f"prp_00000000000{number}")
+    assert desk.json("approvals", "list")["more"] is False
+    monkeypatch.setattr("erp_mcp.cli.approvals._LISTED", 1)
+
+    told = desk.json("approvals", "list")
+    assert ([one["proposal_id"] for one in told["proposals"]], told["more"]) == (["prp_000000000002"], True)
+    assert "there are more" in desk.run("approvals", "list").output
+
+
 @guarantees("P3.binding")
 def test_everything_that_a_signature_binds_is_shown_before_it(desk: Desk) -> None:
     """Field by field, rules, effects, payload, who asks, who may decide, evidence, limits, digest."""
