@@ -8,6 +8,7 @@ from typing import Final, cast
 import click
 
 from erp_mcp import __version__
+from erp_mcp.domain.nearest import nearest
 
 # name -> (module, one line of help). Help lives here so that `--help` imports no command.
 COMMANDS: Final[dict[str, tuple[str, str]]] = {
@@ -37,6 +38,9 @@ class _Nouns(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a command, importing its module."""
         if cmd_name not in COMMANDS:
+            meant = nearest(cmd_name, COMMANDS)
+            if meant and not ctx.resilient_parsing:
+                ctx.fail(f"No such command '{cmd_name}'. Did you mean '{meant}'?")
             return None
         module = importlib.import_module(COMMANDS[cmd_name][0])
         return cast("click.Command", module.command)
