@@ -11,6 +11,7 @@ from erp_mcp.commands import rows
 from erp_mcp.commands.impact import NEEDED, Change, Impact, Moved, arrival, impact
 from erp_mcp.commands.units import whole
 from erp_mcp.commands.verdicts import (
+    MAX_AHEAD_DAYS,
     flag,
     known,
     live_record,
@@ -30,7 +31,6 @@ from erp_mcp.domain.proposal import Check
 from erp_mcp.domain.value import quantity_text
 from erp_mcp.errors import RuleNotEvaluableError
 
-MAX_AHEAD_DAYS: Final = 366
 SHOWN: Final = 5  # demands that are named; the rest are counted
 _OWNERS: Final = {"production_order": "Production order", "sales_order": "Sales order"}
 

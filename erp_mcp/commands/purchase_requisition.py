@@ -19,6 +19,7 @@ from erp_mcp.commands.rows import (
 )
 from erp_mcp.commands.units import STEP, Units, passing, units_of
 from erp_mcp.commands.verdicts import (
+    MAX_AHEAD_DAYS,
     flag,
     known,
     live_record,
@@ -38,8 +39,6 @@ from erp_mcp.domain.operation import CommandFacts, Draft, Operation
 from erp_mcp.domain.proposal import Change, Check
 from erp_mcp.domain.value import money_text, quantity_text
 from erp_mcp.errors import RuleNotEvaluableError
-
-MAX_AHEAD_DAYS: Final = 366
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeVar, cast
+from typing import Final, NamedTuple, TypeVar, cast
 
 from erp_mcp.domain.entities import Record
 from erp_mcp.domain.operation import CommandFacts
 from erp_mcp.domain.proposal import Check
 from erp_mcp.errors import RuleNotEvaluableError, RuleRefusedError
+
+MAX_AHEAD_DAYS: Final = 366  # no change is proposed for a later day than this
 
 Row = TypeVar("Row", bound=NamedTuple)
 Entity = TypeVar("Entity", bound=Record)
