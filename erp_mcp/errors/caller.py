@@ -1,0 +1,165 @@
+"""Errors that the caller can mend: fix the call, the file or the configuration."""
+
+from __future__ import annotations
+
+from erp_mcp.errors.taxonomy import CallerError
+
+
+class ApproverExistsError(CallerError):
+    """An approver id, or a key, that is enrolled already."""
+
+    code = "approval.exists"
+    summary = "This approver is enrolled already."
+    advice = "Choose another id; `erp-mcp approvals approvers` lists who is enrolled."
+
+
+class ApproverNotFoundError(CallerError):
+    """An approver who is not enrolled, or not any more."""
+
+    code = "approval.not_found"
+    summary = "There is no such approver."
+    advice = "Look at `erp-mcp approvals approvers`; an enrolled approver can enrol another."
+
+
+class BadCursorError(CallerError):
+    """A cursor that was not made for this call."""
+
+    code = "call.bad_cursor"
+    summary = "This cursor does not belong to this call."
+    advice = "Repeat the call without `cursor` and page on with the new `next_cursor`, keeping the arguments."
+
+
+class BadPassphraseError(CallerError):
+    """A passphrase that does not open the approver's key."""
+
+    code = "approval.bad_passphrase"
+    summary = "The passphrase does not open this approver's key."
+    advice = "Type it again; a lost passphrase can't be recovered: enrol a new approver and revoke this one."
+
+
+class BadScopeError(CallerError):
+    """A scope of the kill switch in the wrong form."""
+
+    code = "writes.bad_scope"
+    summary = "This is no scope of the kill switch."
+    advice = "Use all, or tool:NAME, agent:NAME, system:NAME."
+
+
+class CatalogFileError(CallerError):
+    """A tool file that breaks the grammar or a lint rule."""
+
+    code = "catalog.bad_file"
+    summary = "A tool file is wrong."
+    advice = "Mend the file at the line named and run `erp-mcp tools lint`."
+
+
+class ConfigurationError(CallerError):
+    """The configuration file is missing, unreadable or wrong."""
+
+    code = "settings.bad_configuration"
+    summary = "The configuration is wrong."
+    advice = "Mend the key named; `erp-mcp doctor` checks the whole set-up."
+
+
+class EntityNotOfferedError(CallerError):
+    """A canonical entity that this system does not give."""
+
+    code = "adapter.entity_not_offered"
+    summary = "The system does not offer this entity."
+    advice = "Ask for one of the entities of its profile."
+
+
+class DemoDirectoryError(CallerError):
+    """The directory named for a demo plant holds something else."""
+
+    code = "demo.directory_in_use"
+    summary = "The directory for the demo plant is not empty and holds no demo plant."
+    advice = "Name an empty directory or one that a demo plant was built in before."
+
+
+class InvalidArgumentError(CallerError):
+    """An argument of a call breaks the tool's contract."""
+
+    code = "call.invalid_argument"
+    summary = "An argument is wrong."
+    advice = "Mend the argument named and call again; `erp-mcp tools describe` shows the contract."
+
+
+class LastApproverError(CallerError):
+    """The only approver, whom nobody could replace."""
+
+    code = "approval.last"
+    summary = "The last approver can't be revoked, since nobody could enrol another one."
+    advice = "Enrol another approver first: `erp-mcp approvals enrol NAME`."
+
+
+class MalformedRequestError(CallerError):
+    """Bytes that are not one strict JSON value within bounds, or JSON that is no message of the protocol."""
+
+    code = "call.malformed_request"
+    summary = "The request is not a message of the protocol, in JSON within the limits."
+    advice = "Mend what `rule` and `reason` say: one JSON object, no duplicate keys, at most 256 kB and 32 levels."
+
+
+class PolicyFileError(CallerError):
+    """A policy file that breaks the grammar or names what does not exist."""
+
+    code = "policy.bad_file"
+    summary = "A policy file is wrong."
+    advice = "Mend the file at the line named and run `erp-mcp policy check`."
+
+
+class ProposalNotFoundError(CallerError):
+    """No such proposal, or it is another agent's."""
+
+    code = "proposal.not_found"
+    summary = "There is no such proposal."
+    advice = "Use the id that the propose tool gave. `list_my_proposals` has yours, `erp-mcp approvals list --all` all."
+
+
+class ProfileFileError(CallerError):
+    """A system profile that breaks the grammar."""
+
+    code = "systems.bad_profile"
+    summary = "A system profile is wrong."
+    advice = "Mend the profile at the key named and run `erp-mcp doctor`."
+
+
+class RuleRefusedError(CallerError):
+    """A business rule that refuses a change."""
+
+    code = "rule.refused"
+    summary = "A business rule refuses this change."
+    advice = "Do what `message` says would pass and propose again, or leave it to a person."
+
+
+class SystemNotConfiguredError(CallerError):
+    """A system of record that the deployment does not have."""
+
+    code = "adapter.not_configured"
+    summary = "This deployment has no such system."
+    advice = "Name one of the systems in the configuration; `erp-mcp doctor` lists them."
+
+
+class UnknownArgumentError(CallerError):
+    """An argument the tool does not have."""
+
+    code = "call.unknown_argument"
+    summary = "The tool has no such argument."
+    advice = "Leave it out or use the argument suggested."
+
+
+class UnknownToolError(CallerError):
+    """No tool of this name is visible: missing and hidden answer alike."""
+
+    code = "call.unknown_tool"
+    summary = "There is no such tool."
+    advice = "Use the tool suggested, or another of the list; the list is what this role may call."
+
+
+class WeakPassphraseError(CallerError):
+    """A passphrase that is too easy to guess."""
+
+    code = "approval.weak_passphrase"
+    summary = "This passphrase is too weak."
+    advice = "Use at least 12 characters, best several words."

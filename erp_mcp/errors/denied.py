@@ -1,0 +1,87 @@
+"""Refusals by policy: ask for access; the same call will be refused again."""
+
+from __future__ import annotations
+
+from erp_mcp.errors.taxonomy import DeniedError
+
+
+class BoundaryError(DeniedError):
+    """The request asks for something below the planning side (ISA-95)."""
+
+    code = "policy.boundary"
+    summary = "This reaches below the planning side (ISA-95 level 3); no tool of the gateway does that."
+    advice = "A person does this at the machine or in the MES; the gateway can only inform."
+
+
+class LimitExceededError(DeniedError):
+    """A business limit that a change would go beyond."""
+
+    code = "limit.exceeded"
+    summary = "A limit on how much may be proposed in a time is reached."
+    advice = "Propose less, wait until the window named has passed, or leave it to a person."
+
+
+class MaskedFieldError(DeniedError):
+    """A filter or sort on a field that the role may not read."""
+
+    code = "policy.masked_field"
+    summary = "This argument works on a field that this role may not read."
+    advice = "Leave the argument out."
+
+
+class NotAllowedError(DeniedError):
+    """The agent is not one the deployment accepts, or policy refuses the call."""
+
+    code = "policy.not_allowed"
+    summary = "Policy does not allow this."
+    advice = "Ask an administrator; `erp-mcp policy explain` shows the rule."
+
+
+class NotAnApproverError(DeniedError):
+    """A person who may not decide about this proposal."""
+
+    code = "approval.not_allowed"
+    summary = "This person may not decide about this proposal."
+    advice = "Ask one of the approvers that `erp-mcp approvals show` names."
+
+
+class PolicyNeedsApproverError(DeniedError):
+    """A policy that newly allows writes and that no approver has signed."""
+
+    code = "policy.needs_approver"
+    summary = "This policy newly allows a write, and no enrolled approver has confirmed it."
+    advice = "Run `erp-mcp policy apply` and confirm as an enrolled approver, with the passphrase."
+
+
+class RequesterError(DeniedError):
+    """An approver who is one of those who asked for the change."""
+
+    code = "approval.requester"
+    summary = "Nobody may decide about a change that they asked for themselves."
+    advice = "Ask another approver; policy may allow owners to decide about small changes (`self_approval: owner`)."
+
+
+class RuleNotEvaluableError(DeniedError):
+    """A business rule whose facts are missing."""
+
+    code = "rule.not_evaluable"
+    summary = "A business rule could not be looked at, since facts are missing."
+    advice = "Do without what `missing` names, or leave it to a person."
+
+
+class StaleDataError(DeniedError):
+    """The data is older than four times its freshness budget."""
+
+    code = "freshness.stale"
+    summary = "The data is too old to answer from."
+    advice = "Wait for the next synchronisation or ask an operator to run `erp-mcp sync`."
+
+
+class SystemReadOnlyError(DeniedError):
+    """A system of record that takes no such writes here."""
+
+    code = "adapter.read_only"
+    summary = "This system does not take this change in this deployment."
+    advice = (
+        "An administrator names write credentials under `write:` of the system, and a profile that has the operation."
+    )

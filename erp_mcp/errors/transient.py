@@ -1,0 +1,101 @@
+"""It may work later, unchanged."""
+
+from __future__ import annotations
+
+from erp_mcp.errors.taxonomy import TransientError
+
+
+class BusyError(TransientError):
+    """Too many calls at once."""
+
+    code = "gateway.busy"
+    summary = "Too many calls are under way."
+    advice = "Repeat in a moment."
+
+
+class CallCancelledError(TransientError):
+    """The client gave a call up while it was being answered; stands in its record only."""
+
+    code = "call.cancelled"
+    summary = "The client cancelled the call; nothing was answered."
+    advice = "Repeat it if the answer is still wanted."
+
+
+class DeadlineError(TransientError):
+    """The answer took longer than allowed."""
+
+    code = "gateway.deadline"
+    summary = "The answer took too long."
+    advice = "Narrow the question (site, material, dates) and repeat."
+
+
+class LeaseLostError(TransientError):
+    """Another process has taken over what this one was doing."""
+
+    code = "sync.lease_lost"
+    summary = "Another process has taken over."
+    advice = "Nothing to do: the other process goes on with it."
+
+
+class ReadModelNotReadyError(TransientError):
+    """The read model is missing, half built or of another version."""
+
+    code = "read_model.not_ready"
+    summary = "The read model is not ready."
+    advice = "Run `erp-mcp sync`; `erp-mcp doctor` shows what is missing."
+
+
+class SecretUnavailableError(TransientError):
+    """A secret that can't be fetched now."""
+
+    code = "credentials.unavailable"
+    summary = "The secret of the system can't be fetched."
+    advice = "Repeat later; `erp-mcp doctor` checks where secrets come from."
+
+
+class SystemBusyError(TransientError):
+    """More requests to a system than may run or wait; facts: `system`, `retry_after_s`."""
+
+    code = "adapter.busy"
+    summary = "Too much is asked of the system at the moment."
+    advice = "Repeat after `retry_after_s` seconds."
+
+
+class SystemRestingError(TransientError):
+    """A system that is left alone since it failed again and again; facts: `system`, `retry_after_s`."""
+
+    code = "adapter.resting"
+    summary = "The system failed several times and is left alone for a while."
+    advice = "Repeat after `retry_after_s` seconds; `erp-mcp health` shows how it is doing."
+
+
+class SystemTimeoutError(TransientError):
+    """A system of record did not answer in time."""
+
+    code = "adapter.timeout"
+    summary = "The system did not answer in time."
+    advice = "Repeat later."
+
+
+class SystemUnreachableError(TransientError):
+    """A system of record can't be reached."""
+
+    code = "adapter.unreachable"
+    summary = "The system can't be reached."
+    advice = "Repeat later; `erp-mcp doctor` checks the connection."
+
+
+class TooManyProposalsError(TransientError):
+    """Too many proposals of one agent wait."""
+
+    code = "proposal.too_many"
+    summary = "Too many proposals of this agent wait for a decision."
+    advice = "Wait until people have decided, or cancel what is not needed any more."
+
+
+class WritesStoppedError(TransientError):
+    """A kill switch that is pressed."""
+
+    code = "writes.stopped"
+    summary = "An operator has stopped writes."
+    advice = "Wait; `erp-mcp writes status` says why, `erp-mcp writes resume` lets them go on."
