@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from erp_mcp.domain.approver import Applied, Approver, Signed
@@ -13,9 +13,11 @@ if TYPE_CHECKING:
     from erp_mcp.domain.command import Command, Outcome, RetryContract, Written
     from erp_mcp.domain.entities import Record
     from erp_mcp.domain.freshness import EntityState
+    from erp_mcp.domain.introspection import Introspection
     from erp_mcp.domain.lifecycle import State
     from erp_mcp.domain.proposal import Content, Event, Proposal, SignedDecision, Step
     from erp_mcp.domain.tool import Query
+    from erp_mcp.domain.traffic import Admission, Ending, TrafficKind, TrafficLimits, TrafficState
 
 MAX_KEYS: Final = 200  # source keys in one live read
 SqlValue = str | int | None
@@ -46,9 +48,10 @@ class Ids(Protocol):
 class ChangePage:
     """One page of changes of one entity, in watermark order.
 
-    `deleted` are source keys. `watermark` is where to resume after this page has been applied. `high_water` is how far
-    the source itself says it is up to date (UTC instant), where it says so. `last` marks the end of this pass.
-    `snapshot` says that the pass names every live record, so what it does not name is gone.
+    `deleted` are source keys. `present` are source keys of records that are there and were not read again. `watermark`
+    is where to resume after this page has been applied. `high_water` is how far the source itself says it is up to date
+    (UTC instant), where it says so. `last` marks the end of this pass. `snapshot` says that the pass names every live
+    record, in `records` or `present`, so what it does not name is gone.
     """
 
     records: tuple[Record, ...]
@@ -57,6 +60,7 @@ class ChangePage:
     high_water: str = ""
     last: bool = False
     snapshot: bool = False
+    present: tuple[str, ...] = ()
 
 
 class Adapter(Protocol):
@@ -95,6 +99,78 @@ class Adapter(Protocol):
 
     async def close(self) -> None:
         """Let go of connections."""
+        ...
+
+
+@runtime_checkable
+class Introspects(Protocol):
+    """An adapter that can say what the system really has; those that can't are used all the same."""
+
+    async def introspect(self) -> Introspection:
+        """Look at the system's own description and the account's rights; nothing is written.
+
+        Raises:
+            as `Adapter.changes`.
+        """
+        ...
+
+
+class SecretSource(Protocol):
+    """Where one secret comes from; asked each time it is needed, so that it can change while we run."""
+
+    async def current(self) -> str:
+        """Return the secret, from a cache where it is still good.
+
+        Raises:
+            SecretUnavailableError: `credentials.unavailable`. ConfigurationError: `settings.bad_configuration`.
+        """
+        ...
+
+    async def after_refusal(self, refused: str) -> str:
+        """Return a newer secret than one that a system has just refused, the same one where there is none."""
+        ...
+
+
+class Traffic(Protocol):
+    """What all processes of a deployment together do to its systems: rates, breakers, and writes that went out.
+
+    Nothing here waits. A store that can't be used admits nothing (`state.unavailable`).
+    """
+
+    def admit(self, system: str, kind: TrafficKind, limits: TrafficLimits, *, lasts_s: float = 60.0) -> Admission:
+        """Say whether one request may go now, and count it if it may; it is over in `lasts_s` seconds at the latest."""
+        ...
+
+    def finish(
+        self,
+        system: str,
+        kind: TrafficKind,
+        limits: TrafficLimits,
+        ticket: str,
+        ending: Ending,
+        *,
+        pause_s: float = 0.0,
+    ) -> None:
+        """Give a ticket back; one that is lost with its process counts as failed once its time is over.
+
+        `pause_s` is what the system asked for (`Retry-After`); nothing is admitted before it is over.
+        """
+        ...
+
+    def may_retry(self, system: str, limits: TrafficLimits) -> bool:
+        """Take one repeat of a read out of the system's budget, where one is left."""
+        ...
+
+    def claim_send(self, system: str, reference: str) -> bool:
+        """Note for good that the write with this reference goes out now; `False` when one has gone out already."""
+        ...
+
+    def release_send(self, system: str, reference: str) -> None:
+        """Take a claim back: the write certainly did not arrive, or was turned away at the door."""
+        ...
+
+    def states(self) -> tuple[TrafficState, ...]:
+        """Return how every system is doing."""
         ...
 
 

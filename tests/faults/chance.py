@@ -156,6 +156,7 @@ async def told(template: Template, folder: Path, seed: int, *, planted: Planted 
     made = [content for contents in template.contents.values() for content in contents]
     async with playing(template, folder, chance.sample(made, _PROPOSALS)) as play:
         play.planted = planted
+        play.line.traffic.guards = not planted  # the wire would hide it
         play.clock.pass_by(_START_S)
         story = Story(play=play, chance=chance)
         await story.tell()

@@ -11,10 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from erp_mcp.adapters._http import Egress, EgressLimits, Origin
 from erp_mcp.bootstrap import SystemClock
 from erp_mcp.domain.lifecycle import State
+from erp_mcp.egress.transport import Egress, EgressLimits, Origin
 from erp_mcp.ports import Commands
+from erp_mcp.testing import NO_LIMITS
 from erp_mcp.testing.fake_erp_commands import FakeErpCommands
 from tests.faults.plant import PLANT_NOW, opened
 
@@ -26,7 +27,13 @@ async def work(folder: Path, url: str) -> int:
     deployment = opened(folder, SystemClock(PLANT_NOW))
     origin = Origin.of(url)
     assert origin is not None
-    egress = Egress(system="erp", allowed=[origin], limits=EgressLimits())
+    egress = Egress(
+        system="erp",
+        allowed=[origin],
+        limits=EgressLimits(),
+        traffic=deployment.traffic,
+        traffic_limits=NO_LIMITS,
+    )
     profile = deployment.profile(deployment.system("erp"))
     port = FakeErpCommands(egress, url=url, system="erp", profile=profile)
 

@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Final, Literal, Self
 from zoneinfo import ZoneInfo
 
-from erp_mcp.adapters._http import Egress, EgressLimits, Origin
 from erp_mcp.bootstrap import AdapterReads, Deployment
 from erp_mcp.demo.erp_service import ErpService
 from erp_mcp.domain.entities import Record
 from erp_mcp.domain.proposal import Content
+from erp_mcp.egress.local_traffic import LocalTraffic
+from erp_mcp.egress.transport import Egress, EgressLimits, Origin
 from erp_mcp.errors import SystemTimeoutError, SystemUnreachableError
 from erp_mcp.ports import Commands
+from erp_mcp.testing import NO_LIMITS
 from erp_mcp.testing.fake_erp import ErpFault, FakeErp
 from erp_mcp.testing.fake_erp_commands import FakeErpCommands
 from erp_mcp.testing.loopback import LoopbackServer, Message, Receive, Send
@@ -48,6 +50,15 @@ class Plan:
     finds: Faults = field(default_factory=dict)
 
 
+class Remembered(LocalTraffic):
+    """The sends that outlive workers; a test that looks for a worker that is wrong turns this guard off."""
+
+    guards = True
+
+    def claim_send(self, system: str, reference: str) -> bool:
+        return super().claim_send(system, reference) or not self.guards
+
+
 class Line:
     """The ERP on the loopback, the way to it, and the ERP's own file; `cut` takes away writing and reading."""
 
@@ -68,6 +79,15 @@ class Line:
         self._mended: set[str] = set()
         self.server = LoopbackServer(self._asked)
         self._clients: dict[float, Commands] = {}
+        self.traffic = Remembered(monotonic=self._seconds)
+
+    def _seconds(self) -> float:
+        return self._deployment.clock.wall().timestamp()
+
+    async def _wait(self, seconds: float) -> None:
+        clock = self._deployment.clock
+        assert isinstance(clock, DrivenClock)
+        clock.pass_by(seconds)
 
     async def __aenter__(self) -> Self:
         await self.server.__aenter__()
@@ -124,7 +144,15 @@ class Line:
         assert origin is not None
         limits = EgressLimits(connect_s=5.0, read_s=patience_s, total_s=patience_s)
         profile = self._deployment.profile(self._deployment.system("erp"))
-        egress = Egress(system="erp", allowed=[origin], limits=limits)
+        egress = Egress(
+            system="erp",
+            allowed=[origin],
+            limits=limits,
+            traffic=self.traffic,
+            traffic_limits=NO_LIMITS,
+            monotonic=self._seconds,
+            sleep=self._wait,
+        )
         return FakeErpCommands(egress, url=self.server.url, system="erp", profile=profile)
 
     async def read(self, system: str, entity: str, keys: Sequence[str]) -> tuple[Record, ...]:

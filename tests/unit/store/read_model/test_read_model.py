@@ -64,9 +64,16 @@ def stock(key: str, qty: int = 1_500_000) -> Stock:
     )
 
 
-def page(*keys: str, deleted: tuple[str, ...] = (), last: bool = False, snapshot: bool = False) -> ChangePage:
+def page(
+    *keys: str,
+    deleted: tuple[str, ...] = (),
+    present: tuple[str, ...] = (),
+    last: bool = False,
+    snapshot: bool = False,
+) -> ChangePage:
     records = tuple(stock(key) for key in keys)
-    return ChangePage(records=records, deleted=deleted, watermark="-".join(keys), last=last, snapshot=snapshot)
+    mark = "-".join((*keys, *present))
+    return ChangePage(records=records, deleted=deleted, present=present, watermark=mark, last=last, snapshot=snapshot)
 
 
 def put(writer: ReadModelWriter, one: ChangePage, *, pass_id: str = "p1", system: str = "erp") -> None:
@@ -129,6 +136,35 @@ async def test_a_snapshot_removes_at_its_end_what_it_did_not_name(
     assert len(await ask(reader, "SELECT source_key FROM stock")) == 4
     put(writer, page("S3", snapshot=True, last=True), pass_id="p2")
     assert await ask(reader, "SELECT source_key FROM stock ORDER BY 1") == ["S1", "S3", "W1"]
+
+
+@guarantees("P7.sync_exact")
+async def test_a_record_that_is_only_named_stays_as_it_is(writer: ReadModelWriter, reader: ReadModelReader) -> None:
+    """A system without tombstones is asked for its keys alone; what has not changed need not be read again."""
+    put(writer, page("S1", "S2", "S3"), pass_id="p1")
+    put(writer, page("S3", present=("S1",), snapshot=True, last=True), pass_id="p2")
+    assert await ask(reader, "SELECT source_key FROM stock ORDER BY 1") == ["S1", "S3"]
+
+
+@guarantees("P7.sync_exact")
+async def test_a_named_record_that_was_never_given_makes_the_next_pass_start_over(writer: ReadModelWriter) -> None:
+    """It was put in with an old date, say; no change would ever tell of it."""
+    put(writer, page("S1"), pass_id="p1")
+    put(writer, page(present=("S1", "S2"), snapshot=True, last=True), pass_id="p2")
+    state = writer.state("erp", "stock")
+    assert state is not None
+    assert not state.watermark
+
+
+@guarantees("P7.sync_exact")
+async def test_a_later_page_of_the_pass_does_not_cover_that_up(writer: ReadModelWriter) -> None:
+    """The keys that are there are named in several pages; the last of them says where the next pass begins."""
+    put(writer, page("S1"), pass_id="p1")
+    put(writer, page(present=("S2",), snapshot=True), pass_id="p2")
+    put(writer, page(present=("S1",), snapshot=True, last=True), pass_id="p2")
+    state = writer.state("erp", "stock")
+    assert state is not None
+    assert not state.watermark
 
 
 @guarantees("P10.survives", "P7.sync_exact")

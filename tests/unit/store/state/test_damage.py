@@ -291,7 +291,7 @@ def test_a_file_of_the_first_version_is_taken_along(tmp_path: Path) -> None:
     assert state.proposals.get(content.proposal_id).content == content
     report = verify(state.audit.read_all(), strays=state.audit.strays(), proposals=state.proposals.kept())
     assert (report.records, report.findings) == (6, ())
-    assert state.file.records.execute("PRAGMA user_version").fetchone() == (2,)
+    assert state.file.records.execute("PRAGMA user_version").fetchone() == (3,)
     state.close()
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from erp_mcp.audit.verify import verify
 from erp_mcp.domain.approver import Signed
+from erp_mcp.domain.declaration import Declaration
 from erp_mcp.store.state.sqlite import State
 from tests.guarantees import guarantees
 from tests.unit.store.state.fakes import a_content, a_decision, an_approver
@@ -58,6 +59,23 @@ CHANGES = {
     "another decision": ("UPDATE decision SET decision = 'reject'", ("row_changed", "decision prp_")),
     "other words of a decision": ("UPDATE decision SET envelope = '{}'", ("row_changed", "decision prp_")),
     "a stop let go": ("DELETE FROM kill_switch", ("row_missing", "stop all")),
+    "a declaration gone": ("DELETE FROM declaration", ("row_missing", "declaration sap")),
+    "a declaration by another": (
+        "UPDATE declaration SET declared_by = 'Eve'",
+        ("row_changed", "declaration sap"),
+    ),
+    "a declaration of another address": ("UPDATE declaration SET target = 'x'", ("row_changed", "declaration sap")),
+    "a declaration of long ago": (
+        "UPDATE declaration SET declared_at = '2026-02-01T06:00:00.000000Z'",
+        ("row_changed", "declaration sap"),
+    ),
+    "a declaration that was taken back": (
+        (
+            "INSERT INTO declaration SELECT 'old', name, target, declared_by, account, pathway, declared_at"
+            " FROM declaration"
+        ),
+        ("unrecorded", "declaration old"),
+    ),
     "a stop by another": ("UPDATE kill_switch SET set_by = 'somebody'", ("row_changed", "stop all")),
 }
 
@@ -75,6 +93,11 @@ def used(state: State) -> State:
     for scope in ("all", "system:erp", "all"):
         state.switches.stop(scope, by="root" if scope == "all" else "dana", reason="closing")
     state.switches.resume("system:erp", by="root")
+    for system, target in (("sap", "t1"), ("old", "t2"), ("sap", "t3")):
+        state.declarations.declare(
+            Declaration(system=system, name="licensed", target=target, by="Ina", account="root", pathway="API hub")
+        )
+    state.declarations.withdraw("old", account="root")
     return state
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import gzip
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
 
-from erp_mcp.adapters._http import Answer, Egress, EgressLimits, Origin
+from erp_mcp.egress.transport import Answer, Egress, EgressLimits, Origin
+from erp_mcp.egress.wire import Request
 from erp_mcp.errors import (
     BadAnswerError,
     DestinationNotAllowedError,
@@ -18,6 +19,7 @@ from erp_mcp.errors import (
     SystemUnreachableError,
     TooLargeError,
 )
+from erp_mcp.testing import NO_LIMITS
 from tests.guarantees import guarantees
 from tests.unit.adapters.loopback import Loopback, Reply, self_signed
 
@@ -89,7 +91,7 @@ async def test_what_is_sent_once_follows_no_308_either(server: Loopback) -> None
     server.replies = [Reply(status=308, headers={"Location": "/again"}), Reply(body=b"second")]
     allowed = [one for one in [Origin.of(server.url)] if one]
     async with Egress(system="erp", allowed=allowed, limits=LIMITS) as egress:
-        assert (await egress.send("POST", f"{server.url}/", headers={}, once=True)).status == 308
+        assert (await egress.send("POST", f"{server.url}/", headers={}, once=True, reference="R1")).status == 308
     assert len(server.requests) == 1
 
 
@@ -115,11 +117,13 @@ async def test_follows_no_other_redirect(server: Loopback, status: int) -> None:
 
 
 @guarantees("P9.egress")
-async def test_nothing_is_sent_twice_when_the_connection_breaks(server: Loopback) -> None:
-    """No transport retries."""
+async def test_a_write_is_not_sent_again_when_the_connection_breaks(server: Loopback) -> None:
+    """What the first one did is not known."""
     server.replies = [Reply(drop=True), Reply(body=b"second")]
-    with pytest.raises(SystemUnreachableError):
-        await send(server)
+    allowed = [one for one in [Origin.of(server.url)] if one]
+    async with Egress(system="erp", allowed=allowed, limits=LIMITS) as egress:
+        with pytest.raises(SystemUnreachableError):
+            await egress.send("POST", f"{server.url}/", headers={}, once=True, reference="R1")
     assert len(server.requests) == 1
 
 
@@ -143,7 +147,7 @@ async def test_a_closed_port_is_unreachable() -> None:
 
 
 @guarantees("P9.egress")
-@pytest.mark.parametrize("limits", [EgressLimits(read_s=0.05), EgressLimits(total_s=0.05)])
+@pytest.mark.parametrize("limits", [EgressLimits(read_s=0.2), EgressLimits(total_s=0.3)])
 async def test_each_deadline_holds(server: Loopback, limits: EgressLimits) -> None:
     """A system that says nothing, or drips for ever, is left."""
     server.replies = [Reply(silent=True)]
@@ -223,3 +227,55 @@ async def test_verifies_certificates(tmp_path: Path) -> None:
         trust = ssl.create_default_context(cafile=str(authority))
         async with Egress(system="erp", allowed=allowed, limits=LIMITS, trust=trust) as egress:
             assert (await egress.send("GET", server.url, headers={})).body == b"trusted"
+
+
+class Shows:
+    """An identity that is a certificate, counted how often it was loaded."""
+
+    def __init__(self, certificate: Path, key: Path) -> None:
+        self.certificate_file, self.key, self.loaded = certificate, key, 0
+
+    async def headers(self) -> Mapping[str, str]:
+        return {}
+
+    async def after_refusal(self, refused: Mapping[str, str]) -> bool:
+        return True
+
+    def certificate(self, context: ssl.SSLContext) -> None:
+        self.loaded += 1
+        context.load_cert_chain(self.certificate_file, self.key)
+
+
+@guarantees("P9.egress")
+async def test_shows_the_certificate_of_the_identity_and_loads_it_anew_after_a_refusal(tmp_path: Path) -> None:
+    """Mutual TLS: a server that wants to know who calls is told, and a certificate that was replaced is used."""
+    server_identity, authority = self_signed(tmp_path)
+    server_identity.verify_mode = ssl.CERT_REQUIRED
+    server_identity.load_verify_locations(authority)
+    async with Loopback(server_identity) as server:
+        origin = Origin.of(server.url)
+        assert origin is not None
+        shows = Shows(authority, tmp_path / "key.pem")
+
+        def way(identity: Shows | None) -> Egress:
+            trust = ssl.create_default_context(cafile=str(authority))
+            return Egress(
+                system="erp", allowed=[origin], limits=LIMITS, trust=trust, identity=identity, traffic_limits=NO_LIMITS
+            )
+
+        async with way(None) as nobody:
+            with pytest.raises(SystemUnreachableError):
+                await nobody.send("GET", server.url, headers={})
+        assert server.requests == []
+        server.replies = [Reply(status=401), Reply(body=b"known")]
+        async with way(shows) as known:
+            assert (await known.send("GET", server.url, headers={})).body == b"known"
+        assert shows.loaded == 2
+
+
+@guarantees("P8.secrets_stay")
+def test_what_is_sent_and_what_comes_back_shows_itself_without_its_content() -> None:
+    """Whoever logs one, or prints the variables of a trace, tells no token, cookie or text of a system."""
+    request = Request(method="POST", url="https://a.example/", headers={"Authorization": "canary"}, body=b"canary")
+    answer = Answer(status=200, headers={"set-cookie": "canary"}, body=b"canary", set_cookies=("canary",))
+    assert "canary" not in f"{request!r}{answer!r}"
