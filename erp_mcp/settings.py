@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import os
 import re
-import stat
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -19,8 +18,11 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from erp_mcp.credentials import grammar
+from erp_mcp.credentials.settings import AuthSettings, TlsSettings, VaultSettings
+from erp_mcp.domain.traffic import TrafficLimits
 from erp_mcp.errors import ConfigurationError
-from erp_mcp.strict_yaml import read_model
+from erp_mcp.strict_yaml import Document, read_model
 
 FILE_NAME: Final = "erp-mcp.yaml"
 ENVIRONMENT_VARIABLE: Final = "ERP_MCP_CONFIG"
@@ -31,20 +33,24 @@ Environment = Literal["demo", "development", "production"]
 class WriteSettings:
     """The account that may write, apart from the one that reads; only the worker resolves its `secret` reference.
 
-    Both are empty where a system asks for neither, as the demo plant's ERP.
+    Both are empty where a system asks for neither, as the demo plant's ERP. Without `auth` or `tls`, the
+    system's hold.
     """
 
     account: str = ""
     secret: str = ""
+    auth: AuthSettings | None = None
+    tls: TlsSettings | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SystemSettings:
     """One configured system of record.
 
-    `secret` is a reference (`file:PATH`, `env:NAME`), resolved by `secret_of` when a connection is made, never kept.
-    Time-outs are in seconds. `owns` names the entities for which this system is the source of truth; empty means all
-    that it offers. Where `write` is `None`, nothing is ever written to the system.
+    `secret` is a reference (see `credentials.references`), resolved when it is needed, never kept here. Time-outs are
+    in seconds. `owns` names the entities for which this system is the source of truth; empty means all that it offers.
+    Where `write` is `None`, nothing is ever written to the system. `auth` is how requests are signed in; `None` leaves
+    it to the kind of adapter. `networks` (CIDR) are those that the address may lead to beside public ones.
     """
 
     name: str
@@ -60,6 +66,10 @@ class SystemSettings:
     owns: tuple[str, ...] = ()
     options: Mapping[str, str] = field(default_factory=dict)
     write: WriteSettings | None = None
+    auth: AuthSettings | None = None
+    networks: tuple[str, ...] = ()
+    limits: TrafficLimits = field(default_factory=TrafficLimits)
+    tls: TlsSettings = field(default_factory=TlsSettings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +93,7 @@ class Settings:
     freshness: Path
     systems: tuple[SystemSettings, ...]
     deadline_s: int
+    vault: VaultSettings | None = None
 
 
 def data_root() -> Path:
@@ -141,6 +152,7 @@ def load(path: Path) -> Settings:
         for index, folder in enumerate(folders):
             if not (root / Path(folder).expanduser()).is_dir():
                 raise document.error((key, index), f"there is no folder {folder}")
+    _check_together(form, document)
     shipped = data_root()
 
     def at(value: str, default: Path) -> Path:
@@ -161,9 +173,19 @@ def load(path: Path) -> Settings:
         tools=(shipped / "tools", *(at(folder, root) for folder in form.tools)),
         profiles=(Path(__file__).resolve().parent / "systems", *(at(folder, root) for folder in form.profiles)),
         freshness=at(form.freshness, Path(__file__).resolve().parent / "systems" / "freshness.yaml"),
-        systems=tuple(one.settings(name) for name, one in form.systems.items()),
+        systems=tuple(one.settings(name, root) for name, one in form.systems.items()),
         deadline_s=form.deadline_s,
+        vault=form.vault.settings(root) if form.vault is not None else None,
     )
+
+
+def _check_together(form: _File, document: Document) -> None:
+    """Refuse what is right by itself and wrong together, with the line of the key to mend."""
+    for name, system in form.systems.items():
+        for key, reason in system.problems(has_vault=form.vault is not None):
+            raise document.error(("systems", name, *key.split(".")), reason)
+    for key, reason in form.vault.problems() if form.vault is not None else ():
+        raise document.error(("vault", *key.split(".")), reason)
 
 
 def _no_file() -> str:
@@ -171,30 +193,6 @@ def _no_file() -> str:
     demo = user_directory("data") / "demo"
     stands = f" (one stands in {demo})" if (demo / FILE_NAME).is_file() else " (`erp-mcp demo` builds one)"
     return f"no such file; name a deployment: --config FILE (`erp-mcp init DIR` writes one) or --demo-dir DIR{stands}"
-
-
-def secret_of(reference: str, root: Path) -> str:
-    """Resolve a secret reference: `file:PATH` (owner-only) or `env:NAME`; an empty reference is an empty secret.
-
-    Raises:
-        ConfigurationError: when it can't be read, or the file may be read by others. The secret is never in the error.
-    """
-    scheme, _, place = reference.partition(":")
-    if not reference:
-        return ""
-    if scheme == "env":
-        if place not in os.environ:
-            raise ConfigurationError(key="secret", reason=f"environment variable {place} is not set")
-        return os.environ[place]
-    path = root / Path(place).expanduser()
-    try:
-        mode = stat.S_IMODE(path.stat().st_mode)
-        text = path.read_text(encoding="utf-8").strip()
-    except OSError as failure:
-        raise ConfigurationError(key="secret", reason=f"the secret file {path.name} can't be read") from failure
-    if os.name == "posix" and mode & 0o077:
-        raise ConfigurationError(key="secret", reason=f"the secret file {path.name} may be read by others; chmod 600")
-    return text
 
 
 def _zone(value: str) -> str:
@@ -212,12 +210,6 @@ def _instant(value: str) -> str:
     return value
 
 
-def _secret(value: str) -> str:
-    if value and value.partition(":")[0] not in ("file", "env"):
-        raise ValueError("must be a reference: file:PATH or env:NAME; a secret is never written here")
-    return value
-
-
 _Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 _Zone = Annotated[str, AfterValidator(_zone)]
 
@@ -231,9 +223,38 @@ class _Plant(_Form):
     clock: Annotated[str, AfterValidator(lambda value: _instant(value) if value else value)] = ""
 
 
+class _Limits(_Form):
+    requests_per_s: Annotated[float, Field(ge=0.01, le=1000)] = TrafficLimits().requests_per_s
+    burst: Annotated[int, Field(ge=1, le=1000)] = TrafficLimits().burst
+    concurrent: Annotated[int, Field(ge=1, le=100)] = TrafficLimits().concurrent
+    waiting: Annotated[int, Field(ge=0, le=10_000)] = TrafficLimits().waiting
+    failures: Annotated[int, Field(ge=1, le=100)] = TrafficLimits().failures
+    window: Annotated[int, Field(ge=1, le=100)] = TrafficLimits().window
+    rest_s: Annotated[float, Field(ge=0.1, le=3600)] = TrafficLimits().rest_s
+    longest_rest_s: Annotated[float, Field(ge=0.1, le=86_400)] = TrafficLimits().longest_rest_s
+
+    def problems(self) -> Iterator[grammar.Problem]:
+        """Yield what does not fit together."""
+        if self.failures > self.window:
+            yield "limits.failures", f"of {self.window} requests looked at (window), {self.failures} can't fail"
+        if self.rest_s > self.longest_rest_s:
+            yield "limits.longest_rest_s", f"must be at least rest_s ({self.rest_s:g})"
+
+
 class _Write(_Form):
     account: Annotated[str, Field(max_length=200)] = ""
-    secret: Annotated[str, AfterValidator(_secret)] = ""
+    secret: Annotated[str, AfterValidator(grammar.reference)] = ""
+    auth: grammar.Auth | None = None
+    tls: grammar.Tls | None = None
+
+    def settings(self, root: Path) -> WriteSettings:
+        """Return the frozen form."""
+        return WriteSettings(
+            account=self.account,
+            secret=self.secret,
+            auth=self.auth.settings(root) if self.auth is not None else None,
+            tls=self.tls.settings(root) if self.tls is not None else None,
+        )
 
 
 class _System(_Form):
@@ -241,7 +262,7 @@ class _System(_Form):
     url: Annotated[str, Field(min_length=1, max_length=500)]
     database: str = ""
     account: str = ""
-    secret: Annotated[str, AfterValidator(_secret)] = ""
+    secret: Annotated[str, AfterValidator(grammar.reference)] = ""
     id_prefix: Annotated[str, Field(pattern=r"^[A-Za-z0-9._/-]{0,8}$")] = ""
     zone: Annotated[str, AfterValidator(lambda value: _zone(value) if value else value)] = ""
     timeout_s: Annotated[int, Field(ge=1, le=600)] = 30
@@ -249,11 +270,55 @@ class _System(_Form):
     owns: list[str] = []
     options: dict[str, str] = {}
     write: _Write | None = None
+    auth: grammar.Auth | None = None
+    networks: Annotated[list[grammar.Network], Field(max_length=50)] = []
+    limits: _Limits = _Limits()
+    tls: grammar.Tls = grammar.Tls()
 
-    def settings(self, name: str) -> SystemSettings:
+    def settings(self, name: str, root: Path) -> SystemSettings:
         """Return the frozen form."""
-        write = WriteSettings(**self.write.model_dump()) if self.write is not None else None
-        return SystemSettings(name=name, **{**self.model_dump(), "owns": tuple(self.owns), "write": write})
+        plain = self.model_dump(exclude={"owns", "write", "auth", "networks", "limits", "tls"})
+        return SystemSettings(
+            name=name,
+            **plain,
+            owns=tuple(self.owns),
+            write=self.write.settings(root) if self.write is not None else None,
+            auth=self.auth.settings(root) if self.auth is not None else None,
+            networks=tuple(self.networks),
+            limits=TrafficLimits(**self.limits.model_dump()),
+            tls=self.tls.settings(root),
+        )
+
+    def problems(self, *, has_vault: bool) -> Iterator[grammar.Problem]:
+        """Yield what does not fit together."""
+        yield from self.limits.problems()
+        yield from self.tls.problems()
+        if self.auth is not None:
+            yield from self.auth.problems(self.account, self.secret)
+        if self.write is not None:
+            yield from self._write_problems(self.write)
+        if not has_vault:
+            yield from self._without_vault()
+
+    def _write_problems(self, write: _Write) -> Iterator[grammar.Problem]:
+        auth = write.auth or self.auth
+        if auth is not None:
+            yield from ((f"write.{key}", reason) for key, reason in auth.problems(write.account, write.secret))
+        if write.tls is not None:
+            yield from ((f"write.{key}", reason) for key, reason in write.tls.problems())
+
+    def _without_vault(self) -> Iterator[grammar.Problem]:
+        write = self.write or _Write()
+        for key, value in (
+            ("secret", self.secret),
+            ("tls.key", self.tls.key),
+            ("auth.subject_token", self.auth.subject_token if self.auth else ""),
+            ("write.secret", write.secret),
+            ("write.tls.key", write.tls.key if write.tls else ""),
+            ("write.auth.subject_token", write.auth.subject_token if write.auth else ""),
+        ):
+            if value.startswith(("vault:", "vault-db:")):
+                yield key, "there is no vault: at the top of this file that says where the vault is"
 
 
 class _File(_Form):
@@ -270,3 +335,4 @@ class _File(_Form):
     freshness: str = ""
     deadline_s: Annotated[int, Field(ge=1, le=60)] = 10
     systems: dict[_Name, _System] = {}
+    vault: grammar.Vault | None = None

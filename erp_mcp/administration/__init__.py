@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from erp_mcp.administration.activation import Activation, apply_policy, planned, signature_missing
+from erp_mcp.administration.connecting import add_system, remove_system
 from erp_mcp.administration.deciding import decide, may_decide, why_not
 from erp_mcp.administration.people import (
     Member,
@@ -24,6 +25,7 @@ __all__ = [
     "OutOfReach",
     "Signing",
     "Unenrolled",
+    "add_system",
     "apply_policy",
     "check_new",
     "check_revocable",
@@ -34,6 +36,7 @@ __all__ = [
     "members",
     "out_of_reach",
     "planned",
+    "remove_system",
     "revoke",
     "signature_missing",
     "sites_held",

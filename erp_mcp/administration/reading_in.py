@@ -10,7 +10,9 @@ from erp_mcp import sync
 from erp_mcp.bootstrap import Deployment
 from erp_mcp.domain.entities import ENTITIES, field_specs
 from erp_mcp.domain.tool import Query
-from erp_mcp.errors import BusyError, DeadlineError
+from erp_mcp.errors import BusyError, DeadlineError, GatewayError
+from erp_mcp.ports import Adapter
+from erp_mcp.settings import SystemSettings
 
 _LOOK_S: Final = 2.0  # for one entity; of a large one the sites found elsewhere tell enough
 _MAX_SITES: Final = 1000
@@ -35,7 +37,8 @@ def synchronise(
         A report per system.
 
     Raises:
-        BusyError: `gateway.busy`, while another process synchronises.
+        BusyError: `gateway.busy`, while another process synchronises. When the only system can't be opened, why; of
+        several, the others go on, and its report says why.
     """
     leases = deployment.state.leases
     lease = leases.acquire(sync.LEASE, deployment.ids.new(), ttl_s=sync.LEASE_TTL_S)
@@ -84,23 +87,30 @@ async def _synchronise(
     reports = []
     try:
         for system in sorted(chosen, key=lambda one: (-profiles[one.name].level, one.name)):
-            adapter = deployment.adapter(system)
+            profile = profiles[system.name]
+            adapter = _opened(deployment, system, alone=len(chosen) == 1)
+            if isinstance(adapter, GatewayError):
+                offered[system.name] = frozenset(profile.entities)  # what is there of it stays
+                reports.append(sync.not_opened(system.name, profile.entities, writer, deployment.clock, adapter))
+                continue
             offered[system.name] = adapter.entities
+            ports = (writer, deployment.clock, deployment.ids)
             try:
-                report = await sync.sync_once(
-                    adapter,
-                    profiles[system.name],
-                    writer,
-                    deployment.clock,
-                    deployment.ids,
-                    progress=progress,
-                    full=full,
-                )
+                reports.append(await sync.sync_once(adapter, profile, *ports, progress=progress, full=full))
             finally:
                 await adapter.close()
-            reports.append(report)
         if not names:
             writer.retain(offered)  # what no configured system offers any more answers no more questions
     finally:
         writer.close()
     return reports
+
+
+def _opened(deployment: Deployment, system: SystemSettings, *, alone: bool) -> Adapter | GatewayError:
+    """Return the adapter of a system, or why there is none: of several, one that is off must not hold up the others."""
+    try:
+        return deployment.adapter(system)
+    except GatewayError as failure:
+        if alone:
+            raise
+        return failure

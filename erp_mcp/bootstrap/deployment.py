@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from erp_mcp import settings
 from erp_mcp.analyses import ANALYSES
+from erp_mcp.bootstrap.declared import check_declared, guarded
 from erp_mcp.bootstrap.machine import SystemClock, TimeOrderedIds
 from erp_mcp.bootstrap.opened import AdapterReads, OpenedSystems
 from erp_mcp.bootstrap.root_key import approvers_root
@@ -36,13 +37,16 @@ from erp_mcp.store.state.keys import deployment_key, derived_key
 from erp_mcp.store.state.sqlite import State
 
 if TYPE_CHECKING:
+    from erp_mcp.bootstrap.access import AccessMaker
     from erp_mcp.committing import Committer
+    from erp_mcp.domain.declaration import Declaration
     from erp_mcp.domain.profile import Profile
     from erp_mcp.ports import Adapter, Commands
     from erp_mcp.preparing import Preparation
     from erp_mcp.proposing import Proposing
     from erp_mcp.store.read_model.reader import ReadModelReader as SqliteReadModelReader
     from erp_mcp.store.read_model.writer import ReadModelWriter as SqliteReadModelWriter
+    from erp_mcp.store.traffic import SqliteTraffic
 
 
 _log: Final = logging.getLogger("erp_mcp")
@@ -115,6 +119,20 @@ class Deployment:
         return AdapterReads(open_system)
 
     @cached_property
+    def traffic(self) -> SqliteTraffic:
+        """What all processes together do to the systems."""
+        from erp_mcp.store.traffic import SqliteTraffic
+
+        return SqliteTraffic(self.settings.state_dir, clock=self.clock)
+
+    @cached_property
+    def access(self) -> AccessMaker:
+        """What makes secrets and identities of the references in the settings."""
+        from erp_mcp.bootstrap.access import AccessMaker
+
+        return AccessMaker(self.settings, self.clock)
+
+    @cached_property
     def writable(self) -> Mapping[str, frozenset[str]]:
         """Which operations each system takes: those of its profile on what it owns, where `write:` is configured."""
         return {system.name: self._operations(system) for system in self.settings.systems if system.write is not None}
@@ -170,8 +188,11 @@ class Deployment:
 
         Raises:
             SystemNotConfiguredError: `adapter.not_configured`. SystemReadOnlyError: `adapter.read_only`, for a system
-            without `write:`. ConfigurationError: `settings.bad_configuration`.
+            without `write:`. DeclarationMissingError: `adapter.not_declared`. ConfigurationError:
+            `settings.bad_configuration`.
         """
+        if self.system(name).write is not None:
+            self.check_declared(self.system(name))
         return self.writing.of(name)
 
     async def signed_commands(self, name: str) -> Commands:
@@ -238,6 +259,37 @@ class Deployment:
     def _compiled(self, folders: list[Path]) -> Catalog:
         return compiled.cached(folders, self.settings.state_dir / "catalog.json", lambda: compile_catalog(folders))
 
+    def check_declared(self, system: SystemSettings) -> None:
+        """Refuse to open a system for which an operator has still to declare the licensed way in.
+
+        Raises:
+            DeclarationMissingError: `adapter.not_declared`. ProfileFileError: `systems.bad_profile`.
+        """
+        profile = self.profile(system)
+        if profile.declaration:
+            check_declared(system, profile, self.state.declarations.all().get(system.name))
+
+    def declare(self, name: str, *, by: str, pathway: str, account: str) -> Declaration:
+        """Store what a person declares about the way into a system, with its audit record, and return it.
+
+        Args:
+            name: The system.
+            by: Who answers for it, 1 to 100 characters.
+            pathway: What they declare, 1 to 500 characters.
+            account: Who runs this.
+
+        Raises:
+            SystemNotConfiguredError: `adapter.not_configured`. InvalidArgumentError: `call.invalid_argument`, for empty
+            or overlong texts and for a system that wants no declaration. ProfileFileError: `systems.bad_profile`.
+            StateUnavailableError: `state.unavailable`.
+        """
+        from erp_mcp.bootstrap.declared import declaration_of
+
+        system = self.system(name)
+        declared = declaration_of(system, self.profile(system), by=by, pathway=pathway, account=account)
+        self.state.declarations.declare(declared)
+        return declared
+
     def _open_commands(self, name: str) -> Commands:
         """Open one system for writing, with the account of `write:` and never that of reading."""
         system = self.system(name)
@@ -253,8 +305,9 @@ class Deployment:
             )
         from erp_mcp.adapters import open_commands
 
-        secret = settings.secret_of(system.write.secret, root)
-        return open_commands(system, profile, clock=self.clock, root=root, secret=secret)
+        secret = self.access.local(system.write.secret)
+        access = self.access.to_write(system, profile.commands_via or profile.kind, self.traffic)
+        return open_commands(system, profile, clock=self.clock, root=root, secret=secret, access=access)
 
     def principal(self, agent: str = "") -> Principal:
         """Return a principal for an agent as declared; the applied policy decides what it is."""
@@ -272,25 +325,50 @@ class Deployment:
         return found
 
     def profile(self, system: SystemSettings) -> Profile:
-        """Return a system's profile: a shipped one, or a file of an operator's folder."""
+        """Return a system's profile: a shipped one, a file of an operator's folder, or one of an installed package."""
         from erp_mcp.systems import load_profile
 
         wanted = (system.profile, system.id_prefix)
         if wanted not in self._profiles:  # reading one costs more than a call
-            self._profiles[wanted] = load_profile(system.profile, self.settings.profiles, id_prefix=system.id_prefix)
+            self._profiles[wanted] = load_profile(system.profile, self.profile_folders, id_prefix=system.id_prefix)
         return self._profiles[wanted]
+
+    @cached_property
+    def profile_folders(self) -> list[Path]:
+        """Where profiles lie: shipped ones, those of the configuration's folders, those of installed packages."""
+        from erp_mcp.systems import with_installed
+
+        return with_installed(self.settings.profiles)
 
     @cached_property
     def _profiles(self) -> dict[tuple[str, str], Profile]:
         return {}
 
     def adapter(self, system: SystemSettings) -> Adapter:
-        """Return an adapter for one system; the caller closes it."""
+        """Return an adapter for one system; the caller closes it.
+
+        Raises:
+            DeclarationMissingError: `adapter.not_declared`. ConfigurationError: `settings.bad_configuration`.
+            ProfileFileError: `systems.bad_profile`.
+        """
         from erp_mcp.adapters import open_adapter
 
-        root = self.settings.file.parent
-        secret = settings.secret_of(system.secret, root)
-        return open_adapter(system, self.profile(system), clock=self.clock, root=root, secret=secret)
+        self.check_declared(system)
+        root, profile = self.settings.file.parent, self.profile(system)
+        secret, access = self.access.local(system.secret), self.access.to_read(system, profile.kind, self.traffic)
+        adapter = open_adapter(system, profile, clock=self.clock, root=root, secret=secret, access=access)
+        return guarded(adapter, lambda: self.check_declared(system)) if self.profile(system).declaration else adapter
+
+    def described(self, system: SystemSettings) -> Adapter:
+        """Return an adapter as a system is described, to see whether its kind takes that; it has no secret.
+
+        Nothing is looked up or contacted, and nobody may read with it; the caller closes it. Raises as `adapter`.
+        """
+        from erp_mcp.adapters import open_adapter
+
+        profile, root = self.profile(system), self.settings.file.parent
+        secret, access = "not looked up" if system.secret else "", self.access.to_read(system, profile.kind)
+        return open_adapter(system, profile, clock=self.clock, root=root, secret=secret, access=access)
 
     def writer(self) -> SqliteReadModelWriter:
         """Return the writing side of the read model; the caller closes it."""
@@ -309,6 +387,8 @@ class Deployment:
         """Let go of what was opened."""
         if "reader" in self.__dict__:
             self.reader.close()
+        if "traffic" in self.__dict__:
+            self.traffic.close()
         if "state" in self.__dict__:
             self.state.close()
 

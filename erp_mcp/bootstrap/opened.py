@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
+from erp_mcp.errors import ConfigurationError, SecretUnavailableError, SystemUnreachableError
 from erp_mcp.ports import Adapter
 
 if TYPE_CHECKING:
     from erp_mcp.domain.entities import Record
+
+
+_log: Final = logging.getLogger("erp_mcp")
 
 
 class Closable(Protocol):
@@ -50,4 +55,8 @@ class AdapterReads(OpenedSystems[Adapter]):
 
     async def read(self, system: str, entity: str, keys: Sequence[str]) -> tuple[Record, ...]:
         """Return the records with these source keys as their system has them; see `ports.LiveReads`."""
-        return await self.of(system).read(entity, keys)
+        try:
+            return await self.of(system).read(entity, keys)
+        except (ConfigurationError, SecretUnavailableError) as failure:  # it may name files, variables and vault paths
+            _log.warning("system %s can't be read: %s", system, failure)
+            raise SystemUnreachableError(system=system) from None

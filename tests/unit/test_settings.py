@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from erp_mcp import settings
+from erp_mcp.credentials.settings import TlsSettings, VaultAuth
+from erp_mcp.domain.traffic import TrafficLimits
 from erp_mcp.errors import ConfigurationError
 from tests.guarantees import guarantees
 
@@ -19,6 +21,10 @@ state_dir: state
 systems:
   erp: {profile: tryton, url: "http://127.0.0.1:8000", account: reader, secret: "file:secrets/erp"}
 """
+TOKENS = "kind: client_credentials"
+AT = "kind: client_credentials, token_url: 'https://i.example/t'"
+VAULT = "url: 'https://v.example:8200'"
+ROLE = "kind: approle, role_id: r, secret_id: 'env:S'"
 
 
 def write(folder: Path, text: str) -> Path:
@@ -52,6 +58,70 @@ def test_relative_paths_are_relative_to_the_file(tmp_path: Path) -> None:
         ("account: reader", "account: reader, write: true", "systems.erp.write", 7),
         ("account: reader", "account: reader, write: {user: writer}", "systems.erp.write.user", 7),
         ("account: reader", "account: reader, write: {secret: hunter2}", "systems.erp.write.secret", 7),
+        ("account: reader", "account: reader, auth: {kind: kerberos}", "systems.erp.auth.kind", 7),
+        ("account: reader", "account: reader, auth: {kind: basic, user: x}", "systems.erp.auth.user", 7),
+        ("account: reader", "account: reader, auth: {kind: basic, header: X-Key}", "systems.erp.auth.header", 7),
+        ("account: reader", "account: reader, auth: {kind: api_key, header: 'a b'}", "systems.erp.auth.header", 7),
+        ("account: reader", 'account: reader, auth: {kind: api_key, prefix: "t\\n"}', "systems.erp.auth.prefix", 7),
+        ("account: reader", "account: 'a:b', auth: {kind: basic}", "systems.erp.account", 7),
+        ("account: reader", "auth: {kind: basic}", "systems.erp.account", 7),
+        (
+            "account: reader",
+            "auth: {kind: client_credentials, token_url: 'https://i.example/t'}",
+            "systems.erp.account",
+            7,
+        ),
+        ("account: reader", "account: c, auth: {kind: client_credentials}", "systems.erp.auth.token_url", 7),
+        (
+            "account: reader",
+            f"account: c, auth: {{{TOKENS}, token_url: 'http://i.example/t'}}",
+            "systems.erp.auth.token_url",
+            7,
+        ),
+        (
+            "account: reader",
+            f"account: c, auth: {{{TOKENS}, token_url: 'https://u:p@i.example/t'}}",
+            "systems.erp.auth.token_url",
+            7,
+        ),
+        ("account: reader", f"account: c, auth: {{{AT}, scopes: ['a b']}}", "systems.erp.auth.scopes.0", 7),
+        (
+            "account: reader",
+            f"account: c, auth: {{{AT}, subject_token: 'file:x'}}",
+            "systems.erp.auth.subject_token",
+            7,
+        ),
+        ("account: reader", f"account: c, auth: {{{AT}, key_id: k}}", "systems.erp.auth.key_id", 7),
+        ("account: reader", f"account: c, auth: {{{AT}, algorithm: HS256}}", "systems.erp.auth.algorithm", 7),
+        ("account: reader", f"account: c, auth: {{{AT}, networks: [10.0.0.1/8]}}", "systems.erp.auth.networks.0", 7),
+        ("account: reader", "account: reader, networks: [plant]", "systems.erp.networks.0", 7),
+        ("account: reader", "account: reader, limits: {requests_per_s: 0}", "systems.erp.limits.requests_per_s", 7),
+        ("account: reader", "account: reader, limits: {burst: 1.5}", "systems.erp.limits.burst", 7),
+        ("account: reader", "account: reader, limits: {failures: 11}", "systems.erp.limits.failures", 7),
+        ("account: reader", "account: reader, limits: {rest_s: 500}", "systems.erp.limits.longest_rest_s", 7),
+        ("account: reader", "account: reader, limits: {rate: 5}", "systems.erp.limits.rate", 7),
+        ("account: reader", "account: reader, tls: {certificate: c.pem}", "systems.erp.tls.key", 7),
+        ("account: reader", "account: reader, tls: {key: 'file:k'}", "systems.erp.tls.certificate", 7),
+        ("account: reader", "account: reader, tls: {certificate: c, key: hunter2}", "systems.erp.tls.key", 7),
+        ('secret: "file:secrets/erp"', 'secret: "vault:kv/erp#password"', "systems.erp.secret", 7),
+        ('secret: "file:secrets/erp"', 'secret: "vault:kv/erp"', "systems.erp.secret", 7),
+        ('secret: "file:secrets/erp"', 'secret: "keyring:"', "systems.erp.secret", 7),
+        ("account: reader", "account: r, write: {auth: {kind: bearer}}", "systems.erp.write.secret", 7),
+        ("account: reader", "account: r, write: {account: w, secret: 'vault-db:w'}", "systems.erp.write.secret", 7),
+        ("systems:", "vault: {url: 'https://v.example'}\nsystems:", "vault.auth", 6),
+        ("systems:", f"vault: {{{VAULT}, auth: {{kind: token}}}}\nsystems:", "vault.auth.token", 6),
+        ("systems:", f"vault: {{{VAULT}, auth: {{kind: token, token: hunter2}}}}\nsystems:", "vault.auth.token", 6),
+        (
+            "systems:",
+            f"vault: {{{VAULT}, auth: {{kind: token, token: 'vault:a/b#c'}}}}\nsystems:",
+            "vault.auth.token",
+            6,
+        ),
+        ("systems:", f"vault: {{{VAULT}, auth: {{kind: approle, role_id: r}}}}\nsystems:", "vault.auth.secret_id", 6),
+        ("systems:", f"vault: {{{VAULT}, auth: {{{ROLE}, token: 'env:T'}}}}\nsystems:", "vault.auth.token", 6),
+        ("systems:", f"vault: {{url: 'http://v.example', auth: {{{ROLE}}}}}\nsystems:", "vault.url", 6),
+        ("systems:", f"vault: {{{VAULT}, namespace: '/a b', auth: {{{ROLE}}}}}\nsystems:", "vault.namespace", 6),
+        ("systems:", f"vault: {{{VAULT}, stale_s: -1, auth: {{{ROLE}}}}}\nsystems:", "vault.stale_s", 6),
     ],
 )
 def test_a_mistake_is_named_with_key_and_line(tmp_path: Path, before: str, after: str, key: str, line: int) -> None:
@@ -119,25 +189,67 @@ def test_the_working_directory_counts_where_nothing_is_named_and_only_for_who_as
     assert settings.find_file(environ={}) != here
 
 
-@guarantees("P8.no_leaks")
-def test_a_secret_that_others_may_read_is_refused(tmp_path: Path) -> None:
-    """A secret readable by everybody is no secret; it is not used and not shown."""
-    secret = tmp_path / "erp"
-    secret.write_text("canary-91", encoding="utf-8")
-    secret.chmod(0o644)
+WHOLE = """\
+version: 1
+deployment: north
+environment: production
+plant: {zone: Europe/Berlin}
+vault:
+  url: https://vault.example:8200/
+  namespace: plants/north/
+  ca_file: pki/ca.pem
+  networks: [10.9.0.0/24]
+  auth: {kind: approle, role_id: r-1, secret_id: "file:secrets/vault"}
+systems:
+  erp:
+    profile: s4hana
+    url: https://erp.example
+    account: reader
+    secret: vault:kv/erp/reader#password
+    networks: [10.1.0.0/16, "fd00:20::/48"]
+    limits: {requests_per_s: 2, burst: 4, concurrent: 2, waiting: 8, failures: 3, rest_s: 10, longest_rest_s: 60}
+    tls: {ca_file: pki/ca.pem, certificate: pki/us.pem, key: "keyring:north/key"}
+    auth:
+      kind: token_exchange
+      token_url: https://login.example/token
+      client_auth: private_key_jwt
+      key_id: k1
+      algorithm: ES256
+      scopes: [erp.read]
+      audience: erp
+      resource: https://erp.example/api
+      subject_token: file:secrets/subject
+      networks: [10.2.0.0/16]
+    write:
+      account: writer
+      secret: file:secrets/writer
+      auth: {kind: api_key, header: X-API-Key}
+"""
 
-    with pytest.raises(ConfigurationError) as refused:
-        settings.secret_of("file:erp", tmp_path)
-    assert "canary-91" not in str(refused.value)
 
-    secret.chmod(0o600)
-    assert settings.secret_of("file:erp", tmp_path) == "canary-91"
+@guarantees("docs.agree")
+def test_what_stands_in_the_file_is_what_is_used(tmp_path: Path) -> None:
+    """Every key of sign-in, vault, limits and certificates, with paths relative to the file."""
+    found = settings.load(write(tmp_path, WHOLE))
+    erp = found.systems[0]
+
+    assert found.vault is not None
+    assert (found.vault.url, found.vault.namespace) == ("https://vault.example:8200", "plants/north")
+    assert (found.vault.ca_file, found.vault.networks) == (str(tmp_path / "pki/ca.pem"), ("10.9.0.0/24",))
+    assert found.vault.auth == VaultAuth(kind="approle", role_id="r-1", secret_id="file:secrets/vault")
+    assert erp.networks == ("10.1.0.0/16", "fd00:20::/48")
+    assert (erp.limits.requests_per_s, erp.limits.longest_rest_s, erp.limits.attempts) == (2, 60, 3)
+    assert erp.tls.certificate == str(tmp_path / "pki/us.pem")
+    assert erp.auth is not None
+    assert (erp.auth.kind, erp.auth.algorithm, erp.auth.scopes) == ("token_exchange", "ES256", ("erp.read",))
+    assert erp.write is not None
+    assert erp.write.auth is not None
+    assert (erp.write.auth.kind, erp.write.auth.header) == ("api_key", "X-API-Key")
 
 
-@guarantees("input.clear_errors")
-def test_an_unset_secret_variable_is_named(tmp_path: Path) -> None:
-    """The name helps; the value of any other variable would not."""
-    with pytest.raises(ConfigurationError) as refused:
-        settings.secret_of("env:ERP_MCP_NO_SUCH_VARIABLE", tmp_path)
+@guarantees("docs.agree")
+def test_what_is_not_named_is_left_to_the_kind_of_adapter(tmp_path: Path) -> None:
+    """A file of before still means what it meant."""
+    erp = settings.load(write(tmp_path, GOOD)).systems[0]
 
-    assert "ERP_MCP_NO_SUCH_VARIABLE" in str(refused.value)
+    assert (erp.auth, erp.networks, erp.limits, erp.tls) == (None, (), TrafficLimits(), TlsSettings())
