@@ -21,6 +21,7 @@ MAX_TEXT_CHARS: Final = 4000  # an answer shows 500; a longer note is cut, it ca
 _INT64: Final = 2**63 - 1
 _NUMBER: Final = re.compile(r"([+-]?)([0-9]{1,30})(?:\.([0-9]{0,30}))?")
 _STATE_FIELDS: Final = ("order_state", "request_state", "response_state")
+_OTHER: Final = "other"  # of a state's codes: the nearest word for those that are not listed
 
 
 class _NonsenseError(ValueError):
@@ -36,7 +37,8 @@ class RecordMapper:
         Args:
             entity: Canonical entity.
             system: Name of the configured system.
-            states: Native to canonical codes per `entity.field`, as in a profile.
+            states: Native to canonical codes per `entity.field`, as in a profile; `other` among the codes of an order,
+                request or response state is the nearest word for all that are not listed, `native_state` has the code.
 
         Raises:
             EntityNotOfferedError: `adapter.entity_not_offered`, for an entity that is not canonical.
@@ -119,17 +121,17 @@ def _native_source(entity: str, names: set[str], states: Mapping[str, Mapping[st
 
 def _converter(spec: FieldSpec, states: Mapping[str, str] | None) -> Convert:
     if states is not None:
-        return _state_converter(states)
+        return _state_converter(states, nearest=states.get(_OTHER) if spec.name in _STATE_FIELDS else None)
     if spec.name == "source_key":
         return _identifier  # exactly as the system has it: `read` hands it back
     return _CONVERTERS[spec.kind]
 
 
-def _state_converter(states: Mapping[str, str]) -> Convert:
+def _state_converter(states: Mapping[str, str], *, nearest: str | None) -> Convert:
     known = dict(states)
 
     def convert(value: object) -> str:
-        canonical = known.get(_code(value))
+        canonical = known.get(_code(value), nearest)
         if canonical is None:
             raise _NonsenseError("a state that the profile does not map")
         return canonical

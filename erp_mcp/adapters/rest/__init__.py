@@ -1,0 +1,1 @@
+"""Adapter kind `rest`: JSON over HTTP, as a profile describes it."""
