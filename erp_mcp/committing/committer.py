@@ -22,6 +22,8 @@ from erp_mcp.committing.held_back import HeldBackError, held_back_by
 from erp_mcp.committing.moving import Moves, found
 from erp_mcp.committing.reading_back import ReadingBack
 from erp_mcp.committing.signatures import Signatures
+from erp_mcp.domain.call import JsonValue
+from erp_mcp.domain.call_context import CallContext, calling, trace_of
 from erp_mcp.domain.command import (
     Committed,
     Conflict,
@@ -30,7 +32,6 @@ from erp_mcp.domain.command import (
     Refused,
     RetryContract,
     Unknown,
-    Written,
 )
 from erp_mcp.domain.decision import Obligations
 from erp_mcp.domain.instants import parse_instant
@@ -116,7 +117,8 @@ class Committer:
             return None
         self.at(f"taken_{taken.state.lower()}")
         try:
-            return Done(proposal=await self._advanced(taken))
+            with calling(CallContext(traceparent=_trace(taken.content))):
+                return Done(proposal=await self._advanced(taken))
         except ProposalMovedError:
             return Done(proposal=taken, lost=True)  # its lease ran out; whoever has it now goes on
 
@@ -237,39 +239,40 @@ class Committer:
 
     async def _recorded(self, proposal: Proposal, way: Way, outcome: Outcome) -> Proposal:
         match outcome:
-            case Committed(written=written):
-                return await self._committed(proposal, way, written)
-            case Refused(code=code):
-                return self.moves.make(proposal, "refuse", reason=code)
+            case Committed():
+                return await self._committed(proposal, way, outcome)
+            case Refused(code=code, native_code=native):
+                return self.moves.make(proposal, "refuse", reason=code, facts=_native(native))
             case Conflict():
                 return self.moves.make(proposal, "go_stale", reason="record_changed")
             case NotSent(reason=reason, retry_after_s=seconds):
                 return self.moves.postpone(proposal, reason, at_least=seconds)
-            case Unknown(reason=reason):
-                return self.moves.lose(proposal, way.contract, reason)
+            case Unknown(reason=reason, native_code=native):
+                return self.moves.lose(proposal, way.contract, reason, facts=_native(native))
 
-    async def _committed(self, proposal: Proposal, way: Way, answer: Written) -> Proposal:
+    async def _committed(self, proposal: Proposal, way: Way, outcome: Committed) -> Proposal:
         """Read it back, so that the receipt says what is there; without that, what the answer said stands."""
+        answer, remarks = outcome.written, outcome.warnings
         there, read_back = None, "failed"
         try:
             there = await found(way.commands, proposal.content.command)
             read_back = "missing" if there is None else "same" if there.key == answer.key else "other"
         except asyncio.CancelledError:
             with suppress(GatewayError):
-                self.moves.commit(proposal, answer, "answered", read_back="stopped")
+                self.moves.commit(proposal, answer, "answered", read_back="stopped", warnings=remarks)
             raise
         except Exception as error:  # noqa: BLE001 - it is committed, whatever hinders reading it
             _log.warning("%s is committed but could not be read back: %s", proposal.content.proposal_id, _words(error))
         self.at("read_back")
         if there is None or read_back != "same":
-            return self.moves.commit(proposal, answer, "answered", read_back=read_back)
-        return self.moves.commit(proposal, there, "read_back", read_back=read_back)
+            return self.moves.commit(proposal, answer, "answered", read_back=read_back, warnings=remarks)
+        return self.moves.commit(proposal, there, "read_back", read_back=read_back, warnings=remarks)
 
     # --- what it is made of -------------------------------------------------------------------------------------------
 
     def _ended(self, proposal: Proposal, held: HeldBackError) -> Proposal:
         if held.move == "postpone":
-            return self.moves.postpone(proposal, held.reason, facts=held.facts)
+            return self.moves.postpone(proposal, held.reason, at_least=held.at_least_s, facts=held.facts)
         return self.moves.make(proposal, held.move, reason=held.reason, facts=held.facts)
 
     @property
@@ -296,6 +299,15 @@ def _check_same(content: Content, prepared: Prepared) -> None:
         raise HeldBackError("go_stale", "payload_changed")
     if (draft.headline, draft.document, draft.changes) != (shown.headline, shown.document, shown.changes):
         raise HeldBackError("hand_over", "preview_differs")
+
+
+def _trace(content: Content) -> str:
+    return trace_of(content.correlation_id, content.proposal_id, content.trace)
+
+
+def _native(code: str) -> dict[str, JsonValue] | None:
+    """Return the system's own code as a fact of the audit record, where it gave one."""
+    return {"native_code": code} if code else None
 
 
 def _words(error: Exception) -> str:

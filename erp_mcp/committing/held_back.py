@@ -21,9 +21,11 @@ from erp_mcp.errors import (
     RuleNotEvaluableError,
     RuleRefusedError,
     StaleDataError,
+    SystemBusyError,
     SystemNotConfiguredError,
     SystemReadOnlyError,
     SystemRefusedError,
+    SystemRestingError,
     SystemTimeoutError,
     SystemUnreachableError,
     TransientError,
@@ -32,6 +34,7 @@ from erp_mcp.errors import (
 
 Ending = Literal["deny", "go_stale", "hand_over", "expire", "postpone"]
 RECORD_GONE: Final = "R-GONE"
+RETRY_AFTER: Final = "retry_after_s"
 _FIRST_PAUSE_S: Final = 5
 _LONGEST_PAUSE_S: Final = 300
 
@@ -45,6 +48,12 @@ class HeldBackError(Exception):
         self.move: Final = move
         self.reason: Final = reason
         self.facts: Final = facts or {}
+
+    @property
+    def at_least_s(self) -> int:
+        """How long the system asked to be left alone, in seconds."""
+        asked = self.facts.get(RETRY_AFTER, 0)
+        return asked if isinstance(asked, int) else 0
 
 
 # The first class that fits counts.
@@ -62,6 +71,8 @@ _OF_ERRORS: Final[tuple[tuple[type[GatewayError], Ending, str], ...]] = (
     (SystemUnreachableError, "postpone", "system_unreachable"),
     (SystemTimeoutError, "postpone", "system_timeout"),
     (SystemRefusedError, "postpone", "system_refused_account"),
+    (SystemBusyError, "postpone", "system_busy"),
+    (SystemRestingError, "postpone", "system_resting"),
     (TransientError, "postpone", "not_ready"),
     (CatalogFileError, "postpone", "tools_unusable"),
     (ConfigurationError, "postpone", "configuration_unusable"),
@@ -101,7 +112,7 @@ def later(now: datetime, seconds: int) -> str:
 def _told(error: GatewayError) -> dict[str, JsonValue]:
     """Return what the audit record says in the clear: code, rule and reason; messages may hold what is masked."""
     facts: dict[str, JsonValue] = {"code": error.code}
-    for name in ("rule", "reason", "system", "limit", "scope"):
+    for name in ("rule", "reason", "system", "limit", "scope", RETRY_AFTER):
         fact = error.facts.get(name)
         if isinstance(fact, str | int):
             facts[name] = fact

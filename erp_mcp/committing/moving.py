@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -63,16 +63,24 @@ class Moves:
         not_before = self.after(pause_s(proposal.fence, at_least=at_least))
         return self.make(proposal, "postpone", reason=reason, not_before=not_before, facts=facts)
 
-    def lose(self, proposal: Proposal, contract: RetryContract, reason: str) -> Proposal:
+    def lose(self, proposal: Proposal, contract: RetryContract, reason: str, *, facts: Facts | None = None) -> Proposal:
         """Nobody can say what happened; it is looked for once the system has had its time to settle."""
-        return self.make(proposal, "lose", reason=reason, not_before=self.after(contract.settle_s), misses=0)
+        not_before = self.after(contract.settle_s)
+        return self.make(proposal, "lose", reason=reason, not_before=not_before, misses=0, facts=facts)
 
     def commit(
-        self, proposal: Proposal, written: Written, found: Literal["answered", "read_back"], *, read_back: str
+        self,
+        proposal: Proposal,
+        written: Written,
+        found: Literal["answered", "read_back"],
+        *,
+        read_back: str,
+        warnings: Sequence[str] = (),
     ) -> Proposal:
-        """Say that it was written; `read_back` is what reading it back gave."""
+        """Say that it was written; `read_back` is what reading it back gave, `warnings` what the system remarks."""
         receipt = Receipt(written=written, committed_at=self.after(0), found=found)
-        return self.make(proposal, "commit", receipt=receipt, facts={"found": found, "read_back": read_back})
+        remarks: Facts = {"warnings": list(warnings)} if warnings else {}
+        return self.make(proposal, "commit", receipt=receipt, facts={"found": found, "read_back": read_back, **remarks})
 
     def after(self, seconds: int) -> str:
         """Return the instant some seconds from now."""

@@ -50,16 +50,21 @@ class Written:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Committed:
-    """The system says that it was written."""
+    """The system says that it was written; `warnings` are its own codes for what it remarks, cleaned."""
 
     written: Written
+    warnings: tuple[str, ...] = field(default=(), compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """The system's own rules refused it; nothing was written. `code` is ours, never the system's text."""
+    """The system's own rules refused it; nothing was written.
+
+    `code` is ours, never the system's text; `native_code` is the system's own code, cleaned: a fact for people.
+    """
 
     code: str
+    native_code: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,9 +82,10 @@ class NotSent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unknown:
-    """Nobody can say: the answer was lost, cut or makes no sense."""
+    """Nobody can say: the answer was lost, cut or makes no sense; `native_code` as in `Refused`."""
 
     reason: str
+    native_code: str = field(default="", compare=False)
 
 
 Outcome = Committed | Refused | Conflict | NotSent | Unknown

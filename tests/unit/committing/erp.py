@@ -114,7 +114,7 @@ class Erp:
         if fault == "cut_before":
             return Unknown(reason="connection_lost")
         if fault == "refuse":
-            return Refused(code="document_closed")
+            return Refused(code="document_closed", native_code="06/115")
         outcome = await self._inner().send(command)
         if fault == "cut_after":
             return Unknown(reason="connection_lost")

@@ -22,7 +22,9 @@ from erp_mcp.errors import (
     RuleNotEvaluableError,
     RuleRefusedError,
     StaleDataError,
+    SystemBusyError,
     SystemReadOnlyError,
+    SystemRestingError,
     SystemUnreachableError,
 )
 from erp_mcp.policy.bundle import from_document
@@ -78,6 +80,8 @@ async def test_another_payload_than_the_approved_one_is_not_written(office: Offi
         (RuleNotEvaluableError(rule="R-DATE-2", missing="calendar"), ("DENIED", "rule_not_evaluable")),
         (SystemReadOnlyError(system="erp"), ("DENIED", "system_read_only")),
         (SystemUnreachableError(system="erp"), ("APPROVED", "system_unreachable")),
+        (SystemBusyError(system="erp", retry_after_s=3), ("APPROVED", "system_busy")),
+        (SystemRestingError(system="erp", retry_after_s=3), ("APPROVED", "system_resting")),
         (StaleDataError(), ("APPROVED", "data_too_old")),
         (ReadModelNotReadyError(), ("APPROVED", "not_ready")),
         (BadAnswerError(system="erp"), ("APPROVED", "gateway_fault")),
@@ -94,6 +98,15 @@ async def test_what_preparing_meets_ends_it_or_postpones_it(
     assert await ends_at(office, content) == ending
     if ending[0] == "APPROVED":
         assert office.state.proposals.get(content.proposal_id).not_before > "2026-03-16T08:00:04"
+
+
+@guarantees("P9.told", "P10.outage")
+async def test_a_system_that_says_when_is_not_asked_before(office: Office) -> None:
+    """The journal waits as long as the system does."""
+    content = office.approved()
+    office.desk.error = SystemRestingError(system="erp", retry_after_s=900)
+    assert await ends_at(office, content) == ("APPROVED", "system_resting")
+    assert office.state.proposals.get(content.proposal_id).not_before > "2026-03-16T08:14:59"
 
 
 # --- policy and tools -------------------------------------------------------------------------------------------------

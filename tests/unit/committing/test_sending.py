@@ -56,6 +56,18 @@ async def test_what_the_system_refuses_ends_there(office: Office) -> None:
     assert (office.stand(content), office.effects(content)) == (("REFUSED_BY_SYSTEM", "document_closed"), 0)
 
 
+@guarantees("P5.moves_proved", "P8.no_leaks")
+async def test_the_systems_own_code_is_a_fact_of_the_record_and_of_nothing_else(office: Office) -> None:
+    """People look it up in the system's documentation; the agent is told ours."""
+    content = office.approved()
+    office.erp.faults = ["refuse"]
+    done = await office.work()
+    told = [str(one) for one in office.state.audit.read_all() if "06/115" in str(one)]
+    assert len(told) == 1
+    assert "06/115" not in str(done.proposal)
+    assert office.stand(content) == ("REFUSED_BY_SYSTEM", "document_closed")
+
+
 @guarantees("P4.one_effect", "P4.stale")
 async def test_a_record_that_changes_between_the_look_and_the_send_is_a_conflict(office: Office) -> None:
     """The version goes to the system with the change, so that even the last gap is closed there."""

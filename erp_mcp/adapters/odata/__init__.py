@@ -1,0 +1,1 @@
+"""Adapter kind `odata`: services of OData V2 and V4."""

@@ -1,0 +1,208 @@
+"""What OData does for a plan: look-ups by typed conditions, one request on the version that was read, its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+from typing import Final
+
+from erp_mcp.adapters._documents.command_values import Facts, Found, Native, RefusedError, encode, text_of
+from erp_mcp.adapters._documents.command_verdicts import Verdict
+from erp_mcp.adapters._documents.commands import NOT_A_SEARCH, bears_alike
+from erp_mcp.adapters._documents.json_text import Document, Value
+from erp_mcp.adapters.odata import commands_readiness as readiness
+from erp_mcp.adapters.odata.commands_answers import judged, judged_batch
+from erp_mcp.adapters.odata.commands_body import Schema, address_of, body_of, literal_of
+from erp_mcp.adapters.odata.commands_session import Request, WriteSession
+from erp_mcp.adapters.odata.grammar import Version
+from erp_mcp.adapters.odata.query import address, every
+from erp_mcp.adapters.odata.service import Services
+from erp_mcp.adapters.odata.shape import ETAG, Shape, ShapeChangedError
+from erp_mcp.domain import write_plan as plan_of
+from erp_mcp.domain.command import NotSent
+from erp_mcp.domain.instants import instant_text
+from erp_mcp.domain.write_plan import Find, Lookup, Place, Plan
+from erp_mcp.egress import Answer
+from erp_mcp.errors import BadAnswerError
+
+_FEW: Final = 3  # rows of a look-up: one is right, two are too many
+_MERGE: Final = {"X-HTTP-Method": "MERGE"}
+_MINIMAL: Final = {"Prefer": "return=minimal"}
+_VERSIONS: Final[Mapping[Version, Mapping[str, str]]] = {
+    2: {"DataServiceVersion": "2.0", "MaxDataServiceVersion": "2.0"},
+    4: {"OData-Version": "4.0", "OData-MaxVersion": "4.0"},
+}
+_JSON: Final = {"Accept": "application/json", "Content-Type": "application/json"}
+
+
+class ODataWire:
+    """Carries plans to one system; the only requests that change anything are those of the plans it is given."""
+
+    def __init__(self, system: str, services: Services, session: WriteSession, plans: Iterable[Plan]) -> None:
+        """Contact nothing yet; `plans` list what may be written."""
+        self._system = system
+        self._listed = frozenset(plan.write.target for plan in plans)
+        self._services = services
+        self._session = session
+
+    async def looked_up(self, lookup: Lookup, facts: Facts) -> Sequence[Found]:
+        """Return the records that have every value asked for; see `commands.Wire`."""
+        where = {**lookup.place.key, **lookup.where}
+        rows = await self._rows(lookup.place, where, lookup.take, facts)
+        return [Found(document=one, version=str(one.get(ETAG, "") or "")) for one in rows]
+
+    async def bearing(self, find: Find, facts: Facts) -> Sequence[Document]:
+        """Return the documents that bear our reference as a whole; see `commands.Wire`."""
+        where = {**find.where, find.by: plan_of.Value(source="reference")}
+        try:
+            came, more = await self._answered(find.place, where, find.key, facts)
+            ours = [one for one in _of(came, where, facts) if one.get(find.by) == facts.command.reference]
+        except RefusedError as refusal:
+            raise BadAnswerError(system=self._system, reason=str(refusal)) from None
+        if not ours and (more or any(not bears_alike(one.get(find.by), facts.command.reference) for one in came)):
+            raise BadAnswerError(system=self._system, field=find.by, reason=NOT_A_SEARCH)
+        return ours
+
+    async def write(self, plan: Plan, facts: Facts) -> Verdict:
+        """Send the one request of a plan; see `commands.Wire`."""
+        if plan.write.target not in self._listed:
+            raise RefusedError("not_a_listed_write")
+        alias, reference = plan.write.place.service, facts.command.reference
+        schema = await self._session.schema(alias)
+        request = self._request(plan, schema, facts)
+        if plan.write.batch:
+            request = _batch(request, self._session.base(alias), schema.version)
+
+        async def is_there() -> bool:
+            return plan.find is not None and bool(await self.bearing(plan.find, facts))
+
+        answer = await self._session.send(alias, request, reference, is_there=is_there)
+        if not isinstance(answer, Answer):
+            return answer
+        verdict = judged_batch(plan, answer) if plan.write.batch else judged(plan, answer)
+        if isinstance(verdict, NotSent):
+            self._session.released(reference)
+        return verdict
+
+    async def ready(self, plan: Plan, facts: Facts) -> str:
+        """Return how the contract of a plan is kept, or what is missing."""
+        return await readiness.of(plan, self._session, self, facts)
+
+    async def about(self) -> Mapping[str, str]:
+        """Return the server's time, where it is told."""
+        moment = self._services.server_time()
+        return {"server_time": instant_text(moment)} if moment else {}
+
+    async def one_of(self, place: Place) -> Document | None:
+        """Return some record of a set with its version, `None` where it has none."""
+        schema = await self._session.schema(place.service)
+        structure = schema.of_set(place.entity_set)
+        shape = Shape.of(schema.model, structure, [(name,) for name in structure.keys])
+        options = {**shape.query(schema.version), "$top": "1"}
+        rows, _ = await self._page(place, shape, options)
+        return rows[0] if rows else None
+
+    async def close(self) -> None:
+        """Let go of connections."""
+        await self._session.close()
+
+    # --- Reads --------------------------------------------------------------------------------------------------------
+
+    async def _rows(
+        self, place: Place, where: Mapping[str, plan_of.Value], take: Sequence[str], facts: Facts
+    ) -> list[Document]:
+        """Return at most a few records with these values; what the system gives beside them is left out."""
+        return _of((await self._answered(place, where, take, facts))[0], where, facts)
+
+    async def _answered(
+        self, place: Place, where: Mapping[str, plan_of.Value], take: Sequence[str], facts: Facts
+    ) -> tuple[list[Document], bool]:
+        """Return the few records that the system gives for these values, and whether it has more pages of them."""
+        schema = await self._session.schema(place.service)
+        structure = schema.of_set(place.entity_set)
+        names = [(name,) for name in (*where, *take)]
+        if any(schema.model.steps(structure, name) is None for name in names):
+            raise RefusedError("unknown_property")
+        conditions = [f"{name} eq {literal_of(schema, structure, name, one, facts)}" for name, one in where.items()]
+        shape = Shape.of(schema.model, structure, names)
+        options = {"$filter": every(conditions), **shape.query(schema.version), "$top": str(_FEW)}
+        return await self._page(place, shape, options)
+
+    async def _page(self, place: Place, shape: Shape, options: Mapping[str, str]) -> tuple[list[Document], bool]:
+        url = address(self._session.base(place.service), place.entity_set, options)
+        page = await self._services.page(place.service, url)
+        try:
+            return [shape.read(one) for one in page.items], bool(page.next_url)
+        except ShapeChangedError as failure:
+            raise BadAnswerError(system=self._system, field=failure.name, reason=failure.reason) from None
+
+    # --- The write ----------------------------------------------------------------------------------------------------
+
+    def _request(self, plan: Plan, schema: Schema, facts: Facts) -> Request:
+        write = plan.write
+        in_address = bool(write.place.action) and schema.version == 2
+        address = address_of(schema, self._session.base(write.place.service), write.place, facts, parameters=write.body)
+        body = b"" if in_address else encode(_body(schema, plan, facts))
+        headers = {**_JSON, **_VERSIONS[schema.version], **_condition(plan, facts)}
+        if write.minimal:
+            headers |= _MINIMAL
+        if write.method == "MERGE":
+            return Request(method="POST", url=address, headers={**headers, **_MERGE}, body=body)
+        return Request(method=write.method, url=address, headers=headers, body=body)
+
+
+def _body(schema: Schema, plan: Plan, facts: Facts) -> dict[str, Native]:
+    place = plan.write.place
+    if place.action:  # a V4 action's parameters: texts, flags and whole numbers, as they stand in the plan
+        return {name: text_of(one, facts) for name, one in plan.write.body.items() if isinstance(one, plan_of.Value)}
+    return body_of(schema, schema.of_set(place.entity_set), plan.write.body, facts)
+
+
+def _condition(plan: Plan, facts: Facts) -> dict[str, str]:
+    """Return the version condition; what was to have one is never sent without.
+
+    Raises:
+        RefusedError: when there is no version to name.
+    """
+    source = plan.write.if_match
+    if not source:
+        return {}
+    found = facts.found.get(source)
+    version = facts.command.version_token if source == "version" else found.version if found else ""
+    if not version or version == "*" or not version.isprintable() or not version.isascii():
+        raise RefusedError("no_version")
+    return {"If-Match": version}
+
+
+def _batch(request: Request, base: str, version: Version) -> Request:
+    """Return a request as the one change set of a `$batch`; its bounds are names that no body of ours has."""
+    inner = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
+    target = request.url.removeprefix(base)
+    text = (
+        "--batch_erp\r\nContent-Type: multipart/mixed; boundary=changes_erp\r\n\r\n"
+        "--changes_erp\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: binary\r\nContent-ID: 1\r\n\r\n"
+        f"{request.method} {target} HTTP/1.1\r\n{inner}Content-Length: {len(request.body)}\r\n\r\n"
+    )
+    end = b"\r\n--changes_erp--\r\n--batch_erp--\r\n"
+    headers = {"Accept": "multipart/mixed", "Content-Type": "multipart/mixed; boundary=batch_erp", **_VERSIONS[version]}
+    return Request(method="POST", url=f"{base}$batch", headers=headers, body=text.encode() + request.body + end)
+
+
+def _of(rows: Sequence[Document], where: Mapping[str, plan_of.Value], facts: Facts) -> list[Document]:
+    wanted = {name: str(text_of(one, facts)) for name, one in where.items()}
+    return [row for row in rows if all(_same(row.get(name), text) for name, text in wanted.items())]
+
+
+def _same(found: Value, asked: str) -> bool:
+    """Say whether a value that came is the one that was asked for; leading zeros are the system's own affair."""
+    if isinstance(found, bool):
+        return str(found).lower() == asked
+    if isinstance(found, int | Decimal):
+        return str(found) == asked or Decimal(found) == _number(asked)
+    if not isinstance(found, str):
+        return False
+    return found == asked or found.lstrip("0") == asked.lstrip("0") or found.partition("T")[0] == asked
+
+
+def _number(text: str) -> Decimal | None:
+    return Decimal(text) if text.isascii() and text.replace(".", "", 1).isdecimal() else None
