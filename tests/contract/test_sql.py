@@ -45,7 +45,8 @@ _DOWN: Final = Downtime(
 # Sorting a long recursion takes far more than the deadline of a slow source.
 _SLOW: Final = (
     "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 50000000)"
-    " SELECT i AS source_key, i AS version_token, i AS changed_at FROM n"
+    " SELECT i AS source_key, i AS version_token, i AS changed_at, i AS material_id, '1000' AS site,"
+    " 'A1' AS storage_location_id, 'F' AS stock_type, i AS qty, 'EA' AS uom FROM n"
 )
 
 

@@ -1,37 +1,34 @@
-"""The contract on a real PostgreSQL, which this module starts for itself where the server is installed."""
+"""The contract on a real PostgreSQL and on a streaming replica of it, which the rig starts where it is installed."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import socket
-import subprocess
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
-from pathlib import Path
 from typing import Final
 
-import psycopg
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
 
 from erp_mcp.adapters import Connection
 from erp_mcp.adapters.sql.adapter import SqlAdapter
+from erp_mcp.adapters.sql.engines import database_address, engine_for
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.entities import Record
 from erp_mcp.domain.entities.inventory import Stock
 from erp_mcp.domain.entities.production import Downtime
 from erp_mcp.domain.profile import Profile
-from erp_mcp.errors import BadAnswerError, SystemRefusedError
-from erp_mcp.testing import AdapterContract, ContractSource, Fault, FixedClock
+from erp_mcp.domain.traffic import TrafficLimits
+from erp_mcp.errors import ProfileFileError, SystemRefusedError
+from erp_mcp.testing import AdapterContract, Fault, FixedClock
 from erp_mcp.testing.passes import apply, fold, read_pages
 from tests.guarantees import guarantees
-from tests.needs import missing
+from tests.systems.postgresql.server import Rig, running
 
-_PASSWORD: Final = "s3cret"
-_NOBODY: Final = 65534
+_DATABASE: Final = "contract"
+_ROLE: Final = "gateway_read"
+_FAST: Final = TrafficLimits(requests_per_s=100_000, burst=100_000)
 _DDL: Final = """
 DROP TABLE IF EXISTS bin, gone, stop;
 CREATE TABLE bin (k text PRIMARY KEY, mat text, qty numeric(20, 6), counted timestamptz, chg text);
@@ -52,62 +49,24 @@ _DOWNTIME: Final = (
 )
 
 
-def _open_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
-@contextmanager
-def _postgresql() -> Iterator[str]:
-    """Run a server with an owner and a read-only role in a directory of its own; PostgreSQL refuses to run as root."""
-    root = os.name == "posix" and os.geteuid() == 0
-    who: dict[str, int] = {"user": _NOBODY, "group": _NOBODY} if root else {}
-    directory = Path(tempfile.mkdtemp(prefix="erp-mcp-pg-"))
-    (directory / "pw").write_text(_PASSWORD, encoding="utf-8")
-    if root:
-        for place in (directory, directory / "pw"):
-            os.chown(place, _NOBODY, _NOBODY)
-    data, port = directory / "data", _open_port()
-    make = [
-        "initdb",
-        "-D",
-        str(data),
-        "-U",
-        "owner",
-        f"--pwfile={directory / 'pw'}",
-        "-A",
-        "scram-sha-256",
-        "--no-sync",
-    ]
-    subprocess.run(make, check=True, capture_output=True, cwd=directory, **who)  # type: ignore[call-overload]  # mypy has no ** for user
-    start = ["pg_ctl", "-D", str(data), "-w", "-l", str(directory / "log"), "-o"]
-    options = f"-c listen_addresses=127.0.0.1 -c port={port} -c unix_socket_directories={directory} -c fsync=off"
-    subprocess.run([*start, options, "start"], check=True, capture_output=True, cwd=directory, **who)  # type: ignore[call-overload]  # as above
-    url = f"postgresql://127.0.0.1:{port}/postgres"
-    try:
-        with psycopg.connect(url, user="owner", password=_PASSWORD, autocommit=True) as owner:
-            owner.execute(f"CREATE ROLE gateway_read LOGIN PASSWORD '{_PASSWORD}'")
-        yield url
-    finally:
-        stop = ["pg_ctl", "-D", str(data), "-m", "immediate", "stop"]
-        subprocess.run(stop, check=False, capture_output=True, cwd=directory, **who)  # type: ignore[call-overload]  # as above
-        shutil.rmtree(directory, ignore_errors=True)
-
-
 @pytest.fixture(scope="module")
-def url() -> Iterator[str]:
-    if not all(shutil.which(name) for name in ("initdb", "pg_ctl", "postgres")):
-        missing("PostgreSQL is not installed (initdb, pg_ctl and postgres on the PATH)")
-    with _postgresql() as address:
-        yield address
+def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+    """A server with an account that may read, and its replica."""
+    with running(tmp_path_factory.mktemp("postgresql")) as one:
+        one.create_database(_DATABASE)
+        one.create_role(_ROLE, _password(one))
+        yield one
+
+
+def _password(rig: Rig) -> str:
+    return f"read-{rig.password}"
 
 
 def profile(qty: str = "qty", *, after: str = "") -> Profile:
     form: dict[str, JsonValue] = {
         "statement": _STOCK.format(qty=qty) + after,
         "tombstones": "SELECT k AS source_key, at AS changed_at FROM gone",
-        "feed": "SELECT timestamptz '2026-03-16 05:59:20+01'",
+        "feed": "SELECT timestamptz '2026-03-16 05:59:20+01' AS high_water",
     }
     entities: dict[str, dict[str, JsonValue]] = {"downtime": {"statement": _DOWNTIME}, "stock": form}
     return Profile(name="p", version=1, kind="sql", level=4, zone="UTC", identity={}, states={}, entities=entities)
@@ -116,29 +75,34 @@ def profile(qty: str = "qty", *, after: str = "") -> Profile:
 class PostgresqlSource:
     entity = "stock"
     page_rows = 2
-    secrets = (_PASSWORD, "gateway_read", "bin", "connection refused")
 
-    def __init__(self, url: str) -> None:
-        self._url = url
+    def __init__(self, rig: Rig, *, replica: bool = False) -> None:
+        self._rig = rig
+        self._replica = replica
+        self.secrets = (_password(rig), "relation", "connection refused")
         self.clock = FixedClock()
         self._tick = 0
+        self.opened: list[SqlAdapter] = []
         self._write(_DDL)
         self.adapter = self.open()
 
     def open(self, mapping: Profile | None = None, *, url: str = "", timeout_s: float = 5.0) -> SqlAdapter:
         connection = Connection(
             system="erp",
-            url=url or self._url,
-            account="gateway_read",
-            secret=_PASSWORD,
+            url=url or self._rig.url(_DATABASE, replica=self._replica),
+            account=_ROLE,
+            secret=_password(self._rig),
             page_rows=self.page_rows,
             timeout_s=timeout_s,
+            limits=_FAST,
         )
-        return SqlAdapter.open(connection, mapping or profile(), self.clock)
+        self.opened.append(SqlAdapter.open(connection, mapping or profile(), self.clock))
+        return self.opened[-1]
 
-    def _write(self, text: str) -> None:
-        with psycopg.connect(self._url, user="owner", password=_PASSWORD, autocommit=True) as owner:
-            owner.execute(text.encode())
+    def _write(self, statements: str) -> None:
+        self._rig.run(_DATABASE, statements)
+        if self._replica:
+            self._rig.catch_up()
 
     def _now(self) -> str:
         self._tick += 1
@@ -147,7 +111,7 @@ class PostgresqlSource:
     def expected(self, entity: str) -> Mapping[str, Record]:
         if entity == "downtime":
             return {"D1": _DOWN}
-        with psycopg.connect(self._url, user="owner", password=_PASSWORD) as owner:
+        with self._rig.admin(_DATABASE) as owner:
             rows = owner.execute("SELECT k, mat, qty FROM bin").fetchall()
         return {key: _stock(key, material, qty) for key, material, qty in rows}
 
@@ -171,11 +135,16 @@ class PostgresqlSource:
             case "none":
                 self.adapter = self.open()
             case "down":
-                self.adapter = self.open(url=f"postgresql://127.0.0.1:{_open_port()}/postgres")
+                self.adapter = self.open(url="postgresql://127.0.0.1:1/contract")
             case "slow":
                 self.adapter = self.open(profile(after=", pg_sleep(30)"), timeout_s=0.2)
             case "nonsense":
                 self.adapter = self.open(profile("qty::float8"))
+
+    async def close(self) -> None:
+        """Close all that was opened."""
+        for one in self.opened:
+            await one.close()
 
 
 def _number(key: str) -> str:
@@ -213,42 +182,14 @@ def _stock(key: str, material: str, qty: Decimal) -> Stock:
 @pytest.mark.live
 class TestPostgresql(AdapterContract):
     @pytest.fixture
-    def source(self, url: str) -> Iterator[ContractSource]:
-        source = PostgresqlSource(url)
-        first = source.adapter
+    async def source(self, rig: Rig) -> AsyncIterator[PostgresqlSource]:
+        source = PostgresqlSource(rig)
         yield source
-        for one in (first, source.adapter):
-            one._source._engine.dispose()  # type: ignore[attr-defined]  # the fixture is not a coroutine
-
-    @guarantees("P2.no_writes")
-    async def test_its_session_cannot_write_even_where_the_account_could(self, url: str) -> None:
-        """An account with too many rights is a mistake that happens."""
-        source = PostgresqlSource(url)
-        connection = Connection(system="erp", url=url, account="owner", secret=_PASSWORD)
-        write = "WITH x AS (DELETE FROM bin RETURNING k) SELECT k AS source_key, k AS changed_at FROM x"
-        for statement in (write, "SELECT nextval(pg_get_serial_sequence('bin', 'k'))"):
-            form: dict[str, JsonValue] = {"statement": statement}
-            broken = Profile(
-                name="p",
-                version=1,
-                kind="sql",
-                level=4,
-                zone="UTC",
-                identity={},
-                states={},
-                entities={"stock": form},
-            )
-            one = SqlAdapter.open(connection, broken, FixedClock())
-            with pytest.raises(BadAnswerError):
-                await one.read("stock", ["S001"])
-            await one.close()
-        assert len(source.expected("stock")) == 25
-        await source.adapter.close()
+        await source.close()
 
     @guarantees("P7.sync_exact")
-    async def test_keys_may_be_numbers(self, url: str) -> None:
+    async def test_keys_may_be_numbers(self, source: PostgresqlSource) -> None:
         """Most tables count their rows; a number is compared with no text."""
-        source = PostgresqlSource(url)
         number = "length(k) * 1000 + substr(k, 2)::int AS source_key"
         form: dict[str, JsonValue] = {
             "statement": _STOCK.format(qty="qty").replace("k AS source_key", number),
@@ -260,24 +201,80 @@ class TestPostgresql(AdapterContract):
         added = _number(source.add())
         held = await fold(one, "stock", pages[-1].watermark, apply({}, pages))
         found = await one.read("stock", [added])
-        for adapter in (source.adapter, one):
-            await adapter.close()
         assert set(held) == {_number(key) for key in source.expected("stock")}
         assert [record.source_key for record in found] == [added]
 
-    @guarantees("input.clear_errors", "P8.no_leaks")
-    async def test_a_wrong_password_is_a_refusal(self, url: str) -> None:
-        """Repeating it would lock the account."""
-        connection = Connection(system="erp", url=url, account="gateway_read", secret="wr0ng")
-        one = SqlAdapter.open(connection, profile(), FixedClock())
-        with pytest.raises(SystemRefusedError) as caught:
-            await one.probe()
-        await one.close()
-        assert "wr0ng" not in f"{caught.value}"
 
-    @guarantees("P7.freshness")
-    async def test_it_tells_the_time_of_the_server(self, url: str) -> None:
-        """A clock that is wrong is found by it."""
-        one = PostgresqlSource(url).adapter
-        assert (await one.probe())["server_time"].endswith("Z")
-        await one.close()
+@guarantees("adapter.contract", "P7.replica_age")
+@pytest.mark.live
+class TestReplica(AdapterContract):
+    @pytest.fixture
+    async def source(self, rig: Rig) -> AsyncIterator[PostgresqlSource]:
+        source = PostgresqlSource(rig, replica=True)
+        yield source
+        await source.close()
+
+
+@guarantees("P2.no_writes")
+@pytest.mark.live
+@pytest.mark.parametrize(
+    "write",
+    [
+        "DELETE FROM bin",
+        "WITH x AS (DELETE FROM bin RETURNING k) SELECT k FROM x",
+        "SELECT nextval('counter')",
+        "SELECT * INTO copied FROM bin",
+        "SET TRANSACTION READ WRITE",
+        "SELECT set_config('transaction_read_only', 'off', true)",
+        "COPY bin FROM '/etc/hostname'",
+    ],
+)
+def test_a_session_cannot_write_even_where_the_account_could(rig: Rig, write: str) -> None:
+    """An account with too many rights is a mistake that happens; the session stands on its own."""
+    rig.run(_DATABASE, _DDL + "; CREATE SEQUENCE IF NOT EXISTS counter")
+    connection = Connection(system="erp", url=rig.url(_DATABASE))
+    engine = engine_for(database_address(connection), user=rig.user, password=rig.password, timeout_s=5)
+    try:
+        with engine.connect() as one:
+            one.execute(text("SELECT 1"))  # the mode of a transaction is fixed by its first statement
+            with pytest.raises(SQLAlchemyError):
+                one.execute(text(write))
+    finally:
+        engine.dispose()
+    with rig.admin(_DATABASE) as owner:
+        assert owner.execute("SELECT count(*) FROM bin").fetchone() == (25,)
+        assert owner.execute("SELECT to_regclass('copied')").fetchone() == (None,)
+
+
+@guarantees("P2.no_writes", "input.clear_errors")
+@pytest.mark.live
+@pytest.mark.parametrize("key", ["statement", "tombstones", "feed"])
+@pytest.mark.parametrize("write", ["DELETE FROM bin", "SELECT 1; DELETE FROM bin", "COMMIT", "DO $$ BEGIN END $$"])
+def test_a_profile_whose_text_is_no_select_is_refused_before_anything_is_sent(rig: Rig, key: str, write: str) -> None:
+    """Files come from people; the statement of a feed is sent as it stands."""
+    good = profile()
+    form = {**good.entities["stock"], key: write}
+    connection = Connection(system="erp", url=rig.url(_DATABASE))
+    with pytest.raises(ProfileFileError):
+        SqlAdapter.open(connection, replace(good, entities={"stock": form}), FixedClock())
+
+
+@guarantees("input.clear_errors", "P8.no_leaks")
+@pytest.mark.live
+async def test_a_wrong_password_is_a_refusal(rig: Rig) -> None:
+    """Repeating it would lock the account."""
+    connection = Connection(system="erp", url=rig.url(_DATABASE), account=_ROLE, secret="wr0ng")
+    one = SqlAdapter.open(connection, profile(), FixedClock())
+    with pytest.raises(SystemRefusedError) as caught:
+        await one.probe()
+    await one.close()
+    assert "wr0ng" not in f"{caught.value}"
+
+
+@guarantees("P7.freshness")
+@pytest.mark.live
+async def test_it_tells_the_time_of_the_server(rig: Rig) -> None:
+    """A clock that is wrong is found by it."""
+    source = PostgresqlSource(rig)
+    assert (await source.adapter.probe())["server_time"].endswith("Z")
+    await source.close()

@@ -4,43 +4,28 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Final, Protocol, Self
+from typing import Final, Self
 
 from erp_mcp.adapters._connection import Connection
 from erp_mcp.adapters._mapping import RecordMapper, checked_instant, checked_key
 from erp_mcp.adapters.sql import statements
-from erp_mcp.adapters.sql.statements import EntityStatements, Place, Statement
+from erp_mcp.adapters.sql.bindings import binding_of, check_bound
+from erp_mcp.adapters.sql.source import Found, Source
+from erp_mcp.adapters.sql.statements import EntityStatements, Place
 from erp_mcp.adapters.sql.watermark import NOTHING_YET, Tick, Watermark, parse_watermark
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.entities import Record
-from erp_mcp.domain.instants import instant_text
+from erp_mcp.domain.instants import instant_text, parse_instant
+from erp_mcp.domain.introspection import Introspection
 from erp_mcp.domain.profile import Profile
+from erp_mcp.domain.select_text import is_select
 from erp_mcp.errors import BadAnswerError, EntityNotOfferedError, InvalidArgumentError, ProfileFileError
 from erp_mcp.ports import MAX_KEYS, ChangePage, Clock
 
 MAX_CROSS_REFERENCES: Final = 1_000_000
 _PAGES_PER_STATEMENT: Final = 5  # a statement without a fitting index sorts all it finds: ask less often
-
-Rows = list[dict[str, object]]
-
-
-class Source(Protocol):
-    """Runs read-only statements on one database."""
-
-    dialect: str
-
-    async def rows(self, statement: Statement, *, limit: int) -> Rows:
-        """Return at most `limit` rows by column name."""
-        ...
-
-    async def probe(self) -> Mapping[str, str]:
-        """Run one statement and return what answers here."""
-        ...
-
-    async def close(self) -> None:
-        """Let go of connections."""
-        ...
 
 
 class SqlAdapter:
@@ -57,6 +42,8 @@ class SqlAdapter:
             name: RecordMapper(name, system=self._system, states=profile.states) for name in profile.entities
         }
         self._cross_references = {name: rule.query for name, rule in profile.identity.items() if rule.rule == "table"}
+        self._bound = False
+        _check_texts(profile, self._statements, self._cross_references)
 
     @classmethod
     def open(cls, connection: Connection, profile: Profile, clock: Clock) -> Self:
@@ -64,9 +51,9 @@ class SqlAdapter:
 
         Raises:
             ConfigurationError: `settings.bad_configuration`, for an address or driver that is not there.
-            ProfileFileError: `systems.bad_profile`, when an entity has no statement.
+            ProfileFileError: `systems.bad_profile`, when an entity has no statement, or a statement is not one SELECT.
         """
-        return cls(_source(connection), connection, profile, clock)
+        return cls(_source(connection, clock), connection, profile, clock)
 
     @property
     def system(self) -> str:
@@ -81,17 +68,19 @@ class SqlAdapter:
     async def changes(self, entity: str, watermark: str) -> AsyncIterator[ChangePage]:
         """Yield what changed after `watermark`; see `ports.Adapter.changes`.
 
-        An entity without tombstones is read as a whole in each pass, since nothing else shows what is gone.
+        An entity without tombstones is read as a whole in each pass, since nothing else shows what is gone. A page of
+        a replica is as old as the replica was when it was asked.
         """
         form = self._of(entity)
+        await self._check_bound()
         snapshot = not watermark or not form.tombstones
-        high_water = await self._high_water(entity, form)
+        mark = await self._fed(entity, form)
         at = await self._begin(form) if snapshot else await self._resume(entity, form, watermark)
         if not snapshot:
-            async for page in self._gone(entity, form, at):
-                yield replace(page, high_water=high_water)
-        async for page in self._rows(entity, form, at, as_of=self._as_of(high_water)):
-            yield replace(page, high_water=high_water, snapshot=snapshot)
+            async for page in self._gone(entity, form, at, mark):
+                yield page
+        async for page in self._rows(entity, form, at, mark):
+            yield replace(page, snapshot=snapshot)
 
     async def read(self, entity: str, keys: Sequence[str]) -> tuple[Record, ...]:
         """Return the live records with these source keys, at most 200."""
@@ -100,13 +89,16 @@ class SqlAdapter:
             raise InvalidArgumentError(argument="keys", rule=f"at most {MAX_KEYS}")
         if not keys:
             return ()
+        await self._check_bound()
         wanted = tuple(dict.fromkeys(keys))
-        as_of = self._as_of(await self._high_water(entity, form))
+        mark = await self._fed(entity, form)
         query = statements.by_keys(form.rows, wanted, dialect=self._source.dialect)
-        rows = await self._source.rows(query, limit=MAX_KEYS + 1)
-        if len(rows) > len(wanted):
+        asked = self._clock.plant()
+        found = await self._source.find(query, limit=MAX_KEYS + 1)
+        if len(found.rows) > len(wanted):
             raise BadAnswerError(system=self._system, entity=entity, field="source_key", reason="not unique")
-        return tuple(self._mappers[entity].record(row, as_of=as_of) for row in rows)
+        as_of = min(instant_text(asked), _high_water(mark, asked, found) or instant_text(asked))
+        return tuple(self._mappers[entity].record(row, as_of=as_of) for row in found.rows)
 
     async def cross_references(self, entity: str) -> Mapping[str, str]:
         """Return local id → canonical id of an entity whose identity rule is `table`.
@@ -115,8 +107,9 @@ class SqlAdapter:
             BadAnswerError: `adapter.bad_answer`, when one local id has two canonical ids, or there are too many.
         """
         found: dict[str, str] = {}
-        query = statements.as_written(self._cross_references[entity])
-        rows = await self._source.rows(query, limit=MAX_CROSS_REFERENCES + 1)
+        limit = MAX_CROSS_REFERENCES + 1
+        query = statements.first_rows(self._cross_references[entity], limit=limit, dialect=self._source.dialect)
+        rows = (await self._source.find(query, limit=limit)).rows
         if len(rows) > MAX_CROSS_REFERENCES:  # cut, the ids beyond would join with nothing
             reason = f"more than {MAX_CROSS_REFERENCES}"
             raise BadAnswerError(system=self._system, entity=entity, field="local", reason=reason)
@@ -127,8 +120,24 @@ class SqlAdapter:
                 raise BadAnswerError(system=self._system, entity=entity, field="canonical", reason="not unique")
         return found
 
+    async def introspect(self) -> Introspection:
+        """Return what the account could write, and which fields the database lacks; see `ports.Introspects`.
+
+        An account that is refused is not used to look any further.
+        """
+        rights = await self._source.rights()
+        if rights.refused:
+            return Introspection(excess=rights.excess)
+        entities = [await binding_of(name, form, self._source) for name, form in self._statements.items()]
+        told = {"paging": "by change time and key", "page_rows": str(self._page_rows), **await self.probe()}
+        return Introspection(entities=tuple(entities), told=told, rights_seen=rights.known)
+
     async def probe(self) -> Mapping[str, str]:
-        """Return product, access and where it tells the time of the database, after one statement has run on it."""
+        """Return product, version, account and rights, whether it is a replica, and the database's time if it has one.
+
+        Raises:
+            AccountTooPowerfulError: `adapter.account_too_powerful`; otherwise as `changes`.
+        """
         return {**await self._source.probe(), "access": "read-only"}
 
     async def close(self) -> None:
@@ -155,11 +164,13 @@ class SqlAdapter:
         key = at.rows.key if at.rows.changed_at == edges.rows_edge else ""
         return replace(edges, rows=at.rows, edge_key=key, gone=Place(changed_at=at.gone.changed_at))
 
-    async def _gone(self, entity: str, form: EntityStatements, at: Watermark) -> AsyncIterator[ChangePage]:
+    async def _gone(self, entity: str, form: EntityStatements, at: Watermark, mark: str) -> AsyncIterator[ChangePage]:
         """Yield pages of keys that are gone; a key that lives again is left out, whatever the log says."""
         while True:
             page = statements.page_after(form.tombstones, at.gone, limit=self._page_rows, dialect=self._source.dialect)
-            rows = await self._source.rows(page, limit=self._page_rows)
+            asked = self._clock.plant()
+            found = await self._source.find(page, limit=self._page_rows)
+            rows = found.rows
             if not rows:
                 return
             at = replace(at, gone=self._place(rows[-1], entity))
@@ -167,7 +178,8 @@ class SqlAdapter:
             living = await self._living(entity, form, named)
             deleted = tuple(key for key in named if key not in living)
             if deleted:
-                yield ChangePage(records=(), deleted=deleted, watermark=at.text)
+                high_water = _high_water(mark, asked, found)
+                yield ChangePage(records=(), deleted=deleted, watermark=at.text, high_water=high_water)
             if len(rows) < self._page_rows:
                 return
 
@@ -176,27 +188,29 @@ class SqlAdapter:
         for start in range(0, len(keys), MAX_KEYS):
             some = keys[start : start + MAX_KEYS]
             query = statements.by_keys(form.rows, some, dialect=self._source.dialect, columns="source_key")
-            rows = await self._source.rows(query, limit=MAX_KEYS)
-            living.update(self._key(row.get("source_key"), entity) for row in rows)
+            found = await self._source.find(query, limit=MAX_KEYS)
+            living.update(self._key(row.get("source_key"), entity) for row in found.rows)
         return living
 
-    async def _rows(
-        self, entity: str, form: EntityStatements, at: Watermark, *, as_of: str
-    ) -> AsyncIterator[ChangePage]:
+    async def _rows(self, entity: str, form: EntityStatements, at: Watermark, mark: str) -> AsyncIterator[ChangePage]:
         mapper = self._mappers[entity]
         block = self._page_rows * _PAGES_PER_STATEMENT
         while True:
             query = statements.page_after(form.rows, at.rows, limit=block, dialect=self._source.dialect)
-            rows = await self._source.rows(query, limit=block)
-            finished = len(rows) < block
-            for start in range(0, max(len(rows), 1), self._page_rows):
-                some = rows[start : start + self._page_rows]
+            asked = self._clock.plant()
+            found = await self._source.find(query, limit=block)
+            high_water = _high_water(mark, asked, found)
+            as_of = min(instant_text(asked), high_water or instant_text(asked))
+            finished = len(found.rows) < block
+            for start in range(0, max(len(found.rows), 1), self._page_rows):
+                some = found.rows[start : start + self._page_rows]
                 records = tuple(mapper.record(row, as_of=as_of) for row in some)
                 if some:
                     at = at.passed([self._place(row, entity) for row in some])
-                last = finished and start + self._page_rows >= len(rows)
-                mark = at.at_end(self._clock.plant()) if last else at
-                yield ChangePage(records=records, deleted=(), watermark=mark.text, last=last)
+                last = finished and start + self._page_rows >= len(found.rows)
+                # By the time that the source itself has reached: on a replica that is late, ticks close late.
+                reached = at.at_end(parse_instant(as_of)) if last else at
+                yield ChangePage(records=records, deleted=(), watermark=reached.text, high_water=high_water, last=last)
             if finished:
                 return
 
@@ -208,21 +222,24 @@ class SqlAdapter:
         return self._statements[entity]
 
     async def _newest(self, inner: str) -> Tick:
-        rows = await self._source.rows(statements.newest(inner), limit=1)
+        rows = (await self._source.find(statements.newest(inner), limit=1)).rows
         newest = rows[0].get("newest") if rows else None
         return None if newest is None else self._tick(newest, "", "changed_at")
 
-    async def _high_water(self, entity: str, form: EntityStatements) -> str:
-        """Return how far the source itself says it is; one that has a feed and does not say is not trusted."""
+    async def _fed(self, entity: str, form: EntityStatements) -> str:
+        """Return how far the source's feed says it is; one that has a feed and does not say is not trusted."""
         if not form.feed:
             return ""
-        rows = await self._source.rows(statements.as_written(form.feed), limit=1)
+        query = statements.first_rows(form.feed, limit=1, dialect=self._source.dialect)
+        rows = (await self._source.find(query, limit=1)).rows
         value = next(iter(rows[0].values()), None) if rows else None
         return checked_instant(value, system=self._system, entity=entity, field="feed")
 
-    def _as_of(self, high_water: str) -> str:
-        now = instant_text(self._clock.plant())
-        return min(now, high_water) if high_water else now
+    async def _check_bound(self) -> None:
+        """Refuse the system at its first use, and until it is mended, when it lacks fields that it must have."""
+        if not self._bound:
+            await check_bound(self._statements, self._source, self._system)
+            self._bound = True
 
     def _place(self, row: Mapping[str, object], entity: str) -> Place:
         tick = self._tick(row.get("changed_at"), entity, "changed_at")
@@ -239,7 +256,15 @@ class SqlAdapter:
         return checked_key(value, system=self._system, entity=entity, field=field)
 
 
-def _source(connection: Connection) -> Source:
+def _high_water(mark: str, asked: datetime, found: Found) -> str:
+    """Return how far rows reach: the older of what the feed says and of how far a replica was behind when asked."""
+    if found.behind_s is None:
+        return mark
+    reached = instant_text(asked - timedelta(seconds=found.behind_s))
+    return min(mark, reached) if mark else reached
+
+
+def _source(connection: Connection, clock: Clock) -> Source:
     scheme, separator, rest = connection.url.partition("://")
     if not separator or scheme == "sqlite":
         path = Path(rest.removeprefix("/")) if separator else Path(connection.url.removeprefix("sqlite:"))
@@ -248,13 +273,7 @@ def _source(connection: Connection) -> Source:
         return SqliteSource(path, system=connection.system, timeout_s=connection.timeout_s)
     from erp_mcp.adapters.sql.engine_source import EngineSource
 
-    return EngineSource(
-        connection.url,
-        system=connection.system,
-        account=connection.account,
-        secret=connection.secret,
-        timeout_s=connection.timeout_s,
-    )
+    return EngineSource(connection, clock)
 
 
 def _statements(profile: Profile, entity: str, form: Mapping[str, JsonValue]) -> EntityStatements:
@@ -262,3 +281,14 @@ def _statements(profile: Profile, entity: str, form: Mapping[str, JsonValue]) ->
     if not texts.get("statement"):
         raise ProfileFileError(file=profile.name, key=f"entities.{entity}.statement", reason="missing")
     return EntityStatements(rows=texts["statement"], tombstones=texts.get("tombstones", ""), feed=texts.get("feed", ""))
+
+
+def _check_texts(profile: Profile, forms: Mapping[str, EntityStatements], queries: Mapping[str, str]) -> None:
+    """Refuse a profile with a text that is not one SELECT; some of them are sent without a SELECT of ours around."""
+    texts = {f"identity.{name}.query": query for name, query in queries.items()}
+    for name, form in forms.items():
+        parts = {"statement": form.rows, "tombstones": form.tombstones, "feed": form.feed}
+        texts |= {f"entities.{name}.{part}": text for part, text in parts.items() if text}
+    for key, text in texts.items():
+        if not is_select(text):
+            raise ProfileFileError(file=profile.name, key=key, reason="must be one SELECT")

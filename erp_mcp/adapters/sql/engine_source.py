@@ -1,135 +1,322 @@
-"""Any other database, through SQLAlchemy: read-only transactions, a statement time-out, and always a rollback.
+"""Any other database, through SQLAlchemy: an account that can only read, read-only transactions, always rolled back.
 
-The driver blocks, so statements run in a thread.
+The driver blocks, so statements run in a thread. Each goes through the system's door, as requests over HTTP do.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, TypeVar
 
-from sqlalchemy import URL, Engine, create_engine, make_url, text
-from sqlalchemy.exc import DBAPIError, NoSuchModuleError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as NoConnectionLeftError
+from sqlalchemy import Connection as SqlConnection
+from sqlalchemy import Dialect, Engine, Executable, text
+from sqlalchemy.exc import SQLAlchemyError
 
-from erp_mcp.adapters.sql.statements import Statement, as_written
+from erp_mcp.adapters._connection import Connection
+from erp_mcp.adapters.sql import replica
+from erp_mcp.adapters.sql.engines import Running, database_address, engine_for
+from erp_mcp.adapters.sql.failures import meaning, works_again
+from erp_mcp.adapters.sql.rights import Rights, rights_of
+from erp_mcp.adapters.sql.source import Found
+from erp_mcp.adapters.sql.statements import Statement
+from erp_mcp.credentials import account_of
+from erp_mcp.domain.call_context import current_call
 from erp_mcp.domain.instants import instant_text
+from erp_mcp.domain.traffic import Ending
+from erp_mcp.egress.admission import Door
+from erp_mcp.egress.local_traffic import LocalTraffic
+from erp_mcp.egress.repeating import delay_s
 from erp_mcp.errors import (
+    AccountTooPowerfulError,
     BadAnswerError,
     ConfigurationError,
     GatewayError,
+    SecretUnavailableError,
+    SystemBusyError,
     SystemRefusedError,
     SystemTimeoutError,
     SystemUnreachableError,
 )
+from erp_mcp.ports import Clock
 
-Rows = list[dict[str, object]]
-
-_LATE_STATES: Final = ("57014", "55P03", "25P03")  # cancelled by the time-out, lock not available, idle time-out
-_REFUSED_STATES: Final = ("28", "42501")  # sign-in refused, no right
-_PROBES: Final = {"oracle": "SELECT CURRENT_TIMESTAMP AS moment FROM dual"}
+T = TypeVar("T")
+_RIGHTS: Final = "erp_mcp_rights"  # kept beside the connection that they were asked on
+_HEARTBEAT: Final = "heartbeat"  # the only setting of this kind: table.column
+_NAMED: Final = 8  # rights in an error; `systems probe` shows more
 _GRACE_S: Final = 2.0  # the database's own time-out is the better message, so ours comes a little later
+_MARGIN_S: Final = 0.05
+_PATIENCE_S: Final = 2.0  # without an answer, before a database counts as too slow
+_PAUSE_S: Final = 1.0
+_GIVEN_UP: Final[Ending] = "given_up"
+_PRODUCTS: Final = {"postgresql": "PostgreSQL", "mysql": "MySQL", "mariadb": "MariaDB", "mssql": "SQL Server",
+                    "oracle": "Oracle Database"}  # fmt: skip
+_MOMENTS: Final = {
+    "oracle": "SELECT CURRENT_TIMESTAMP AS moment, USER AS account FROM dual",
+    "sqlite": "SELECT CURRENT_TIMESTAMP AS moment, '' AS account",
+}
+_MOMENT: Final = "SELECT CURRENT_TIMESTAMP AS moment, CURRENT_USER AS account"
+
+
+class _WorksAgainError(Exception):
+    """The database took a statement back; the same one is likely to work at once."""
 
 
 class EngineSource:
     """Runs statements on one database."""
 
-    def __init__(self, url: str, *, system: str, account: str, secret: str, timeout_s: float) -> None:
-        """Make a pool of two connections; nothing is opened yet.
+    def __init__(
+        self,
+        connection: Connection,
+        clock: Clock,
+        *,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        """Check the address; nothing is opened yet.
 
         Raises:
-            ConfigurationError: `settings.bad_configuration`, for an address or driver that is not there.
+            ConfigurationError: `settings.bad_configuration`, for an address or driver that is not there, or a heartbeat
+            that is no column.
         """
-        self._system = system
-        self._timeout_s = timeout_s
-        try:
-            address = _address(url, account, secret)
-            self._engine = _engine(address, timeout_s)
-        except (SQLAlchemyError, NoSuchModuleError, ImportError):
-            raise ConfigurationError(key=f"systems.{system}.url", reason="no such database address or driver") from None
-        self.dialect = self._engine.dialect.name
+        self._connection = connection
+        self._system = connection.system
+        self._timeout_s = connection.timeout_s
+        self._clock = clock
+        self._sleep = sleep
+        self._chance = chance
+        self._address = database_address(connection)
+        self._engine: Engine | None = None
+        self._signed_in = ("", "")
+        self._beat = _heartbeat(connection, self._address.get_dialect()())
+        self.dialect = self._address.get_backend_name()
+        self._door = Door(
+            system=self._system,
+            traffic=connection.traffic or LocalTraffic(),
+            limits=connection.limits,
+            lasts_s=connection.timeout_s + _GRACE_S,
+            sleep=sleep,
+        )
 
-    async def rows(self, statement: Statement, *, limit: int) -> Rows:
-        """Return at most `limit` rows by column name.
+    async def find(self, statement: Statement, *, limit: int) -> Found:
+        """Return at most `limit` rows; see `Source.find` for errors."""
+        return await self._asked(lambda connection: self._found(connection, statement, limit))
 
-        Raises:
-            SystemUnreachableError: `adapter.unreachable`; SystemTimeoutError: `adapter.timeout`;
-            SystemRefusedError: `adapter.refused`; BadAnswerError: `adapter.bad_answer`.
-        """
-        try:
-            async with asyncio.timeout(self._timeout_s + _GRACE_S):
-                return await asyncio.to_thread(self._run, statement, limit)
-        except TimeoutError:
-            raise SystemTimeoutError(system=self._system) from None
-        except SQLAlchemyError as failure:
-            raise self._meaning(failure) from None  # its text is the system's
+    async def rights(self) -> Rights:
+        """Return what the account may do beside reading, whether that refuses it or not."""
+        return await self._asked(self._rights)
 
     async def probe(self) -> Mapping[str, str]:
-        """Run one statement and return what answers here, with its clock where that has a time zone."""
-        rows = await self.rows(as_written(_PROBES.get(self.dialect, "SELECT CURRENT_TIMESTAMP AS moment")), limit=1)
-        moment = rows[0].get("moment") if rows else None
-        known = {"product": self.dialect}
-        if isinstance(moment, datetime) and moment.tzinfo is not None:
-            known["server_time"] = instant_text(moment)
-        return known
+        """Return product, version, account and clock, whether it is a replica, and how far behind."""
+        return await self._asked(self._probed)
 
     async def close(self) -> None:
-        """Close the pool."""
-        self._engine.dispose()
+        """Close all connections."""
+        if self._engine is not None:
+            self._engine.dispose()
 
-    def _run(self, statement: Statement, limit: int) -> Rows:
+    # --- Asking -------------------------------------------------------------------------------------------------------
+
+    async def _asked(self, work: Callable[[SqlConnection], T]) -> T:
+        """Let `work` run on a connection, once there is leave, and again while the database takes it back."""
+        until = time.monotonic() + self._timeout_s + _GRACE_S
+        if (deadline := current_call().deadline) is not None:
+            until = min(until, deadline - _MARGIN_S)
+        attempt = 1
+        while True:
+            try:
+                return await self._through_door(work, until)
+            except _WorksAgainError:
+                attempt += 1
+                if not self._may_repeat(attempt):
+                    raise SystemTimeoutError(system=self._system) from None
+            await self._sleep(delay_s(attempt, self._chance()))
+
+    def _may_repeat(self, attempt: int) -> bool:
+        limits = self._connection.limits
+        return attempt <= limits.attempts and self._door.traffic.may_retry(self._system, limits)
+
+    async def _through_door(self, work: Callable[[SqlConnection], T], until: float) -> T:
+        given = await self._door.admit("read", lambda: until)
+        began, ending, pause_s = time.monotonic(), _GIVEN_UP, 0.0
+        try:
+            done = await self._as_now(work, until)
+            ending = "answered"
+        except (SystemUnreachableError, SystemTimeoutError, asyncio.CancelledError) as failure:
+            ending = _judged(failure, time.monotonic() - began)
+            raise
+        except SystemBusyError:
+            ending, pause_s = "turned_away", _PAUSE_S
+            raise
+        except (SecretUnavailableError, ConfigurationError):  # nothing was sent
+            raise
+        except (GatewayError, _WorksAgainError):
+            ending = "answered"
+            raise
+        finally:
+            self._door.leave(given, ending, pause_s)
+        return done
+
+    async def _as_now(self, work: Callable[[SqlConnection], T], until: float) -> T:
+        """Let `work` run as the user of this moment; one that is refused is asked for anew, once."""
+        credential = self._connection.credential
+        secret = await credential.current() if credential is not None else self._connection.secret
+        try:
+            return await self._within(self._engine_as(secret), work, until)
+        except SystemRefusedError:
+            if credential is None:
+                raise
+            newer = await credential.after_refusal(secret)
+            if self._account(newer) == self._account(secret):
+                raise
+        return await self._within(self._engine_as(newer), work, until)
+
+    async def _within(self, engine: Engine, work: Callable[[SqlConnection], T], until: float) -> T:
+        running = Running()
+        try:
+            async with asyncio.timeout(max(0.0, until - time.monotonic())):
+                return await asyncio.to_thread(self._run, engine, work, running)
+        except TimeoutError:
+            self._give_up(running)
+            raise SystemTimeoutError(system=self._system) from None
+        except asyncio.CancelledError:
+            self._give_up(running)
+            raise
+        except SQLAlchemyError as failure:
+            if works_again(failure):
+                raise _WorksAgainError from None
+            raise meaning(failure, self._system) from None  # its text is the system's
+
+    def _give_up(self, running: Running) -> None:
+        asyncio.get_running_loop().run_in_executor(None, running.cancel)
+
+    def _engine_as(self, secret: str) -> Engine:
+        """Return the pool of the user that a secret belongs to; that of another user is closed."""
+        who = self._account(secret)
+        if self._engine is None or who != self._signed_in:
+            if self._engine is not None:
+                self._engine.dispose()
+            connection = self._connection
+            user, password = who
+            self._engine = engine_for(
+                self._address, user=user, password=password, timeout_s=self._timeout_s, ca_file=connection.ca_file
+            )
+            self._signed_in = who
+        return self._engine
+
+    def _account(self, secret: str) -> tuple[str, str]:
+        return account_of(self._connection.account, secret), str(secret)
+
+    # --- On a connection, in a thread ---------------------------------------------------------------------------------
+
+    def _run(self, engine: Engine, work: Callable[[SqlConnection], T], running: Running) -> T:
+        with engine.connect() as connection:
+            running.on(connection.connection.driver_connection)
+            try:
+                return work(connection)
+            finally:
+                running.on(None)
+                if running.given_up or engine is not self._engine:  # a word to stop may still be under way
+                    connection.invalidate()
+                else:
+                    connection.rollback()
+
+    def _found(self, connection: SqlConnection, statement: Statement, limit: int) -> Found:
+        rights = self._admitted(connection)
+        behind_s = self._behind(connection, rights)
         # A colon in the profile's own text is never one of our parameters.
         inner = statement.inner.replace(":", "\\:")
-        with self._engine.connect() as connection:
-            result = connection.execute(text(f"{statement.before}{inner}{statement.after}"), dict(statement.parameters))
-            rows = [dict(row) for row in result.mappings().fetchmany(limit)]
+        result = connection.execute(text(f"{statement.before}{inner}{statement.after}"), dict(statement.parameters))
+        return Found(rows=[dict(row) for row in result.mappings().fetchmany(limit)], behind_s=behind_s)
+
+    def _probed(self, connection: SqlConnection) -> Mapping[str, str]:
+        rights = self._admitted(connection)
+        behind_s = self._behind(connection, rights)
+        row = _one(connection, text(_MOMENTS.get(self.dialect, _MOMENT)))
+        version = connection.dialect.server_version_info or ()
+        known = {"product": _PRODUCTS.get(self.dialect, self.dialect), "version": ".".join(map(str, version))}
+        known["account"] = str(row["account"])
+        if self.dialect == "postgresql":
+            known["role"] = "replica, which nobody can write to" if rights.replica else "primary"
+        known["rights"] = _told(rights)
+        if behind_s is not None:
+            known["behind_s"] = f"{behind_s:.1f}"
+        moment = row["moment"]
+        if isinstance(moment, datetime) and moment.tzinfo is not None:
+            known["server_time"] = instant_text(moment)
+        return {name: value for name, value in known.items() if value}
+
+    def _admitted(self, connection: SqlConnection) -> Rights:
+        """Return the rights of the account, looked at once for each connection; one that can write is refused."""
+        known = connection.info.get(_RIGHTS)
+        rights = known if isinstance(known, Rights) else self._rights(connection)
+        if isinstance(known, Rights) and rights.excess and rights.replica:  # it may have become a primary meanwhile
+            rights = self._rights(connection)
+        if rights.refused:
+            raise AccountTooPowerfulError(system=self._system, rights=rights.excess[:_NAMED])
+        connection.info[_RIGHTS] = rights
+        return rights
+
+    def _rights(self, connection: SqlConnection) -> Rights:
+        def run(statement: str) -> Sequence[Mapping[str, object]]:
+            return [dict(row) for row in connection.execute(text(statement)).mappings()]
+
+        try:
+            return rights_of(self.dialect, run)
+        except SQLAlchemyError:
+            if self.dialect == "postgresql":
+                raise
             connection.rollback()
-        return rows
+            return Rights(known=False)
 
-    def _meaning(self, failure: SQLAlchemyError) -> GatewayError:
-        if isinstance(failure, NoConnectionLeftError):  # statements that were given up still run on all of them
-            return SystemTimeoutError(system=self._system)
-        original = failure.orig if isinstance(failure, DBAPIError) else None
-        state = str(getattr(original, "sqlstate", None) or "")
-        if state.startswith(_LATE_STATES):
-            return SystemTimeoutError(system=self._system)
-        if state.startswith(_REFUSED_STATES) or "authentication failed" in str(original):
-            return SystemRefusedError(system=self._system)
-        if type(original).__name__ in {"OperationalError", "InterfaceError", "ConnectionTimeout"} and not state:
-            return SystemUnreachableError(system=self._system)
-        if state.startswith(("08", "57P")):
-            return SystemUnreachableError(system=self._system)
-        return BadAnswerError(system=self._system, reason="the database does not fit the profile")
+    def _behind(self, connection: SqlConnection, rights: Rights) -> float | None:
+        try:
+            if self._beat is not None:
+                return replica.since_beat(_one(connection, self._beat), self._clock.wall())
+            if rights.replica:
+                return replica.behind(_one(connection, text(replica.LAG)))
+        except ValueError as failure:
+            raise BadAnswerError(system=self._system, reason=str(failure)) from None
+        return None
 
 
-def _address(url: str, account: str, secret: str) -> URL:
-    address = make_url(url)
-    if address.drivername in {"postgres", "postgresql"}:
-        address = address.set(drivername="postgresql+psycopg")
-    if account:
-        address = address.set(username=account)
-    return address.set(password=secret) if secret else address
+def _heartbeat(connection: Connection, dialect: Dialect) -> Executable | None:
+    """Return the statement for the heartbeat that the configuration names, where it names one."""
+    key = f"systems.{connection.system}.options"
+    for name in connection.options:
+        if name != _HEARTBEAT:
+            raise ConfigurationError(key=f"{key}.{name}", reason=f"this kind knows {_HEARTBEAT} alone")
+    if _HEARTBEAT not in connection.options:
+        return None
+    try:
+        schema, name, field = replica.heartbeat_place(connection.options[_HEARTBEAT])
+    except ValueError as failure:
+        raise ConfigurationError(key=f"{key}.{_HEARTBEAT}", reason=str(failure)) from None
+    quote = dialect.identifier_preparer.quote  # only where the name needs it
+    place = f"{quote(schema)}.{quote(name)}" if schema else quote(name)
+    return text(f"SELECT MAX({quote(field)}) AS beat, CURRENT_TIMESTAMP AS moment FROM {place}")
 
 
-def _engine(address: URL, timeout_s: float) -> Engine:
-    options: dict[str, str | int] = {}
-    execution: dict[str, bool] = {}
-    if address.get_backend_name() == "postgresql":
-        limit = int(timeout_s * 1000)  # milliseconds
-        options = {
-            "connect_timeout": max(2, int(timeout_s)),
-            "options": f"-c statement_timeout={limit} -c lock_timeout={limit} -c default_transaction_read_only=on",
-        }
-        execution = {"postgresql_readonly": True}
-    return create_engine(
-        address,
-        pool_size=2,
-        max_overflow=0,
-        pool_timeout=timeout_s,
-        pool_pre_ping=True,
-        connect_args=options,
-        execution_options=execution,
-        hide_parameters=True,
+def _one(connection: SqlConnection, statement: Executable) -> dict[str, object]:
+    return {**connection.execute(statement).mappings().one()}
+
+
+def _judged(failure: BaseException, seconds: float) -> Ending:
+    """Return what a failure says of the database's health; a caller who left early, or had no time, says nothing."""
+    deadline = current_call().deadline
+    over = deadline is not None and time.monotonic() >= deadline - _MARGIN_S
+    patient = seconds >= _PATIENCE_S
+    if isinstance(failure, asyncio.CancelledError):
+        return "failed" if over and patient else _GIVEN_UP
+    return _GIVEN_UP if over and not patient else "failed"
+
+
+def _told(rights: Rights) -> str:
+    if rights.excess:
+        return "could write elsewhere: " + ", ".join(rights.excess[:_NAMED])
+    return (
+        "can only read" if rights.known else "not known for this kind of database; give it an account that only reads"
     )

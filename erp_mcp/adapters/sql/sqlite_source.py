@@ -9,10 +9,10 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+from erp_mcp.adapters.sql.rights import Rights
+from erp_mcp.adapters.sql.source import DOES_NOT_FIT, Found, Rows
 from erp_mcp.adapters.sql.statements import Statement, as_written
 from erp_mcp.errors import BadAnswerError, GatewayError, SystemTimeoutError, SystemUnreachableError
-
-Rows = list[dict[str, object]]
 
 _STEPS_BETWEEN_CHECKS: Final = 5000
 _GONE: Final = frozenset({sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_AUTH})
@@ -30,22 +30,26 @@ class SqliteSource:
         self._system = system
         self._timeout_s = timeout_s
 
-    async def rows(self, statement: Statement, *, limit: int) -> Rows:
-        """Return at most `limit` rows by column name.
+    async def find(self, statement: Statement, *, limit: int) -> Found:
+        """Return at most `limit` rows.
 
         Raises:
             SystemUnreachableError: `adapter.unreachable`; SystemTimeoutError: `adapter.timeout`;
             BadAnswerError: `adapter.bad_answer`, when the statement does not fit the file, or it is no database.
         """
         try:
-            return self._run(statement, limit)
+            return Found(rows=self._run(statement, limit))
         except sqlite3.Error as failure:
             raise self._meaning(failure) from None  # its text is the system's
 
+    async def rights(self) -> Rights:
+        """Return no rights to write: the file is opened for reading alone, whoever may write to it otherwise."""
+        return Rights()
+
     async def probe(self) -> Mapping[str, str]:
         """Run one statement and return what answers here."""
-        await self.rows(as_written("SELECT name FROM sqlite_master"), limit=1)
-        return {"product": "SQLite", "version": sqlite3.sqlite_version}
+        await self.find(as_written("SELECT name FROM sqlite_master"), limit=1)
+        return {"product": "SQLite", "version": sqlite3.sqlite_version, "rights": "the file is opened for reading only"}
 
     async def close(self) -> None:
         """Nothing is held open."""
@@ -65,4 +69,4 @@ class SqliteSource:
             return SystemUnreachableError(system=self._system)
         if code in _LATE:
             return SystemTimeoutError(system=self._system)
-        return BadAnswerError(system=self._system, reason="the database does not fit the profile")
+        return BadAnswerError(system=self._system, reason=DOES_NOT_FIT)

@@ -95,8 +95,26 @@ def by_keys(inner: str, keys: tuple[str, ...], *, dialect: str, columns: str = "
 
 
 def as_written(inner: str) -> Statement:
-    """Return a profile's statement without any wrapping: high-water marks and cross-references."""
+    """Return a statement without any wrapping."""
     return Statement(before="", inner=_bare(inner), after="", parameters={})
+
+
+def first_rows(inner: str, *, limit: int, dialect: str) -> Statement:
+    """Return the statement for at most `limit` rows in no order: high-water marks and cross-references."""
+    if dialect in _FETCH_DIALECTS:  # these cut only what is ordered; the reader stops after as many rows
+        return as_written(inner)
+    return Statement(
+        before="SELECT * FROM (",
+        inner=_bare(inner),
+        after=") page_source LIMIT :page_limit",
+        parameters={"page_limit": limit},
+    )
+
+
+def fits(*inners: str) -> Statement:
+    """Return the statement that gives no row, and fails where the database lacks what one of these names."""
+    parts = (f"SELECT 1 AS fits FROM ({_bare(inner)}) page_source WHERE 1 = 0" for inner in inners)
+    return as_written(" UNION ALL ".join(parts))
 
 
 def _is_number(key: str) -> bool:

@@ -343,19 +343,16 @@ def test_an_address_nobody_can_open_is_a_configuration_error(file: Path, url: st
         ("42P01", "no such relation", BadAnswerError),
     ],
 )
-def test_a_drivers_error_gets_its_meaning_from_its_state(
-    file: Path, state: str, text: str, error: type[GatewayError]
-) -> None:
+def test_a_drivers_error_gets_its_meaning_from_its_state(state: str, text: str, error: type[GatewayError]) -> None:
     """SQLSTATE is a standard; messages are not."""
     from sqlalchemy.exc import DBAPIError
 
-    from erp_mcp.adapters.sql.engine_source import EngineSource
+    from erp_mcp.adapters.sql.failures import meaning
 
     class OperationalError(Exception):
         sqlstate = state or None
 
-    source = EngineSource(f"sqlite+pysqlite:///{file}", system="erp", account="", secret="", timeout_s=1)
-    assert type(source._meaning(DBAPIError("SELECT", {}, OperationalError(text)))) is error
+    assert type(meaning(DBAPIError("SELECT", {}, OperationalError(text)), "erp")) is error
 
 
 # --- Opening ----------------------------------------------------------------------------------------------------------
@@ -385,8 +382,10 @@ async def test_a_database_whose_connections_are_all_busy_is_slow_and_not_wrong(f
     """Where a database knows no time-out, a statement that was given up keeps its connection until it ends."""
     from erp_mcp.adapters.sql.engine_source import EngineSource
 
-    source = EngineSource(f"sqlite+pysqlite:///{file}", system="erp", account="", secret="", timeout_s=0.1)
-    with source._engine.connect(), source._engine.connect(), pytest.raises(SystemTimeoutError):
+    connection = Connection(system="erp", url=f"sqlite+pysqlite:///{file}", timeout_s=0.1)
+    source = EngineSource(connection, FixedClock())
+    engine = source._engine_as("")
+    with engine.connect(), engine.connect(), pytest.raises(SystemTimeoutError):
         await source.probe()
     assert (await source.probe())["product"] == "sqlite"
     await source.close()

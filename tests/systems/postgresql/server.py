@@ -1,0 +1,294 @@
+"""PostgreSQL and a streaming replica of it as child processes on 127.0.0.1: made new, described, stopped, removed.
+
+Never a cluster that the machine has already. PostgreSQL refuses to run as root, so for root it runs as `postgres`, or
+as nobody where there is no such user; its files lie in a directory of that user, since pytest's are closed to it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pwd
+import secrets
+import shutil
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+import psycopg
+from psycopg import sql
+
+from tests.needs import missing
+
+DESCRIPTION: Final = "rig.json"
+VARIABLE: Final = "ERP_MCP_POSTGRESQL_DIR"
+_ADMIN: Final = "admin"
+_TOOLS: Final = ("initdb", "pg_ctl", "postgres", "pg_basebackup")
+_STATEMENTS: Final = "pg_stat_statements"  # records what the server was asked, where it is installed
+_START_S: Final = 60
+_SETTINGS: Final = (
+    "listen_addresses='127.0.0.1'",
+    "fsync=off",
+    "synchronous_commit=off",
+    "full_page_writes=off",
+    "wal_level=logical",
+    "max_connections=100",
+    "timezone=UTC",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rig:
+    """A primary and its replica: where they listen, and who may do everything on them.
+
+    The replica knows the same databases, roles and passwords. `directory` holds all files of both.
+    """
+
+    host: str
+    port: int
+    replica_port: int
+    user: str
+    password: str
+    database: str
+    version: str
+    directory: str
+    counts_statements: bool
+
+    @classmethod
+    def load(cls, state: Path) -> Rig:
+        """Return what `start` wrote."""
+        return cls(**json.loads((state / DESCRIPTION).read_text(encoding="utf-8")))
+
+    def url(self, database: str = "", *, replica: bool = False) -> str:
+        """Return the address of a database, without user and password."""
+        port = self.replica_port if replica else self.port
+        return f"postgresql://{self.host}:{port}/{database or self.database}"
+
+    @contextlib.contextmanager
+    def admin(self, database: str = "", *, replica: bool = False) -> Iterator[psycopg.Connection]:
+        """Yield a connection that may do everything, each statement for itself."""
+        url = self.url(database, replica=replica)
+        with psycopg.connect(url, user=self.user, password=self.password, autocommit=True) as connection:
+            yield connection
+
+    def run(self, database: str, text: str, *, replica: bool = False) -> None:
+        """Run statements as the administrator."""
+        with self.admin(database, replica=replica) as connection:
+            connection.execute(text)
+
+    def create_database(self, name: str, *, owner: str = "") -> None:
+        """Make an empty database; one of that name is dropped before, with whoever is in it."""
+        with self.admin() as connection:
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+            owned = sql.SQL(" OWNER {}").format(sql.Identifier(owner)) if owner else sql.SQL("")
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)) + owned)
+
+    def create_role(self, name: str, password: str = "", *, options: str = "") -> str:
+        """Make a role that may sign in, or give it a new password; returns the password.
+
+        `options` are words of `CREATE ROLE`, such as CREATEROLE for an account that makes others.
+        """
+        secret = password or secrets.token_urlsafe(18)
+        words = sql.SQL(f" LOGIN {options} PASSWORD ")
+        with self.admin() as connection:
+            known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (name,)).fetchone()
+            verb = sql.SQL("ALTER ROLE " if known else "CREATE ROLE ")
+            connection.execute(verb + sql.Identifier(name) + words + sql.Literal(secret))
+        return secret
+
+    def let_read(self, database: str, role: str, *, schema: str = "public") -> None:
+        """Let a role read everything that is in a schema now and what the administrator makes there later."""
+        names = {"role": sql.Identifier(role), "schema": sql.Identifier(schema), "database": sql.Identifier(database)}
+        with self.admin(database) as connection:
+            for text in (
+                "GRANT CONNECT ON DATABASE {database} TO {role}",
+                "GRANT USAGE ON SCHEMA {schema} TO {role}",
+                "GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {role}",
+                "ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT SELECT ON TABLES TO {role}",
+            ):
+                connection.execute(sql.SQL(text).format(**names))
+
+    def catch_up(self, *, timeout_s: float = 20.0) -> None:
+        """Wait until the replica has all that the primary has written."""
+        with self.admin() as primary, self.admin(replica=True) as replica:
+            place = primary.execute("SELECT pg_current_wal_insert_lsn()").fetchone()
+            deadline = time.monotonic() + timeout_s
+            while time.monotonic() < deadline:
+                done = replica.execute("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", place).fetchone()
+                if done and done[0]:
+                    return
+                time.sleep(0.01)
+        raise RuntimeError("the replica did not catch up")
+
+
+@contextlib.contextmanager
+def running(state: Path) -> Iterator[Rig]:
+    """Yield the rig that the environment names, or one of our own in `state`; skips where there is no PostgreSQL."""
+    if named := os.environ.get(VARIABLE):
+        yield Rig.load(Path(named))
+        return
+    if not installed():
+        missing("PostgreSQL is not installed (initdb, pg_ctl, postgres and pg_basebackup)")
+    rig = start(state)
+    try:
+        yield rig
+    finally:
+        stop(state)
+
+
+def installed() -> bool:
+    """Return whether the server's programs are on this machine."""
+    return _programs() is not None
+
+
+def start(state: Path) -> Rig:
+    """Make a primary and a replica and describe them in `state`; one that runs there already is kept."""
+    state.mkdir(parents=True, exist_ok=True)
+    if (state / DESCRIPTION).exists():
+        rig = Rig.load(state)
+        with contextlib.suppress(psycopg.OperationalError), rig.admin(), rig.admin(replica=True):
+            return rig
+        stop(state)
+    directory = Path(tempfile.mkdtemp(prefix="erp-mcp-pg-"))
+    try:
+        rig = _start(directory)
+    except BaseException:
+        _stop(directory)
+        raise
+    pids = [(directory / one / "postmaster.pid").read_text().splitlines()[0] for one in ("primary", "replica")]
+    (state / "pid").write_text("\n".join(pids) + "\n", encoding="ascii")
+    description = state / DESCRIPTION
+    description.touch(mode=0o600)
+    description.write_text(json.dumps(asdict(rig), indent=1), encoding="utf-8")
+    return rig
+
+
+def stop(state: Path) -> None:
+    """End both servers and remove their files; what is stopped already is left alone."""
+    if not (state / DESCRIPTION).exists():
+        return
+    _stop(Path(Rig.load(state).directory))
+    for name in (DESCRIPTION, "pid"):
+        (state / name).unlink(missing_ok=True)
+
+
+def _start(directory: Path) -> Rig:
+    password = secrets.token_urlsafe(18)
+    word = directory / "password"
+    word.write_text(password, encoding="utf-8")
+    for place in (directory, word):
+        _give(place)
+    primary, replica = directory / "primary", directory / "replica"
+    made = ("initdb", "-D", str(primary), "-U", _ADMIN, f"--pwfile={word}", "-A", "scram-sha-256", "-E", "UTF8")
+    _run(directory, *made, "--locale=C.UTF-8", "--no-sync")
+    counts = (_library_folder() / f"{_STATEMENTS}.so").exists()
+    lines = [*_SETTINGS, f"unix_socket_directories='{directory}'"]
+    lines += [f"shared_preload_libraries={_STATEMENTS}", f"{_STATEMENTS}.track=all"] if counts else []
+    with (primary / "postgresql.auto.conf").open("a", encoding="utf-8") as settings:
+        settings.write("\n".join(lines) + "\n")
+    port = _serve(directory, "primary")
+    copied = ("pg_basebackup", "-h", "127.0.0.1", "-p", str(port), "-U", _ADMIN, "-D", str(replica))
+    _run(directory, *copied, "-R", "-X", "stream", "-C", "-S", "rep1", "-c", "fast", "--no-sync", PGPASSWORD=password)
+    replica_port = _serve(directory, "replica")
+    word.unlink()
+    rig = Rig(
+        host="127.0.0.1",
+        port=port,
+        replica_port=replica_port,
+        user=_ADMIN,
+        password=password,
+        database="postgres",
+        version=_run(directory, "postgres", "--version").split()[2],
+        directory=str(directory),
+        counts_statements=counts,
+    )
+    if counts:
+        rig.run("postgres", f"CREATE EXTENSION {_STATEMENTS}")
+    rig.catch_up()
+    return rig
+
+
+def _serve(directory: Path, name: str, port: int = 0) -> int:
+    """Start one server on a port; another free one is tried when somebody was faster."""
+    for _ in range(5):
+        chosen = port or _free_port()
+        options = f"-c port={chosen}"
+        with contextlib.suppress(subprocess.CalledProcessError):
+            log = str(directory / f"{name}.log")
+            _run(directory, "pg_ctl", "-D", str(directory / name), "-w", "-t", str(_START_S), "-l", log, "-o", options,
+                 "start")  # fmt: skip
+            return chosen
+    said = (directory / f"{name}.log").read_text(encoding="utf-8", errors="replace")[-2000:]
+    raise RuntimeError(f"PostgreSQL did not start: {said}")
+
+
+def _stop(directory: Path) -> None:
+    for name in ("replica", "primary"):
+        if (directory / name / "postmaster.pid").exists():
+            with contextlib.suppress(subprocess.CalledProcessError):
+                _run(directory, "pg_ctl", "-D", str(directory / name), "-m", "immediate", "-w", "stop")
+    shutil.rmtree(directory, ignore_errors=True)
+
+
+def _run(directory: Path, program: str, *arguments: str, **more: str) -> str:
+    """Run one of PostgreSQL's programs as its user; its output goes to a file, since the server keeps it open."""
+    folder = _programs()
+    assert folder is not None
+    environment = {"PATH": f"{folder}:/usr/bin:/bin", "LC_ALL": "C.UTF-8", **more}
+    command = [str(folder / program), *arguments]
+    user = _user()
+    with tempfile.TemporaryFile() as output:
+        if user is None:
+            done = subprocess.run(command, cwd=directory, env=environment, stdout=output, stderr=output, check=False)
+        else:
+            done = subprocess.run(
+                command, cwd=directory, env=environment, stdout=output, stderr=output, check=False,
+                user=user.pw_uid, group=user.pw_gid, extra_groups=[],
+            )  # fmt: skip
+        output.seek(0)
+        said = output.read().decode(errors="replace")
+    if done.returncode:
+        raise subprocess.CalledProcessError(done.returncode, program, said)
+    return said
+
+
+def _programs() -> Path | None:
+    """Return the folder of the server's programs: that of Debian's newest version, or what is on the PATH."""
+    debian = Path("/usr/lib/postgresql").glob("*/bin")
+    found = sorted(debian, key=lambda one: int(one.parent.name) if one.parent.name.isdigit() else 0, reverse=True)
+    if on_path := shutil.which("pg_ctl"):
+        found.append(Path(on_path).resolve().parent)
+    return next((one for one in found if all((one / tool).exists() for tool in _TOOLS)), None)
+
+
+def _library_folder() -> Path:
+    folder = _programs()
+    assert folder is not None
+    return folder.parent / "lib"
+
+
+def _user() -> pwd.struct_passwd | None:
+    """Return whom to run as: nobody else, unless we are root."""
+    if os.geteuid() != 0:
+        return None
+    for name in ("postgres", "nobody"):
+        with contextlib.suppress(KeyError):
+            return pwd.getpwnam(name)
+    raise RuntimeError("PostgreSQL does not run as root, and there is no user postgres or nobody")
+
+
+def _give(place: Path) -> None:
+    if (user := _user()) is not None:
+        os.chown(place, user.pw_uid, user.pw_gid)
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
