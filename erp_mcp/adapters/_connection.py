@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
+from erp_mcp.credentials import Identity
 from erp_mcp.domain.profile import Profile
-from erp_mcp.ports import Adapter, Clock, Commands
+from erp_mcp.domain.traffic import TrafficLimits
+from erp_mcp.ports import Adapter, Clock, Commands, SecretSource, Traffic
 
 
 class ConfiguredSystem(Protocol):
@@ -48,6 +50,16 @@ class ConfiguredSystem(Protocol):
         """The kind's own settings."""
         ...
 
+    @property
+    def networks(self) -> tuple[str, ...]:
+        """Networks that the address may lead to beside public ones (CIDR)."""
+        ...
+
+    @property
+    def limits(self) -> TrafficLimits:
+        """What the system bears."""
+        ...
+
 
 class WriteAccount(Protocol):
     """The account that writes."""
@@ -68,11 +80,28 @@ class WritableSystem(ConfiguredSystem, Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """What a deployment gives a connection beside the settings: the secret as it is now, who we are, shared traffic."""
+
+    credential: SecretSource | None = field(default=None, repr=False)
+    identity: Identity | None = field(default=None, repr=False)
+    traffic: Traffic | None = field(default=None, repr=False)
+    ca_file: str = ""
+
+
+NO_ACCESS: Final = Access()
+"""For a system that asks for nothing of the kind."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
     """How to reach one configured system.
 
     `secret` is the resolved secret; it is kept out of `repr` and never put into an error. `timeout_s` bounds one
-    request, `page_rows` the rows of one page. `options` are the kind's own settings.
+    request, `page_rows` the rows of one page. `options` are the kind's own settings. `networks` are the networks that
+    the address may lead to beside public ones. `traffic` is shared by all processes; without one, each connection
+    counts for itself. `credential` gives the secret as it is now, `identity` what each request bears for it; a kind
+    that signs in otherwise uses `account` and `credential`. `ca_file` replaces the machine's certificate authorities.
     """
 
     system: str
@@ -83,6 +112,12 @@ class Connection:
     timeout_s: float = 30.0
     page_rows: int = 2000
     options: Mapping[str, str] = field(default_factory=dict)
+    networks: tuple[str, ...] = ()
+    limits: TrafficLimits = field(default_factory=TrafficLimits)
+    traffic: Traffic | None = field(default=None, repr=False)
+    credential: SecretSource | None = field(default=None, repr=False)
+    identity: Identity | None = field(default=None, repr=False)
+    ca_file: str = ""
 
 
 class Opens(Protocol):

@@ -51,6 +51,11 @@ class KeptRows:
             self._vouched.setdefault(("stop", str(facts.get("scope"))), _Vouched(seq, (actor,)))
         elif kind == "writes.resumed":
             self._vouched.pop(("stop", str(facts.get("scope"))), None)
+        elif kind == "declaration.made":
+            told = (actor, *_texts(facts, "declaration", "target", "text_digest"))
+            self._vouched["declaration", str(facts.get("system"))] = _Vouched(seq, told, at)
+        elif kind == "declaration.withdrawn":
+            self._vouched.pop(("declaration", str(facts.get("system"))), None)
         elif kind.startswith("proposal.") and "envelope_digest" in facts:
             name = f"{facts.get('proposal_id')} {facts.get('approver')}"
             told = _texts(facts, "move", "envelope_digest", "signature", "nonce")

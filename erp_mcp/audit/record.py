@@ -53,6 +53,11 @@ def field_digest(salt: bytes, value: JsonValue) -> str:
     return sha256(salt + canonical(value)).hexdigest()
 
 
+def text_digest(*texts: str) -> str:
+    """Return SHA-256 of the canonical list of texts as lower-case hex, for rows of which a record vouches."""
+    return sha256(canonical([*texts])).hexdigest()
+
+
 def build(
     entry: AuditEntry, *, seq: int, prev: str, record_id: str, time: str, salts: Callable[[int], bytes]
 ) -> AuditRecord:

@@ -20,10 +20,12 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "writes": ("erp_mcp.cli.writes", "Stop writes, let them go on, see what is stopped."),
     "events": ("erp_mcp.cli.events", "Show what became of proposals."),
     "systems": ("erp_mcp.cli.systems", "List the systems of record and look at one closely."),
+    "secrets": ("erp_mcp.cli.secrets", "Store the secrets of systems, and check that they are there."),
     "sync": ("erp_mcp.cli.sync", "Fill the read model from the systems of record."),
     "tools": ("erp_mcp.cli.tools", "List, describe, lint and call tools."),
     "policy": ("erp_mcp.cli.policy", "Check, test, explain, compare and apply policies."),
     "audit": ("erp_mcp.cli.audit", "Show and verify the audit log."),
+    "health": ("erp_mcp.cli.health", "Show how each system of record is doing, and what rests."),
     "doctor": ("erp_mcp.cli.doctor", "Check the whole set-up and say what to do."),
 }
 

@@ -16,7 +16,8 @@ from erp_mcp.domain.audit import AuditRecord
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.errors import ConfigurationError
 
-_TOLD = ("rows", "rules", "sources", "bundle", "reason", "document", "approver")  # facts of a line, by their names
+# facts of a line, by their names
+_TOLD = ("rows", "rules", "sources", "bundle", "reason", "document", "approver", "declaration")
 _BAD = ("refused", "denied", "rejected", "unknown", "not_applied", "needs_human", "stale", "stopped", "revoked")
 _MEANING = {
     "edited": "the record's bytes are not those that were hashed",
@@ -222,6 +223,8 @@ def _line(record: AuditRecord) -> str:
     facts = facts if isinstance(facts, dict) else {}
     _, asked_for = record.details.get("tool", ("", ""))
     told = [facts.get("proposal_id"), facts.get("scope"), facts.get("tool") or asked_for, facts.get("code")]
+    if str(leaf.get("kind", "")).startswith("declaration."):
+        told.append(facts.get("system"))
     words = [_shown(word) for word in (*told, facts.get("rule")) if word]
     words += [f"{name}={_shown(facts[name])}" for name in _TOLD if facts.get(name)]
     kind = _shown(leaf.get("kind", "damaged record"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import re
 import stat
@@ -15,7 +16,7 @@ from typing import Final
 
 import click
 
-from erp_mcp import administration, settings
+from erp_mcp import administration
 from erp_mcp.answers.clean import clean_code
 from erp_mcp.bootstrap import Deployment, open_deployment
 from erp_mcp.cli.audit import verify_deployment
@@ -29,9 +30,10 @@ from erp_mcp.cli.options import (
     json_option,
     print_json,
 )
+from erp_mcp.cli.secret_checks import secret_checks
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.freshness import EntityState
-from erp_mcp.errors import GatewayError
+from erp_mcp.errors import DeclarationMissingError, GatewayError
 
 THREAT_LINE: Final = (
     "The embedded mode holds against everything that arrives over MCP, not against code run by the same"
@@ -40,7 +42,8 @@ THREAT_LINE: Final = (
 _MARK: Final = {"ok": ("✓", "green"), "note": ("!", "yellow"), "bad": ("✗", "red")}
 _MAX_AGE_FACTOR: Final = 4
 _SHOWN_SITES: Final = 20
-_COMMAND: Final = re.compile(r"`(erp-mcp (?:sync|policy|audit|doctor|approvals|worker|writes|systems)\b[^`]*)`")
+_SHOWN_ENTITIES: Final = 3
+_COMMAND: Final = re.compile(r"`(erp-mcp (?:sync|policy|audit|doctor|approvals|worker|writes|systems|secrets)\b[^`]*)`")
 
 
 @click.command(
@@ -110,6 +113,7 @@ def _all_checks(file: Path, *, connect: bool) -> Iterator[Check]:
         ("read model", _read_model),
         ("sites", _sites),
         ("systems", _connections if connect else _systems),
+        ("secrets", lambda found: secret_checks(found, connect=connect)),
     ]
     try:
         for name, look in looks:
@@ -152,6 +156,7 @@ def _state_directory(deployment: Deployment) -> Iterator[Check]:
 def _private_files(directory: Path) -> Iterator[Path]:
     yield directory
     yield from directory.glob("state.sqlite*")
+    yield from directory.glob("traffic.sqlite*")
     yield from directory.glob("keys/*")
 
 
@@ -247,18 +252,29 @@ def _data(deployment: Deployment, system: str, offered: list[EntityState]) -> Ch
     never = sorted(state.entity for state in offered if not state.as_of)
     refused = sorted(_words(deployment, state) for state in offered if _factor(deployment, state) > _MAX_AGE_FACTOR)
     stale = sorted(_words(deployment, state) for state in offered if 1 < _factor(deployment, state) <= _MAX_AGE_FACTOR)
-    failing = sorted(
-        f"the last pass over {state.entity} failed: {state.last_error}" for state in offered if state.last_error
-    )
+    failing = _failing(offered)
     rows = sum(state.rows for state in offered)
+    advice = "Run `erp-mcp sync`; its remarks say why a pass fails." if failing else "Run `erp-mcp sync`."
     if never or refused:
-        missing = (f"{entity} never synchronised" for entity in never)
+        missing = [f"{_named(never)} never synchronised"] if never else []
         detail = "; ".join([*missing, *(f"{one}, refused" for one in refused), *failing])
-        return Check(name=name, status="bad", detail=detail, advice="Run `erp-mcp sync`.")
+        return Check(name=name, status="bad", detail=detail, advice=advice)
     if stale or failing:
-        advice = "Run `erp-mcp sync`; its remarks say why a pass fails." if failing else "Run `erp-mcp sync`."
         return Check(name=name, status="note", detail="; ".join([*stale, *failing]), advice=advice)
     return Check(name=name, status="ok", detail=f"{len(offered)} entities, {rows:,} rows, all within their budgets")
+
+
+def _failing(offered: list[EntityState]) -> list[str]:
+    """Return by code which last passes failed: a system that is off fails for each entity alike."""
+    by_code: dict[str, list[str]] = {}
+    for state in offered:
+        if state.last_error:
+            by_code.setdefault(state.last_error, []).append(state.entity)
+    return [f"the last pass over {_named(sorted(some))} failed: {code}" for code, some in sorted(by_code.items())]
+
+
+def _named(entities: list[str]) -> str:
+    return ", ".join(entities) if len(entities) <= _SHOWN_ENTITIES else f"{len(entities)} entities"
 
 
 def _factor(deployment: Deployment, state: EntityState) -> float:
@@ -279,11 +295,15 @@ def _words(deployment: Deployment, state: EntityState) -> str:
 
 def _systems(deployment: Deployment) -> Iterator[Check]:
     if not deployment.settings.systems:
-        advice = "Name one under `systems:` in the configuration."
+        advice = "Add one: `erp-mcp systems add NAME` asks for what it needs."
         yield Check(name="systems", status="note", detail="no system is configured", advice=advice)
     for system in deployment.settings.systems:
         profile = deployment.profile(system)
-        settings.secret_of(system.secret, deployment.settings.file.parent)
+        try:
+            deployment.check_declared(system)
+        except DeclarationMissingError as error:
+            yield _failed(f"system {system.name}", error)
+            continue
         detail = f"profile {profile.name} ({profile.kind}, level {profile.level}); --connect would call it"
         yield Check(name=f"system {system.name}", status="ok", detail=detail)
 
@@ -294,7 +314,8 @@ def _connections(deployment: Deployment) -> Iterator[Check]:
         try:
             told = asyncio.run(_probe(deployment, system.name))
         except GatewayError as error:
-            yield _failed(name, error)
+            advice = f"{error.advice} `erp-mcp systems probe {system.name}` looks at each step."
+            yield dataclasses.replace(_failed(name, error), advice=advice)
         else:
             yield Check(name=name, status="ok", detail=", ".join(f"{key} {value}" for key, value in told.items()))
 

@@ -200,7 +200,7 @@ def _next(file: Path, enrolled: str) -> str:
     first = "" if enrolled else "erp-mcp approvals enrol FIRST, then "
     return f"""
 Next:
-  1. name your systems under `systems:` in {file}
+  1. erp-mcp systems add NAME --config {place}
   2. erp-mcp doctor --connect --config {place}
   3. erp-mcp sync --config {place}
   4. erp-mcp policy apply --config {place}

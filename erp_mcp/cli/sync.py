@@ -114,6 +114,8 @@ def _print(reports: Sequence[sync.SyncReport]) -> None:
     failed = sum(1 for one in found if one.error)
     total = sum(one.rows for one in found)
     click.echo(f"{len(found)} entities, {total:,} rows" + (f"; {failed} failed" if failed else ""))
+    for system in sorted({one.system for one in found if one.error}):
+        click.echo(f"  → erp-mcp systems probe {system}: what to mend")
 
 
 def _remark(one: sync.EntityReport) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from erp_mcp.sync.engine import sync_once
+from erp_mcp.sync.engine import not_opened, sync_once
 from erp_mcp.sync.report import EntityReport, Progress, SyncReport
 from erp_mcp.sync.schedule import LEASE, LEASE_TTL_S, LeaseKeeper, ManagedSystem, due, run_due, scheduled
 
@@ -15,6 +15,7 @@ __all__ = [
     "Progress",
     "SyncReport",
     "due",
+    "not_opened",
     "run_due",
     "scheduled",
     "sync_once",

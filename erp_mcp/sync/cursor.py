@@ -49,9 +49,10 @@ def parse_cursor(text: str) -> Cursor | None:
 
 
 def mapping_digest(profile: Profile, entity: str) -> str:
-    """Return a digest of how a profile maps one entity."""
+    """Return a digest of how a profile maps one entity; a raised `version` alone makes another one."""
     states = {name: dict(codes) for name, codes in profile.states.items() if name.startswith(f"{entity}.")}
-    return _digest([profile.kind, profile.entities.get(entity, {}), states])
+    common = [profile.kind, profile.version, profile.head, profile.units]
+    return _digest([*common, profile.entities.get(entity, {}), states])
 
 
 def identity_digest(profile: Profile) -> str:

@@ -9,7 +9,7 @@ from typing import Final
 
 from erp_mcp.domain.instants import instant_text, parse_instant
 from erp_mcp.domain.profile import Profile
-from erp_mcp.errors import GatewayError, InternalError, LeaseLostError, SystemUnreachableError
+from erp_mcp.errors import GatewayError, InternalError, LeaseLostError, SystemRestingError, SystemUnreachableError
 from erp_mcp.ports import Adapter, Clock, Ids, ReadModelWriter
 from erp_mcp.sync.cursor import identity_digest, parse_cursor
 from erp_mcp.sync.entity_pass import MAX_SKEW_S, EntityPass, PassCount, Run, never_read
@@ -109,12 +109,34 @@ async def _one(run: Run, entity: str) -> tuple[EntityReport, GatewayError | None
     return report, None
 
 
+def not_opened(
+    system: str, entities: Collection[str], writer: ReadModelWriter, clock: Clock, failure: GatewayError
+) -> SyncReport:
+    """Note beside each entity why its system could not even be opened; what is there of it stays.
+
+    Args:
+        system: Its name.
+        entities: What its profile gives.
+        writer: The read model.
+        clock: Wall time of the attempt.
+        failure: Why it could not be opened.
+    """
+    reports = [_noted(writer, clock, (system, entity), PassCount(), failure) for entity in in_order(entities)]
+    return SyncReport(system=system, entities=tuple(reports))
+
+
 def _failed(run: Run, entity: str, count: PassCount, failure: GatewayError) -> EntityReport:
     """Note a failure beside the entity; what was applied stays, and so does the age of what is there."""
-    system = run.adapter.system
-    state = run.writer.state(system, entity) or never_read(system, entity)
-    ended = instant_text(run.clock.wall())
-    run.writer.finish(dataclasses.replace(state, last_error=failure.code, attempted_at=ended))
+    return _noted(run.writer, run.clock, (run.adapter.system, entity), count, failure)
+
+
+def _noted(
+    writer: ReadModelWriter, clock: Clock, of: tuple[str, str], count: PassCount, failure: GatewayError
+) -> EntityReport:
+    system, entity = of
+    state = writer.state(system, entity) or never_read(system, entity)
+    ended = instant_text(clock.wall())
+    writer.finish(dataclasses.replace(state, last_error=failure.code, attempted_at=ended))
     return EntityReport(
         system=system,
         entity=entity,
@@ -124,9 +146,17 @@ def _failed(run: Run, entity: str, count: PassCount, failure: GatewayError) -> E
         seconds=0.0,
         as_of=state.as_of,
         error=failure.code,
-        reason=", ".join(str(failure.facts[name]) for name in ("field", "reason") if failure.facts.get(name)),
+        reason=_reason(failure),
         resumed=count.resumed,
     )
+
+
+def _reason(failure: GatewayError) -> str:
+    """Return why, in our words: what the error names; empty where its code says all."""
+    told = [failure.facts[name] for name in ("key", "field", "fields", "reason") if failure.facts.get(name)]
+    if not told and failure.facts.get("retry_after_s"):
+        return f"left alone for {failure.facts['retry_after_s']} s"
+    return ", ".join(", ".join(one) if isinstance(one, tuple) else str(one) for one in told)
 
 
 def _announce(adapter: Adapter, writer: ReadModelWriter) -> None:
@@ -173,10 +203,12 @@ async def _load_references(run: Run) -> GatewayError | None:
 
 async def _still_down(adapter: Adapter, failure: GatewayError | None) -> GatewayError | None:
     """Return the failure when the whole system is down, so that the other entities need not wait for it too."""
+    if isinstance(failure, SystemRestingError):
+        return failure
     if not isinstance(failure, SystemUnreachableError):
         return None
     _, again = await _probed(adapter)
-    return failure if isinstance(again, SystemUnreachableError) else None
+    return failure if isinstance(again, SystemUnreachableError | SystemRestingError) else None
 
 
 async def _probed(adapter: Adapter) -> tuple[str, GatewayError | None]:

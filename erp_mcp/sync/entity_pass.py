@@ -18,6 +18,7 @@ from erp_mcp.sync.identity import CrossReferences, Identities
 from erp_mcp.sync.report import OnProgress, Progress
 
 MAX_SKEW_S: Final = 30.0
+MANY_ROWS: Final = 100  # that are never all gone from one pass to the next, however a system answers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +56,7 @@ class EntityPass:
         self._began = instant_text(run.clock.plant())
         self._as_of = self._began
         self._suspect = run.skewed
+        self._named = 0
         self.count = PassCount()
 
     async def execute(self) -> EntityState:
@@ -64,7 +66,8 @@ class EntityPass:
             Where the entity stands now.
 
         Raises:
-            GatewayError: what the adapter raises; `sync.identity_conflict`; `adapter.bad_answer` for an endless pass.
+            GatewayError: what the adapter raises; `sync.identity_conflict`; `adapter.bad_answer` for a pass without an
+            end, and for one that names nothing where there was much.
         """
         cursor = self._start()
         try:
@@ -112,6 +115,9 @@ class EntityPass:
 
     async def _apply(self, page: ChangePage, cursor: Cursor) -> None:
         run = self._run
+        self._named += len(page.records) + len(page.present)
+        if page.last and cursor.snapshot:
+            self._check_emptied()
         as_of = self._judge_age(page.high_water)
         records = tuple(run.identities.resolve(record) for record in await self._with_references(page))
         new = run.identities.take_new()
@@ -125,6 +131,17 @@ class EntityPass:
             applied = self.count.changed + self.count.removed
             run.progress(Progress(system=self._system, entity=self._entity, applied=applied, done=page.last))
         await asyncio.sleep(0)  # calls are answered between two pages
+
+    def _check_emptied(self) -> None:
+        """Refuse a pass after which nothing would be left of much: an account that lost its rights is shown no rows.
+
+        Raises:
+            BadAnswerError: `adapter.bad_answer`; what is there stays, with its age. `sync --full` takes it as it is.
+        """
+        rows = 0 if self._run.full or self._named or self.count.resumed else self._state().rows
+        if rows >= MANY_ROWS:
+            reason = f"nothing is left of {rows} rows; `erp-mcp sync --full` if that is right"
+            raise BadAnswerError(system=self._system, entity=self._entity, field="records", reason=reason)
 
     async def _with_references(self, page: ChangePage) -> tuple[Record, ...]:
         """Return the page's records, once the cross-references that they need are as new as they are."""

@@ -1,6 +1,7 @@
 """Does a mapping produce the fields its entity must have, and none it does not know?
 
-A `sql` mapping names its fields as output columns of its SELECT; other kinds name them as keys of `fields`.
+A `sql` mapping names its fields as output columns of its SELECT; other kinds name them as keys of `fields`, which kinds
+that read documents fill with forms.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from typing import Final
 from pydantic import JsonValue, ValidationError
 
 from erp_mcp.domain.entities import ENTITIES, field_specs
+from erp_mcp.domain.select_text import select_columns
 from erp_mcp.strict_yaml import Document
+from erp_mcp.systems.document_forms import DOCUMENT_KINDS, check_document_mapping
 from erp_mcp.systems.grammar import SqlEntityForm
-from erp_mcp.systems.select_columns import select_columns
 
 _GIVEN: Final = frozenset({"system", "as_of"})  # by the adapter, never by a mapping
 _PASS: Final = frozenset({"source_key", "version_token", "changed_at"})  # what each SELECT also gives
@@ -28,7 +30,10 @@ def check_fields(kind: str, entity: str, mapping: Mapping[str, JsonValue], docum
     place = ("entities", entity)
     if kind == "sql":
         _check_sql(entity, mapping, document)
-    elif isinstance(fields := mapping.get("fields"), dict):
+        return
+    if kind in DOCUMENT_KINDS:
+        check_document_mapping(mapping, document, place)
+    if isinstance(fields := mapping.get("fields"), dict):
         _check(entity, set(fields) | _PASS, document, (*place, "fields"))
 
 

@@ -11,6 +11,9 @@ from erp_mcp.domain.command import RetryKind
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 EntityName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 Prefix = Annotated[str, Field(min_length=1, max_length=20)]
+Declaration = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+NativeUnit = Annotated[str, Field(min_length=1, max_length=20)]
+UnitCode = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,3}$")]  # of UN/ECE Recommendation 20
 OperationName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{0,39}\.[a-z][a-z0-9_]{0,39}$")]
 
 
@@ -59,16 +62,21 @@ class CommandsForm(_Form):
     operations: Annotated[dict[OperationName, OperationForm], Field(min_length=1)]
 
 
-class ProfileForm(_Form):
-    """A whole profile file."""
+class ProfileForm(BaseModel):
+    """A whole profile file. The one further key it may have is named like its kind and belongs to that kind."""
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
 
     profile: Name
     version: Annotated[int, Field(ge=1)]
     kind: Name
     level: Annotated[int, Field(ge=0, le=4)]
     zone: str
+    verified: Literal["live", "protocol", "documentation"] | None = None
+    declaration: Declaration = ""
     identity: dict[EntityName, IdentityForm] = {}
     states: dict[str, dict[str, str]] = {}
+    units: dict[NativeUnit, UnitCode] = {}
     entities: Annotated[dict[str, dict[str, JsonValue]], Field(min_length=1)]
     commands: CommandsForm | None = None
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.entities import COMMON_FIELDS, ENTITIES, Kind, field_specs
+from erp_mcp.domain.nearest import nearest
 from erp_mcp.domain.profile import IdentityRule, Profile
+from erp_mcp.domain.write_grammar import PROTOCOLS, PlanError, parse_plan
 from erp_mcp.errors import ProfileFileError
 from erp_mcp.strict_yaml import Document, read_model
 from erp_mcp.systems.fields import check_fields
@@ -20,6 +23,8 @@ _IDENTITIES: Final = frozenset(ENTITIES) | {
     spec.meaning.entity for entity in ENTITIES.values() for spec in field_specs(entity) if spec.kind is Kind.REF
 }
 _NOT_PROFILES: Final = frozenset({"freshness"})
+_WITHOUT_HEAD: Final = frozenset({"jsonrpc", "memory", "sql"})  # kinds that have nothing to say for all entities
+SHIPPED: Final = Path(__file__).resolve().parent
 
 
 def load_profile(name: str, folders: Sequence[Path], *, id_prefix: str = "") -> Profile:
@@ -45,7 +50,8 @@ def load_profile(name: str, folders: Sequence[Path], *, id_prefix: str = "") -> 
     form, document = read_model(found[0], ProfileForm, ProfileFileError)
     if form.profile != name:
         raise document.error(("profile",), f"must be {name!r}, the name of the file")
-    _check_head(form, document)
+    _check_keys(form, document)
+    _check_top(form, document)
     _check_commands(form, document)
     _check_states(form, document)
     for entity, mapping in form.entities.items():
@@ -62,9 +68,29 @@ def profile_names(folders: Sequence[Path]) -> list[str]:
     return sorted(names - _NOT_PROFILES)
 
 
-def _check_head(form: ProfileForm, document: Document) -> None:
+def _check_keys(form: ProfileForm, document: Document) -> None:
+    """Let through the one key that belongs to the profile's kind, and no other."""
+    own = [form.kind] if form.kind not in _WITHOUT_HEAD else []
+    for name, value in (form.model_extra or {}).items():
+        if name not in own:
+            known = [*ProfileForm.model_fields, *own]
+            meant = nearest(name, known)
+            hint = f"did you mean {meant}?" if meant else f"there are: {', '.join(known)}"
+            if meant == form.kind:
+                hint = f"a profile's own key is named like its `kind:`, which is {form.kind}"
+            raise document.error((name,), f"there is no such key here; {hint}")
+        if not isinstance(value, dict):
+            raise document.error((name,), "must be a mapping")
+
+
+def _check_top(form: ProfileForm, document: Document) -> None:
+    if form.verified is None and document.path.resolve().parent == SHIPPED:
+        raise document.error(("verified",), "is missing; a profile that ships says live, protocol or documentation")
     if form.level not in {3, 4}:
         raise document.error(("level",), "must be 3 or 4 (ISA-95); nothing below is ever connected")
+    for entity, mapping in form.entities.items() if form.level == 3 else ():
+        if (place := _not_got(mapping)) is not None:
+            raise document.error(("entities", entity, *place), "a level-3 system is read with GET alone")
     try:
         ZoneInfo(form.zone)
     except (KeyError, ValueError, OSError) as failure:
@@ -72,6 +98,16 @@ def _check_head(form: ProfileForm, document: Document) -> None:
     for entity in form.identity:
         if entity not in _IDENTITIES:
             raise document.error(("identity", entity), "no such entity")
+
+
+def _not_got(mapping: Mapping[str, JsonValue]) -> tuple[str, ...] | None:
+    """Return where a mapping names another method than GET: what reads by POST is told from a write by its name."""
+    for name, value in mapping.items():
+        if name == "method" and isinstance(value, str) and value != "GET":
+            return (name,)
+        if isinstance(value, Mapping) and (inner := _not_got(value)) is not None:
+            return (name, *inner)
+    return None
 
 
 def _check_commands(form: ProfileForm, document: Document) -> None:
@@ -82,6 +118,25 @@ def _check_commands(form: ProfileForm, document: Document) -> None:
     for name in form.commands.operations:
         if name.partition(".")[0] not in ENTITIES:
             raise document.error(("commands", "operations", name), "no such entity")
+    _check_plans(form, document)
+
+
+def _check_plans(form: ProfileForm, document: Document) -> None:
+    """Refuse an operation whose declarative plan is wrong, with the line of the mistake."""
+    kind = form.commands.via or form.kind if form.commands else ""
+    if form.commands is None or kind not in PROTOCOLS:
+        return
+    for name, body in form.commands.operations.items():
+        entity = form.entities.get(name.partition(".")[0])
+        key = entity.get("key") if entity is not None else None
+        if entity is None:
+            reason = "the profile must map this entity too, so that what was written can be read back"
+            raise document.error(("commands", "operations", name), reason)
+        try:
+            parts = len(key) if isinstance(key, list) else 1
+            parse_plan(name, body.model_dump(), protocol=PROTOCOLS[kind], key_parts=parts)
+        except PlanError as error:
+            raise document.error(("commands", "operations", name, *error.place), error.reason) from error
 
 
 def _check_states(form: ProfileForm, document: Document) -> None:
@@ -117,4 +172,8 @@ def _profile(form: ProfileForm) -> Profile:
         entities=form.entities,
         commands={name: one.model_dump() for name, one in form.commands.operations.items()} if form.commands else {},
         commands_via=form.commands.via if form.commands else "",
+        head=(form.model_extra or {}).get(form.kind, {}),
+        units=form.units,
+        verified=form.verified or "",
+        declaration=form.declaration,
     )

@@ -9,17 +9,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Final, Literal, Protocol
+from typing import Final
 
 from erp_mcp.demo.erp_calls import call_of, operations_of, outcome_of, written
 from erp_mcp.demo.erp_rules import REFUSALS
 from erp_mcp.demo.erp_service import Document, Rejected, Reply, Superseded
 from erp_mcp.domain.command import Command, NotSent, Outcome, Refused, RetryContract, Unknown, Written
 from erp_mcp.domain.profile import Profile
+from erp_mcp.egress import Egress, certainly_not_sent
 from erp_mcp.errors import (
+    AlreadySentError,
     BadAnswerError,
     DestinationNotAllowedError,
     GatewayError,
+    SystemBusyError,
+    SystemRestingError,
     SystemTimeoutError,
     SystemUnreachableError,
 )
@@ -28,46 +32,12 @@ from erp_mcp.testing.fake_erp import call_text
 _TOO_MANY: Final = 429
 _MAX_WAIT_S: Final = 3600
 _HEADERS: Final = {"Content-Type": "application/json"}
-_NOT_CONNECTED: Final = "no connection"
-
-
-class HttpAnswer(Protocol):
-    """A complete answer."""
-
-    @property
-    def status(self) -> int:
-        """HTTP status."""
-        ...
-
-    @property
-    def headers(self) -> Mapping[str, str]:
-        """Headers by lower-case name."""
-        ...
-
-    @property
-    def body(self) -> bytes:
-        """The whole body."""
-        ...
-
-
-class HttpEgress(Protocol):
-    """The one way out, `erp_mcp.adapters._http.Egress`: deadlines, listed hosts, no repeats."""
-
-    async def send(
-        self, method: Literal["GET", "POST"], url: str, *, headers: Mapping[str, str], body: bytes = b""
-    ) -> HttpAnswer:
-        """Send one request and return its answer."""
-        ...
-
-    async def close(self) -> None:
-        """Let go of connections."""
-        ...
 
 
 class FakeErpCommands:
     """Writes to a `FakeErp`."""
 
-    def __init__(self, egress: HttpEgress, *, url: str, system: str, profile: Profile) -> None:
+    def __init__(self, egress: Egress, *, url: str, system: str, profile: Profile) -> None:
         """Contact nothing yet; `profile` is that of the demo ERP.
 
         Raises:
@@ -96,13 +66,19 @@ class FakeErpCommands:
         call = call_of(command, self._profile)
         if isinstance(call, Rejected):
             return Refused(code=call.code)
+        if not command.reference:
+            return Refused(code="bad_reference")
+        url, reference = f"{self._url}/commands", command.reference
         try:
-            answer = await self._egress.send("POST", f"{self._url}/commands", headers=_HEADERS, body=call_text(call))
+            answer = await self._egress.send(
+                "POST", url, headers=_HEADERS, body=call_text(call), once=True, reference=reference
+            )
         except GatewayError as failure:
             return _lost(failure)
         except Exception:  # noqa: BLE001 - whatever broke here, it may have been sent
             return Unknown(reason="transport_failed")
         if answer.status == _TOO_MANY:
+            self._egress.released(reference)
             return NotSent(reason="throttled", retry_after_s=_wait_s(answer.headers.get("retry-after", "")))
         reply = _reply(answer.body, command.reference)
         return outcome_of(reply, self._profile) if reply is not None else Unknown(reason="bad_answer")
@@ -134,8 +110,6 @@ class FakeErpCommands:
 
     async def _get(self, path: str) -> dict[str, object]:
         answer = await self._egress.send("GET", f"{self._url}{path}", headers=_HEADERS)
-        if answer.status == _TOO_MANY:
-            raise SystemUnreachableError(system=self._system, reason="throttled")
         value = _object(answer.body)
         if value is None:
             raise self._bad()
@@ -146,13 +120,17 @@ class FakeErpCommands:
 
 
 def _lost(failure: GatewayError) -> Outcome:
-    """Say what is left of a request without an answer: only one that could not connect was certainly not sent."""
-    if isinstance(failure, DestinationNotAllowedError):
-        return NotSent(reason="not_allowed")
-    if isinstance(failure, SystemUnreachableError) and failure.facts.get("reason") == _NOT_CONNECTED:
-        return NotSent(reason="system_unreachable")
+    """Say what is left of a request without an answer: only one whose first byte never left was not sent."""
+    if isinstance(failure, SystemBusyError | SystemRestingError):
+        reason = "system_busy" if isinstance(failure, SystemBusyError) else "system_resting"
+        return NotSent(reason=reason, retry_after_s=int(str(failure.facts["retry_after_s"])))
+    if certainly_not_sent(failure):
+        not_listed = isinstance(failure, DestinationNotAllowedError)
+        return NotSent(reason="not_allowed" if not_listed else "system_unreachable")
     if isinstance(failure, SystemUnreachableError):
         return Unknown(reason="connection_broken")
+    if isinstance(failure, AlreadySentError):
+        return Unknown(reason="sent_before")
     return Unknown(reason="no_answer" if isinstance(failure, SystemTimeoutError) else "bad_answer")
 
 

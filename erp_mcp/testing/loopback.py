@@ -99,6 +99,7 @@ class LoopbackServer:
             "http_version": "1.1",
             "method": method,
             "path": target.partition("?")[0],
+            "query_string": target.partition("?")[2].encode(),
             "headers": [(name.encode(), value.encode("latin-1")) for name, value in headers.items()],
         }
 

@@ -36,7 +36,8 @@ def apply(held: Held, pages: Iterable[ChangePage]) -> Held:
         for key in page.deleted:
             held.pop(key, None)
         held.update((record.source_key, record) for record in page.records)
-        named = (named - set(page.deleted)) | {record.source_key for record in page.records}
+        named = (named - set(page.deleted)) | {record.source_key for record in page.records} | set(page.present)
+        assert named <= set(held), "`present` names only records that were given before"
         if page.last and page.snapshot:
             held = {key: held[key] for key in named}
     return held

@@ -14,7 +14,7 @@ from erp_mcp.domain.entities import Record
 from erp_mcp.domain.entities.inventory import Lot
 from erp_mcp.domain.entities.orders import Customer
 from erp_mcp.domain.profile import Profile
-from erp_mcp.testing import AdapterContract, ContractSource, Fault, FixedClock
+from erp_mcp.testing import NO_LIMITS, AdapterContract, ContractSource, Fault, FixedClock
 from tests.guarantees import guarantees
 from tests.unit.adapters.jsonrpc.fake import SYSTEM_TEXT, FakeTryton, fake_tryton
 
@@ -59,7 +59,7 @@ class JsonRpcSource:
     def _open(self, timeout_s: float = 10.0) -> JsonRpcAdapter:
         connection = Connection(
             system="erp", url=self.fake.url, database="db", account="gateway", secret=self.fake.password,
-            page_rows=self.page_rows, timeout_s=timeout_s,
+            page_rows=self.page_rows, timeout_s=timeout_s, limits=NO_LIMITS,
         )  # fmt: skip
         self.opened.append(JsonRpcAdapter.open(connection, PROFILE, self.clock))
         return self.opened[-1]

@@ -28,7 +28,7 @@ class Changes:
         whole = start == Watermark()
         changed, full = self._changed_since(start.since), True
         while full:
-            rows = await self.query.page([*changed, ["id", ">", mark.after]])
+            rows = self.query.beyond(await self.query.page([*changed, ["id", ">", mark.after]]), mark.after)
             full = len(rows) == size
             seen.update(ids_of(rows))
             mark = self._advanced(mark, rows, started=mark.started or self._server_time())

@@ -62,6 +62,7 @@ class DeliveryDates:
             "write",
             ids_of(line.dated),
             self._values(line, day),
+            reference=command.reference,
             versions={_name(line.model, row): version_of(row) for row in line.dated},
         )
         if not isinstance(verdict, Accepted):

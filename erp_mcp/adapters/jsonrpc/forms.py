@@ -157,6 +157,27 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pad:
+    """A whole number as the digits that people know it by: 10 with a width of 6 is `000010`."""
+
+    path: str
+    width: int
+
+    def paths(self) -> Iterator[str]:
+        """Yield the path."""
+        yield self.path
+
+    def make(self, row: Row) -> Value:
+        """Return the digits, nothing where the record has no number."""
+        found = value(row, self.path)
+        if found is None:
+            return None
+        if isinstance(found, bool) or not isinstance(found, int) or found < 0:
+            raise ShapeError(self.path)
+        return f"{found:0{self.width}d}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DateOf:
     """Dates under one path, of those records for which a condition holds."""
 

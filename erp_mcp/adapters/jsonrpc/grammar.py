@@ -17,6 +17,7 @@ from erp_mcp.adapters.jsonrpc.forms import (
     Flag,
     Form,
     Lookup,
+    Pad,
     Ref,
     Unit,
 )
@@ -26,6 +27,8 @@ from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.entities import ENTITIES, field_specs
 from erp_mcp.domain.profile import Profile
 from erp_mcp.errors import ProfileFileError
+
+_WIDEST: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,6 +281,13 @@ def _codes(node: Node) -> Form:
     return Codes(path=node.text("path"), codes=codes, otherwise=None if other is None else str(other))
 
 
+def _pad(node: Node) -> Form:
+    width = node.take("width")
+    if isinstance(width, bool) or not isinstance(width, int) or not 1 <= width <= _WIDEST:
+        raise node.wrong(f"a whole number from 1 to {_WIDEST} is needed here", "width")
+    return Pad(path=node.text("pad"), width=width)
+
+
 def _quantity(node: Node) -> Quantity:
     return Quantity(path=node.text("quantity"), unit=node.text("in"), when=node.condition())
 
@@ -336,6 +346,7 @@ _FORMS: Final[dict[str, Callable[[Node], Form]]] = {
     "first": _first,
     "ref": lambda node: Ref(node.text("ref")),
     "codes": _codes,
+    "pad": _pad,
     "flag": lambda node: Flag(when=node.condition("flag")),
     "unit": lambda node: Unit(node.text("unit")),
     "sum": _sum,

@@ -68,13 +68,23 @@ class SourceQuery:
             raise self.bad("id")
         return list(rows)
 
+    def beyond(self, rows: Sequence[Row], after: int) -> list[Row]:
+        """Return rows that were asked for beyond a record; a system that gives others would never come to an end.
+
+        Raises:
+            BadAnswerError: `adapter.bad_answer`, for a row that is not beyond it.
+        """
+        if any(one <= after for one in ids_of(rows)):
+            raise self.bad("id")
+        return list(rows)
+
     async def every(self, model: str, domain: Sequence[Encodable], fields: Sequence[str]) -> list[Row]:
         """Return all rows of a model that is known to be short."""
         rows: list[Row] = []
         while True:
-            after = ids_of(rows[-1:])
-            page = await self.rows(model, [*domain, ["id", ">", after[0] if after else 0]], fields)
-            rows.extend(page)
+            after = max(ids_of(rows[-1:]), default=0)
+            page = await self.rows(model, [*domain, ["id", ">", after]], fields)
+            rows.extend(self.beyond(page, after))
             if len(page) < self.page_rows:
                 return rows
 

@@ -59,7 +59,7 @@ class Requisitions:
             return not_sent(self.query.bad(str(failure)))
         except GatewayError as failure:
             return not_sent(failure)
-        verdict = await self.session.write(HEAD, "create", [values])
+        verdict = await self.session.write(HEAD, "create", [values], reference=command.reference)
         if not isinstance(verdict, Accepted):
             return verdict
         match verdict.result:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import ssl
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final, NoReturn
 
-from erp_mcp.adapters._http import Answer, Egress
+from erp_mcp.adapters._http_connection import open_egress
 from erp_mcp.adapters.jsonrpc.settings import JsonRpcSettings
 from erp_mcp.adapters.jsonrpc.wire import Decoded, Encodable, WireError, decode, encode
-from erp_mcp.errors import BadAnswerError, ConfigurationError, SystemRefusedError, SystemUnreachableError
+from erp_mcp.egress.transport import Answer
+from erp_mcp.errors import BadAnswerError, SystemRefusedError, SystemUnreachableError
 
 READS: Final = frozenset({"search", "search_read", "get_preferences"})
 """The only methods that this session ever calls; each reads."""
@@ -21,7 +21,6 @@ READS: Final = frozenset({"search", "search_read", "get_preferences"})
 _UNAUTHORISED: Final = 401
 _REFUSAL_STANDS_S: Final = 150.0
 _REFUSALS: Final = {401: "sign-in", 403: "method not open to this account", 404: "no such database"}
-_LATER: Final = frozenset({429, 502, 503, 504})
 _REFUSED_ERRORS: Final = {"UserError": "access", "UserWarning": "a question to a person", "LoginException": "sign-in"}
 
 
@@ -35,15 +34,14 @@ class Session:
             ConfigurationError: `settings.bad_configuration`, when the certificate file can't be read.
         """
         self._settings = settings
-        self._egress = Egress(
-            system=settings.system, allowed=[settings.origin], limits=settings.limits, trust=_trust(settings)
-        )
+        self._egress = open_egress(settings.connection, identity=False)
         self._token = ""
         self._user = 0
         self._context: dict[str, Encodable] = {}
         self._sign_in = asyncio.Lock()
         self._refusal: SystemRefusedError | None = None
         self._refused_at = 0.0
+        self._refused_secret = ""
         self._date = ""
 
     async def call(
@@ -108,14 +106,22 @@ class Session:
     async def _login(self) -> Decoded:
         """Ask for a session; a refusal stands for a while, since a try per entity would lock the account out."""
         now = asyncio.get_running_loop().time()
-        if self._refusal is not None and now - self._refused_at < _REFUSAL_STANDS_S:
+        credential = self._settings.connection.credential
+        secret = await credential.current() if credential is not None else self._settings.secret
+        stands = now - self._refused_at < _REFUSAL_STANDS_S and secret == self._refused_secret
+        if self._refusal is not None and stands:
             raise SystemRefusedError(**self._refusal.facts)
-        secret = {"password": self._settings.secret}
         try:
-            return self._verdict(await self._post("common.db.login", [self._settings.account, secret]))
+            return await self._login_with(secret)
         except SystemRefusedError as refusal:
-            self._refusal, self._refused_at = refusal, now
-            raise
+            newer = await credential.after_refusal(secret) if credential is not None else secret
+            if newer == secret:
+                self._refusal, self._refused_at, self._refused_secret = refusal, now, secret
+                raise
+            return await self._login_with(newer)
+
+    async def _login_with(self, secret: str) -> Decoded:
+        return self._verdict(await self._post("common.db.login", [self._settings.account, {"password": secret}]))
 
     async def _preferences(self) -> dict[str, Encodable]:
         """Return the context that the account's company and language make up; computed fields depend on it."""
@@ -126,10 +132,13 @@ class Session:
         taken: dict[str, Encodable] = {key: one for key, one in context.items() if isinstance(one, str | int)}
         return {**taken, "active_test": False}  # a product that was retired is still named by open orders
 
-    async def _post(self, method: str, params: Sequence[Encodable], *, once: bool = False) -> Answer:
+    async def _post(self, method: str, params: Sequence[Encodable], *, reference: str = "") -> Answer:
+        """Call a method; one that writes has a reference, and goes out one time."""
         headers = {**_JSON, "Authorization": f"Session {self._token}"} if self._token else _JSON
         body = encode({"id": 1, "method": method, "params": params})
-        answer = await self._egress.send("POST", self._settings.rpc_url, headers=headers, body=body, once=once)
+        answer = await self._egress.send(
+            "POST", self._settings.rpc_url, headers=headers, body=body, once=bool(reference), reference=reference
+        )
         self._date = answer.headers.get("date", self._date)
         return answer
 
@@ -138,8 +147,6 @@ class Session:
         system = self._settings.system
         if answer.status in _REFUSALS:
             raise SystemRefusedError(system=system, reason=_REFUSALS[answer.status])
-        if answer.status in _LATER:
-            raise SystemUnreachableError(system=system, reason=f"status {answer.status}")
         if answer.status != 200 or answer.media_type != "application/json":
             raise self._bad(f"status {answer.status}, not a JSON answer")
         try:
@@ -169,12 +176,3 @@ class Session:
 
 
 _JSON: Final = {"Content-Type": "application/json"}
-
-
-def _trust(settings: JsonRpcSettings) -> ssl.SSLContext | None:
-    if not settings.ca_file:
-        return None
-    try:
-        return ssl.create_default_context(cafile=settings.ca_file)
-    except (OSError, ssl.SSLError):
-        raise ConfigurationError(key=f"systems.{settings.system}.options.ca_file", reason="it can't be read") from None

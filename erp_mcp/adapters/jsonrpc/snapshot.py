@@ -49,7 +49,7 @@ class Snapshot:
         for place in await self._places():
             after, full = 0, True
             while full:
-                rows = await self.query.page([["id", ">", after]], context=place.context)
+                rows = self.query.beyond(await self.query.page([["id", ">", after]], context=place.context), after)
                 full = len(rows) == self.query.page_rows
                 after = max(ids_of(rows), default=after)
                 for row in await self._counted(rows, place):
@@ -90,7 +90,8 @@ class Snapshot:
         parts: list[Row] = []
         after, full = 0, True
         while full:
-            page = await self.query.rows(model, [*domain, ["id", ">", after]], fields, context=place.context)
+            found = await self.query.rows(model, [*domain, ["id", ">", after]], fields, context=place.context)
+            page = self.query.beyond(found, after)
             full = len(page) == self.query.page_rows
             after = max(ids_of(page), default=after)
             parts.extend(page)

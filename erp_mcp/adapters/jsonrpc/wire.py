@@ -46,10 +46,11 @@ def decode(body: bytes) -> Decoded:
     """Return an answer's value.
 
     Raises:
-        WireError: for anything but one JSON value of known types; floats, NaN and infinities never come out.
+        WireError: for anything but one JSON value of known types; floats, NaN and infinities never come out, and a
+            name that stands twice in one object is refused, since nobody can say which of the two counts.
     """
     try:
-        value: Decoded = json.loads(body, parse_float=Decimal, parse_constant=_refuse, object_hook=_typed)
+        value: Decoded = json.loads(body, parse_float=Decimal, parse_constant=_refuse, object_pairs_hook=_typed)
     except (ValueError, ArithmeticError, TypeError, KeyError, AttributeError, RecursionError):
         raise WireError("not typed JSON") from None
     return value
@@ -78,7 +79,10 @@ def _refuse(_: str) -> Decoded:
     raise WireError("not a number")
 
 
-def _typed(found: dict[str, Decoded]) -> Decoded:
+def _typed(pairs: list[tuple[str, Decoded]]) -> Decoded:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise WireError("a name that stands twice")
     if "__class__" not in found:
         return found
     return _CLASSES[_text(found["__class__"])](found)

@@ -10,11 +10,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from erp_mcp.adapters._http import NO_CONNECTION, Answer
 from erp_mcp.adapters.jsonrpc.session import Session
 from erp_mcp.adapters.jsonrpc.wire import Decoded, Encodable, WireError, decode
 from erp_mcp.domain.command import Conflict, NotSent, Refused, Unknown
-from erp_mcp.errors import BadAnswerError, GatewayError, SystemRefusedError, SystemTimeoutError, SystemUnreachableError
+from erp_mcp.egress.transport import Answer, certainly_not_sent
+from erp_mcp.errors import (
+    AlreadySentError,
+    BadAnswerError,
+    DestinationNotAllowedError,
+    GatewayError,
+    SystemBusyError,
+    SystemRefusedError,
+    SystemRestingError,
+    SystemTimeoutError,
+    SystemUnreachableError,
+)
 
 WRITES: Final = frozenset({("purchase.requisition", "create"), ("stock.move", "write"), ("purchase.line", "write")})
 """The only calls that change anything."""
@@ -41,7 +51,6 @@ _SIGN_IN_PAUSE_S: Final = 150
 _UNAUTHORISED: Final = 401
 _RATE_LIMITED: Final = 429  # said while signing in, before anything else
 _UNAVAILABLE: Final = 503  # said for a database error at any moment, that of a commit included
-_NOT_ACCEPTED: Final = frozenset({400, 403, 404, 405, 413, 415, 422})
 _ERRORS: Final[Mapping[str, Refused | Conflict | NotSent]] = {
     "UserError": Refused(code="refused_by_rules"),
     "UserWarning": Refused(code="needs_person"),  # a question to a person is never answered for them
@@ -74,7 +83,7 @@ class WriteSession(Session):
     """Signs in with the account that writes; reads by `call`, writes by `write`."""
 
     async def write(
-        self, model: str, method: str, *params: Encodable, versions: Mapping[str, str] | None = None
+        self, model: str, method: str, *params: Encodable, reference: str, versions: Mapping[str, str] | None = None
     ) -> Verdict:
         """Call a listed method once, whatever happens, and say what is certain.
 
@@ -82,6 +91,7 @@ class WriteSession(Session):
             model: The model.
             method: The method.
             params: What it takes, without the context.
+            reference: Of the command; one that has gone out, from any process, goes out no more.
             versions: `model,id` → version that the record must still have.
         """
         if (model, method) not in WRITES:
@@ -92,15 +102,13 @@ class WriteSession(Session):
             return not_sent(failure)
         context = {**self._context, **({"_timestamp": versions} if versions else {})}
         try:
-            answer = await self._post(f"model.{model}.{method}", [*params, context], once=True)
-        except SystemUnreachableError as failure:
-            lost = failure.facts.get("reason") != NO_CONNECTION
-            return Unknown(reason="connection_broken") if lost else NotSent(reason="system_unreachable")
-        except SystemTimeoutError:
-            return Unknown(reason="no_answer_in_time")
-        except GatewayError:
-            return Unknown(reason="answer_unreadable")
-        return self._said(answer)
+            answer = await self._post(f"model.{model}.{method}", [*params, context], reference=reference)
+        except GatewayError as failure:
+            return not_sent(failure) if certainly_not_sent(failure) else _lost(failure)
+        verdict = self._said(answer)
+        if isinstance(verdict, NotSent):
+            self._egress.released(reference)
+        return verdict
 
     async def account(self) -> Account:
         """Return who signed in.
@@ -126,8 +134,7 @@ class WriteSession(Session):
             return NotSent(reason="rate_limited", retry_after_s=_pause(answer))
         if answer.status == _UNAVAILABLE:
             return Unknown(reason="system_unavailable")
-        if answer.status in _NOT_ACCEPTED:
-            return Refused(code="not_accepted")
+        # A 400 or 403 comes as a page for people, of Tryton or of a filter that looks at answers to what was done.
         if answer.status != 200 or answer.media_type != "application/json":
             return Unknown(reason="answer_unreadable")
         try:
@@ -139,6 +146,11 @@ class WriteSession(Session):
 
 def not_sent(failure: GatewayError) -> NotSent:
     """Return what a failure means that came before anything was written."""
+    if isinstance(failure, SystemBusyError | SystemRestingError):
+        reason = "system_busy" if isinstance(failure, SystemBusyError) else "system_resting"
+        return NotSent(reason=reason, retry_after_s=int(str(failure.facts.get("retry_after_s", 1))))
+    if isinstance(failure, DestinationNotAllowedError):
+        return NotSent(reason="address_not_allowed", retry_after_s=_SIGN_IN_PAUSE_S)
     if isinstance(failure, SystemRefusedError):
         return NotSent(reason="system_refused_account", retry_after_s=_SIGN_IN_PAUSE_S)
     if isinstance(failure, SystemTimeoutError):
@@ -146,6 +158,15 @@ def not_sent(failure: GatewayError) -> NotSent:
     if isinstance(failure, BadAnswerError):
         return NotSent(reason="bad_answer")
     return NotSent(reason="system_unreachable")
+
+
+def _lost(failure: GatewayError) -> Unknown:
+    """Return what is left of a write that may have gone out, and brought no answer."""
+    if isinstance(failure, SystemUnreachableError):
+        return Unknown(reason="connection_broken")
+    if isinstance(failure, SystemTimeoutError):
+        return Unknown(reason="no_answer_in_time")
+    return Unknown(reason="sent_before" if isinstance(failure, AlreadySentError) else "answer_unreadable")
 
 
 def _told(decoded: Decoded) -> Verdict:

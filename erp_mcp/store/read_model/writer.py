@@ -42,6 +42,7 @@ class ReadModelWriter:
         self._connection.execute("PRAGMA cache_size = -16000")
         self._tables = {name: _TableText(entity) for name, entity in ENTITIES.items()}
         self._begun: dict[tuple[str, str], str] = {}  # (system, entity) -> the pass that this process has begun
+        self._stranger: set[str] = set()  # passes that named something present that is not here
         if self._form() != schema_hash():
             self._build()
 
@@ -59,15 +60,19 @@ class ReadModelWriter:
             changed = bool(page.records or page.deleted)
             connection.executemany(table.delete, [(system, key) for key in page.deleted])
             connection.executemany(table.upsert, [table.row(record, system, as_of, number) for record in page.records])
+            kept = connection.executemany(table.keep, [(as_of, number, system, key) for key in page.present]).rowcount
             if page.last and page.snapshot:
                 changed |= connection.execute(table.sweep, (system, number)).rowcount > 0
             if entity == "purchase_order_line":
                 self._convert_written(system, page)
             elif changed and entity in SOURCES:
                 connection.execute("INSERT OR REPLACE INTO meta (name, value) VALUES (?, '1')", (_DIRTY,))
+            if kept not in {-1, len(page.present)}:
+                self._stranger.add(pass_id)
             connection.execute(
                 "UPDATE sync_state SET watermark = ?, rows_changed = rows_changed OR ? WHERE system = ? AND entity = ?",
-                (page.watermark, changed, system, entity),
+                # Something is there that nobody ever gave us: only a pass from the beginning finds out what.
+                ("" if pass_id in self._stranger else page.watermark, changed, system, entity),
             )
 
     def identities(self, system: str) -> Mapping[tuple[str, str], str]:
@@ -266,6 +271,7 @@ class _TableText:
             f" ON CONFLICT (system, source_key) DO UPDATE SET {changes}"
         )
         self.delete = f"DELETE FROM {entity.ENTITY} WHERE system = ? AND source_key = ?"
+        self.keep = f"UPDATE {entity.ENTITY} SET as_of = ?, pass_number = ? WHERE system = ? AND source_key = ?"
         self.sweep = f"DELETE FROM {entity.ENTITY} WHERE system = ? AND pass_number <> ?"
 
     def row(self, record: Record, system: str, as_of: str, number: int) -> tuple[object, ...]:

@@ -20,7 +20,7 @@ from erp_mcp.errors import StateUnavailableError
 FILE_NAME: Final = "state.sqlite"
 BUSY_S: Final = 2.0  # how long to wait for another process's transaction; they take well under a millisecond
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
-VERSION: Final = 2  # number of the newest migration
+VERSION: Final = 3  # number of the newest migration
 
 
 class StateFile:

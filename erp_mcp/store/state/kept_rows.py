@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from hashlib import sha256
 from typing import Final
 
+from erp_mcp.audit.record import text_digest
 from erp_mcp.domain.audit import KeptRow
 from erp_mcp.store.state.file import StateFile
 
@@ -21,11 +22,14 @@ _DECISIONS: Final = (
     "SELECT proposal_id, approver_id, decision, envelope, signature, nonce FROM decision"
     " WHERE (proposal_id, approver_id) > (?, ?) ORDER BY proposal_id, approver_id LIMIT 500"
 )
+_DECLARATIONS: Final = (
+    "SELECT system, account, name, target, declared_by, pathway, declared_at FROM declaration ORDER BY system"
+)
 _STOPS: Final = "SELECT scope, set_by FROM kill_switch ORDER BY scope"
 
 
 def kept_rows(file: StateFile) -> Iterator[KeptRow]:
-    """Yield enrolments, revocations, applied policies, stops and decisions as they are stored.
+    """Yield enrolments, revocations, applied policies, stops, declarations and decisions as they are stored.
 
     Raises:
         StateUnavailableError: `state.unavailable`.
@@ -34,6 +38,7 @@ def kept_rows(file: StateFile) -> Iterator[KeptRow]:
         approvers = connection.execute(_APPROVERS).fetchall()
         policies = connection.execute(_POLICIES).fetchall()
         stops = connection.execute(_STOPS).fetchall()
+        declarations = connection.execute(_DECLARATIONS).fetchall()
     for approver_id, text, signer, signature, *revocation in approvers:
         yield KeptRow(kind="enrolment", name=approver_id, told=(_digest(text), signer, signature))
         if any(revocation):
@@ -45,6 +50,9 @@ def kept_rows(file: StateFile) -> Iterator[KeptRow]:
         yield KeptRow(kind="policy", name=str(version), told=told, at=at)
     for scope, by in stops:
         yield KeptRow(kind="stop", name=scope, told=(by,))
+    for system, account, name, target, by, pathway, at in declarations:
+        vouched = (account, name, target, text_digest(by, pathway))
+        yield KeptRow(kind="declaration", name=system, told=vouched, at=at)
     yield from _decisions(file)
 
 

@@ -16,6 +16,7 @@ from erp_mcp.store.state.leases import SqliteLeases
 if TYPE_CHECKING:
     from erp_mcp.domain.audit import KeptRow
     from erp_mcp.store.state.approvers import SqliteApprovers
+    from erp_mcp.store.state.declarations import SqliteDeclarations
     from erp_mcp.store.state.proposals import SqliteProposals
     from erp_mcp.store.state.switches import SqliteSwitches
 
@@ -42,6 +43,13 @@ class State:
         from erp_mcp.store.state.approvers import SqliteApprovers
 
         return SqliteApprovers(self.file, self.audit)
+
+    @cached_property
+    def declarations(self) -> SqliteDeclarations:
+        """What is declared about the licensed way into systems."""
+        from erp_mcp.store.state.declarations import SqliteDeclarations
+
+        return SqliteDeclarations(self.file, self.audit, self._clock)
 
     @cached_property
     def switches(self) -> SqliteSwitches:

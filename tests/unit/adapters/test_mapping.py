@@ -104,6 +104,20 @@ def test_ids_keep_their_zeros_and_codes_lose_their_padding() -> None:
     assert order(customer_id=4711).customer_id == "4711"
 
 
+@guarantees("P7.same_answers")
+def test_a_state_that_is_not_listed_becomes_the_nearest_word_where_the_profile_names_one() -> None:
+    """Its own code is told beside it; a profile that names none refuses the record, as for any other code."""
+    states = {"sales_order.order_state": {"OPEN": "open", "other": "closed"}}
+    record = RecordMapper("sales_order", system="erp", states=states).record(
+        {**ORDER, "order_state": "ARCH"}, as_of=AS_OF
+    )
+    assert isinstance(record, SalesOrder)
+    assert (record.order_state, record.native_state) == ("closed", "ARCH")
+    codes = {**states, "sales_order.credit_status": {"OK": "released", "other": "blocked"}}
+    with pytest.raises(BadAnswerError):
+        RecordMapper("sales_order", system="erp", states=codes).record({**ORDER, "credit_status": "?"}, as_of=AS_OF)
+
+
 @guarantees("P7.exact_numbers")
 def test_a_state_becomes_canonical_and_its_native_code_is_kept() -> None:
     """People at the system of record know it by the native one."""

@@ -118,6 +118,7 @@ def test_every_command_that_init_prints_finds_the_deployment(tmp_path: Path) -> 
     finding = [words for words in commands if words and words[0] != "serve"]
 
     assert [words[:2] for words in finding] == [
+        ["systems", "add"],
         ["doctor", "--connect"],
         ["sync", "--config"],
         ["policy", "apply"],
@@ -147,7 +148,7 @@ def test_every_command_but_serve_uses_the_configuration_of_the_working_directory
     assert "1 problem" not in runner.invoke(main, ["tools", "lint"]).output
     assert settings.find_file(environ={}) != tmp_path / "p" / "erp-mcp.yaml"  # what `serve` asks
     for name in COMMANDS:
-        if name not in {"init", "demo", "tools", "policy", "audit", "approvals", "writes", "systems"}:
+        if name not in {"init", "demo", "tools", "policy", "audit", "approvals", "writes", "systems", "secrets"}:
             told = " ".join(runner.invoke(main, [name, "--help"]).output.split())
             assert ("./erp-mcp.yaml" in told) == (name != "serve"), name
 

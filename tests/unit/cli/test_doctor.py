@@ -127,11 +127,13 @@ def test_policy_files_that_differ_from_what_is_applied_are_noticed(config: Path)
 
 
 @guarantees("P8.no_leaks")
-def test_files_that_others_may_read_are_noticed(config: Path) -> None:
-    """Audit values and keys are the owner's alone, also after a careless copy."""
+@pytest.mark.parametrize("name", ["state.sqlite", "traffic.sqlite"])
+def test_files_that_others_may_read_are_noticed(config: Path, name: str) -> None:
+    """Audit values, keys and the claims of writes are the owner's alone, also after a careless copy."""
     examined("--config", str(config))
-    state = load(config).state_dir
-    (state / "state.sqlite").chmod(0o644)
+    file = load(config).state_dir / name
+    file.touch()
+    file.chmod(0o644)
     expected = "bad" if os.name == "posix" else "ok"
     assert examined("--config", str(config))[1]["state directory"] == expected
 

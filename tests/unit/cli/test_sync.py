@@ -134,3 +134,25 @@ async def test_a_system_that_cannot_be_opened_does_not_keep_the_others_from_bein
     deployment.close()
     assert [(state.system, state.rows, state.complete) for state in states["material"]] == [("erp", 2, True)]
     assert [message for message in caplog.messages if "broken" in message and "settings." in message]
+
+
+@guarantees("P10.survives")
+def test_a_system_that_is_off_holds_up_no_other(folder: Path) -> None:
+    """Its rows stay and its report says why; named alone, it is refused with what to do."""
+    assert run(folder).exit_code == 0
+    file, profile = folder / "erp-mcp.yaml", folder / "profiles" / "works.yaml"
+    off = profile.read_text(encoding="utf-8").replace("profile: works", "profile: off\ndeclaration: licensed_access")
+    (folder / "profiles" / "off.yaml").write_text(off, encoding="utf-8")
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text + "  another: {profile: off, url: erp.sqlite}\n", encoding="utf-8")
+    result, alone = run(folder, "--json"), run(folder, "another", "--json")
+
+    told = {one["system"]: (one["rows"], one["error"]) for one in json.loads(result.stdout)["entities"]}
+    assert told == {"another": (0, "adapter.not_declared"), "erp": (2, "")}
+    assert (result.exit_code, alone.exit_code) == (1, 1)
+    assert json.loads(alone.stdout)["error"]["code"] == "adapter.not_declared"
+
+    held = file.read_text(encoding="utf-8").replace("erp: {profile: works", "erp: {profile: off")
+    file.write_text(held, encoding="utf-8")
+    kept = {one["system"]: one["rows"] for one in json.loads(run(folder, "--json").stdout)["entities"]}
+    assert kept == {"another": 0, "erp": 2}

@@ -7,9 +7,10 @@ import pytest
 
 from erp_mcp.domain.entities import ENTITIES
 from erp_mcp.domain.profile import IdentityRule
+from erp_mcp.domain.select_text import select_columns
 from erp_mcp.errors import ConfigurationError, ProfileFileError
+from erp_mcp.sync.cursor import mapping_digest
 from erp_mcp.systems import load_budgets, load_profile, profile_names
-from erp_mcp.systems.select_columns import select_columns
 from tests.guarantees import guarantees
 
 SHIPPED: Final = Path(__file__).parents[3] / "erp_mcp" / "systems"
@@ -44,6 +45,13 @@ commands:
 BROKEN: Final = {
     "duplicate key": ("version: 1", "version: 1\nversion: 1", 3, ""),
     "unknown key": ("version: 1", "version: 1\nwrites: true", 3, "writes"),
+    "the head of another kind": ("version: 1", "version: 1\nodata: {version: 2}", 3, "odata"),
+    "a head of a kind that has none": ("version: 1", "version: 1\nsql: {views: yes}", 3, "sql"),
+    "a misspelt kind": ("kind: sql", "kind: wroks\nworks: {views: yes}", 4, "works"),
+    "a head that is no mapping": ("kind: sql", "kind: works\nworks: [views]", 4, "works"),
+    "a way of verifying that there is not": ("level: 4", "level: 4\nverified: surely", 5, "verified"),
+    "a declaration that is no name": ("level: 4", "level: 4\ndeclaration: SAP access", 5, "declaration"),
+    "a unit that is no code": ("level: 4", "level: 4\nunits: {ST: pieces}", 5, "units.ST"),
     "wrong type": ("version: 1", "version: one", 2, "version"),
     "level 2": ("level: 4", "level: 2", 4, "level"),
     "level 3 with commands": ("level: 4", f"level: 3\n{COMMANDS}", 5, "commands"),
@@ -115,6 +123,44 @@ def write(folder: Path, text: str, name: str = "plant") -> Path:
     return file
 
 
+READS_BY: Final = """\
+profile: plant
+version: 1
+kind: rest
+level: LEVEL
+zone: Europe/Berlin
+rest: {}
+entities:
+  lot:
+    request:
+      path: /orders/release
+      method: POST
+      body: {all: true}
+    items: data
+    key: [no]
+    version: hash
+    fields: {lot_id: no, material_id: part, site: site, lot_disposition: {const: released}}
+"""
+
+
+@guarantees("P6.planning_side", "input.clear_errors")
+@pytest.mark.parametrize("by_key", [True, False])
+def test_a_level_3_system_is_asked_by_get_alone(tmp_path: Path, *, by_key: bool) -> None:
+    """Nothing but its name tells a POST that reads from one that releases an order."""
+    text = READS_BY
+    if by_key:
+        post = "method: POST\n      body: {all: true}\n"
+        text = text.replace(post, "method: GET\n").replace(
+            "    items:", f"    by_key:\n      path: /of\n      {post}    items:"
+        )
+    write(tmp_path, text.replace("LEVEL", "4"))
+    assert load_profile("plant", [tmp_path]).level == 4
+    write(tmp_path, text.replace("LEVEL", "3"))
+    with pytest.raises(ProfileFileError) as wrong:
+        load_profile("plant", [tmp_path])
+    assert wrong.value.facts["key"] == f"entities.lot.{'by_key' if by_key else 'request'}.method"
+
+
 @guarantees("input.clear_errors")
 @pytest.mark.parametrize("what", BROKEN)
 def test_a_broken_profile_is_refused_with_its_line_and_key(tmp_path: Path, what: str) -> None:
@@ -158,6 +204,42 @@ def test_a_profile_says_what_may_be_written_and_keeps_the_keys_of_the_implementa
     profile = load_profile("plant", [tmp_path])
     assert profile.commands == {"material.rename": {"contract": "readback", "settle_s": 30, "model": "part"}}
     assert profile.commands_via == "works"
+
+
+@guarantees("adapter.contract")
+def test_a_profile_says_how_it_was_verified_and_keeps_the_head_of_its_kind(tmp_path: Path) -> None:
+    """What a kind needs for all entities stands under its own name, and is that kind's business."""
+    more = "works: {schema: main}\nverified: protocol\ndeclaration: licensed_access\nunits: {ST: EA}\n"
+    write(tmp_path, GOOD.replace("kind: sql\n", f"kind: works\n{more}"))
+    profile = load_profile("plant", [tmp_path])
+    assert (profile.head, profile.verified) == ({"schema": "main"}, "protocol")
+    assert (profile.declaration, profile.units) == ("licensed_access", {"ST": "EA"})
+
+
+@guarantees("P7.sync_exact")
+@pytest.mark.parametrize(
+    "change", [("version: 1", "version: 2"), ("{schema: main}", "{schema: old}"), ("ST: EA", "ST: KGM")]
+)
+def test_another_version_head_or_unit_makes_synchronisation_begin_again(
+    tmp_path: Path, change: tuple[str, str]
+) -> None:
+    """Rows by two mappings must not stand beside each other."""
+    text = GOOD.replace("kind: sql\n", "kind: works\nworks: {schema: main}\nunits: {ST: EA}\n")
+    write(tmp_path, text)
+    before = mapping_digest(load_profile("plant", [tmp_path]), "material")
+    write(tmp_path, text.replace(*change))
+    assert mapping_digest(load_profile("plant", [tmp_path]), "material") != before
+
+
+@guarantees("docs.agree")
+def test_a_profile_that_ships_says_how_it_was_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever chooses one must know whether it ever saw the product; an operator's own may leave it out."""
+    write(tmp_path, GOOD)
+    assert load_profile("plant", [tmp_path]).verified == ""
+    monkeypatch.setattr("erp_mcp.systems.load.SHIPPED", tmp_path.resolve())
+    with pytest.raises(ProfileFileError) as caught:
+        load_profile("plant", [tmp_path])
+    assert caught.value.facts["key"] == "verified"
 
 
 @guarantees("P2.no_writes")

@@ -16,6 +16,7 @@ from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.command import Command
 from erp_mcp.domain.reference import reference_of
 from erp_mcp.systems.load import load_profile
+from erp_mcp.testing import NO_LIMITS
 from tests.unit.adapters.jsonrpc.fake import SYSTEM_TEXT, FakeTryton, SpoiltAnswerError
 
 PROFILE: Final = load_profile("tryton", [Path(__file__).parents[4] / "erp_mcp" / "systems"])
@@ -216,7 +217,13 @@ def buying_tryton() -> Iterator[BuyingTryton]:
 
 def connection(fake: BuyingTryton, account: str = "writer", **other: Any) -> Connection:
     base = Connection(
-        system="erp", url=fake.url, database="db", account=account, secret=fake.password, options={"max_mb": "1"}
+        system="erp",
+        url=fake.url,
+        database="db",
+        account=account,
+        secret=fake.password,
+        options={"max_mb": "1"},
+        limits=NO_LIMITS,
     )
     return dataclasses.replace(base, **other)
 

@@ -17,7 +17,7 @@ from erp_mcp.domain.entities import Record
 from erp_mcp.domain.profile import Profile
 from erp_mcp.errors import ConfigurationError, GatewayError
 from erp_mcp.ports import ChangePage
-from erp_mcp.testing import FixedClock
+from erp_mcp.testing import NO_LIMITS, FixedClock
 from tests.guarantees import guarantees
 from tests.unit.adapters.jsonrpc.fake import SYSTEM_TEXT, FakeTryton, Mode, Reference, fake_tryton
 
@@ -82,7 +82,7 @@ def fake() -> Iterator[FakeTryton]:
 def connection(fake: FakeTryton, **other: object) -> Connection:
     base = Connection(
         system="erp", url=fake.url, database="db", account="gateway", secret=fake.password, page_rows=2,
-        options={"max_mb": "2"},
+        options={"max_mb": "2"}, limits=NO_LIMITS,
     )  # fmt: skip
     return dataclasses.replace(base, **other)  # type: ignore[arg-type]  # the fields of `Connection`
 

@@ -12,6 +12,7 @@ from erp_mcp.adapters.jsonrpc.adapter import JsonRpcAdapter
 from erp_mcp.adapters.jsonrpc.commands import JsonRpcCommands
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.command import Command, Committed, Conflict, NotSent, Outcome, Refused, Unknown, Written
+from erp_mcp.domain.reference import reference_of
 from erp_mcp.errors import GatewayError
 from erp_mcp.testing import FixedClock
 from tests.guarantees import guarantees
@@ -45,7 +46,7 @@ async def dated(buying: BuyingTryton, name: str = "open", **fields: JsonValue) -
     asked = {"purchase_order_id": record.purchase_order_id, "line": record.line, "new_date": NEW, **fields}
     return Command(
         operation=DATE, system="erp", entity="purchase_order_line", key=record.source_key,
-        version_token=record.version_token, reference=REFERENCE, fields=asked,
+        version_token=record.version_token, reference=reference_of(f"date {name}"), fields=asked,
     )  # fmt: skip
 
 
@@ -99,7 +100,8 @@ async def test_a_line_whose_order_is_not_in_processing_keeps_its_own_date(
     command = await dated(buying, "confirmed")
     assert await commands.send(command) == Refused(code="refused_by_rules")
     buying.rights["purchase.line"] = ["write"]
-    assert isinstance(await commands.send(command), Committed)
+    proposed_anew = dataclasses.replace(command, reference=reference_of("anew"))
+    assert isinstance(await commands.send(proposed_anew), Committed)
     line = buying.models["purchase.line"][LINES["confirmed"]]
     assert (line["delivery_date_store"].isoformat(), line["delivery_date_edit"]) == (NEW, True)
 
@@ -145,11 +147,11 @@ VERDICTS: Final[Mapping[str, Outcome]] = {
     "concurrency": Conflict(),
     "login": NotSent(reason="sign_in_refused", retry_after_s=150),
     "limited": NotSent(reason="rate_limited"),
-    "400": Refused(code="not_accepted"),
-    "403": Refused(code="not_accepted"),
-    "404": Refused(code="not_accepted"),
-    "413": Refused(code="not_accepted"),
-    "422": Refused(code="not_accepted"),
+    "400": Unknown(reason="answer_unreadable"),
+    "403": Unknown(reason="answer_unreadable"),
+    "404": Unknown(reason="answer_unreadable"),
+    "413": Unknown(reason="answer_unreadable"),
+    "422": Unknown(reason="answer_unreadable"),
     "401": NotSent(reason="session_ended"),
     "429": NotSent(reason="rate_limited", retry_after_s=17),
     "429 soon": NotSent(reason="rate_limited"),

@@ -154,6 +154,13 @@ def test_a_record_without_a_number_is_named_by_its_id() -> None:
 
 
 @guarantees("P7.provenance")
+def test_a_line_number_is_written_as_people_know_it() -> None:
+    """Who keeps line numbers as whole numbers still calls the first line 000010."""
+    pad = form({"pad": "sequence", "width": 6})
+    assert [pad.make({"sequence": one}) for one in (10, 0, 1234567, None)] == ["000010", "000000", "1234567", None]
+
+
+@guarantees("P7.provenance")
 def test_codes_flags_constants_and_units_come_from_closed_lists() -> None:
     """Nothing is worked out from text."""
     place: JsonValue = {"path": "code", "codes": {"QUA": "quality"}, "otherwise": "unrestricted"}
@@ -189,6 +196,9 @@ def test_a_looked_up_text_counts_only_when_it_names_a_record() -> None:
         ({"ref": "code"}, {"code": 5, "id": 1}),
         ({"ref": "code"}, {"code": None, "id": "x"}),
         ({"days": "lead"}, {"lead": 3}),
+        ({"pad": "sequence", "width": 6}, {"sequence": "10"}),
+        ({"pad": "sequence", "width": 6}, {"sequence": True}),
+        ({"pad": "sequence", "width": 6}, {"sequence": -1}),
         ({"quantity": "q", "in": "u"}, {"q": "3", "u.": KG}),
         ({"quantity": "q", "in": "u"}, {"q": True, "u.": KG}),
         ({"quantity": "q", "in": "u"}, {"q": Decimal(3), "u.": None}),

@@ -47,7 +47,7 @@ def test_decodes_each_type_without_losing_a_digit(text: str) -> None:
         '{"__class__":"Decimal","decimal":"NaN"}', '{"__class__":"Decimal","decimal":1.5}',
         '{"__class__":"Decimal","decimal":"x"}', '{"__class__":"timedelta","seconds":"1"}',
         '{"__class__":"timedelta","seconds":1e300}', '{"__class__":"bytes","base64":"%%%"}', "[" * 100_000,
-        "9" * 10_000,
+        "9" * 10_000, '{"result":null,"result":[1]}',
     ],
 )  # fmt: skip
 def test_refuses_what_is_not_typed_json(text: str) -> None:

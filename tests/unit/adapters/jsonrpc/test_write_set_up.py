@@ -38,7 +38,7 @@ async def test_the_session_that_writes_calls_nothing_that_is_not_listed(
 ) -> None:
     """Whatever a recipe or a defect asks for; it does not even sign in."""
     session = WriteSession(JsonRpcSettings.of(connection(buying)))
-    assert await session.write(model, method, [1], {}) == Refused(code="not_a_listed_call")
+    assert await session.write(model, method, [1], {}, reference="R1") == Refused(code="not_a_listed_call")
     with pytest.raises(GatewayError) as caught:
         await session.call(model, method, [1], {})
     assert caught.value.code == "adapter.refused"
@@ -56,7 +56,7 @@ async def test_neither_session_can_do_the_others_work(buying: BuyingTryton) -> N
             with pytest.raises(GatewayError):
                 await reads.call(model, method, [110], {})
     for model, method in LOOKS:
-        assert await session.write(model, method, []) == Refused(code="not_a_listed_call")
+        assert await session.write(model, method, [], reference="R1") == Refused(code="not_a_listed_call")
     assert not hasattr(adapter._session, "write")
     assert buying.calls == []
 

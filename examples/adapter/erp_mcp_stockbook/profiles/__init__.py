@@ -1,0 +1,1 @@
+"""The profile files of this package."""

@@ -1,0 +1,81 @@
+"""The three profiles of S/4HANA: complete, of one meaning, off until declared, and read-only where they say so."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from erp_mcp.domain.entities import COMMON_FIELDS, ENTITIES, field_specs
+from erp_mcp.domain.profile import Profile
+from erp_mcp.domain.select_text import select_columns
+from erp_mcp.systems import load_profile
+from tests.guarantees import guarantees
+
+SHIPPED: Final = Path(__file__).parents[3] / "erp_mcp" / "systems"
+NAMES: Final = ("s4hana", "s4hana-v4", "s4hana-replica")
+DEMO: Final = load_profile("demo-erp", [SHIPPED])
+# What S/4HANA does not keep, or what synchronisation works out by itself.
+ABSENT: Final = {
+    "purchase_order_line": {"promise_changed_at", "qty_open_base", "base_uom"},
+}
+
+
+def mapped(profile: Profile, entity: str) -> set[str]:
+    """Return the canonical fields that a profile gives."""
+    mapping = profile.entities[entity]
+    if profile.kind == "sql":
+        return set(select_columns(str(mapping["statement"]))) - {*COMMON_FIELDS, "changed_at"}
+    fields = mapping["fields"]
+    assert isinstance(fields, dict)
+    return set(fields)
+
+
+@guarantees("adapter.s4hana")
+@pytest.mark.parametrize("name", NAMES)
+def test_gives_every_field_of_every_entity_that_the_demo_plants_erp_gives(name: str) -> None:
+    """What is missing is missing in S/4HANA, and named."""
+    profile = load_profile(name, [SHIPPED])
+    assert profile.entities.keys() == DEMO.entities.keys()
+    for entity in profile.entities:
+        every = {spec.name for spec in field_specs(ENTITIES[entity])} - set(COMMON_FIELDS)
+        assert every - mapped(profile, entity) == ABSENT.get(entity, set()), entity
+
+
+@guarantees("adapter.s4hana", "P1.declared")
+@pytest.mark.parametrize("name", NAMES)
+def test_is_off_until_the_licensed_way_is_declared(name: str) -> None:
+    """None of them may be used because it happens to be configured."""
+    profile = load_profile(name, [SHIPPED])
+    assert profile.declaration == "sap_licensed_access"
+    assert profile.verified == "protocol", "no system of SAP's was at hand, and the profile says so"
+    assert profile.level == 4
+
+
+@guarantees("adapter.s4hana")
+@pytest.mark.parametrize("name", ["s4hana", "s4hana-v4"])
+def test_change_dates_are_used_only_where_they_are_the_etag(name: str) -> None:
+    """A date that stays behind a change would leave old figures in answers; lines follow their order's date."""
+    profile = load_profile(name, [SHIPPED])
+    by_date = {entity for entity, mapping in profile.entities.items() if "changed" in mapping}
+    with_etag = {entity for entity, mapping in profile.entities.items() if mapping["version"] == "etag"}
+    assert by_date - with_etag == {"sales_order_line"}
+
+
+@guarantees("adapter.s4hana")
+@pytest.mark.parametrize("name", ["s4hana", "s4hana-v4"])
+def test_writes_two_things_and_says_how_each_is_found_out(name: str) -> None:
+    """Neither is sent again blindly: one is bound to what was read, the other bears our reference."""
+    operations = load_profile(name, [SHIPPED]).commands
+    contracts = {name: body["contract"] for name, body in operations.items() if isinstance(body, dict)}
+    assert contracts == {
+        "purchase_order_line.update_delivery_date": "conditional",
+        "purchase_requisition.create": "readback",
+    }
+
+
+@guarantees("adapter.s4hana")
+def test_a_replica_is_never_written_to() -> None:
+    """A copy that is changed is no copy any more."""
+    assert load_profile("s4hana-replica", [SHIPPED]).commands == {}
