@@ -6,11 +6,12 @@ import contextlib
 import json
 import os
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import httpx2
@@ -38,6 +39,8 @@ MODULES = (
     "quality",
 )
 DESCRIPTION = "tryton.json"
+_ADMIN = "admin-password"
+_EMPTY = "empty.sqlite"  # the database as it was made, before anything was put in
 _CHILDREN: dict[int, subprocess.Popen[bytes]] = {}  # kept, since one that is dropped while it runs complains
 _START_S = 60
 _STOP_S = 10
@@ -78,26 +81,22 @@ class Running:
         return cls(**json.loads((directory / DESCRIPTION).read_text(encoding="utf-8")))
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """A server of an empty database, and the password of its `admin`."""
+
+    url: str
+    admin: str = field(repr=False)
+    pid: int
+
+
 def start(venv: Path, directory: Path) -> Running:
     """Make a database in an empty directory, serve it, seed it, and describe it in `tryton.json`."""
     directory.mkdir(parents=True, exist_ok=True)
-    admin, reader, writer = (_secret(directory / f"{one}-password") for one in ("admin", "read", "write"))
-    port = _free_port()
-    config = directory / "trytond.conf"
-    config.write_text(
-        f"[web]\nlisten=127.0.0.1:{port}\n[database]\nuri=sqlite://\npath={directory}\n"
-        "[session]\nauthentications=password\n",
-        encoding="utf-8",
-    )
-    (directory / f"{DATABASE}.sqlite").touch()
-    _initialise(venv, config)
-    with (directory / "trytond.log").open("ab") as log:
-        command = [str(venv / "bin" / "trytond"), "-c", str(config), "-d", DATABASE]
-        process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
-    _CHILDREN[process.pid] = process
-    (directory / "pid").write_text(str(process.pid), encoding="ascii")
+    reader, writer = (secret(directory / f"{one}-password") for one in ("read", "write"))
+    served = serve(venv, directory)
     running = Running(
-        url=f"http://127.0.0.1:{port}",
+        url=served.url,
         database=DATABASE,
         user="gateway",
         password_file=str(directory / "read-password"),
@@ -105,11 +104,10 @@ def start(venv: Path, directory: Path) -> Running:
         write_password_file=str(directory / "write-password"),
         admin_password_file=str(directory / "admin-password"),
         truth=str(directory / "truth.json"),
-        pid=process.pid,
+        pid=served.pid,
     )
     try:
-        _wait(running.url, process)
-        rpc = Rpc(url=running.url, database=DATABASE, user="admin", password=admin)
+        rpc = Rpc(url=running.url, database=DATABASE, user="admin", password=served.admin)
         passwords = {running.user: reader, running.write_user: writer}
         seed(rpc, passwords, truth_path=Path(running.truth))
         rpc.close()
@@ -120,18 +118,55 @@ def start(venv: Path, directory: Path) -> Running:
     return running
 
 
+def serve(venv: Path, directory: Path, *, made: Path | None = None) -> Served:
+    """Make an empty database in a directory and serve it; `made` is where one was made before, which is copied."""
+    port = _free_port()
+    config = directory / "trytond.conf"
+    config.write_text(
+        f"[web]\nlisten=127.0.0.1:{port}\n[database]\nuri=sqlite://\npath={directory}\n"
+        "[session]\nauthentications=password\n",
+        encoding="utf-8",
+    )
+    database = directory / f"{DATABASE}.sqlite"
+    if made:
+        shutil.copy(made / _EMPTY, database)
+        admin = (made / _ADMIN).read_text(encoding="utf-8")
+    else:
+        admin = secret(directory / _ADMIN)
+        database.touch()
+        _initialise(venv, config)
+        shutil.copy(database, directory / _EMPTY)
+    with (directory / "trytond.log").open("ab") as log:
+        command = [str(venv / "bin" / "trytond"), "-c", str(config), "-d", DATABASE]
+        process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
+    _CHILDREN[process.pid] = process
+    (directory / "pid").write_text(str(process.pid), encoding="ascii")
+    served = Served(url=f"http://127.0.0.1:{port}", admin=admin, pid=process.pid)
+    try:
+        _wait(served.url, process)
+    except BaseException:
+        end(served.pid)
+        raise
+    return served
+
+
 def stop(running: Running) -> None:
     """End the server, by its pid and no other way."""
+    end(running.pid)
+
+
+def end(pid: int) -> None:
+    """End a server by its pid; one that is gone is left alone."""
     with contextlib.suppress(ProcessLookupError, ChildProcessError):
-        os.kill(running.pid, signal.SIGTERM)
+        os.kill(pid, signal.SIGTERM)
         deadline = time.monotonic() + _STOP_S
         while time.monotonic() < deadline:
-            if _ended(running.pid):
+            if _ended(pid):
                 return
             time.sleep(0.05)
-        os.kill(running.pid, signal.SIGKILL)
-        if running.pid in _CHILDREN:
-            _CHILDREN.pop(running.pid).wait(_STOP_S)
+        os.kill(pid, signal.SIGKILL)
+        if pid in _CHILDREN:
+            _CHILDREN.pop(pid).wait(_STOP_S)
 
 
 def _ended(pid: int) -> bool:
@@ -154,7 +189,8 @@ def _initialise(venv: Path, config: Path) -> None:
     subprocess.run(command, check=True, env={**os.environ, "TRYTONPASSFILE": str(password)}, capture_output=True)
 
 
-def _secret(path: Path) -> str:
+def secret(path: Path) -> str:
+    """Make up a password, written to a file that its owner alone may read."""
     value = secrets.token_urlsafe(24)
     path.touch(mode=0o600)
     path.write_text(value, encoding="utf-8")

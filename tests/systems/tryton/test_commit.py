@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
-import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final
 
-import anyio
 import pytest
 from mcp import Client
 
 from erp_mcp.testing import CommandFault
 from tests.guarantees import guarantees
 from tests.path.test_end_to_end import records
+from tests.systems.approving import Losing, deploy, ended
 from tests.systems.tryton import buying
-from tests.systems.tryton.conftest import ROOT
 from tests.systems.tryton.rpc import Rpc, Value
 from tests.systems.tryton.server import Running
 from tests.systems.tryton.test_gateway import SYSTEM, ask, planner, run
@@ -32,36 +28,7 @@ WRITE: Final = """\
       account: {account}
       secret: "file:{secret}"
 """
-RULES: Final = """
-  - id: planner-delivery-dates
-    effect: permit
-    roles: [planner]
-    tools: [propose_update_delivery_date]
-    evidence: {accepted_by: anna, reason: a test system}
-
-  - id: planner-requisitions
-    effect: permit
-    roles: [planner]
-    tools: [propose_create_purchase_requisition]
-    evidence: {accepted_by: anna, reason: a test system}
-"""
-CASES: Final = """
-  - name: a planner proposes a date
-    role: planner
-    tool: propose_update_delivery_date
-    expect: allowed
-    by: [planner-delivery-dates]
-    not_by: [planner-requisitions]
-
-  - name: a planner proposes a requisition
-    role: planner
-    tool: propose_create_purchase_requisition
-    expect: allowed
-    by: [planner-requisitions]
-    not_by: [planner-delivery-dates]
-"""
 ITEMS: Final = {"none": "RM-302", "lost_after": "RM-301", "lost_before": "RM-314"}  # nobody has ordered them
-QUICK: Final = "tryton-quick"  # the shipped profile, but a miss counts at once
 
 
 @pytest.fixture(scope="module")
@@ -70,112 +37,36 @@ def ordered(person: Rpc) -> buying.Ordered:
     return buying.order(person)
 
 
-class Losing:
-    """A relay before Tryton for the whole module, in a loop of its own, since commands are run in this one."""
-
-    def __init__(self, target: str) -> None:
-        self.loop = asyncio.new_event_loop()
-        self.relay = Relay(target)
-        self._thread = threading.Thread(target=self.loop.run_forever)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        self._do(self.relay.__aenter__())
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._do(self.relay.__aexit__())
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self._thread.join()
-        self.loop.close()
-
-    @contextlib.contextmanager
-    def writes(self, how: CommandFault) -> Iterator[list[str]]:
-        """Lose each write, or each answer to one; yield those that reached Tryton."""
-        self.relay.written.clear()
-        self._do(self.relay.fault(how))
-        yield self.relay.written
-        self._do(self.relay.fault("none"))
-
-    def _do(self, work: Coroutine[Any, Any, object]) -> None:
-        asyncio.run_coroutine_threadsafe(work, self.loop).result(60)
-
-
 @pytest.fixture(scope="module")
-def losing(tryton: Running) -> Iterator[Losing]:
+def losing(tryton: Running) -> Iterator[Losing[Relay]]:
     """What stands between the deployment and Tryton; it passes everything on until it is told otherwise."""
-    with Losing(tryton.url) as one:
+    with Losing(Relay(tryton.url)) as one:
         yield one
 
 
 @pytest.fixture(scope="module")
 def deployment(
-    tryton: Running, losing: Losing, ordered: buying.Ordered, person: Rpc, tmp_path_factory: pytest.TempPathFactory
+    tryton: Running,
+    losing: Losing[Relay],
+    ordered: buying.Ordered,
+    person: Rpc,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
     """A deployment with two approvers and both writes on: `anna` signs the policy, `bert` decides."""
     earlier: list[Value] = [["state", "=", "draft"], ["lines.product.code", "in", list(ITEMS.values())]]
     person("purchase.requisition.cancel", [row["id"] for row in person.find("purchase.requisition", earlier, [])])
     folder = tmp_path_factory.mktemp("writes") / "plant"
-    for name in ("anna", "bert"):
-        secret_file(folder.parent / name)
-    run("init", str(folder), "--owner", "olga", "--approver", "anna", "--passphrase-file", str(folder.parent / "anna"))
-    config = folder / "erp-mcp.yaml"
-    text = config.read_text(encoding="utf-8")
-    system = SYSTEM.format(
-        url=losing.relay.url,
-        database=tryton.database,
-        account=tryton.user,
-        secret=Path(tryton.password_file).absolute(),
-    )
-    write = WRITE.format(account=tryton.write_user, secret=Path(tryton.write_password_file).absolute())
-    quick_profile(folder / "profiles")
-    named = (system + write).replace("profile: tryton", f"profile: {QUICK}")
-    config.write_text(f"profiles: [profiles]\n{text[: text.index('systems:')]}{named}", encoding="utf-8")
-    by_anna = ("--as", "anna", "--passphrase-file", str(folder.parent / "anna"), "--config", str(config))
-    run("approvals", "enrol", "bert", "--new-passphrase-file", str(folder.parent / "bert"), *by_anna)
-    for name, added in (("base.yaml", RULES), ("tests/base.yaml", CASES)):
-        file = folder / "policies" / name
-        file.write_text(file.read_text(encoding="utf-8") + added, encoding="utf-8")
-    run("policy", "apply", "--yes", *by_anna)
-    run("sync", "--config", str(config))
+    deploy(folder, "tryton", system_of(tryton, losing.relay.url))
     return folder
 
 
-def quick_profile(folder: Path) -> None:
-    """Write a copy of the shipped profile that waits for nothing before it believes that a change was not made."""
-    text = (ROOT / "erp_mcp" / "systems" / "tryton.yaml").read_text(encoding="utf-8")
-    quick = text.replace("profile: tryton\n", f"profile: {QUICK}\n").replace("settle_s: 90", "settle_s: 0")
-    folder.mkdir()
-    (folder / f"{QUICK}.yaml").write_text(quick, encoding="utf-8")
-
-
-def secret_file(path: Path) -> None:
-    """Write a passphrase that only the owner may read."""
-    path.touch(mode=0o600)
-    path.write_text(f"{path.name} keeps four words here", encoding="utf-8")
-
-
-def approve(folder: Path, proposal_id: str) -> dict[str, Any]:
-    """Approve as `bert`; the worker that this starts writes to Tryton."""
-    told = run(
-        "approvals", "approve", proposal_id, "--as", "bert", "--passphrase-file", str(folder.parent / "bert"),
-        "--yes", "--json", "--config", str(folder / "erp-mcp.yaml"),
-    )  # fmt: skip
-    found = json.loads(told)
-    assert isinstance(found, dict)
-    return found
-
-
-async def ended(folder: Path, tool: str, **arguments: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Propose, let a person approve, and return the proposal and its receipts as the agent reads them."""
-    async with Client(planner(folder)) as client:
-        proposed = await ask(client, tool, reason="The supplier told us so this morning.", **arguments)
-        (waiting,) = records(proposed, "proposal")
-        assert (waiting["state"], waiting["waiting_for"]) == ("AWAITING_APPROVAL", "approval")
-        await anyio.to_thread.run_sync(approve, folder, waiting["proposal_id"])
-        answer = await ask(client, "get_proposal", proposal_id=waiting["proposal_id"], wait_s=25)
-    (found,) = records(answer, "proposal")
-    return found, records(answer, "receipt")
+def system_of(tryton: Running, url: str) -> str:
+    """Return the configuration of a Tryton that may be written to."""
+    read, write = (Path(one).absolute() for one in (tryton.password_file, tryton.write_password_file))
+    system = SYSTEM.format(url=url, database=tryton.database, account=tryton.user, secret=read)
+    return system.replace("profile: tryton", "profile: tryton-quick") + WRITE.format(
+        account=tryton.write_user, secret=write
+    )
 
 
 async def committed(folder: Path, tool: str, **arguments: Any) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -235,7 +126,7 @@ async def test_an_approved_requisition_is_one_draft_in_tryton(deployment: Path, 
 @guarantees("P4.unknown", "P4.one_effect")
 @pytest.mark.parametrize(("how", "state"), [("lost_after", "COMMITTED"), ("lost_before", "NOT_APPLIED")])
 async def test_a_lost_answer_makes_no_second_requisition(
-    deployment: Path, losing: Losing, person: Rpc, how: CommandFault, state: str
+    deployment: Path, losing: Losing[Relay], person: Rpc, how: CommandFault, state: str
 ) -> None:
     """The worker does not know, does not send again, and reads back; the agent is told what is there."""
     day = (buying.today(person) + timedelta(days=30)).isoformat()
@@ -255,7 +146,7 @@ async def test_a_lost_answer_makes_no_second_requisition(
 @guarantees("P4.unknown", "P4.one_effect")
 @pytest.mark.parametrize(("how", "state"), [("lost_after", "COMMITTED"), ("lost_before", "NOT_APPLIED")])
 async def test_a_lost_answer_about_a_date_is_read_back(
-    deployment: Path, losing: Losing, ordered: buying.Ordered, person: Rpc, how: CommandFault, state: str
+    deployment: Path, losing: Losing[Relay], ordered: buying.Ordered, person: Rpc, how: CommandFault, state: str
 ) -> None:
     """Either the goods are planned for the new day and it is committed, or they are not and it is not applied."""
     (before,) = [one for _, one in buying.moves(person, ordered.line).values()]

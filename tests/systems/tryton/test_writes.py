@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Final
@@ -17,7 +18,7 @@ from erp_mcp.domain.command import Command, Committed, Conflict, Refused, Unknow
 from erp_mcp.domain.reference import reference_of
 from erp_mcp.errors import GatewayError
 from erp_mcp.systems.load import load_profile
-from erp_mcp.testing import CommandContract, CommandFault, CommandSource, FixedClock
+from erp_mcp.testing import NO_LIMITS, CommandContract, CommandFault, CommandSource, FixedClock
 from tests.guarantees import guarantees
 from tests.systems.tryton import buying
 from tests.systems.tryton.conftest import ROOT
@@ -40,6 +41,7 @@ def opened(tryton: Running, *, url: str = "", account: str = "", password: str =
         database=tryton.database,
         account=account or tryton.write_user,
         secret=password or tryton.write_password,
+        limits=NO_LIMITS,
     )
     return JsonRpcCommands.open(connection, PROFILE, FixedClock())
 
@@ -315,7 +317,8 @@ async def test_a_right_that_was_taken_away_is_a_refusal_of_the_system(
     assert outcome == Refused(code="refused_by_rules")
     assert told[operation].startswith("not ready: ")
     assert await commands.find(command) is None
-    assert isinstance(await commands.send(command), Committed)
+    anew = dataclasses.replace(command, reference=reference_of(command.reference))  # a refusal ends a proposal
+    assert isinstance(await commands.send(anew), Committed)
 
 
 # --- answers that are lost --------------------------------------------------------------------------------------------

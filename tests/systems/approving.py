@@ -1,0 +1,180 @@
+"""The whole path of a write as people go it: proposed over MCP, approved on the command line, written, read back."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import re
+import threading
+from collections.abc import Coroutine, Iterator
+from pathlib import Path
+from typing import Any, Final, Generic, Protocol, Self, TypeVar
+
+import anyio
+from mcp import Client
+
+from erp_mcp.testing import CommandFault
+from tests.path.test_end_to_end import records
+from tests.systems.tryton.test_gateway import ask, planner, run
+
+_SHIPPED: Final = Path(__file__).resolve().parents[2] / "erp_mcp" / "systems"
+_TRIES, _AGAIN_S = 8, 2.0
+RULES: Final = """
+  - id: planner-delivery-dates
+    effect: permit
+    roles: [planner]
+    tools: [propose_update_delivery_date]
+    evidence: {accepted_by: anna, reason: a test system}
+
+  - id: planner-requisitions
+    effect: permit
+    roles: [planner]
+    tools: [propose_create_purchase_requisition]
+    evidence: {accepted_by: anna, reason: a test system}
+"""
+CASES: Final = """
+  - name: a planner proposes a date
+    role: planner
+    tool: propose_update_delivery_date
+    expect: allowed
+    by: [planner-delivery-dates]
+    not_by: [planner-requisitions]
+
+  - name: a planner proposes a requisition
+    role: planner
+    tool: propose_create_purchase_requisition
+    expect: allowed
+    by: [planner-requisitions]
+    not_by: [planner-delivery-dates]
+"""
+
+
+class RelayedSystem(Protocol):
+    """What passes requests on to a system and loses some."""
+
+    written: list[str]
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(self, *_: object) -> None: ...
+
+    async def fault(self, how: CommandFault) -> None:
+        """Break it for every later request, or mend it."""
+
+
+_Relay = TypeVar("_Relay", bound=RelayedSystem)
+
+
+class Losing(Generic[_Relay]):
+    """A relay before a system for a whole module, in a loop of its own, since commands are run in this one."""
+
+    def __init__(self, relay: _Relay) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.relay = relay
+        self._thread = threading.Thread(target=self.loop.run_forever)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._do(self.relay.__aenter__())
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._do(self.relay.__aexit__())
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+        self.loop.close()
+
+    @contextlib.contextmanager
+    def writes(self, how: CommandFault) -> Iterator[list[str]]:
+        """Lose each write, or each answer to one; yield those that reached the system."""
+        self.relay.written.clear()
+        self._do(self.relay.fault(how))
+        yield self.relay.written
+        self._do(self.relay.fault("none"))
+
+    def _do(self, work: Coroutine[Any, Any, object]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self.loop).result(60)
+
+
+def deploy(folder: Path, profile: str, system: str, *, declared: tuple[str, ...] = ()) -> None:
+    """Make a deployment with two approvers and both writes on: `anna` signs the policy, `bert` decides.
+
+    Args:
+        folder: Where; the secrets of both lie beside it.
+        profile: The shipped profile; a copy of it, named `{profile}-quick`, waits for nothing before it believes that a
+            change was not made.
+        system: The configuration's `systems:`, which names that copy.
+        declared: System, and pathway, of a declaration that it needs.
+    """
+    base, config = folder.parent, folder / "erp-mcp.yaml"
+    for name in ("anna", "bert"):
+        secret_file(base / name)
+    run("init", str(folder), "--owner", "olga", "--approver", "anna", "--passphrase-file", str(base / "anna"))
+    _quick_profile(folder / "profiles", profile)
+    text = config.read_text(encoding="utf-8")
+    config.write_text(f"profiles: [profiles]\n{text[: text.index('systems:')]}{system}", encoding="utf-8")
+    by_anna = ("--as", "anna", "--passphrase-file", str(base / "anna"), "--config", str(config))
+    run("approvals", "enrol", "bert", "--new-passphrase-file", str(base / "bert"), *by_anna)
+    if declared:
+        named, pathway = declared
+        run("systems", "declare", named, "--by", "anna", "--pathway", pathway, "--config", str(config))
+    for name, added in (("base.yaml", RULES), ("tests/base.yaml", CASES)):
+        file = folder / "policies" / name
+        file.write_text(file.read_text(encoding="utf-8") + added, encoding="utf-8")
+    run("policy", "apply", "--yes", *by_anna)
+    run("sync", "--config", str(config))
+
+
+def _quick_profile(folder: Path, profile: str) -> None:
+    text = (_SHIPPED / f"{profile}.yaml").read_text(encoding="utf-8")
+    quick = text.replace(f"profile: {profile}\n", f"profile: {profile}-quick\n")
+    folder.mkdir()
+    (folder / f"{profile}-quick.yaml").write_text(re.sub(r"settle_s: \d+", "settle_s: 0", quick), encoding="utf-8")
+
+
+def secret_file(path: Path) -> None:
+    """Write a passphrase that only the owner may read."""
+    path.touch(mode=0o600)
+    path.write_text(f"{path.name} keeps four words here", encoding="utf-8")
+
+
+def approve(folder: Path, proposal_id: str) -> dict[str, Any]:
+    """Approve as `bert`; the worker that this starts writes."""
+    told = run(
+        "approvals", "approve", proposal_id, "--as", "bert", "--passphrase-file", str(folder.parent / "bert"),
+        "--yes", "--json", "--config", str(folder / "erp-mcp.yaml"),
+    )  # fmt: skip
+    found = json.loads(told)
+    assert isinstance(found, dict)
+    return found
+
+
+async def ended(folder: Path, tool: str, **arguments: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Propose, let a person approve, and return the proposal and its receipts as the agent reads them."""
+    return await _ended(folder, tool, arguments, workers=0)
+
+
+async def ended_at_last(folder: Path, tool: str, **arguments: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Do the same; what is postponed is tried again by one worker after the other, as a service would."""
+    return await _ended(folder, tool, arguments, workers=_TRIES)
+
+
+async def _ended(
+    folder: Path, tool: str, arguments: dict[str, Any], *, workers: int
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    async with Client(planner(folder)) as client:
+        proposed = await ask(client, tool, reason="The supplier told us so this morning.", **arguments)
+        (waiting,) = records(proposed, "proposal")
+        assert (waiting["state"], waiting["waiting_for"]) == ("AWAITING_APPROVAL", "approval")
+        await anyio.to_thread.run_sync(approve, folder, waiting["proposal_id"])
+        wait_s = 0 if workers else 25
+        answer = await ask(client, "get_proposal", proposal_id=waiting["proposal_id"], wait_s=wait_s)
+        for _ in range(workers):
+            if records(answer, "proposal")[0]["state"] != "APPROVED":
+                break
+            await anyio.sleep(_AGAIN_S)
+            await anyio.to_thread.run_sync(run, "worker", "--once", "--config", str(folder / "erp-mcp.yaml"))
+            answer = await ask(client, "get_proposal", proposal_id=waiting["proposal_id"])
+    (found,) = records(answer, "proposal")
+    return found, records(answer, "receipt")

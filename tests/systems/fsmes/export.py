@@ -1,0 +1,220 @@
+"""The demo plant's shop floor in FactorySemantics MES: one plant of it, since an installation is one plant.
+
+What the public API takes goes through it: equipment, materials, routings, work orders, their release, start and
+quantities, lots, machine states. It stamps what it is told with its own time, and takes an order's machine from the
+material's one routing; so three things are set in its database: times in the past, the machine and number of an order's
+step where they differ from the routing's, and stops that are over.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from decimal import Decimal
+from pathlib import Path
+from typing import Final, LiteralString, NamedTuple
+
+import httpx2
+import psycopg
+
+from erp_mcp.demo import generate
+from tests.systems.fsmes.server import DATABASE, Running
+
+SITE: Final = "1000"
+_PATIENCE_S: Final = 10
+_UNITS: Final = {"EA": "ea", "KGM": "kg", "MTR": "m"}
+
+
+class Job(NamedTuple):
+    """A row of `job` in the demo MES."""
+
+    order: str
+    step: int
+    machine: str
+    material: str
+    state: str
+    began_at: str | None
+    good: str
+    scrap: str
+    unit: str
+
+
+class Stop(NamedTuple):
+    """A row of `stop_event` in the demo MES."""
+
+    machine: str
+    began_at: str
+    ended_at: str | None
+    reason: str
+
+
+class Lot(NamedTuple):
+    """A row of `bin_stock` in the demo MES."""
+
+    code: str
+    material: str
+    quantity: str
+    unit: str
+    counted_at: str
+
+
+class Floor(NamedTuple):
+    """What the demo MES knows of one plant."""
+
+    machines: Sequence[tuple[str, str]]
+    jobs: Sequence[Job]
+    stops: Sequence[Stop]
+    lots: Sequence[Lot]
+
+
+def floor_of(mes: Path, site: str = SITE) -> Floor:
+    """Return the shop floor of one plant from a demo MES file, machines by the names that the ERP has for them."""
+    with closing(sqlite3.connect(mes)) as database:
+
+        def rows(text: str) -> list[tuple[str, ...]]:
+            return database.execute(text, (site,)).fetchall()
+
+        return Floor(
+            machines=[
+                (one[0], one[1]) for one in rows("SELECT erp_wc, descr FROM equipment WHERE plant = ? ORDER BY 1")
+            ],
+            jobs=[
+                Job(one[0], int(one[1]), *one[2:])
+                for one in rows(
+                    "SELECT order_no, op_no, erp_wc, mat_no, state, began_at, good_qty, scrap_qty, uom"
+                    " FROM job JOIN equipment USING (eq_id) WHERE job.plant = ? ORDER BY job_no"
+                )
+            ],
+            stops=[
+                Stop(*one)
+                for one in rows(
+                    "SELECT erp_wc, began_at, ended_at, reason FROM stop_event JOIN equipment USING (eq_id)"
+                    " WHERE stop_event.plant = ? ORDER BY event_no"
+                )
+            ],
+            lots=[
+                Lot(*one)
+                for one in rows("SELECT batch_no, mat_no, qty, uom, counted_at FROM bin_stock WHERE plant = ?")
+                if Decimal(one[2]) > 0  # it takes no lot of nothing
+            ],
+        )
+
+
+def export(running: Running, folder: Path) -> None:
+    """Generate the demo plant in `folder` and put one plant's floor into a running, empty MES."""
+    floor = floor_of(generate(folder).mes)
+    with httpx2.Client(base_url=running.url, trust_env=False, timeout=30) as client:
+        api = Api(client, running.admin, running.admin_password)
+        api.post(
+            "/auth/users",
+            {"code": running.account, "name": "erp-mcp", "password": running.password, "role": "viewer"},
+        )
+        _masters(api, floor)
+        with running.rig.admin(DATABASE) as database:
+            for job in floor.jobs:
+                _job(api, database, job)
+            for lot in floor.lots:
+                body = {"code": lot.code, "material": lot.material, "quantity": float(lot.quantity)}
+                api.post("/execution/lots", body)
+            _dates(database, floor)
+            _stops(api, database, floor)
+
+
+class Api:
+    """The public API, as a person uses it who may do everything."""
+
+    def __init__(self, client: httpx2.Client, account: str, password: str) -> None:
+        """Sign in."""
+        self._client = client
+        told = self.post("/auth/login", {"code": account, "password": password})
+        client.headers["Authorization"] = f"Bearer {told['token']}"
+
+    def post(self, path: str, body: Mapping[str, object]) -> dict[str, str]:
+        """Send something, and fail where it is not taken."""
+        answer = self._client.post(path, json=body)
+        if answer.status_code >= 300:
+            raise RuntimeError(f"{path}: {answer.status_code} {answer.text[:300]}")
+        found: dict[str, str] = answer.json()
+        return found
+
+
+def _masters(api: Api, floor: Floor) -> None:
+    place = "/masterdata/equipment"
+    api.post(place, {"code": "WORKS", "name": "Works", "level": "enterprise"})
+    api.post(place, {"code": SITE, "name": "Plant", "level": "site", "parent": "WORKS"})
+    api.post(place, {"code": "L1", "name": "Line 1", "level": "work_center", "parent": SITE})
+    for code, name in floor.machines:
+        body = {"code": code, "name": name, "level": "work_unit", "parent": "L1", "ideal_cycle_seconds": 60.0}
+        api.post(place, body)
+    units = {**{lot.material: lot.unit for lot in floor.lots}, **{job.material: job.unit for job in floor.jobs}}
+    for material, unit in sorted(units.items()):
+        api.post("/masterdata/materials", {"code": material, "name": material, "unit": _UNITS[unit]})
+    for job in {job.material: job for job in reversed(floor.jobs)}.values():
+        steps = [{"seq": job.step, "name": f"Step {job.step}", "equipment": job.machine}]
+        body = {"code": f"R-{job.material}", "name": job.material, "material": job.material, "operations": steps}
+        api.post("/masterdata/routings", body)
+
+
+def _job(api: Api, database: psycopg.Connection, job: Job) -> None:
+    made = Decimal(job.good) + Decimal(job.scrap)
+    order = {"code": job.order, "material": job.material, "quantity": float(made + 1)}
+    api.post("/workorders", order)
+    _set(
+        database,
+        "UPDATE work_order_operations o SET seq = %s, equipment_id = e.id FROM work_orders w, equipment e"
+        " WHERE o.work_order_id = w.id AND w.code = %s AND e.code = %s",
+        (job.step, job.order, job.machine),
+    )
+    api.post(f"/workorders/{job.order}/release", {})
+    if job.state == "RUN":
+        api.post(f"/workorders/{job.order}/operations/{job.step}/start", {})
+    if made:
+        body = {"order": job.order, "seq": job.step, "good": float(job.good), "scrap": float(job.scrap)}
+        api.post("/execution/report", body)
+
+
+def _dates(database: psycopg.Connection, floor: Floor) -> None:
+    for job in floor.jobs:
+        if job.began_at:
+            _set(
+                database,
+                "UPDATE work_order_operations o SET started_at = %s::timestamptz AT TIME ZONE 'UTC' FROM work_orders w"
+                " WHERE o.work_order_id = w.id AND w.code = %s",
+                (job.began_at, job.order),
+            )
+    for lot in floor.lots:
+        text = "UPDATE material_lots SET created_at = %s::timestamptz AT TIME ZONE 'UTC' WHERE code = %s"
+        _set(database, text, (lot.counted_at, lot.code))
+
+
+def _set(database: psycopg.Connection, text: LiteralString, values: Sequence[object]) -> None:
+    """Change one row, once it is there: the API answers a moment before it has committed."""
+    until = time.monotonic() + _PATIENCE_S
+    while database.execute(text, values).rowcount != 1:
+        if time.monotonic() > until:
+            raise RuntimeError("a row that the API has taken is not there")
+        time.sleep(0.01)
+
+
+def _stops(api: Api, database: psycopg.Connection, floor: Floor) -> None:
+    down = {stop.machine: stop for stop in floor.stops if stop.ended_at is None}
+    for machine, _ in floor.machines:
+        stop = down.get(machine)
+        body = {"state": "down", "reason": stop.reason} if stop else {"state": "running"}
+        api.post(f"/equipment/{machine}/state", body)
+        if stop:
+            _set(
+                database,
+                "UPDATE equipment_states s SET started_at = %s::timestamptz AT TIME ZONE 'UTC' FROM equipment e"
+                " WHERE s.equipment_id = e.id AND e.code = %s AND s.ended_at IS NULL",
+                (stop.began_at, machine),
+            )
+    with database.cursor() as cursor:
+        cursor.executemany(
+            "INSERT INTO equipment_states (equipment_id, state, reason, started_at, ended_at)"
+            " SELECT id, 'down', %s, %s::timestamptz AT TIME ZONE 'UTC', %s::timestamptz AT TIME ZONE 'UTC'"
+            " FROM equipment WHERE code = %s",
+            [(stop.reason, stop.began_at, stop.ended_at, stop.machine) for stop in floor.stops if stop.ended_at],
+        )

@@ -1,0 +1,197 @@
+"""FactorySemantics MES as a child process on 127.0.0.1, on a PostgreSQL database of its own, with the demo plant in it.
+
+Only its API runs: no OPC UA server, no simulator, no agent, no synchronisation with an ERP.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+import httpx2
+
+from tests.systems.postgresql.server import VARIABLE, Rig
+from tests.systems.postgresql.server import start as start_postgresql
+from tests.systems.postgresql.server import stop as stop_postgresql
+
+DESCRIPTION: Final = "rig.json"
+DATABASE: Final = "fsmes"
+_START_S: Final = 90
+_STOP_S: Final = 10
+_CHILDREN: dict[int, subprocess.Popen[bytes]] = {}  # kept, since one that is dropped while it runs complains
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """Where the API is, who may read, who may do everything, and on which PostgreSQL it stands (a state directory)."""
+
+    url: str
+    account: str
+    password: str
+    admin: str
+    admin_password: str
+    postgresql: str
+    own_postgresql: bool
+    venv: str
+    pid: int
+
+    @classmethod
+    def load(cls, state: Path) -> Running:
+        """Return what `start` wrote."""
+        return cls(**json.loads((state / DESCRIPTION).read_text(encoding="utf-8")))
+
+    @property
+    def rig(self) -> Rig:
+        """The PostgreSQL under it."""
+        return Rig.load(Path(self.postgresql))
+
+
+def start(venv: Path, state: Path) -> Running:
+    """Make a database, serve the API and export the demo plant into it; one that runs there already is kept."""
+    from tests.systems.fsmes.export import export
+
+    state.mkdir(parents=True, exist_ok=True)
+    if (state / DESCRIPTION).exists():
+        running = Running.load(state)
+        if _answers(running.url):
+            return running
+        stop(state)
+    named = os.environ.get(VARIABLE)
+    postgresql = Path(named) if named else state / "postgresql"
+    rig = Rig.load(postgresql) if named else start_postgresql(postgresql)
+    admin, reader = secrets.token_urlsafe(18), secrets.token_urlsafe(18)
+    try:
+        _prepare(venv, state, rig, admin)
+        url, pid = serve(venv, state)
+        running = Running(
+            url=url, account="GATEWAY", password=reader, admin="ADMIN", admin_password=admin,
+            postgresql=str(postgresql), own_postgresql=not named, venv=str(venv), pid=pid,
+        )  # fmt: skip
+        _describe(state, running)
+        export(running, state / "plant")
+    except BaseException:
+        stop(state)
+        raise
+    return running
+
+
+def stop(state: Path) -> None:
+    """End the API, and PostgreSQL where it was started for it."""
+    if not (state / DESCRIPTION).exists():
+        return
+    running = Running.load(state)
+    end(running.pid)
+    if running.own_postgresql:
+        stop_postgresql(Path(running.postgresql))
+    for name in (DESCRIPTION, "pid"):
+        (state / name).unlink(missing_ok=True)
+
+
+def serve(venv: Path, state: Path, *, port: int = 0, **more: str) -> tuple[str, int]:
+    """Serve the API of a prepared state; returns its address and process id once it answers."""
+    chosen = port or _free_port()
+    environment = {**json.loads((state / "environment.json").read_text(encoding="utf-8")), **more}
+    command = [str(venv / "bin" / "fsmes"), "run-api", "--host", "127.0.0.1", "--port", str(chosen)]
+    with (state / "api.log").open("ab") as log:
+        process = subprocess.Popen(
+            command,
+            stdout=log,
+            stderr=log,
+            stdin=subprocess.DEVNULL,
+            cwd=state,
+            env=environment,
+            start_new_session=True,
+        )
+    _CHILDREN[process.pid] = process
+    (state / "pid").write_text(f"{process.pid}\n", encoding="ascii")
+    url = f"http://127.0.0.1:{chosen}"
+    deadline = time.monotonic() + _START_S
+    while time.monotonic() < deadline and process.poll() is None:
+        if _answers(url):
+            return url, process.pid
+        time.sleep(0.1)
+    end(process.pid)
+    raise RuntimeError("FactorySemantics MES did not start; see api.log in its directory")
+
+
+def end(pid: int) -> None:
+    """End one process, by its id and no other way."""
+    with contextlib.suppress(ProcessLookupError, ChildProcessError):
+        os.kill(pid, signal.SIGTERM)
+        deadline = time.monotonic() + _STOP_S
+        while time.monotonic() < deadline:
+            if _ended(pid):
+                return
+            time.sleep(0.05)
+        os.kill(pid, signal.SIGKILL)
+        if pid in _CHILDREN:
+            _CHILDREN.pop(pid).wait(_STOP_S)
+
+
+def _ended(pid: int) -> bool:
+    if pid in _CHILDREN:
+        ended = _CHILDREN[pid].poll() is not None
+        if ended:
+            del _CHILDREN[pid]
+        return ended
+    try:  # started by another process: not ours to wait for
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def _prepare(venv: Path, state: Path, rig: Rig, admin: str) -> None:
+    rig.create_database(DATABASE)
+    environment = _environment(state, rig)
+    file = state / "environment.json"
+    file.touch(mode=0o600)
+    file.write_text(json.dumps(environment), encoding="utf-8")
+    for arguments in (["init-db"], ["add-user", "ADMIN", "Administrator", admin, "--role", "admin"]):
+        subprocess.run(
+            [str(venv / "bin" / "fsmes"), *arguments], check=True, capture_output=True, cwd=state, env=environment
+        )
+
+
+def _environment(state: Path, rig: Rig) -> Mapping[str, str]:
+    """Return what it is told; nothing of the machine's own settings gets to it."""
+    passwords = ("MES_ADMIN_PASSWORD", "MES_OPERATOR_PASSWORD", "FSMES_AGENT_PASSWORD", "FSMES_ANALYST_PASSWORD")
+    return {
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(state),
+        "FSMES_HOME": str(state),
+        "MES_DATABASE_URL": f"postgresql+psycopg://{rig.user}:{rig.password}@{rig.host}:{rig.port}/{DATABASE}",
+        "MES_SECRET_KEY": secrets.token_urlsafe(32),
+        "MES_PLANT_TIMEZONE": "Europe/Berlin",
+        "MES_LOG_DIR": str(state / "logs"),
+        **{name: secrets.token_urlsafe(18) for name in passwords},
+    }
+
+
+def _describe(state: Path, running: Running) -> None:
+    description = state / DESCRIPTION
+    description.touch(mode=0o600)
+    description.write_text(json.dumps(asdict(running), indent=1), encoding="utf-8")
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx2.get(f"{url}/health", trust_env=False, timeout=5).status_code == 200
+    except httpx2.HTTPError:
+        return False
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])

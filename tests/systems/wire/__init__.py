@@ -1,0 +1,1 @@
+"""A proxy that breaks what goes over the wire, in front of a real system."""
