@@ -4,7 +4,7 @@ PYTHON ?= python3
 UV ?= uv
 BIN := .venv/bin
 STAMP := .venv/.stamp
-PYTEST_ARGS ?= -q -n auto --dist loadfile
+PYTEST_ARGS ?= -q -n auto --dist loadgroup
 
 .PHONY: demo test check lock clean
 
@@ -31,9 +31,9 @@ check: $(STAMP)
 
 ## lock: pin again what requirements/*.in ask for, with hashes (needs uv)
 lock:
-	for set in run dev; do \
-		$(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header \
-			--no-emit-index-url --no-annotate --upgrade -q requirements/$$set.in -o requirements/$$set.txt || exit 1; \
+	for set in run:3.11 dev:3.11 openbao:3.11 wire:3.11 fsmes:3.12; do \
+		$(UV) pip compile --universal --python-version $${set#*:} --generate-hashes --no-header --no-emit-index-url \
+			--no-annotate --upgrade -q requirements/$${set%:*}.in -o requirements/$${set%:*}.txt || exit 1; \
 	done
 
 ## clean: remove what was built
