@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,6 +24,7 @@ from erp_mcp.domain.analysis import Analysis
 from erp_mcp.domain.answer import Answer, Refusal
 from erp_mcp.domain.audit import AuditEntry
 from erp_mcp.domain.call import JsonValue, ToolCall
+from erp_mcp.domain.call_context import CallContext, calling, trace_of
 from erp_mcp.domain.decision import Decision, Obligations
 from erp_mcp.domain.freshness import FreshnessBudget
 from erp_mcp.domain.instants import instant_text
@@ -89,6 +91,7 @@ class Gateway:
     keys: Keys
     proposing: Callable[[], Proposing]  # imported and opened by the first call that needs it
     deadline_s: float = 10.0
+    monotonic: Callable[[], float] = time.monotonic
     _bundle: Bundle | None = None
 
     async def call(self, principal: Principal, call: ToolCall) -> Answer | Refusal:
@@ -104,7 +107,8 @@ class Gateway:
         trail = _Trail(principal=principal)
         outcome: Answer | Refusal
         try:
-            outcome = await self._answer(call, trail)
+            with calling(self._context(call)):  # how long systems may take, and what their logs are told
+                outcome = await self._answer(call, trail)
         except asyncio.CancelledError:  # nobody hears of it any more, but it was decided and perhaps read
             self._unrecorded(call, trail, Refusal.of(CallCancelledError(), call.call_id))
             raise
@@ -115,6 +119,10 @@ class Gateway:
             outcome = Refusal.of(InternalError(), call.call_id)
         # (7) record — where no record can be written, nothing is answered.
         return self._unrecorded(call, trail, outcome) or outcome
+
+    def _context(self, call: ToolCall) -> CallContext:
+        trace = trace_of(call.correlation_id, call.call_id, call.traceparent)
+        return CallContext(deadline=self.monotonic() + self.deadline_s, traceparent=trace)
 
     def turn_away(self, principal: Principal, call: ToolCall, why: GatewayError | None = None) -> Refusal:
         """Refuse a call unseen, for want of a place if not said otherwise; it is recorded like any other."""

@@ -96,7 +96,8 @@ def test_every_adapter_kind_is_in_the_contract_of_strangers() -> None:
     """A kind that is not listed could lean on another one unseen."""
     config = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     listed = next(c for c in config["tool"]["importlinter"]["contracts"] if c["id"] == "kinds-are-strangers")["modules"]
-    folders = {path.parent.name for path in (ROOT / "erp_mcp" / "adapters").glob("*/__init__.py")}
+    packages = {path.parent.name for path in (ROOT / "erp_mcp" / "adapters").glob("*/__init__.py")}
+    folders = {name for name in packages if not name.startswith("_")}  # what kinds share
     assert {name.rsplit(".", 1)[1] for name in listed} == folders
 
 
@@ -106,6 +107,18 @@ def test_the_path_of_a_call_loads_nothing_heavy() -> None:
     program = (
         "import sys, erp_mcp.gateway, erp_mcp.store.state, erp_mcp.store.read_model.reader, erp_mcp.analyses\n"
         "heavy = {'click', 'mcp', 'pydantic', 'ruamel', 'ruamel.yaml', 'sqlalchemy', 'sqlglot', 'yaml', 'httpx2'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert result.stdout == "[]\n"
+
+
+@guarantees("architecture.imports", "mcp.fast_first_answer")
+def test_what_speaks_to_systems_is_loaded_with_the_first_system_and_not_before() -> None:
+    """Whoever serves from the local copy alone never pays for HTTP, XML, a keyring or a database driver."""
+    program = (
+        "import sys, erp_mcp.bootstrap, erp_mcp.cli.serve, erp_mcp.store.traffic\n"
+        "heavy = {'httpcore2', 'httpx2', 'keyring', 'lxml', 'psycopg', 'pyodata', 'sqlalchemy', 'sqlglot'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)

@@ -71,3 +71,15 @@ def test_every_command_teaches_with_an_example() -> None:
         for leaf in leaves:
             assert leaf.help, name
             assert f"erp-mcp {name}" in (leaf.epilog or "") + (command.epilog or ""), f"{name} {leaf.name}"
+
+
+@guarantees("cli.teaches")
+@pytest.mark.parametrize("words", [("health",), ("secrets",), ("systems",)], ids=" ".join)
+def test_help_fits_a_terminal_of_eighty_columns(words: tuple[str, ...]) -> None:
+    """An example that wraps can't be read, and a summary that is cut says nothing."""
+    group = command_of(words)
+    subcommands = group.commands.values() if isinstance(group, click.Group) else ()
+    for command in (group, *subcommands):
+        context = click.Context(command, info_name="erp-mcp ", terminal_width=80)
+        lines = command.get_help(context).splitlines()[1:]  # the first is `Usage: … [ARGS]...`
+        assert [line for line in lines if len(line) > 80 or line.endswith("...")] == []

@@ -137,12 +137,15 @@ def test_every_imported_package_is_a_declared_dependency() -> None:
     """A package that only happens to be there is missing on the next machine."""
     declared = {re.split(r"[<>=;\[ ]", line)[0] for line in PROJECT["dependencies"]}
     declared |= {
-        re.split(r"[<>=;\[ ]", line)[0] for extra in PROJECT["optional-dependencies"].values() for line in extra
+        re.split(r"[<>=;\[ ]", line)[0]
+        for name, extra in PROJECT["optional-dependencies"].items()
+        for line in extra
+        if name != "testing"
     }
     as_imported = {"jsonschema-rs": "jsonschema_rs", "ruamel.yaml": "ruamel"}
     known = {as_imported.get(name, name) for name in declared} | set(sys.stdlib_module_names)
     known |= {"erp_mcp", "mcp_types", "pydantic_core"}  # the last two come with mcp and pydantic, which pin them
-    with_kit = known | {"pytest"}  # the shipped contract suite is for those who test
+    with_kit = known | {"pytest", "pytest_asyncio"}  # the shipped contract suite is for those who test
     for path in (ROOT / "erp_mcp").rglob("*.py"):
         allowed = with_kit if "testing" in path.relative_to(ROOT).parts else known
         assert imported(path) <= allowed, path
@@ -171,3 +174,13 @@ def test_pinned_requirements_cover_what_the_project_declares() -> None:
         assert pins
         assert set(pins) == {"\\"}
         assert "://" not in text
+
+
+@guarantees("packaging.wheel", "adapter.kit")
+def test_pytest_finds_the_contract_suites_of_the_installed_wheel(installed: Path, tmp_path: Path) -> None:
+    """A third party installs the package and has its options, without naming a plugin."""
+    environment = {**os.environ, "PYTHONPATH": str(installed)}
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--help"]
+    result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert "--erp-mcp-adapter=PACKAGE.MODULE:SOURCE" in result.stdout
+    assert "--erp-mcp-commands=PACKAGE.MODULE:SOURCE" in result.stdout

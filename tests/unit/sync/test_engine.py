@@ -12,6 +12,7 @@ from erp_mcp.errors import BadAnswerError, SystemUnreachableError
 from erp_mcp.ports import ChangePage
 from erp_mcp.store.read_model.writer import ReadModelWriter
 from erp_mcp.sync import Progress, sync_once
+from erp_mcp.sync.entity_pass import MANY_ROWS
 from erp_mcp.sync.order import in_order
 from erp_mcp.testing import FixedClock, NumberedIds
 from tests.guarantees import guarantees
@@ -153,6 +154,35 @@ async def test_what_a_system_offers_is_known_before_it_is_there(writer: ReadMode
     await sync_once(plant, profile(), writer, FixedClock(), NumberedIds(), entities=["stock"])
     states = {state.entity: (state.as_of != "", state.complete) for state in writer.states()}
     assert states == {"stock": (True, True), "material": (False, False)}
+
+
+class Emptied(Plant):
+    """Answers as a system does whose account may not see any rows any more: with none, and no error."""
+
+    async def changes(self, entity: str, watermark: str) -> AsyncIterator[ChangePage]:
+        del entity, watermark
+        yield ChangePage(records=(), deleted=(), watermark="none", last=True, snapshot=True)
+
+
+@guarantees("P7.no_false_empty")
+@pytest.mark.parametrize(
+    ("rows", "error", "left"), [(MANY_ROWS, "adapter.bad_answer", MANY_ROWS), (MANY_ROWS - 1, "", 0)]
+)
+async def test_a_system_that_shows_nothing_any_more_takes_no_rows_away(
+    writer: ReadModelWriter, rows: int, error: str, left: int
+) -> None:
+    """Systems answer 200 and no rows to an account that lost its rights; a person says whether it is so."""
+    plant, ids = Plant("stock"), NumberedIds()
+    for number in range(rows):
+        plant.put(stock(number, 5))
+    await sync_once(plant, profile(), writer, FixedClock(), ids)
+    report = await sync_once(Emptied("stock"), profile(), writer, FixedClock(), ids)
+    assert [(one.error, one.rows) for one in report.entities] == [(error, left)]
+    state = writer.state("erp", "stock")
+    assert state is not None
+    assert (state.last_error, state.complete) == (error, True)
+    again = await sync_once(Emptied("stock"), profile(), writer, FixedClock(), ids, full=True)
+    assert [(one.error, one.rows) for one in again.entities] == [("", 0)]
 
 
 @guarantees("P7.sync_exact")
