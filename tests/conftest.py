@@ -1,25 +1,28 @@
-"""Which tests run one after the other when several processes share the work (`--dist loadgroup`)."""
+"""Which tests run one after the other when several processes share the work."""
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
-ROOT = Path(__file__).parent
-SHARED_SYSTEMS = ("cap", "same_answers", "tryton", "wire")
+if TYPE_CHECKING:
+    from xdist.remote import Producer
+    from xdist.scheduler import LoadFileScheduling
+
+SHARED_SYSTEMS: Final = tuple(f"tests/systems/{name}/" for name in ("cap", "same_answers", "tryton", "wire"))
 """Folders of tests that change the same running systems of record: one at a time, or they see each other's writes."""
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of one file together, and those of the shared systems in one process."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item.path)))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling | None:
+    """Keep the tests of one file together, as `loadfile` does, and those of the shared systems in one process."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
 
+    class OneSystemAtATime(LoadFileScheduling):  # type: ignore[misc]  # xdist ships no types
+        def _split_scope(self, nodeid: str) -> str:
+            return "systems" if nodeid.startswith(SHARED_SYSTEMS) else str(super()._split_scope(nodeid))
 
-def _group(path: Path) -> str:
-    parts = path.relative_to(ROOT).parts if path.is_relative_to(ROOT) else path.parts
-    if parts[0] == "systems" and parts[1] in SHARED_SYSTEMS:
-        return "systems"
-    return "/".join(parts).removesuffix(".py")
+    return OneSystemAtATime(config, log)
