@@ -44,8 +44,10 @@ def serve(prepare: Callable[[], Run]) -> int:
     except OSError:
         say("there is no standard input or output to serve")
         return 1
-    # Until the event loop takes the signals over, both end the process like Ctrl-C, and without a trace.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    # Until the event loop takes the signals over, both end the process like Ctrl-C, and without a trace; also where a
+    # shell has started us in its background, which leaves SIGINT ignored.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.default_int_handler)
     if os.isatty(wire.incoming):
         say("waiting for an MCP client on standard input; `erp-mcp serve --help` explains")
     try:

@@ -72,6 +72,20 @@ def test_signal_right_after_the_first_answer_ends_the_server_cleanly(number: sig
 
 
 @guarantees("P10.survives")
+def test_a_signal_counts_where_a_shell_in_the_background_had_it_ignored() -> None:
+    """A pipeline that is started with `&` hands SIGINT on as ignored; a server that misses it stays for ever."""
+    ignored = (
+        "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"
+    )
+    with RawServer(command=[sys.executable, "-c", ignored, sys.executable, str(FAKE_SERVER)]) as wire:
+        wire.handshake()
+        rest = wire.stop(signal.SIGINT)
+        errors = wire.errors()
+
+    assert (rest, errors, wire.process.returncode) == (b"", "", 0)
+
+
+@guarantees("P10.survives")
 def test_client_that_stops_reading_and_goes_ends_the_server_quietly() -> None:
     """A broken pipe is how hosts leave."""
     with RawServer() as wire:

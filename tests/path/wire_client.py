@@ -114,7 +114,14 @@ class RawServer:
         return self._drain()
 
     def _drain(self) -> bytes:
-        rest = self._rest + self.stdout.read()
+        rest, deadline = self._rest, time.monotonic() + PATIENCE_S
+        while True:
+            ready, _, _ = select.select([self.stdout], [], [], max(0.0, deadline - time.monotonic()))
+            assert ready, f"the server does not end; standard error: {self.errors()!r}"
+            chunk = os.read(self.stdout.fileno(), 1 << 16)
+            if not chunk:
+                break
+            rest += chunk
         self.process.wait(PATIENCE_S)
         return rest
 

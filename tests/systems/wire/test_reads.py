@@ -13,6 +13,7 @@ from erp_mcp.errors import GatewayError
 from erp_mcp.ports import Adapter
 from tests.guarantees import guarantees
 from tests.needs import missing
+from tests.systems.wire.at_hand import at_hand
 from tests.systems.wire.lab import Lab, opened
 from tests.systems.wire.places import MAX_MB, TIMEOUT_S, Place, cap_place, mes_place, tryton_place
 from tests.systems.wire.proxy import MODES
@@ -53,12 +54,7 @@ _BREAKING: Final = TrafficLimits(requests_per_s=1000, burst=1000, failures=3, wi
 @pytest.fixture(scope="module")
 def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """Every system that is on this machine, behind a proxy."""
-    places = []
-    for fixture, made in SYSTEMS.values():
-        try:
-            places.append(made(request.getfixturevalue(fixture)))
-        except pytest.skip.Exception:
-            continue
+    places = [made(request.getfixturevalue(fixture)) for fixture, made in SYSTEMS.values() if at_hand(fixture)]
     with opened(places, tmp_path_factory.mktemp("wire")) as one:
         yield one
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from typing import Final
 
 import pytest
@@ -11,6 +11,7 @@ import pytest
 from tests.guarantees import guarantees
 from tests.needs import missing
 from tests.systems.cap.buying import buying
+from tests.systems.wire.at_hand import at_hand
 from tests.systems.wire.proxy import MODES
 from tests.systems.wire.write_lab import WriteLab, opened
 from tests.systems.wire.writing import (
@@ -49,11 +50,11 @@ def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     """Every system that may be written to and is on this machine, behind a proxy."""
     places: list[WritePlace] = []
     with ExitStack() as stack:
-        with suppress(pytest.skip.Exception):
+        if at_hand("cap"):
             cap = request.getfixturevalue("cap")
             buyer = stack.enter_context(buying(cap))
             places += [made(cap, buyer, version=one) for one in (2, 4) for made in (cap_writes_place, cap_batch_place)]
-        with suppress(pytest.skip.Exception):
+        if at_hand("tryton"):
             tryton, person = request.getfixturevalue("tryton"), request.getfixturevalue("person")
             places.append(tryton_writes_place(tryton, person))
         yield stack.enter_context(opened(places, tmp_path_factory.mktemp("wire")))

@@ -11,10 +11,19 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import parse_qs
 
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
 from erp_mcp.credentials.refreshing import Timing
 
-_MARK = "PRIVATE KEY-----"
-NO_KEY = f"-----BEGIN {_MARK}\ncanary\n-----END {_MARK}\n"
+
+def no_key() -> str:
+    """Return the first and last line of a key that was made just now, with a canary between them."""
+    made = ec.generate_private_key(ec.SECP256R1()).private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    first, *_, last = made.decode().splitlines()
+    return f"{first}\ncanary\n{last}\n"
 
 
 class Ticks:

@@ -16,7 +16,7 @@ from erp_mcp.egress import Egress, Origin
 from erp_mcp.errors import ConfigurationError, SecretUnavailableError, SystemUnreachableError
 from tests.guarantees import guarantees
 from tests.systems.openbao.certificates import make_certificates
-from tests.unit.credentials.service import NO_KEY, Asked, Kept, Said, Service
+from tests.unit.credentials.service import Asked, Kept, Said, Service, no_key
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ async def test_a_token_endpoint_may_know_us_by_our_certificate(pki: Pki) -> None
 
 
 @guarantees("P8.secrets_stay")
-@pytest.mark.parametrize("key", ["canary", NO_KEY])
+@pytest.mark.parametrize("key", ["canary", no_key()], ids=["a word", "a frame"])
 async def test_a_key_that_does_not_belong_to_the_certificate_is_refused_and_leaves_nothing_behind(
     pki: Pki, key: str
 ) -> None:

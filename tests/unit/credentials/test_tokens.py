@@ -16,7 +16,7 @@ from erp_mcp.credentials.identities import SignIn, identity_of
 from erp_mcp.credentials.settings import AuthSettings
 from erp_mcp.errors import ConfigurationError, SecretUnavailableError, SystemRefusedError
 from tests.guarantees import guarantees
-from tests.unit.credentials.service import NO_KEY, Asked, Kept, Said, Service, Ticks, settled, still
+from tests.unit.credentials.service import Asked, Kept, Said, Service, Ticks, no_key, settled, still
 
 GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
 
@@ -291,7 +291,7 @@ async def test_closing_forgets_the_token() -> None:
         assert await one.headers() == {"Authorization": "Bearer token-2"}
 
 
-@pytest.mark.parametrize("key", ["canary", "", NO_KEY])
+@pytest.mark.parametrize("key", ["canary", "", no_key()], ids=["a word", "nothing", "a frame"])
 @guarantees("P8.secrets_stay", "input.clear_errors")
 async def test_a_key_that_is_none_is_refused_unseen(key: str) -> None:
     """A reference to the wrong file is the likely cause; the file's text stays where it is."""
