@@ -24,7 +24,7 @@ from erp_mcp.domain.analysis import Analysis
 from erp_mcp.domain.answer import Answer, Refusal
 from erp_mcp.domain.audit import AuditEntry
 from erp_mcp.domain.call import JsonValue, ToolCall
-from erp_mcp.domain.call_context import CallContext, calling, trace_of
+from erp_mcp.domain.call_context import CallContext, agent_caller, calling, trace_of
 from erp_mcp.domain.decision import Decision, Obligations
 from erp_mcp.domain.freshness import FreshnessBudget
 from erp_mcp.domain.instants import instant_text
@@ -43,7 +43,7 @@ from erp_mcp.errors import (
 from erp_mcp.policy import boundary, decide, obligations
 from erp_mcp.policy.bundle import Bundle, from_json
 from erp_mcp.ports import AuditStore, Bundles, Clock, ReadModel
-from erp_mcp.projections import freshness
+from erp_mcp.projections import freshness, lacking
 from erp_mcp.reading import Keys, Question, Reading
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ class Gateway:
         trail = _Trail(principal=principal)
         outcome: Answer | Refusal
         try:
-            with calling(self._context(call)):  # how long systems may take, and what their logs are told
+            with calling(self._context(principal, call)):  # how long systems may take, for whom, what their logs say
                 outcome = await self._answer(call, trail)
         except asyncio.CancelledError:  # nobody hears of it any more, but it was decided and perhaps read
             self._unrecorded(call, trail, Refusal.of(CallCancelledError(), call.call_id))
@@ -120,9 +120,12 @@ class Gateway:
         # (7) record — where no record can be written, nothing is answered.
         return self._unrecorded(call, trail, outcome) or outcome
 
-    def _context(self, call: ToolCall) -> CallContext:
-        trace = trace_of(call.correlation_id, call.call_id, call.traceparent)
-        return CallContext(deadline=self.monotonic() + self.deadline_s, traceparent=trace)
+    def _context(self, principal: Principal, call: ToolCall) -> CallContext:
+        return CallContext(
+            deadline=self.monotonic() + self.deadline_s,
+            traceparent=trace_of(call.correlation_id, call.call_id, call.traceparent),
+            caller=agent_caller(principal.agent),
+        )
 
     def turn_away(self, principal: Principal, call: ToolCall, why: GatewayError | None = None) -> Refusal:
         """Refuse a call unseen, for want of a place if not said otherwise; it is recorded like any other."""
@@ -167,6 +170,9 @@ class Gateway:
         required, optional = freshness.needed(question.tool)
         states = await self.read_model.states()
         fresh = freshness.assess(required, optional, states, self.budgets, question.obligations, now=now)
+        analysis = self.analyses.get(question.tool.analysis)
+        rests_on = analysis.dependences if analysis else ()
+        without = lacking.assess(question.tool, question.checked.arguments, states, rests_on)
         reading = Reading(
             read_model=self.read_model,
             analyses=self.analyses,
@@ -176,7 +182,7 @@ class Gateway:
             deadline_s=self.deadline_s,
             zone=self.zone,
         )
-        return await reading.answer(question, fresh)
+        return await reading.answer(question, fresh, without)
 
     async def _propose(self, question: Question, call: ToolCall, decision: Decision, trail: _Trail) -> Answer:
         """Make a proposal, or tell of the agent's own."""

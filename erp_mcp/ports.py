@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
@@ -115,6 +115,15 @@ class Introspects(Protocol):
         ...
 
 
+@runtime_checkable
+class KnowsLacking(Protocol):
+    """An adapter that finds out which optional fields its system does not have, beside those that nobody mapped."""
+
+    def lacking(self, entity: str) -> tuple[str, ...]:
+        """Return the canonical fields that an entity's last pass found not to be there; answers name them as gaps."""
+        ...
+
+
 class SecretSource(Protocol):
     """Where one secret comes from; asked each time it is needed, so that it can change while we run."""
 
@@ -134,11 +143,25 @@ class SecretSource(Protocol):
 class Traffic(Protocol):
     """What all processes of a deployment together do to its systems: rates, breakers, and writes that went out.
 
-    Nothing here waits. A store that can't be used admits nothing (`state.unavailable`).
+    Nothing here waits. A store that can't be used admits nothing (`state.unavailable`). `where` is what the system
+    points to (`egress.places.where_to`): loads and breakers are counted by both, writes by the system alone.
     """
 
-    def admit(self, system: str, kind: TrafficKind, limits: TrafficLimits, *, lasts_s: float = 60.0) -> Admission:
-        """Say whether one request may go now, and count it if it may; it is over in `lasts_s` seconds at the latest."""
+    def admit(
+        self,
+        system: str,
+        kind: TrafficKind,
+        limits: TrafficLimits,
+        *,
+        where: str = "",
+        lasts_s: float = 60.0,
+        callers: Collection[str] = ("",),
+    ) -> Admission:
+        """Say whether one request of one of these callers may go now, and count it if it may.
+
+        It is over in `lasts_s` seconds at the latest. Callers that may not go yet take turns with those of other
+        processes, as long as they go on asking when they are told to.
+        """
         ...
 
     def finish(
@@ -149,6 +172,7 @@ class Traffic(Protocol):
         ticket: str,
         ending: Ending,
         *,
+        where: str = "",
         pause_s: float = 0.0,
     ) -> None:
         """Give a ticket back; one that is lost with its process counts as failed once its time is over.
@@ -157,7 +181,7 @@ class Traffic(Protocol):
         """
         ...
 
-    def may_retry(self, system: str, limits: TrafficLimits) -> bool:
+    def may_retry(self, system: str, limits: TrafficLimits, *, where: str = "") -> bool:
         """Take one repeat of a read out of the system's budget, where one is left."""
         ...
 

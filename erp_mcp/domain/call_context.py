@@ -1,4 +1,4 @@
-"""What goes along with a call down to the wire: when it has to be over, and its trace."""
+"""What goes along with a call down to the wire: when it has to be over, its trace, and whose it is."""
 
 from __future__ import annotations
 
@@ -12,10 +12,26 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallContext:
-    """`deadline` is in seconds of the monotonic clock, `None` where nobody waits; `traceparent` is W3C's header."""
+    """What is known of a call while it is answered.
+
+    `deadline` is in seconds of the monotonic clock, `None` where nobody waits; `traceparent` is W3C's header. `caller`
+    is whom requests to a system count for, so that none of them takes what is there for all: an agent, or our own work.
+    """
 
     deadline: float | None = None
     traceparent: str = ""
+    caller: str = ""
+
+
+SYNC: Final = "sync"
+"""The caller that keeps the copy fresh."""
+WORKER: Final = "worker"
+"""The caller that carries out approved changes."""
+
+
+def agent_caller(agent: str) -> str:
+    """Return the caller that an agent's calls count for; no agent's name makes it one of ours."""
+    return f"agent {agent}"
 
 
 _TRACE: Final = slice(3, 35)  # trace id of a traceparent

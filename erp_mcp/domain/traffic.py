@@ -16,9 +16,10 @@ Ending = Literal["answered", "failed", "turned_away", "given_up"]
 class TrafficLimits:
     """What one system bears, over all processes of a deployment.
 
-    `requests_per_s` fills a bucket of `burst` tokens. `concurrent` requests run at once; `waiting` more wait in each
-    process. The breaker opens after `failures` of the last `window` requests failed, for `rest_s` seconds, doubled up
-    to `longest_rest_s` while probes fail. `retry_share` is how many repeats each first request earns; reads only.
+    `requests_per_s` fills a bucket of `burst` tokens. `concurrent` requests run at once, and the last of those places
+    are kept for callers that have none; `waiting` more wait in each process. The breaker opens after `failures` of the
+    last `window` requests failed, for `rest_s` seconds, doubled up to `longest_rest_s` while probes fail. `retry_share`
+    is how many repeats each first request earns; reads only.
     """
 
     requests_per_s: float = 10.0
@@ -38,11 +39,12 @@ class Admission:
     """Whether one request may go now.
 
     `ticket` is given back with the ending; it is empty where the request may not go, and `wait_s` says after how many
-    seconds it is worth asking again. `resting` says that the breaker is open. `probe` marks the single request that
-    finds out whether an open breaker may close.
+    seconds it is worth asking again. `caller` is the one of those asked for whose turn it is. `resting` says that the
+    breaker is open. `probe` marks the single request that finds out whether an open breaker may close.
     """
 
     ticket: str = ""
+    caller: str = ""
     wait_s: float = 0.0
     resting: bool = False
     probe: bool = False
@@ -55,7 +57,7 @@ class Admission:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrafficState:
-    """How a system is doing, for one kind of request, over all processes."""
+    """How a system is doing, for one kind of request, over all processes; `where` is what it then pointed to."""
 
     system: str
     kind: TrafficKind
@@ -67,3 +69,4 @@ class TrafficState:
     requests: int  # since the store was made
     retries: int
     turned_away: int
+    where: str = ""

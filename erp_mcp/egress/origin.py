@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -9,6 +10,7 @@ import httpx2
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _MAX_URL: Final = 16_000
+_TELLABLE: Final = re.compile(r"[a-z0-9._:-]{1,100}")  # a host may be a system's own words: a name, and no more
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +36,11 @@ class Origin:
         if not host or parsed.userinfo or not 0 < port < 65_536:
             return None
         return cls(parsed.scheme, host, port)
+
+
+def refused_host(host: str, port: int) -> dict[str, str]:
+    """Return the fact that says which host was refused: host and port alone, none where it is no plain name."""
+    name = host.strip("[]").lower()
+    if not _TELLABLE.fullmatch(name):
+        return {}
+    return {"host": f"[{name}]:{port}" if ":" in name else f"{name}:{port}"}

@@ -12,6 +12,7 @@ from erp_mcp.domain.call_context import current_call
 from erp_mcp.domain.traffic import Ending, TrafficKind
 from erp_mcp.egress.admission import Door, Pass
 from erp_mcp.egress.repeating import judged
+from erp_mcp.egress.sharing import Flight
 from erp_mcp.egress.signing import Signs
 from erp_mcp.egress.wire import Answer, EgressLimits, Exchanges, Progress, Request, Wire
 from erp_mcp.errors import BadAnswerError, GatewayError, SystemTimeoutError, SystemUnreachableError
@@ -21,8 +22,6 @@ GIVEN_UP: Final[Ending] = "given_up"
 _PATIENCE_S: Final = 2.0  # without an answer, before a system counts as too slow
 _WRITE_WAITS_S: Final = 2.0  # longer waits are the worker's, which keeps them in the journal
 _MAX_TRACEPARENT: Final = 128
-
-Deadline = Callable[[], float | None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,26 +39,26 @@ class Passage:
         """Return what a request bears for its identity; raises as the identity."""
         return await self.identity.headers() if self.identity is not None else {}
 
-    async def admit(self, kind: TrafficKind, deadline: Deadline) -> Pass:
+    async def admit(self, kind: TrafficKind, flight: Flight) -> Pass:
         """Wait for leave to send, no longer than a request may take; raises as `Door.admit`."""
         patience = self.limits.total_s if kind == "read" else min(_WRITE_WAITS_S, self.limits.total_s)
         longest = self.monotonic() + patience
-        return await self.door.admit(kind, lambda: min(longest, self.until(deadline)))
+        return await self.door.admit(kind, lambda: min(longest, self.until(flight)), lambda: flight.callers)
 
-    async def send(self, given: Pass, request: Request, deadline: Deadline, progress: Progress | None = None) -> Answer:
+    async def send(self, given: Pass, request: Request, flight: Flight, progress: Progress | None = None) -> Answer:
         """Send one request with the leave given, and give that back with how it ended; raises as `Egress.send`."""
         begun_at, ending, pause = self.monotonic(), GIVEN_UP, 0.0
         progress = progress or Progress()
         try:
-            left = self._left(deadline)
+            left = self._left(flight)
             within_s = self.limits.total_s if request.shared else left
             answer = await self.wire.exchange(request, within_s=within_s, progress=progress)
             ending, pause = judged(answer)
         except (SystemTimeoutError, SystemUnreachableError):
-            ending = GIVEN_UP if self._is_over(deadline) and not self._was_patient(begun_at) else "failed"
+            ending = GIVEN_UP if self._is_over(flight) and not self._was_patient(begun_at) else "failed"
             raise
         except asyncio.CancelledError:  # by the last who waited: at a deadline, or because nobody wants it any more
-            ending = "failed" if self._is_over(deadline) and self._was_patient(begun_at) else GIVEN_UP
+            ending = "failed" if self._is_over(flight) and self._was_patient(begun_at) else GIVEN_UP
             raise
         except BadAnswerError:
             ending = "failed"
@@ -79,20 +78,19 @@ class Passage:
             self.wire.renew_certificate()
         return True
 
-    def until(self, deadline: Deadline) -> float:
+    def until(self, flight: Flight) -> float:
         """Return the moment at which a request has to be over."""
-        longest, given = self.monotonic() + self.limits.total_s, deadline()
+        longest, given = self.monotonic() + self.limits.total_s, flight.deadline
         return longest if given is None else min(longest, given)
 
-    def _left(self, deadline: Deadline) -> float:
-        left = self.until(deadline) - self.monotonic()
+    def _left(self, flight: Flight) -> float:
+        left = self.until(flight) - self.monotonic()
         if left <= 0:
             raise SystemTimeoutError(system=self.system)
         return left
 
-    def _is_over(self, deadline: Deadline) -> bool:
-        until = deadline()
-        return until is not None and self.monotonic() >= until
+    def _is_over(self, flight: Flight) -> bool:
+        return flight.deadline is not None and self.monotonic() >= flight.deadline
 
     def _was_patient(self, begun_at: float) -> bool:
         """Say whether a system had time enough to answer; where our own deadline left it none, it is not to blame."""

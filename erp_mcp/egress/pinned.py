@@ -11,6 +11,7 @@ from typing import Final
 import httpcore2
 
 from erp_mcp.egress.addresses import Address, AddressRules, is_odd_number, literal_address
+from erp_mcp.egress.origin import refused_host
 from erp_mcp.errors import DestinationNotAllowedError
 
 Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -73,7 +74,7 @@ class PinnedBackend(httpcore2.AsyncNetworkBackend):
     async def _addresses(self, host: str, port: int) -> Sequence[str]:
         """Return where a host is, when every one of its addresses is allowed."""
         if is_odd_number(host):
-            raise DestinationNotAllowedError(system=self._system, reason="an address in an unusual spelling")
+            raise self._refused("an address in an unusual spelling", host, port)
         if literal_address(host) is not None:
             found: Sequence[str] = [host.strip("[]")]
         else:
@@ -82,8 +83,11 @@ class PinnedBackend(httpcore2.AsyncNetworkBackend):
             except (OSError, UnicodeError):
                 raise httpcore2.ConnectError(f"no address of {host}") from None
         if not all(self._rules.allows(host, one) for one in map(_address, found)):
-            raise DestinationNotAllowedError(system=self._system, reason="an address that is not listed")
+            raise self._refused("an address that is not listed", host, port)
         return found
+
+    def _refused(self, reason: str, host: str, port: int) -> DestinationNotAllowedError:
+        return DestinationNotAllowedError(system=self._system, reason=reason, **refused_host(host, port))
 
 
 def _address(text: str) -> Address:

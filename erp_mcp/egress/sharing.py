@@ -7,24 +7,30 @@ import time
 from collections.abc import Callable, Coroutine, Hashable
 from typing import Generic, TypeVar
 
+from erp_mcp.domain.call_context import CallContext
 from erp_mcp.errors import SystemTimeoutError, SystemUnreachableError
 
 T = TypeVar("T")
 
 
 class Flight:
-    """One read that several callers wait for; it may last as long as the most patient of them."""
+    """One request and the calls that wait for it; it may last as long as the most patient of them."""
 
-    def __init__(self, deadline: float | None) -> None:
-        """Begin with the first caller's deadline."""
-        self.deadline = deadline
-        self.callers = 0
+    def __init__(self, call: CallContext) -> None:
+        """Begin with the first call."""
+        self.deadline = call.deadline
+        self.callers = [call.caller]
 
-    def joined(self, deadline: float | None) -> None:
-        """Let another caller wait for it."""
-        self.callers += 1
+    def joined(self, call: CallContext) -> None:
+        """Let another call wait for it; it counts for any of their callers."""
+        self.callers.append(call.caller)
         if self.deadline is not None:
-            self.deadline = None if deadline is None else max(self.deadline, deadline)
+            self.deadline = None if call.deadline is None else max(self.deadline, call.deadline)
+
+    def left(self, call: CallContext) -> bool:
+        """Let a call wait no longer, and say whether nobody does now."""
+        self.callers.remove(call.caller)
+        return not self.callers
 
 
 class Shared(Generic[T]):
@@ -38,15 +44,15 @@ class Shared(Generic[T]):
         self._tasks: set[asyncio.Task[T]] = set()  # those that nobody waits for any more, too
 
     async def once(
-        self, key: Hashable, deadline: float | None, start: Callable[[Flight], Coroutine[object, object, T]]
+        self, key: Hashable, call: CallContext, start: Callable[[Flight], Coroutine[object, object, T]]
     ) -> T:
         """Return what the flight of this key brings; `start` begins it where there is none.
 
         Raises:
-            SystemTimeoutError: `adapter.timeout`, when this caller's deadline passes first. Otherwise as the flight.
+            SystemTimeoutError: `adapter.timeout`, when this call's deadline passes first. Otherwise as the flight.
         """
-        flight, task = self._joined(key, deadline, start)
-        left = None if deadline is None else max(0.0, deadline - self._monotonic())
+        flight, task = self._joined(key, call, start)
+        left = None if call.deadline is None else max(0.0, call.deadline - self._monotonic())
         try:
             async with asyncio.timeout(left):
                 return await asyncio.shield(task)
@@ -58,8 +64,7 @@ class Shared(Generic[T]):
                 raise
             raise SystemUnreachableError(system=self._system, reason="closed") from None
         finally:
-            flight.callers -= 1
-            if not flight.callers and not task.done():
+            if flight.left(call) and not task.done():
                 self._forget(key, task)
                 task.cancel()
 
@@ -70,14 +75,13 @@ class Shared(Generic[T]):
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _joined(
-        self, key: Hashable, deadline: float | None, start: Callable[[Flight], Coroutine[object, object, T]]
+        self, key: Hashable, call: CallContext, start: Callable[[Flight], Coroutine[object, object, T]]
     ) -> tuple[Flight, asyncio.Task[T]]:
         known = self._flights.get(key)
         if known is not None and not known[1].done():
-            known[0].joined(deadline)
+            known[0].joined(call)
             return known
-        flight = Flight(deadline)
-        flight.callers = 1
+        flight = Flight(call)
         task = asyncio.get_running_loop().create_task(start(flight))
         self._flights[key] = (flight, task)
         self._tasks.add(task)

@@ -1,16 +1,18 @@
 """What a system is spared, as pure moves: a state, an event and a moment give the next state.
 
 Moments are seconds of a clock that all processes of the machine share. A bucket of tokens bounds the rate, tickets
-bound what runs at once, and one breaker per kind of request leaves a failing system alone: closed, open for a while,
-then half open for exactly one probe.
+bound what runs at once, callers take turns (`turns`), and one breaker per kind of request leaves a failing system
+alone: closed, open for a while, then half open for exactly one probe.
 """
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from erp_mcp.domain.traffic import Admission, BreakerState, Ending, TrafficKind, TrafficLimits, TrafficState
+from erp_mcp.egress import turns
 
 KINDS: Final[tuple[TrafficKind, ...]] = ("read", "write")
 
@@ -30,6 +32,7 @@ class Ticket:
     kind: TrafficKind
     until: float
     probe: bool = False
+    caller: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +61,7 @@ class Load:
     paused: float = 0.0
     repeats: float = FIRST_REPEATS
     tickets: tuple[Ticket, ...] = ()
+    line: turns.Line = ()
     read: Lane = field(default_factory=Lane)
     write: Lane = field(default_factory=Lane)
 
@@ -76,24 +80,37 @@ def idle(limits: TrafficLimits, now: float) -> Load:
 
 
 def admitted(
-    load: Load, kind: TrafficKind, limits: TrafficLimits, now: float, *, name: str, lasts_s: float
+    load: Load,
+    kind: TrafficKind,
+    limits: TrafficLimits,
+    now: float,
+    *,
+    name: str,
+    lasts_s: float,
+    callers: Collection[str] = ("",),
 ) -> tuple[Load, Admission]:
-    """Return whether a request may go now; it is counted under `name` if it may."""
+    """Return whether a request of one of these callers may go now; it is counted under `name` if it may."""
     load = settled(load, limits, now)
     lane = load.lane(kind)
-    probe = lane.breaker != "closed"
     refused = _held_back(load, lane, limits, now)
-    if refused is not None:
-        return load, refused
-    ticket = Ticket(name=name, kind=kind, until=now + lasts_s, probe=probe)
+    if refused is not None and refused.resting:  # nobody waits for that
+        return replace(load, line=turns.left(load.line, kind, callers)), refused
+    wait_s = FULL_WAIT_S if refused is None else refused.wait_s
+    line = turns.joined(load.line, kind, callers, now + wait_s + turns.STANDS_S)
+    caller = None if refused is not None else turns.next_of(line, kind, callers, _room(load, limits, now))
+    if caller is None:
+        return replace(load, line=line), refused or Admission(wait_s=wait_s)
+    probe = lane.breaker != "closed"
+    ticket = Ticket(name=name, kind=kind, until=now + lasts_s, probe=probe, caller=caller)
     lane = replace(lane, requests=lane.requests + 1, breaker="half_open" if probe else "closed")
     taken = replace(
         load,
         tokens=load.tokens - 1,
         repeats=min(MOST_REPEATS, load.repeats + limits.retry_share),
         tickets=(*load.tickets, ticket),
+        line=turns.left(line, kind, {caller}),
     )
-    return taken.having(kind, lane), Admission(ticket=name, probe=probe)
+    return taken.having(kind, lane), Admission(ticket=name, caller=caller, probe=probe)
 
 
 def finished(load: Load, limits: TrafficLimits, now: float, *, name: str, ending: Ending, pause_s: float = 0.0) -> Load:
@@ -125,18 +142,20 @@ def settled(load: Load, limits: TrafficLimits, now: float) -> Load:
     tokens = min(float(limits.burst), load.tokens + (now - load.at) * limits.requests_per_s)
     lost = tuple(one for one in load.tickets if one.until <= now)
     kept = tuple(one for one in load.tickets if one.until > now)
-    load = replace(load, at=now, tokens=tokens, tickets=kept)
+    line = tuple(one for one in load.line if one.until > now)
+    load = replace(load, at=now, tokens=tokens, tickets=kept, line=line)
     for ticket in lost:
         load = load.having(ticket.kind, _ended(load.lane(ticket.kind), ticket, "failed", limits, now))
     return load
 
 
-def told(system: str, kind: TrafficKind, load: Load, now: float) -> TrafficState:
-    """Return how a system is doing, from a settled load."""
+def told(system: str, where: str, kind: TrafficKind, load: Load, now: float) -> TrafficState:
+    """Return how a system is doing at an address, from a settled load."""
     lane = load.lane(kind)
     rest = lane.until - now if lane.breaker == "open" else 0.0
     return TrafficState(
         system=system,
+        where=where,
         kind=kind,
         breaker=lane.breaker,
         rest_s=max(0.0, rest, load.paused - now),
@@ -147,6 +166,19 @@ def told(system: str, kind: TrafficKind, load: Load, now: float) -> TrafficState
         retries=lane.retries,
         turned_away=lane.turned_away,
     )
+
+
+def _room(load: Load, limits: TrafficLimits, now: float) -> turns.Room:
+    return turns.Room(
+        places=limits.concurrent,
+        holders=tuple(one.caller for one in load.tickets),
+        most=int(load.tokens + _ROUNDING),
+        resting=tuple(kind for kind in KINDS if _rests(load.lane(kind), now)),
+    )
+
+
+def _rests(lane: Lane, now: float) -> bool:
+    return lane.breaker == "half_open" or (lane.breaker == "open" and now < lane.until)
 
 
 def _held_back(load: Load, lane: Lane, limits: TrafficLimits, now: float) -> Admission | None:

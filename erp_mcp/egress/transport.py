@@ -26,8 +26,8 @@ from erp_mcp.egress import links
 from erp_mcp.egress.addresses import AddressRules
 from erp_mcp.egress.admission import Door, Pass
 from erp_mcp.egress.local_traffic import LocalTraffic
-from erp_mcp.egress.origin import Origin
-from erp_mcp.egress.passage import GIVEN_UP, Deadline, Passage, bearing
+from erp_mcp.egress.origin import Origin, refused_host
+from erp_mcp.egress.passage import GIVEN_UP, Passage, bearing
 from erp_mcp.egress.pinned import Resolve, resolve_by_machine
 from erp_mcp.egress.repeating import TOO_MANY, UNAVAILABLE, delay_s, judged, retry_after_s, says_later, whole_seconds
 from erp_mcp.egress.sharing import Flight, Shared
@@ -79,6 +79,7 @@ class Egress:
         limits: EgressLimits | None = None,
         trust: ssl.SSLContext | None = None,
         networks: Iterable[str] = (),
+        where: str = "",
         traffic: Traffic | None = None,
         traffic_limits: TrafficLimits | None = None,
         identity: Signs | None = None,
@@ -97,6 +98,7 @@ class Egress:
             trust: Certificate authorities instead of the machine's; verification stays on.
             networks: Networks that a host may lead to beside public addresses; an address or `localhost` in `allowed`
                 is listed by being there.
+            where: What the system points to, by which its load and breaker are counted; its origins by themselves.
             traffic: What all processes together do to the system; without it, this egress counts for itself.
             traffic_limits: What the system bears.
             identity: What each request bears.
@@ -120,6 +122,7 @@ class Egress:
         self._bears = traffic_limits or TrafficLimits()
         door = Door(
             system=system,
+            where=where or ", ".join(sorted(f"{one.scheme}://{one.host}:{one.port}" for one in self._allowed)),
             traffic=self._traffic,
             limits=self._bears,
             lasts_s=limits.total_s + _TICKET_MARGIN_S,
@@ -170,22 +173,22 @@ class Egress:
             StateUnavailableError: `state.unavailable`, when traffic can't be counted; nothing was sent.
             ValueError: a write without `once` or `reference`; a defect of the caller.
         """
-        if Origin.of(url) not in self._allowed:
-            raise DestinationNotAllowedError(system=self._system)
+        if (origin := Origin.of(url)) not in self._allowed:
+            raise self._refused(origin, "an address that is not the system's")
         if once != bool(reference) or method not in (_WRITES if once else _READS):
             raise ValueError("what writes needs once=True and a reference, and nothing else does")
         request = Request(method=method, url=url, headers=headers, body=body, fresh=once)
-        deadline = current_call().deadline
+        call = current_call()
         if once:
-            return await self._written(request, reference, lambda: deadline)
+            return await self._written(request, reference, Flight(call))
         if method not in _SHARED or body:
-            return await self._read(request, lambda: deadline)
+            return await self._read(request, Flight(call))
         shared = replace(request, shared=True)
 
         def start(flight: Flight) -> Coroutine[object, object, Answer]:
-            return self._read(shared, lambda: flight.deadline)
+            return self._read(shared, flight)
 
-        return await self._shared.once((method, url, frozenset(headers.items())), deadline, start)
+        return await self._shared.once((method, url, frozenset(headers.items())), call, start)
 
     def released(self, reference: str) -> None:
         """Let a write of this egress be sent again: its answer says for certain that it was turned away at the door."""
@@ -214,11 +217,11 @@ class Egress:
 
     # --- reads --------------------------------------------------------------------------------------------------------
 
-    async def _read(self, request: Request, deadline: Deadline) -> Answer:
+    async def _read(self, request: Request, flight: Flight) -> Answer:
         renewed = False
         attempt = 1
         while True:
-            outcome, borne = await self._attempt(request, deadline)
+            outcome, borne = await self._attempt(request, flight)
             if isinstance(outcome, Answer) and outcome.status == _UNAUTHORISED and not renewed:
                 renewed = True
                 if await self._passage.renewed(borne):
@@ -226,26 +229,26 @@ class Egress:
             if isinstance(outcome, Answer) and not says_later(outcome):
                 return outcome
             attempt += 1
-            if not await self._may_repeat(outcome, attempt, deadline):
+            if not await self._may_repeat(outcome, attempt, flight):
                 raise self._final(outcome)
 
     async def _attempt(
-        self, request: Request, deadline: Deadline
+        self, request: Request, flight: Flight
     ) -> tuple[Answer | SystemUnreachableError, Mapping[str, str]]:
         """Ask once; a connection that failed is returned like an answer, since it may be asked again."""
         borne = await self._passage.borne()
-        given = await self._passage.admit("read", deadline)
+        given = await self._passage.admit("read", flight)
         try:
-            answer = await self._passage.send(given, bearing(request, borne), deadline)
+            answer = await self._passage.send(given, bearing(request, borne), flight)
             if answer.status == _PERMANENT_REDIRECT:
                 moved = self._moved(request, answer)
-                given = await self._passage.admit("read", deadline)
-                answer = await self._passage.send(given, bearing(moved, borne), deadline)
+                given = await self._passage.admit("read", flight)
+                answer = await self._passage.send(given, bearing(moved, borne), flight)
         except SystemUnreachableError as failure:
             return failure, borne
         return answer, borne
 
-    async def _may_repeat(self, outcome: Answer | GatewayError, attempt: int, deadline: Deadline) -> bool:
+    async def _may_repeat(self, outcome: Answer | GatewayError, attempt: int, flight: Flight) -> bool:
         """Wait until a read may be asked again; say no where it may not be, or not in time."""
         if attempt > self._bears.attempts:
             return False
@@ -253,8 +256,8 @@ class Egress:
             return False
         asked = retry_after_s(outcome) if isinstance(outcome, Answer) else 0.0
         wait = asked + delay_s(attempt, self._chance())
-        in_time = self._monotonic() + wait < self._passage.until(deadline)
-        if not in_time or not self._traffic.may_retry(self._system, self._bears):
+        in_time = self._monotonic() + wait < self._passage.until(flight)
+        if not in_time or not self._passage.door.may_retry():
             return False
         await self._sleep(wait)
         return True
@@ -274,19 +277,23 @@ class Egress:
             target = str(httpx2.URL(request.url).join(answer.headers.get("location", "")))
         except (httpx2.InvalidURL, ValueError):
             raise BadAnswerError(system=self._system, reason="redirect") from None
-        if Origin.of(target) != Origin.of(request.url):
-            raise DestinationNotAllowedError(system=self._system)
+        if (origin := Origin.of(target)) != Origin.of(request.url):
+            raise self._refused(origin, "redirect to another host")
         return replace(request, url=target)
+
+    def _refused(self, origin: Origin | None, reason: str) -> DestinationNotAllowedError:
+        host = refused_host(origin.host, origin.port) if origin is not None else {}
+        return DestinationNotAllowedError(system=self._system, reason=reason, **host)
 
     # --- writes -------------------------------------------------------------------------------------------------------
 
-    async def _written(self, request: Request, reference: str, deadline: Deadline) -> Answer:
+    async def _written(self, request: Request, reference: str, flight: Flight) -> Answer:
         borne = await self._passage.borne()
-        given = await self._passage.admit("write", deadline)
+        given = await self._passage.admit("write", flight)
         self._claim(given, reference)
         progress = Progress()
         try:
-            answer = await self._passage.send(given, bearing(request, borne), deadline, progress)
+            answer = await self._passage.send(given, bearing(request, borne), flight, progress)
         except SystemTimeoutError:
             if progress.begun:
                 raise

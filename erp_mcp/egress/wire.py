@@ -33,9 +33,27 @@ _GZIP_WINDOW: Final = 16 + zlib.MAX_WBITS
 _OURS: Final = frozenset({"host", "accept-encoding", "content-length", "transfer-encoding", "connection"})
 _WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH"})
 _IDLE_S: Final = 15.0
-# Its debug lines hold every header of an answer: session cookies and tokens would be read in a log.
-logging.getLogger("httpcore2").setLevel(logging.INFO)
+_LIBRARY: Final = "httpcore2"
 _FIRST_BYTE: Final = "send_request_headers.started"
+
+
+class _NothingSaid(logging.Filter):
+    """Lets no debug line of the library out: they hold every header of an answer, session cookies and tokens.
+
+    A level alone would not do: an operator who looks for something else sets those of all loggers.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.levelno >= logging.INFO
+
+
+def _hush() -> None:
+    logging.getLogger(_LIBRARY).setLevel(logging.INFO)
+    for name in ("", ".connection", ".http11", ".http2", ".proxy", ".socks"):
+        logging.getLogger(f"{_LIBRARY}{name}").addFilter(_NothingSaid())
+
+
+_hush()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,6 +69,17 @@ class EntityNotOfferedError(CallerError):
     advice = "Ask for one of the entities of its profile."
 
 
+class FieldNotKeptError(CallerError):
+    """A question about fields that no connected system keeps.
+
+    Facts: `systems`, `fields`, and `argument` where one asks for them.
+    """
+
+    code = "answer.field_not_kept"
+    summary = "This can't be answered: the connected systems do not keep the fields that decide it."
+    advice = "Say that it is not known, not that there is none; or ask again without the argument named."
+
+
 class DemoDirectoryError(CallerError):
     """The directory named for a demo plant holds something else."""
 

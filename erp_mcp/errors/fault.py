@@ -22,11 +22,11 @@ class BadAnswerError(FaultError):
 
 
 class AccountTooPowerfulError(FaultError):
-    """An account for reading that can write; facts: `system`, `rights`."""
+    """An account that can do more than it needs; facts: `system`, `rights`, `revoke` (statements, where known)."""
 
     code = "adapter.account_too_powerful"
-    summary = "The account that reads can do more than read, so the system is not used."
-    advice = "Give it an account that can only read; `erp-mcp systems probe` shows what it can do."
+    summary = "The account can do more than it needs, so the system is not used."
+    advice = "Give it an account with fewer rights; `erp-mcp systems probe` shows what it can do and how to end that."
 
 
 class AlreadySentError(FaultError):
@@ -65,7 +65,7 @@ class DeclarationMissingError(FaultError):
 
 
 class DestinationNotAllowedError(FaultError):
-    """A request to a host that the configuration does not list."""
+    """A request to a host that the configuration does not list; facts: `system`, `reason`, `host` with its port."""
 
     code = "adapter.not_allowed"
     summary = "This address is not on the allow-list."

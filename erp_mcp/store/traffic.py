@@ -1,8 +1,8 @@
 """`ports.Traffic` in a file of its own, shared by all processes of a machine that talk to the same systems.
 
-One row per system holds its whole load; each event is one short transaction around a pure move of `traffic_rules`.
-Loads survive the death of a process, as far as they matter; writes that went out survive power loss. Moments are those
-of the monotonic clock, which all processes of a machine share and nobody can set.
+One row per system and address holds its whole load; each event is one short transaction around a pure move of
+`traffic_rules`. Loads survive the death of a process, as far as they matter; writes that went out survive power loss.
+Moments are those of the monotonic clock, which all processes of a machine share and nobody can set.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, fields
 from functools import lru_cache
@@ -22,16 +22,20 @@ from typing import Final, TypeVar
 from erp_mcp.domain.instants import instant_text
 from erp_mcp.domain.traffic import Admission, Ending, TrafficKind, TrafficLimits, TrafficState
 from erp_mcp.egress import traffic_rules as rules
+from erp_mcp.egress import turns
 from erp_mcp.errors import StateUnavailableError
 from erp_mcp.ports import Clock
 from erp_mcp.store.state.file import transaction
 
 FILE_NAME: Final = "traffic.sqlite"
 BUSY_S: Final = 2.0  # how long to wait for another process's transaction; they take well under a millisecond
-_VERSION: Final = 1
+_VERSION: Final = 2
 _SCHEMA: Final = (
-    "CREATE TABLE load (system TEXT PRIMARY KEY, load TEXT NOT NULL, limits TEXT NOT NULL) STRICT, WITHOUT ROWID",
-    """CREATE TABLE sent (
+    "DROP TABLE IF EXISTS load",  # version 1 counted by system alone; a load is a measure, and soon there again
+    """CREATE TABLE load (
+        system TEXT NOT NULL, place TEXT NOT NULL, load TEXT NOT NULL, limits TEXT NOT NULL, PRIMARY KEY (system, place)
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE IF NOT EXISTS sent (
         system TEXT NOT NULL, reference TEXT NOT NULL, sent_at TEXT NOT NULL, PRIMARY KEY (system, reference)
     ) STRICT, WITHOUT ROWID""",
 )
@@ -65,7 +69,16 @@ class SqliteTraffic:
         self._begun = os.urandom(8).hex()
         self._tickets = 0
 
-    def admit(self, system: str, kind: TrafficKind, limits: TrafficLimits, *, lasts_s: float = 60.0) -> Admission:
+    def admit(
+        self,
+        system: str,
+        kind: TrafficKind,
+        limits: TrafficLimits,
+        *,
+        where: str = "",
+        lasts_s: float = 60.0,
+        callers: Collection[str] = ("",),
+    ) -> Admission:
         """Say whether one request may go now; see `ports.Traffic`.
 
         Raises:
@@ -75,9 +88,9 @@ class SqliteTraffic:
         def move(load: rules.Load, now: float) -> tuple[rules.Load, Admission]:
             self._tickets += 1
             name = f"{self._begun}.{self._tickets}"
-            return rules.admitted(load, kind, limits, now, name=name, lasts_s=lasts_s)
+            return rules.admitted(load, kind, limits, now, name=name, lasts_s=lasts_s, callers=callers)
 
-        return self._moved(system, limits, move)
+        return self._moved((system, where), limits, move)
 
     def finish(
         self,
@@ -87,6 +100,7 @@ class SqliteTraffic:
         ticket: str,
         ending: Ending,
         *,
+        where: str = "",
         pause_s: float = 0.0,
     ) -> None:
         """Give a ticket back; see `ports.Traffic`.
@@ -98,15 +112,15 @@ class SqliteTraffic:
         def move(load: rules.Load, now: float) -> tuple[rules.Load, None]:
             return rules.finished(load, limits, now, name=ticket, ending=ending, pause_s=pause_s), None
 
-        self._moved(system, limits, move)
+        self._moved((system, where), limits, move)
 
-    def may_retry(self, system: str, limits: TrafficLimits) -> bool:
+    def may_retry(self, system: str, limits: TrafficLimits, *, where: str = "") -> bool:
         """Take one repeat out of the system's budget, where one is left.
 
         Raises:
             StateUnavailableError: `state.unavailable`.
         """
-        return self._moved(system, limits, lambda load, _: rules.repeated(load, limits))
+        return self._moved((system, where), limits, lambda load, _: rules.repeated(load, limits))
 
     def claim_send(self, system: str, reference: str) -> bool:
         """Note for good that a write goes out; on disk when this returns.
@@ -137,13 +151,13 @@ class SqliteTraffic:
         if not self._path.exists():
             return ()
         with self._transaction() as connection:
-            rows = connection.execute("SELECT system, load, limits FROM load ORDER BY system").fetchall()
+            rows = connection.execute("SELECT system, place, load, limits FROM load ORDER BY system, place").fetchall()
         now = self._monotonic()
         found = []
-        for system, text, told_limits in rows:
+        for system, where, text, told_limits in rows:
             limits = _limits(told_limits)
             load = rules.settled(_load(text) or rules.idle(limits, now), limits, now)
-            found += [rules.told(system, kind, load, now) for kind in rules.KINDS]
+            found += [rules.told(system, where, kind, load, now) for kind in rules.KINDS]
         return tuple(found)
 
     def close(self) -> None:
@@ -155,15 +169,15 @@ class SqliteTraffic:
             self._loads = self._sends = None
 
     def _moved(
-        self, system: str, limits: TrafficLimits, move: Callable[[rules.Load, float], tuple[rules.Load, T]]
+        self, key: tuple[str, str], limits: TrafficLimits, move: Callable[[rules.Load, float], tuple[rules.Load, T]]
     ) -> T:
         """Make one move in one transaction and return what it says."""
         with self._transaction() as connection:
             now = self._monotonic()  # read under the lock, so that it never runs backwards from one move to the next
-            row = connection.execute("SELECT load FROM load WHERE system = ?", (system,)).fetchone()
+            row = connection.execute("SELECT load FROM load WHERE system = ? AND place = ?", key).fetchone()
             known = _load(row[0]) if row is not None else None
             load, said = move(known or rules.idle(limits, now), now)
-            connection.execute("REPLACE INTO load VALUES (?, ?, ?)", (system, _text(load), _limits_text(limits)))
+            connection.execute("REPLACE INTO load VALUES (?, ?, ?, ?)", (*key, _text(load), _limits_text(limits)))
         return said
 
     @contextmanager
@@ -210,7 +224,7 @@ def _migrate(connection: sqlite3.Connection) -> None:
         version = _version(connection)  # another process may have been quicker
         if version > _VERSION:
             raise StateUnavailableError(file=FILE_NAME, reason="made by a newer version", version=version)
-        for statement in _SCHEMA if version == 0 else ():
+        for statement in _SCHEMA if version < _VERSION else ():
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {_VERSION}")
 
@@ -221,22 +235,27 @@ def _version(connection: sqlite3.Connection) -> int:
 
 def _text(load: rules.Load) -> str:
     """Return a load as it is stored: lists in the order of the fields."""
-    tickets = [[one.name, one.kind, one.until, one.probe] for one in load.tickets]
+    tickets = [[one.name, one.kind, one.until, one.probe, one.caller] for one in load.tickets]
+    line = [[one.caller, one.kind, one.until] for one in load.line]
     lanes = [[getattr(one, name) for name in _LANE] for one in (load.read, load.write)]
-    return json.dumps([load.at, load.tokens, load.paused, load.repeats, tickets, lanes], separators=(",", ":"))
+    figures = [load.at, load.tokens, load.paused, load.repeats]
+    return json.dumps([*figures, tickets, line, lanes], separators=(",", ":"))
 
 
 def _load(text: str) -> rules.Load | None:
     """Return a stored load, `None` for one that nobody of this version wrote: it is then counted anew."""
     try:
-        at, tokens, paused, repeats, tickets, lanes = json.loads(text)
+        at, tokens, paused, repeats, tickets, line, lanes = json.loads(text)
         read, write = (rules.Lane(**dict(zip(_LANE, one, strict=True))) for one in lanes)
         under_way = tuple(
-            rules.Ticket(name=name, kind=kind, until=until, probe=probe) for name, kind, until, probe in tickets
+            rules.Ticket(name=name, kind=kind, until=until, probe=probe, caller=caller)
+            for name, kind, until, probe, caller in tickets
         )
+        waiting = tuple(turns.InLine(caller=caller, kind=kind, until=until) for caller, kind, until in line)
     except (ValueError, TypeError):
         return None
-    return rules.Load(at=at, tokens=tokens, paused=paused, repeats=repeats, tickets=under_way, read=read, write=write)
+    figures = {"at": at, "tokens": tokens, "paused": paused, "repeats": repeats}
+    return rules.Load(**figures, tickets=under_way, line=waiting, read=read, write=write)
 
 
 @lru_cache(maxsize=64)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Final
 
+from erp_mcp.domain.call_context import SYNC, calling, current_call
 from erp_mcp.domain.instants import instant_text, parse_instant
 from erp_mcp.domain.profile import Profile
 from erp_mcp.errors import GatewayError, InternalError, LeaseLostError, SystemRestingError, SystemUnreachableError
@@ -56,28 +57,34 @@ async def sync_once(  # noqa: PLR0917  four of them are ports
     if full or _rules_changed(adapter, profile, writer):
         writer.forget_identities(adapter.system)
     identities = Identities(profile, system=adapter.system, known=writer.identities(adapter.system))
-    run = Run(
-        adapter=adapter,
-        profile=profile,
-        writer=writer,
-        clock=clock,
-        ids=ids,
-        identities=identities,
-        full=full,
-        skewed=await _skewed(adapter, clock),
-        progress=progress,
-    )
+    with calling(dataclasses.replace(current_call(), caller=SYNC)):
+        run = Run(
+            adapter=adapter,
+            profile=profile,
+            writer=writer,
+            clock=clock,
+            ids=ids,
+            identities=identities,
+            full=full,
+            skewed=await _skewed(adapter, clock),
+            progress=progress,
+        )
+        reports = await _all(run, chosen)
+    writer.derive()
+    return SyncReport(system=adapter.system, entities=reports)
+
+
+async def _all(run: Run, chosen: Iterable[str]) -> tuple[EntityReport, ...]:
     reports: list[EntityReport] = []
     down = await _load_references(run)
     for entity in chosen:
         if down is None:
             report, failure = await _one(run, entity)
-            down = await _still_down(adapter, failure)
+            down = await _still_down(run.adapter, failure)
         else:
             report = _failed(run, entity, PassCount(), down)
         reports.append(report)
-    writer.derive()
-    return SyncReport(system=adapter.system, entities=tuple(reports))
+    return tuple(reports)
 
 
 async def _one(run: Run, entity: str) -> tuple[EntityReport, GatewayError | None]:

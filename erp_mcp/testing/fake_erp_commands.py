@@ -130,7 +130,7 @@ def _lost(failure: GatewayError) -> Outcome:
     if isinstance(failure, SystemUnreachableError):
         return Unknown(reason="connection_broken")
     if isinstance(failure, AlreadySentError):
-        return Unknown(reason="sent_before")
+        return Unknown(reason="already_sent")
     return Unknown(reason="no_answer" if isinstance(failure, SystemTimeoutError) else "bad_answer")
 
 

@@ -1,11 +1,13 @@
 """`python -m tests.faults.readers JSON`: one process of agents that read from one ERP, with the shared traffic file.
 
-Prints what they were told as JSON: (moment, path, code, retry_after_s, deadline).
+Says "ready", begins at a line on standard input, ends at the next one, and prints what each agent is told, one JSON
+object a line: moment, path, code, retry_after_s, deadline. Moments are those of the machine's monotonic clock.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import random
 import sys
@@ -23,14 +25,13 @@ from erp_mcp.testing import FixedClock
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Orders:
-    """What one process is to do: `agents` begin at a moment and ask until another, once where both are the same."""
+    """What one process is to do: `agents` ask once, or `again` and again until they are told to end."""
 
     folder: str
     url: str
     name: str
     agents: int
-    begin: float
-    end: float
+    again: bool
     deadline_s: float
     limits: TrafficLimits
 
@@ -49,11 +50,11 @@ class Told:
     deadline: float
 
 
-async def agent(way: Egress, orders: Orders, number: int, told: list[Told]) -> None:
-    chance, asked = random.Random(f"{orders.name} {number}"), 0
-    await asyncio.sleep(max(0.0, orders.begin - time.monotonic()))
-    while not asked or time.monotonic() < orders.end:
-        asked += 1
+async def agent(way: Egress, orders: Orders, number: int, ending: asyncio.Event) -> None:
+    """Ask; who is to ask again ends with an answer that began after the end was told."""
+    chance = random.Random(f"{orders.name} {number}")
+    for asked in itertools.count(1):
+        last = ending.is_set()
         path, deadline = f"/{orders.name}/{number}/{asked}", time.monotonic() + orders.deadline_s
         code, after = "", 0
         try:
@@ -61,24 +62,31 @@ async def agent(way: Egress, orders: Orders, number: int, told: list[Told]) -> N
                 await way.send("GET", f"{orders.url}{path}", headers={})
         except GatewayError as error:
             code, after = error.code, int(str(error.facts.get("retry_after_s", 0)))
-        told.append(Told(at=time.monotonic(), path=path, code=code, retry_after_s=after, deadline=deadline))
-        if time.monotonic() < orders.end:
-            await asyncio.sleep(0.4 + chance.random() * 0.8)
+        told = Told(at=time.monotonic(), path=path, code=code, retry_after_s=after, deadline=deadline)
+        print(json.dumps(asdict(told)), flush=True)
+        if not orders.again or (last and not code):
+            return
+        await asyncio.sleep(0.4 + chance.random() * 0.8)
 
 
-async def work(orders: Orders) -> list[Told]:
-    """Let all agents of this process ask, and return what they were told."""
+async def work(orders: Orders) -> None:
+    """Let all agents of this process ask."""
     traffic = SqliteTraffic(Path(orders.folder), clock=FixedClock())
     origin = Origin.of(orders.url)
     assert origin is not None
-    told: list[Told] = []
+    ending = asyncio.Event()
     async with Egress(
-        system="erp", allowed=[origin], limits=EgressLimits(connect_s=2.0, read_s=5.0, total_s=8.0),
+        system="erp", allowed=[origin], limits=EgressLimits(connect_s=60.0, read_s=60.0, total_s=120.0),
         traffic=traffic, traffic_limits=orders.limits,
     ) as way:  # fmt: skip
-        await asyncio.gather(*(agent(way, orders, number, told) for number in range(orders.agents)))
+        print("ready", flush=True)
+        await asyncio.to_thread(sys.stdin.readline)
+        agents = [asyncio.create_task(agent(way, orders, number, ending)) for number in range(orders.agents)]
+        if orders.again:
+            await asyncio.to_thread(sys.stdin.readline)
+            ending.set()
+        await asyncio.gather(*agents)
     traffic.close()
-    return told
 
 
 def read(text: str) -> Orders:
@@ -87,4 +95,4 @@ def read(text: str) -> Orders:
 
 
 if __name__ == "__main__":
-    print(json.dumps([asdict(one) for one in asyncio.run(work(read(sys.argv[1])))]))
+    asyncio.run(work(read(sys.argv[1])))

@@ -150,7 +150,7 @@ def not_sent(failure: GatewayError) -> NotSent:
         reason = "system_busy" if isinstance(failure, SystemBusyError) else "system_resting"
         return NotSent(reason=reason, retry_after_s=int(str(failure.facts.get("retry_after_s", 1))))
     if isinstance(failure, DestinationNotAllowedError):
-        return NotSent(reason="address_not_allowed", retry_after_s=_SIGN_IN_PAUSE_S)
+        return NotSent(reason="not_allowed", retry_after_s=_SIGN_IN_PAUSE_S)
     if isinstance(failure, SystemRefusedError):
         return NotSent(reason="system_refused_account", retry_after_s=_SIGN_IN_PAUSE_S)
     if isinstance(failure, SystemTimeoutError):
@@ -166,7 +166,7 @@ def _lost(failure: GatewayError) -> Unknown:
         return Unknown(reason="connection_broken")
     if isinstance(failure, SystemTimeoutError):
         return Unknown(reason="no_answer_in_time")
-    return Unknown(reason="sent_before" if isinstance(failure, AlreadySentError) else "answer_unreadable")
+    return Unknown(reason="already_sent" if isinstance(failure, AlreadySentError) else "answer_unreadable")
 
 
 def _told(decoded: Decoded) -> Verdict:

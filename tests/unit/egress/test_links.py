@@ -67,11 +67,20 @@ def test_where_the_operator_says_so_another_host_stands_for_ours() -> None:
 
 
 @guarantees("P9.addresses")
-async def test_an_egress_names_its_system_when_it_refuses_a_link() -> None:
-    """The operator has to know which one."""
+async def test_an_egress_names_its_system_and_the_host_when_it_refuses_a_link() -> None:
+    """The operator has to know which one, and where it wanted us to go; nothing else of the link is told."""
     async with Egress(system="erp", allowed=[Origin("https", "erp.example", 443)]) as way:
         assert way.next_link(URL, "Orders", prefix=PREFIX).endswith("/API_PO/Orders")
         with pytest.raises(DestinationNotAllowedError) as caught:
-            way.next_link(URL, "https://evil.example/", prefix=PREFIX)
-    assert caught.value.facts["system"] == "erp"
-    assert "evil" not in str(caught.value)
+            way.next_link(URL, "https://Evil.example:8443/secret-path?token=secret", prefix=PREFIX)
+    assert (caught.value.facts["system"], caught.value.facts["host"]) == ("erp", "evil.example:8443")
+    assert "secret" not in str(caught.value)
+
+
+@guarantees("P9.addresses")
+@pytest.mark.parametrize("host", ["x" * 101, "a" * 60 + "." + "b" * 60, "a,b", "so(much)text"])
+def test_a_host_that_is_no_plain_name_is_not_told(host: str) -> None:
+    """It is the system's text, and an error is no place for that."""
+    with pytest.raises(DestinationNotAllowedError) as caught:
+        next_link(URL, f"https://{host}/sap/odata/API_PO/Orders", prefix=PREFIX)
+    assert host[:20] not in str(caught.value)

@@ -16,6 +16,7 @@ from tests.guarantees import guarantees
 LIMITS = TrafficLimits(
     requests_per_s=10.0, burst=5, concurrent=3, failures=3, window=5, rest_s=4.0, longest_rest_s=10.0
 )
+WAITING = "who waits"
 
 
 class Ticking:
@@ -35,12 +36,19 @@ class Driven:
         self.clock = Ticking()
         self.limits = limits
         self.traffic = LocalTraffic(monotonic=self.clock)
+        self.callers = 0
 
-    def ask(self, kind: TrafficKind = "read", *, lasts_s: float = 60.0) -> str:
-        return self.traffic.admit("erp", kind, self.limits, lasts_s=lasts_s).ticket
+    def ask(self, kind: TrafficKind = "read", *, caller: str = "", lasts_s: float = 60.0) -> str:
+        """Ask for a caller, one that was never there by itself."""
+        callers = (caller or self.newcomer(),)
+        return self.traffic.admit("erp", kind, self.limits, lasts_s=lasts_s, callers=callers).ticket
+
+    def newcomer(self) -> str:
+        self.callers += 1
+        return f"agent {self.callers}"
 
     def wait(self, kind: TrafficKind = "read") -> tuple[float, bool]:
-        said = self.traffic.admit("erp", kind, self.limits)
+        said = self.traffic.admit("erp", kind, self.limits, callers=(WAITING,))
         assert not said.granted
         return said.wait_s, said.resting
 
@@ -64,7 +72,7 @@ def test_a_bucket_bounds_the_rate_and_says_when_the_next_token_is_there() -> Non
         one.end(one.ask())
     assert one.wait()[0] == pytest.approx(0.1)
     one.clock.now += 0.1
-    assert one.ask()
+    assert one.ask(caller=WAITING)
     one.clock.now += 1000
     assert one.traffic.states()[0].tokens == 5
 
@@ -77,7 +85,7 @@ def test_reads_and_writes_share_the_places() -> None:
     assert all(tickets)
     assert one.wait("write") == (rules.FULL_WAIT_S, False)
     one.end(tickets[0])
-    assert one.ask("write")
+    assert one.ask("write", caller=WAITING)
 
 
 @guarantees("P9.breaker")

@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 from erp_mcp.adapters.memory.adapter import MemoryAdapter
+from erp_mcp.domain.call import JsonValue
+from erp_mcp.domain.entities import ENTITIES, field_specs
+from erp_mcp.domain.kept_fields import may_be_left_out
 from erp_mcp.domain.profile import IdentityRule
 from erp_mcp.errors import BadAnswerError, SystemUnreachableError
 from erp_mcp.ports import ChangePage
@@ -267,3 +270,31 @@ async def test_progress_is_told_after_each_page(writer: ReadModelWriter) -> None
     seen: list[Progress] = []
     await sync_once(plant, profile(), writer, FixedClock(), NumberedIds(), progress=seen.append)
     assert [(one.applied, one.done) for one in seen] == [(2, False), (4, False), (5, True)]
+
+
+class Poorer(Plant):
+    """A system that turns out not to have one of the mapped fields."""
+
+    def lacking(self, entity: str) -> tuple[str, ...]:
+        return {"stock": ("lot_id",)}.get(entity, ())
+
+
+@guarantees("P7.names_what_a_source_lacks")
+async def test_what_a_system_does_not_keep_is_noted_with_each_complete_pass(writer: ReadModelWriter) -> None:
+    """What nobody mapped, and what the system was found not to have; a failed pass changes nothing of it."""
+    fields = {"stock": {spec.name for spec in field_specs(ENTITIES["stock"])}, "material": {"material_id", "base_uom"}}
+    entities: dict[str, dict[str, JsonValue]] = {
+        name: {"fields": {one: "x" for one in sorted(given)}}  # noqa: C420 - typed as JSON
+        for name, given in fields.items()
+    }
+    mapped = dataclasses.replace(profile(), entities=entities)
+    plant, ids = Poorer("stock", "material"), NumberedIds()
+    plant.put(stock(1, 5))
+    await sync_once(plant, mapped, writer, FixedClock(), ids)
+    lacks = {state.entity: state.lacks for state in writer.states()}
+    specs = (spec.name for spec in field_specs(ENTITIES["material"]) if may_be_left_out("material", spec.name))
+    assert lacks == {"stock": ("lot_id",), "material": tuple(name for name in specs if name not in fields["material"])}
+    assert "status" in lacks["material"]
+    plant.failing["stock"] = BadAnswerError(system="erp", entity="stock", field="site")
+    await sync_once(plant, mapped, writer, FixedClock(), ids)
+    assert {state.entity: state.lacks for state in writer.states()} == lacks
