@@ -292,13 +292,18 @@ def fingerprint_of(tool: Tool, arguments: Mapping[str, ArgumentValue]) -> str:
 
 
 def _preview(draft: Draft) -> Preview:
+    """Return what people see: the draft, and that nobody has asked the system about it yet.
+
+    None of the operations has a check before sending, since whoever prepares holds no account that writes.
+    """
+    unchecked = f"{draft.system} offers no check before sending that is used here: its own rules may still refuse this."
     return Preview(
         headline=draft.headline,
         system=draft.system,
         document=draft.document,
         changes=draft.changes,
         checks=draft.checks,
-        effects=draft.effects,
+        effects=(*draft.effects, unchecked),
     )
 
 

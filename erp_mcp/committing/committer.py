@@ -22,8 +22,9 @@ from erp_mcp.committing.held_back import HeldBackError, held_back_by
 from erp_mcp.committing.moving import Moves, found
 from erp_mcp.committing.reading_back import ReadingBack
 from erp_mcp.committing.signatures import Signatures
+from erp_mcp.committing.turned_away import AppliedError, TurnedAway
 from erp_mcp.domain.call import JsonValue
-from erp_mcp.domain.call_context import CallContext, calling, trace_of
+from erp_mcp.domain.call_context import WORKER, CallContext, calling, trace_of
 from erp_mcp.domain.command import (
     Committed,
     Conflict,
@@ -38,7 +39,7 @@ from erp_mcp.domain.instants import parse_instant
 from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.proposal import Content, Proposal
 from erp_mcp.domain.tool import Tool
-from erp_mcp.errors import GatewayError, ProposalMovedError
+from erp_mcp.errors import GatewayError, ProposalMovedError, RuleRefusedError
 from erp_mcp.ports import Bundles, Clock, Commands, Proposals
 from erp_mcp.preparing import Prepared
 
@@ -117,7 +118,7 @@ class Committer:
             return None
         self.at(f"taken_{taken.state.lower()}")
         try:
-            with calling(CallContext(traceparent=_trace(taken.content))):
+            with calling(CallContext(traceparent=_trace(taken.content), caller=WORKER)):
                 return Done(proposal=await self._advanced(taken))
         except ProposalMovedError:
             return Done(proposal=taken, lost=True)  # its lease ran out; whoever has it now goes on
@@ -142,11 +143,10 @@ class Committer:
             raise
         except ProposalMovedError:
             raise
-        except Exception as error:  # noqa: BLE001 - nothing was sent, so whatever it is, the proposal can wait
-            held = held_back_by(error)
-            if held.reason == "worker_defect":
-                _log.exception("proposal %s could not be looked at", proposal.content.proposal_id)
-            return self._ended(proposal, held)
+        except AppliedError as done:
+            return self.moves.commit(proposal, done.written, "read_back", read_back="same")
+        except Exception as error:  # noqa: BLE001 - nothing is sent now, so whatever it is, the proposal can wait
+            return self._ended(proposal, _held_back(proposal, error))
         return await self._sending(sending, way)
 
     async def _cleared(self, proposal: Proposal) -> Way:
@@ -158,6 +158,7 @@ class Committer:
         content = proposal.content
         self._check_signatures(proposal)
         self.at("signatures_checked")
+        await self._check_done_before(content)
         obligations, tool, checked = self._decided(proposal)
         self._check_time(proposal)
         if self.target(content.command.system) != content.target:
@@ -165,8 +166,12 @@ class Committer:
         self.at("decided")
         way = await self._unused(content)
         self.at("looked_up")
-        prepared = await self.preparation.prepare(tool, checked, obligations)
-        _check_same(content, prepared)
+        try:
+            prepared = await self.preparation.prepare(tool, checked, obligations)
+            today.check_same(content, prepared)
+        except (HeldBackError, RuleRefusedError):
+            await self._turned_away.check(way.commands, way.contract, content)  # it may have come this very moment
+            raise
         today.check_limits(obligations, content, prepared.draft)
         self.at("prepared")
         self._check_time(proposal)
@@ -175,22 +180,37 @@ class Committer:
     async def _unused(self, content: Content) -> Way:
         """Return the way into its system, where nothing is there under our reference yet.
 
-        This comes before the record is compared: what a system did after all, though it turned us away, is no change
-        by somebody else. Nor is what it did too late for an earlier proposal of the same meaning, which was called not
-        applied: writing it again would make a second one.
+        This comes before the record is compared: what a system did too late for an earlier proposal of the same
+        meaning, which was called not applied, is no change by somebody else; writing it again would make a second one.
         """
         command = content.command
         commands = await self.commands(command.system)
         contract = commands.operations.get(command.operation)
         if contract is None:
             raise HeldBackError("deny", "operation_not_offered")
-        if contract.kind != "none" and await found(commands, command) is not None:
-            raise HeldBackError("hand_over", "reference_used")  # never believed to be ours without having been unknown
+        there = await found(commands, command) if contract.kind != "none" else None
+        if there is not None and self._turned_away.happened(content):
+            raise AppliedError(there)
+        if there is not None:
+            raise HeldBackError("hand_over", "reference_used")  # never believed to be ours without having been sent
         for earlier in self.proposals.not_applied(content.agent, content.fingerprint):
             late = earlier.content.command
             if contract.kind != "none" and late.system == command.system and await found(commands, late) is not None:
                 raise HeldBackError("hand_over", "applied_late", {"earlier": earlier.content.proposal_id})
         return Way(commands, contract)
+
+    async def _check_done_before(self, content: Content) -> None:
+        """Look for what was sent before, ahead of everything that could end it as not written.
+
+        Raises:
+            AppliedError: it is there; what its outcome was is no question of today's policy.
+        """
+        if not self._turned_away.happened(content) or self.target(content.command.system) != content.target:
+            return
+        commands = await self.commands(content.command.system)
+        contract = commands.operations.get(content.command.operation)
+        if contract is not None:
+            await self._turned_away.check(commands, contract, content)
 
     def _check_signatures(self, proposal: Proposal) -> None:
         reason = self.signatures.refusal(proposal, now=self.clock.wall())
@@ -244,11 +264,30 @@ class Committer:
             case Refused(code=code, native_code=native):
                 return self.moves.make(proposal, "refuse", reason=code, facts=_native(native))
             case Conflict():
-                return self.moves.make(proposal, "go_stale", reason="record_changed")
-            case NotSent(reason=reason, retry_after_s=seconds):
-                return self.moves.postpone(proposal, reason, at_least=seconds)
+                return await self._superseded(proposal, way)
+            case NotSent():
+                return await self._not_sent(proposal, way, outcome)
             case Unknown(reason=reason, native_code=native):
                 return self.moves.lose(proposal, way.contract, reason, facts=_native(native))
+
+    async def _not_sent(self, proposal: Proposal, way: Way, said: NotSent) -> Proposal:
+        """Leave it for later, unless the system did what it said it had turned away."""
+        try:
+            await self._turned_away.at_once(way.commands, way.contract, proposal.content, said)
+        except AppliedError as done:
+            return self.moves.commit(proposal, done.written, "read_back", read_back="same")
+        return self.moves.postpone(proposal, said.reason, at_least=said.retry_after_s)
+
+    async def _superseded(self, proposal: Proposal, way: Way) -> Proposal:
+        """Call it stale, unless it was sent before: then the other version may be what that one wrote."""
+        if self._turned_away.happened(proposal.content):
+            try:
+                await self._turned_away.check(way.commands, way.contract, proposal.content)
+            except AppliedError as done:
+                return self.moves.commit(proposal, done.written, "read_back", read_back="same")
+            except Exception as error:  # noqa: BLE001 - whatever hinders looking, nobody can say
+                return self.moves.lose(proposal, way.contract, held_back_by(error).reason)
+        return self.moves.make(proposal, "go_stale", reason="record_changed")
 
     async def _committed(self, proposal: Proposal, way: Way, outcome: Committed) -> Proposal:
         """Read it back, so that the receipt says what is there; without that, what the answer said stands."""
@@ -281,24 +320,20 @@ class Committer:
         return Moves(proposals=self.proposals, clock=self.clock, at=self.at)
 
     @property
+    def _turned_away(self) -> TurnedAway:
+        return TurnedAway(proposals=self.proposals)
+
+    @property
     def _reading_back(self) -> ReadingBack:
         return ReadingBack(moves=self.moves, signatures=self.signatures, commands=self.commands, target=self.target)
 
 
-def _check_same(content: Content, prepared: Prepared) -> None:
-    """The change worked out now must be the one that was approved, on the record as it was, and as it was shown.
-
-    Raises:
-        HeldBackError: `go_stale`; what was approved is never made to fit a changed record. `hand_over`, when people
-            were shown another change than this: nobody but the gateway makes previews.
-    """
-    approved, draft, shown = content.command, prepared.draft, content.preview
-    if (draft.system, draft.key, draft.version_token) != (approved.system, approved.key, approved.version_token):
-        raise HeldBackError("go_stale", "record_changed")
-    if dict(draft.fields) != dict(approved.fields):
-        raise HeldBackError("go_stale", "payload_changed")
-    if (draft.headline, draft.document, draft.changes) != (shown.headline, shown.document, shown.changes):
-        raise HeldBackError("hand_over", "preview_differs")
+def _held_back(proposal: Proposal, error: Exception) -> HeldBackError:
+    """Return what an error means that came before anything was sent; a defect of ours leaves its trace in the log."""
+    held = held_back_by(error)
+    if held.reason == "worker_defect":
+        _log.exception("proposal %s could not be looked at", proposal.content.proposal_id)
+    return held
 
 
 def _trace(content: Content) -> str:

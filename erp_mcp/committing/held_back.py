@@ -9,6 +9,7 @@ from typing import Final, Literal
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.instants import exact_instant
 from erp_mcp.errors import (
+    AccountTooPowerfulError,
     CallerError,
     CatalogFileError,
     ConfigurationError,
@@ -71,6 +72,7 @@ _OF_ERRORS: Final[tuple[tuple[type[GatewayError], Ending, str], ...]] = (
     (SystemUnreachableError, "postpone", "system_unreachable"),
     (SystemTimeoutError, "postpone", "system_timeout"),
     (SystemRefusedError, "postpone", "system_refused_account"),
+    (AccountTooPowerfulError, "postpone", "account_too_powerful"),
     (SystemBusyError, "postpone", "system_busy"),
     (SystemRestingError, "postpone", "system_resting"),
     (TransientError, "postpone", "not_ready"),

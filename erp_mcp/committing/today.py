@@ -1,4 +1,4 @@
-"""What policy and catalogue say about an approved proposal today: the same or more, else it is not sent."""
+"""What policy, catalogue and record say about an approved proposal today: the same or more, else it is not sent."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from erp_mcp.policy import decide, tightened
 from erp_mcp.policy.bundle import Bundle, from_json
 from erp_mcp.policy.limit_use import limits_of
 from erp_mcp.ports import Bundles
+from erp_mcp.preparing import Prepared
 
 
 def bundle_in_force(bundles: Bundles) -> Bundle:
@@ -121,3 +122,19 @@ def _stricter_use(today: LimitUse, then: LimitUse) -> bool:
         or today.window_s > then.window_s
         or today.amount > then.amount
     )
+
+
+def check_same(content: Content, prepared: Prepared) -> None:
+    """The change worked out now must be the one that was approved, on the record as it was, and as it was shown.
+
+    Raises:
+        HeldBackError: `go_stale`; what was approved is never made to fit a changed record. `hand_over`, when people
+            were shown another change than this: nobody but the gateway makes previews.
+    """
+    approved, draft, shown = content.command, prepared.draft, content.preview
+    if (draft.system, draft.key, draft.version_token) != (approved.system, approved.key, approved.version_token):
+        raise HeldBackError("go_stale", "record_changed")
+    if dict(draft.fields) != dict(approved.fields):
+        raise HeldBackError("go_stale", "payload_changed")
+    if (draft.headline, draft.document, draft.changes) != (shown.headline, shown.document, shown.changes):
+        raise HeldBackError("hand_over", "preview_differs")

@@ -81,6 +81,7 @@ MOVES: Final[tuple[Move, ...]] = (
     _leased("go_stale", State.CLAIMED, State.STALE),
     _leased("hand_over", State.CLAIMED, State.NEEDS_HUMAN),  # what was approved is not what is stored
     _leased("send", State.CLAIMED, State.SENDING),
+    _leased("commit", State.CLAIMED, State.COMMITTED),  # sent before and turned away, and there all the same
     _leased("commit", State.SENDING, State.COMMITTED),
     _leased("refuse", State.SENDING, State.REFUSED_BY_SYSTEM),
     _leased("go_stale", State.SENDING, State.STALE),

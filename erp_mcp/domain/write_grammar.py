@@ -79,11 +79,26 @@ def _write(node: Node, protocol: plan.Protocol) -> plan.Write:
         if_match=node.text("if_match", ""),
         headers=headers,
         idempotency=_idempotency(node.inner("idempotency")) if node.has("idempotency") else None,
-        batch=node.flag("batch") if protocol == "odata" else False,
+        batch=_batch(node) if protocol == "odata" else "",
         minimal=node.flag("minimal"),
+        together=_together(node, protocol) if protocol == "odata" else (),
     )
     node.done()
     return one
+
+
+def _batch(node: Node) -> plan.Batch:
+    """Return the form of a change set: `true` is the one that both versions know."""
+    if node.has("batch") and node.body["batch"] == "json":
+        node.take("batch")
+        return "json"
+    return "multipart" if node.flag("batch") else ""
+
+
+def _together(node: Node, protocol: plan.Protocol) -> tuple[plan.Write, ...]:
+    return tuple(
+        _write(node.below("together", number, one), protocol) for number, one in enumerate(node.items("together"))
+    )
 
 
 def _place(node: Node, protocol: plan.Protocol) -> plan.Place:
@@ -161,7 +176,9 @@ def _value(node: Node, protocol: plan.Protocol) -> plan.Value:
         found, _, name = node.text("found").partition(".")
         if not name:
             raise node.wrong("LOOKUP.PROPERTY is needed here", "found")
-    elif source in {"reference", "version"} and not node.flag(source):
+    elif source == "version":
+        found = _version(node, protocol)
+    elif source == "reference" and not node.flag(source):
         raise node.wrong("true is needed here", source)
     one = plan.Value(
         source=source,  # type: ignore[arg-type]  # one of the words of the type
@@ -182,6 +199,16 @@ def _value(node: Node, protocol: plan.Protocol) -> plan.Value:
     )
     node.done()
     return one
+
+
+def _version(node: Node, protocol: plan.Protocol) -> str:
+    """Return whose version is meant: that of the command where it is `true`, else that of a look-up by its name."""
+    told = node.take("version")
+    if isinstance(told, str) and told and protocol == "rest":
+        return told
+    if told is not True:
+        raise node.wrong("true is needed here, or in REST the name of a look-up", "version")
+    return ""
 
 
 def _const(node: Node) -> JsonValue:
@@ -213,6 +240,7 @@ def _lookup(name: str, node: Node, protocol: plan.Protocol) -> plan.Lookup:
         where=_values(node, "where", protocol),
         take=tuple(str(one) for one in node.items("take")),
         rows=node.text("rows", "") if protocol == "rest" else "",
+        version=node.text("version", "") if protocol == "rest" else "",
         none=node.code("none", "not_found"),
         many=node.code("many", "ambiguous"),
     )

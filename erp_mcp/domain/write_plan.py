@@ -19,6 +19,7 @@ Protocol = Literal["odata", "rest"]
 Source = Literal["field", "key", "found", "const", "reference", "version", "option"]
 Kind = Literal["text", "decimal", "number", "integer", "flag"]
 Method = Literal["POST", "PATCH", "PUT", "MERGE"]
+Batch = Literal["", "multipart", "json"]
 # What an error's own code means: the record is at another version; what is asked for is there already and may be ours;
 # somebody else holds it at this moment. Any other word is our code for a refusal.
 CONFLICT: Final = "conflict"
@@ -31,8 +32,8 @@ class Value:
     """One typed value of a request.
 
     `source` says where it comes from: a field of the command (`name`), a part of the record's source key (`index`), a
-    field that a look-up took (`found` and `name`), a constant, our reference, the version token of the command, or an
-    option of the configured system (`name`).
+    field that a look-up took (`found` and `name`), a constant, our reference, the version token of the command or the
+    version of a look-up (`found`), or an option of the configured system (`name`).
 
     The rest turns a canonical value into the system's: `codes` by a table, `unit` through the profile's units, zeros
     before it up to `pad` characters or taken away by `strip`, `prefix` before it and `suffix` after it. A value that
@@ -96,8 +97,8 @@ class Lookup:
     """One record that is looked up first, and what is taken of it.
 
     It is the only one where every property in `where` has its value; `rows` leads to the list in a REST answer, empty
-    where the answer is the record. Its version is kept beside what is taken. `none` and `many` are our codes for a
-    refusal.
+    where the answer is the record. Its version is kept beside what is taken: its ETag, in REST also what `version`
+    leads to. `none` and `many` are our codes for a refusal.
     """
 
     name: str
@@ -105,6 +106,7 @@ class Lookup:
     where: Mapping[str, Value]
     take: tuple[str, ...]
     rows: str = ""
+    version: str = ""
     none: str = "not_found"
     many: str = "ambiguous"
 
@@ -123,7 +125,8 @@ class Write:
     """The one request that changes something.
 
     `if_match` names what its version condition is: `version` for the token of the command, else a look-up. `versioned`
-    says that a version stands elsewhere in it. `batch` sends it as a change set.
+    says that a version stands elsewhere in it. `batch` sends it as a change set in one of OData's two forms, and
+    `together` with it what must be done together with it or not at all.
     """
 
     method: Method
@@ -133,8 +136,14 @@ class Write:
     versioned: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
     idempotency: Idempotency | None = None
-    batch: bool = False
+    batch: Batch = ""
     minimal: bool = False
+    together: tuple[Write, ...] = ()
+
+    @property
+    def whole(self) -> tuple[Write, ...]:
+        """This one and what is done together with it, in that order."""
+        return (self, *self.together)
 
     @property
     def target(self) -> tuple[str, ...]:

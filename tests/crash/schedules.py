@@ -34,7 +34,9 @@ _LEGAL: Final = {(move.source.value, move.target.value) for move in MOVES}
 # Workers that are wrong, to see that the harness finds them: they do this with what a dead one may have sent.
 PLANTED: Final[tuple[str, ...]] = ("send_again", "believe_it_done")
 # What a worker meets on its way, beside its own death; `reads_down`: reading back fails twice.
-WAYS: Final[tuple[str, ...]] = ("plain", "cut_before", "cut_after", "raise", "down", "refuse", "reads_down")
+WAYS: Final[tuple[str, ...]] = (
+    "plain", "cut_before", "cut_after", "raise", "down", "refuse", "limited_after", "reads_down",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,6 +14,7 @@ from typing import Final
 from erp_mcp.adapters._documents.json_text import Document
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.command import Command
+from erp_mcp.domain.plan_node import is_code
 from erp_mcp.domain.write_plan import Value
 
 Scalar = str | int | bool | Decimal | None
@@ -49,8 +50,9 @@ class Facts:
 
 
 def label(value: Value) -> str:
-    """Return what a refusal names a value by."""
-    return value.name.lower() if value.source == "field" else value.source
+    """Return what a refusal names a value by: its field, in a command or in what was looked up, if that is a word."""
+    name = value.name.lower()
+    return name if value.source == "field" or (value.source == "found" and is_code(name)) else value.source
 
 
 def text_of(value: Value, facts: Facts) -> str | bool | int | None:
@@ -150,7 +152,8 @@ def _raw(value: Value, facts: Facts) -> object:
         case "reference":
             return facts.command.reference
         case "version":
-            return facts.command.version_token
+            one = facts.found.get(value.found)
+            return one.version if one is not None else facts.command.version_token if not value.found else None
         case "option":
             return facts.options.get(value.name)
     return value.const

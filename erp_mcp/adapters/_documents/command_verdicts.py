@@ -6,16 +6,17 @@ counts where the answer is one of this protocol. Everything else is `Unknown`, w
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from erp_mcp.adapters._documents.json_text import Document
+from erp_mcp.adapters._documents.refusals import native_code
 from erp_mcp.domain.command import Conflict, NotSent, Refused, Unknown
 from erp_mcp.domain.write_plan import CONFLICT, EXISTS, LATER
 from erp_mcp.egress.wire import NO_CONNECTION, NO_TRUST, Answer
 from erp_mcp.errors import (
+    AccountTooPowerfulError,
     AlreadySentError,
     BadAnswerError,
     DestinationNotAllowedError,
@@ -54,7 +55,6 @@ _REFUSALS: Final[Mapping[int, str]] = {
     428: "version_required",
 }
 _CONFLICTING: Final = 409
-_CODE: Final = re.compile(r"[A-Za-z0-9_.:/-]{1,40}")
 _NOTHING_SENT: Final = frozenset({NO_CONNECTION, NO_TRUST})
 
 
@@ -89,6 +89,8 @@ def before_sending(failure: GatewayError) -> NotSent:
         return NotSent(reason=reason, retry_after_s=_seconds(failure))
     if isinstance(failure, SystemRefusedError):
         return NotSent(reason="system_refused_account", retry_after_s=SIGN_IN_PAUSE_S)
+    if isinstance(failure, AccountTooPowerfulError):
+        return NotSent(reason="account_too_powerful", retry_after_s=SIGN_IN_PAUSE_S)
     if isinstance(failure, SystemTimeoutError):
         return NotSent(reason="system_timeout")
     if isinstance(failure, BadAnswerError):
@@ -112,6 +114,7 @@ def without_answer(failure: GatewayError) -> NotSent | Unknown:
     if isinstance(failure, SystemTimeoutError):
         return Unknown(reason="no_answer_in_time")
     never = (
+        AccountTooPowerfulError,
         SystemBusyError,
         SystemRestingError,
         SystemRefusedError,
@@ -140,10 +143,10 @@ def of_error(answer: Answer, error: NativeError | None, words: Mapping[str, str]
         return Conflict()
     if error is None or not 200 <= status < 500:
         return Unknown(reason="system_failed" if status >= 500 else "answer_unreadable")
-    native = cleaned(error.codes[0]) if error.codes else ""
+    native = native_code(error.codes[0]) if error.codes else ""
     known = next((code for code in error.codes if code in words), "")
     if known:
-        return _by_word(words[known], cleaned(known))
+        return _by_word(words[known], native_code(known))
     if status == _LOCKED:
         return NotSent(reason="locked_in_system", retry_after_s=_LOCKED_PAUSE_S)
     if status == _CONFLICTING and changes:
@@ -151,11 +154,6 @@ def of_error(answer: Answer, error: NativeError | None, words: Mapping[str, str]
     if status in _REFUSALS:
         return Refused(code=_REFUSALS[status], native_code=native)
     return Unknown(reason="answered_with_error", native_code=native)
-
-
-def cleaned(code: str) -> str:
-    """Return a code of the system as a fact, empty where it is none: a code is short and has no words."""
-    return code if _CODE.fullmatch(code) else ""
 
 
 def pause_s(answer: Answer) -> int:

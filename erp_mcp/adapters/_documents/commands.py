@@ -104,6 +104,8 @@ class PlannedCommands:
             return Refused(code=str(refusal))
         except GatewayError as failure:
             return before_sending(failure)
+        if isinstance(verdict, Conflict):
+            return await self._superseded(plan, command)
         return await self._committed(plan, command, verdict) if isinstance(verdict, Accepted) else verdict
 
     async def find(self, command: Command) -> Written | None:
@@ -172,6 +174,20 @@ class PlannedCommands:
         return None
 
     # --- After --------------------------------------------------------------------------------------------------------
+
+    async def _superseded(self, plan: Plan, command: Command) -> Outcome:
+        """Return what another version means that the system met in our request.
+
+        It was compared just before. Where it now has what was asked for, somebody on the way may have sent our request
+        twice, so that the first one did it; reading back later tells.
+        """
+        if not plan.changes or plan.contract.kind == "none":
+            return Conflict()
+        try:
+            there = await self._changed(plan, command)
+        except GatewayError:
+            return Unknown(reason="superseded_unseen")
+        return Conflict() if there is None else Unknown(reason="superseded_as_asked")
 
     async def _committed(self, plan: Plan, command: Command, accepted: Accepted) -> Outcome:
         """Return the record as it is now; where it can't be read, that it was written is certain all the same."""

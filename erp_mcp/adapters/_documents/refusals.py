@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -23,6 +24,16 @@ _REASONS: Final[Mapping[int, str]] = {
 _LATER: Final = frozenset({502, 503, 504})
 _BUSY: Final = 429
 _DEFAULT_WAIT_S: Final = 1
+
+MAX_NATIVE_CODE: Final = 80
+"""Characters that a system's own code has at most; what is longer is no code, and is not cut into one."""
+
+_CODE: Final = re.compile(rf"[A-Za-z0-9_.:/-]{{1,{MAX_NATIVE_CODE}}}")
+
+
+def native_code(text: object) -> str:
+    """Return a code of the system as a fact for people, empty where it is none: a code is short and has no words."""
+    return text if isinstance(text, str) and _CODE.fullmatch(text) else ""
 
 
 def refusal(answer: Answer, system: str, code: Mapping[str, str]) -> GatewayError:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from erp_mcp.adapters._connection import Connection
 from erp_mcp.adapters._documents.command_plans import canonical_units, key_parts_of, plans_of
 from erp_mcp.adapters._documents.commands import PlannedCommands
@@ -13,6 +15,8 @@ from erp_mcp.adapters.odata.grammar import read_head
 from erp_mcp.adapters.odata.service import Services
 from erp_mcp.adapters.odata.settings import ODataSettings
 from erp_mcp.domain.profile import Profile
+from erp_mcp.domain.write_plan import Plan
+from erp_mcp.errors import ProfileFileError
 from erp_mcp.ports import Clock
 
 
@@ -31,6 +35,7 @@ class ODataCommands:
         egress = open_egress(connection)
         services = Services(settings, egress)
         session, plans = WriteSession(settings, services, egress), plans_of(profile)
+        _check_forms(profile, settings, plans)
         return PlannedCommands(
             system=connection.system,
             account=connection.account,
@@ -41,3 +46,15 @@ class ODataCommands:
             units=canonical_units(profile),
             options={},
         )
+
+
+def _check_forms(profile: Profile, settings: ODataSettings, plans: Mapping[str, Plan]) -> None:
+    """Refuse a form of change set that the service's version does not know.
+
+    Raises:
+        ProfileFileError: `systems.bad_profile`, naming the key.
+    """
+    for name, plan in plans.items():
+        if plan.write.batch == "json" and settings.versions.get(plan.write.place.service) == 2:
+            key, reason = f"commands.operations.{name}.write.batch", "json is V4's; a V2 service takes `true`"
+            raise ProfileFileError(profile=profile.name, key=key, reason=reason)

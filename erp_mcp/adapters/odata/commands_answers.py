@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from email.parser import BytesParser
-from email.policy import HTTP
+from dataclasses import replace
 from typing import Final
 
-from erp_mcp.adapters._documents.command_verdicts import Accepted, NativeError, Verdict, cleaned, of_error
+from erp_mcp.adapters._documents.command_verdicts import Accepted, NativeError, Verdict, of_error
 from erp_mcp.adapters._documents.json_text import Document, DocumentError, Value, decode_json
+from erp_mcp.adapters._documents.refusals import native_code
+from erp_mcp.adapters.odata.commands_batch import answers_of
 from erp_mcp.domain.command import Unknown
-from erp_mcp.domain.write_plan import Plan
+from erp_mcp.domain.write_plan import Plan, Write
 from erp_mcp.egress.wire import Answer
 
 CSRF: Final = "x-csrf-token"
@@ -19,8 +20,6 @@ _EMPTY: Final = 204
 _SEVERE: Final = 4
 _MESSAGES: Final = ("sap-message", "sap-messages")
 _MAX_MESSAGES: Final = 64
-_MAX_CODE: Final = 80
-_STATUS_DIGITS: Final = 3
 
 
 def wants_token(answer: Answer) -> bool:
@@ -28,15 +27,16 @@ def wants_token(answer: Answer) -> bool:
     return answer.status == 403 and answer.headers.get(CSRF, "").strip().lower() == "required"
 
 
-def judged(plan: Plan, answer: Answer) -> Verdict:
-    """Return what an answer to one request means."""
+def judged(plan: Plan, answer: Answer, write: Write | None = None) -> Verdict:
+    """Return what an answer to one request means: the plan's own, or `write`, which was sent together with it."""
+    changes = plan.changes and not plan.write.place.action if write is None else write.method != "POST"
     document = None if answer.status == _EMPTY else _document(answer)
     remarks = _remarks(answer, document)
     if answer.status == _EMPTY:
         return _beside(remarks) or Accepted(warnings=_codes(remarks))
     if answer.status not in _DONE:
         return of_error(answer, _error(document), plan.judging.codes, changes=plan.changes)
-    if answer.status == 201 and plan.changes and not plan.write.place.action:
+    if answer.status == 201 and changes:
         return Unknown(reason="made_another")  # it was to change what is there
     if document is None:
         return Unknown(reason="answer_unreadable")
@@ -51,20 +51,24 @@ def judged(plan: Plan, answer: Answer) -> Verdict:
 
 
 def judged_batch(plan: Plan, answer: Answer) -> Verdict:
-    """Return what an answer to a change set means.
+    """Return what an answer to a change set means: that of the plan's own request, where every one was done.
 
     Only a set in which everything was done is believed. What an answer says of single requests in one that failed is
     not: it may tell of success what was rolled back, and of failure what was not.
     """
     if answer.status not in {200, 202}:
         return of_error(answer, _error(_document(answer)), plan.judging.codes, changes=plan.changes)
-    answers = list(_parts(answer))
-    if not answers:
-        return Unknown(reason="answer_unreadable")
-    verdicts = [judged(plan, one) for one in answers]
-    if len(verdicts) == 1 and all(isinstance(one, Accepted) for one in verdicts):
-        return verdicts[0]
-    return Unknown(reason="change_set_failed")
+    answers = answers_of(answer, len(plan.write.whole))
+    if answers is None:
+        return Unknown(reason="change_set_failed" if answer.body else "answer_unreadable")
+    first, *others = answers
+    verdicts = [judged(plan, first)]
+    verdicts += [judged(plan, one, write) for one, write in zip(others, plan.write.together, strict=True)]
+    done = [one for one in verdicts if isinstance(one, Accepted)]
+    if len(done) != len(verdicts):
+        return Unknown(reason="change_set_failed")
+    warnings = dict.fromkeys(code for one in done for code in one.warnings)
+    return replace(done[0], warnings=tuple(warnings))
 
 
 def _document(answer: Answer) -> Document | None:
@@ -86,7 +90,7 @@ def _error(document: Document | None) -> NativeError | None:
     lists = [error.get("details"), inner.get("errordetails") if isinstance(inner, Mapping) else None]
     details = [one for found in lists if isinstance(found, list) for one in found if isinstance(one, Mapping)]
     codes = [one.get("code") for one in (error, *details[:_MAX_MESSAGES])]
-    return NativeError(codes=tuple(one[:_MAX_CODE] for one in codes if isinstance(one, str)))
+    return NativeError(codes=tuple(one for one in codes if isinstance(one, str)))
 
 
 def _remarks(answer: Answer, document: Document | None) -> list[Mapping[str, Value]] | None:
@@ -111,7 +115,7 @@ def _beside(remarks: list[Mapping[str, Value]] | None) -> Unknown | None:
 
 def _codes(remarks: list[Mapping[str, Value]] | None) -> tuple[str, ...]:
     found = [one.get("code") for one in remarks or ()]
-    codes = [cleaned(one) for one in found[:_MAX_MESSAGES] if isinstance(one, str)]
+    codes = [native_code(one) for one in found[:_MAX_MESSAGES]]
     return tuple(dict.fromkeys(one for one in codes if one))
 
 
@@ -126,30 +130,3 @@ def _flat(messages: Value) -> Iterator[Mapping[str, Value]]:
 def _severe(message: Mapping[str, Value]) -> bool:
     graded = message.get("numericSeverity", message.get("@Common.numericSeverity"))
     return message.get("severity") in {"error", "abort"} or graded == _SEVERE
-
-
-def _parts(answer: Answer) -> Iterator[Answer]:
-    """Yield the answers inside a multipart one, through change sets; an answer that is not whole yields none."""
-    head = f"content-type: {answer.headers.get('content-type', '')}\r\n\r\n".encode("latin-1", "replace")
-    message = BytesParser(policy=HTTP).parsebytes(head + answer.body)
-    if not message.is_multipart() or message.defects:
-        return
-    found = [
-        _inner(one.get_payload(decode=True)) for one in message.walk() if one.get_content_type() == "application/http"
-    ]
-    if all(one is not None for one in found):
-        yield from (one for one in found if one is not None)
-
-
-def _inner(raw: object) -> Answer | None:
-    """Return one answer as it stands in a part, `None` when it is not whole."""
-    if not isinstance(raw, bytes):
-        return None
-    first, _, rest = raw.lstrip().partition(b"\r\n")
-    words = first.split(b" ", 2)
-    if len(words) < 2 or not words[0].startswith(b"HTTP/") or not words[1].isdigit() or len(words[1]) != _STATUS_DIGITS:
-        return None
-    parsed = BytesParser(policy=HTTP).parsebytes(rest)
-    body = parsed.get_payload(decode=True)
-    headers = {name.lower(): str(value) for name, value in parsed.items()}
-    return Answer(status=int(words[1]), headers=headers, body=body.strip() if isinstance(body, bytes) else b"")

@@ -73,6 +73,34 @@ def body_of(schema: Schema, structure: Structure, parts: Mapping[str, Part], fac
     return body
 
 
+def arguments_of(schema: Schema, action: str, parts: Mapping[str, Part], facts: Facts) -> dict[str, Native]:
+    """Return the body by which an action of V4 is called.
+
+    Raises:
+        RefusedError: the service has no such action, or the action no such parameter; otherwise as `body_of`.
+    """
+    types = called(schema, action)
+    body: dict[str, Native] = {}
+    for name, part in parts.items():
+        if name not in types or not isinstance(part, Value):
+            raise RefusedError("unknown_parameter")
+        if (value := _native(types[name], Facet(), part, facts, schema.version)) is not None or part.source == "const":
+            body[name] = value
+    return body
+
+
+def called(schema: Schema, action: str) -> Mapping[str, str]:
+    """Return the parameters of an action or function import with their types.
+
+    Raises:
+        RefusedError: when the service has no such one.
+    """
+    types = schema.facets.calls.get(action)
+    if types is None:
+        raise RefusedError("unknown_action")
+    return types
+
+
 def address_of(schema: Schema, base: str, place: Place, facts: Facts, *, parameters: Mapping[str, Part]) -> str:
     """Return the address that a request goes to; the parameters of a V2 function import stand in it.
 
@@ -80,7 +108,7 @@ def address_of(schema: Schema, base: str, place: Place, facts: Facts, *, paramet
         RefusedError: a part of the key is missing or not of its type.
     """
     if place.action and schema.version == 2:
-        return f"{base}{place.action}{_query(schema, place, facts, parameters)}"
+        return f"{base}{place.action}{_query(called(schema, place.action), {**place.key, **parameters}, facts)}"
     if not place.entity_set:
         return f"{base}{place.action}"
     structure = schema.of_set(place.entity_set)
@@ -108,16 +136,19 @@ def literal_of(schema: Schema, structure: Structure, name: str, value: Value, fa
         raise RefusedError(f"bad_{label(value)}") from None
 
 
-def _query(schema: Schema, place: Place, facts: Facts, parameters: Mapping[str, Part]) -> str:
-    values = {**place.key, **{name: part for name, part in parameters.items() if isinstance(part, Value)}}
-    structure = schema.of_set(place.entity_set) if place.entity_set else None
+def _query(types: Mapping[str, str], parts: Mapping[str, Part], facts: Facts) -> str:
+    """Return the parameters of a function import; one that is left out by its plan is not named."""
     found = []
-    for name, value in values.items():
-        if structure is not None and name in structure.properties:
-            text = literal_of(schema, structure, name, value, facts)
-        else:
-            text = literal(text_of(value, facts), "Edm.String", 2)
-        found.append(f"{name}={encoded(text)}")
+    for name, part in parts.items():
+        if name not in types or not isinstance(part, Value):
+            raise RefusedError("unknown_parameter")
+        value = text_of(part, facts)
+        if value is None and part.source != "const":
+            continue
+        try:
+            found.append(f"{name}={encoded(literal(value, types[name], 2))}")
+        except LiteralError:
+            raise RefusedError(f"bad_{label(part)}") from None
     return f"?{'&'.join(found)}" if found else ""
 
 
@@ -134,18 +165,22 @@ def _typed(schema: Schema, structure: Structure, name: str, value: Value, facts:
     known = structure.properties.get(name)
     if known is None:
         raise RefusedError("unknown_property")
+    return _native(known.type, schema.facets.of(structure.name, name), value, facts, schema.version)
+
+
+def _native(kind: str, facet: Facet, value: Value, facts: Facts, version: Version) -> Native:
+    """Return a value as its type has it in a body."""
     found = text_of(value, facts)
     if found is None or isinstance(found, bool):
         return found
-    facet = schema.facets.of(structure.name, name)
     text = str(found)
-    if known.type in _NUMBERS or known.type in _WHOLE or known.type == _LONG:
-        return _number(known.type, value, text, facet, schema.version)
-    if known.type == "Edm.Boolean":
+    if kind in _NUMBERS or kind in _WHOLE or kind == _LONG:
+        return _number(kind, value, text, facet, version)
+    if kind == "Edm.Boolean":
         return flag_of(value, text)
-    if known.type in _MOMENTS:
-        return _moment(known.type, value, text, schema.version)
-    if known.type == "Edm.Date":
+    if kind in _MOMENTS:
+        return _moment(kind, value, text, version)
+    if kind == "Edm.Date":
         return day_of(value, text).isoformat()
     if facet.longest is not None and len(text) > facet.longest:
         raise RefusedError(f"{label(value)}_too_long")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -24,9 +24,14 @@ class Facet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facets:
-    """Of one service: by qualified name of the type and property."""
+    """Of one service: by qualified name of the type and property.
+
+    `calls` are the types of the parameters of what can be called, by its name in an address: an action import and a
+    function import by their own, a bound action of V4 with its namespace.
+    """
 
     types: Mapping[str, Mapping[str, Facet]] = field(default_factory=dict)
+    calls: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     closed: frozenset[str] = frozenset()  # entity sets that say of themselves that they can't be written
 
     def of(self, type_name: str, name: str) -> Facet:
@@ -64,7 +69,27 @@ def read_facets(root: Element) -> Facets:
         }
         for name, element in types.items()
     }
-    return Facets(types=facets, closed=frozenset(closed))
+    return Facets(types=facets, calls=_calls(schemas(root), full), closed=frozenset(closed))
+
+
+def _calls(found: list[Element], full: Callable[[str], str]) -> dict[str, Mapping[str, str]]:
+    """Return what can be called; the parameter that says what a bound action is about is none of its parameters."""
+    calls: dict[str, Mapping[str, str]] = {}
+    for schema in found:
+        for one in children(schema, "Action"):
+            name = f"{schema.get('Namespace') or ''}.{one.get('Name')}"
+            calls[name] = {**calls.get(name, {}), **_parameters(one, skip=int(one.get("IsBound") == "true"))}
+    for container in (one for schema in found for one in children(schema, "EntityContainer")):
+        for one in children(container, "FunctionImport"):
+            calls[str(one.get("Name"))] = _parameters(one)
+        for one in children(container, "ActionImport"):
+            calls[str(one.get("Name"))] = calls.get(full(one.get("Action") or ""), {})
+    return calls
+
+
+def _parameters(element: Element, skip: int = 0) -> dict[str, str]:
+    listed = list(children(element, "Parameter"))[skip:]
+    return {str(one.get("Name")): str(one.get("Type")) for one in listed}
 
 
 def _facet(element: Element) -> Facet:

@@ -11,7 +11,7 @@ from erp_mcp.adapters._documents.json_text import Document
 from erp_mcp.adapters.odata.commands_body import Schema
 from erp_mcp.adapters.odata.model import Structure
 from erp_mcp.adapters.odata.shape import ETAG
-from erp_mcp.domain.write_plan import REFERENCE_CHARS, Children, Inner, Part, Place, Plan, Value
+from erp_mcp.domain.write_plan import REFERENCE_CHARS, Children, Inner, Part, Place, Plan, Value, Write
 
 
 class Looks(search.Looks, Protocol):
@@ -48,19 +48,33 @@ async def of(plan: Plan, session: Describes, looks: Looks, facts: Facts) -> str:
 
 
 async def _conditional(plan: Plan, looks: Looks) -> str:
-    found = await looks.one_of(plan.write.place)
-    if found is None:
-        return f"not seen: {plan.write.place.entity_set} has no record yet, so its versions can't be looked at"
-    if not found.get(ETAG):
-        return f"not kept: records of {plan.write.place.entity_set} have no version (ETag)"
-    return "verified: records have an ETag, and each change names the one that was read (If-Match)"
+    for name, place in _versioned(plan).items():
+        found = await looks.one_of(place)
+        if found is None:
+            return f"not seen: {name} has no record yet, so its versions can't be looked at"
+        if not found.get(ETAG):
+            return f"not kept: records of {name} have no version (ETag)"
+    together = f"; {len(plan.write.whole)} records are changed together or not at all" if plan.write.together else ""
+    return f"verified: records have an ETag, and each change names the one that was read (If-Match){together}"
+
+
+def _versioned(plan: Plan) -> dict[str, Place]:
+    """Return the sets whose versions a plan relies on; of what has no set, that of the look-up which gives it."""
+    looks = {one.name: one.place for one in plan.lookups}
+    places = [
+        one.place if one.place.entity_set else looks.get(one.if_match)
+        for one in plan.write.whole
+        if one.if_match or one is plan.write
+    ]
+    return {place.entity_set: place for place in places if place is not None}
 
 
 def _too_short(plan: Plan, schema: Schema) -> str:
     if plan.reference is None:
         return ""
-    structure: Structure | None = schema.model.of_set(plan.write.place.entity_set)
     *links, name = plan.reference.path.split(".")
+    holder = next((one for one in plan.write.whole if (links[0] if links else name) in one.body), plan.write)
+    structure: Structure | None = schema.model.of_set(holder.place.entity_set)
     for link in links:
         target = structure.navigations.get(link) if structure else None
         structure = schema.model.structures.get(target.target) if target else None
@@ -71,21 +85,34 @@ def _too_short(plan: Plan, schema: Schema) -> str:
 
 
 def _missing(plan: Plan, schema: Schema) -> Iterator[str]:
+    for one in plan.write.whole:
+        changes = plan.changes if one is plan.write else one.method != "POST"
+        yield from _missing_for(one, schema, changes=changes)
     place = plan.write.place
-    if place.entity_set:
-        try:
-            structure = schema.of_set(place.entity_set)
-        except RefusedError:
-            yield place.entity_set
-            return
-        if place.entity_set in schema.facets.closed:
-            yield f"the right to write {place.entity_set}"
-        yield from (name for name in place.key if name not in structure.properties)
-        if not place.action:
-            yield from _unknown(schema, structure, plan.write.body, changes=plan.changes)
     found = plan.find.place if plan.find is not None else place
     if found.service == place.service and found.entity_set and schema.model.of_set(found.entity_set) is None:
         yield found.entity_set
+
+
+def _missing_for(write: Write, schema: Schema, *, changes: bool) -> Iterator[str]:
+    """Yield what one request needs and the service does not have."""
+    place = write.place
+    parameters = schema.facets.calls.get(place.action)
+    if place.action and parameters is None:
+        yield place.action
+    yield from (name for name in write.body if parameters is not None and name not in parameters)
+    if not place.entity_set:
+        return
+    try:
+        structure = schema.of_set(place.entity_set)
+    except RefusedError:
+        yield place.entity_set
+        return
+    if place.entity_set in schema.facets.closed and not place.action:
+        yield f"the right to write {place.entity_set}"
+    yield from (name for name in place.key if name not in structure.properties)
+    if not place.action:
+        yield from _unknown(schema, structure, write.body, changes=changes)
 
 
 def _unknown(schema: Schema, structure: Structure, body: Mapping[str, Part], *, changes: bool) -> Iterator[str]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Final
 
 from erp_mcp.adapters._documents.command_verdicts import SIGN_IN_PAUSE_S, Verdict, without_answer
 from erp_mcp.adapters.odata.commands_answers import CSRF, wants_token
+from erp_mcp.adapters.odata.commands_batch import Request
 from erp_mcp.adapters.odata.commands_body import Schema
 from erp_mcp.adapters.odata.commands_facets import Facets, read_facets
 from erp_mcp.adapters.odata.edmx import EdmxError, parse
@@ -22,7 +22,6 @@ from erp_mcp.adapters.odata.settings import ODataSettings
 from erp_mcp.adapters.odata.verdicts import refused
 from erp_mcp.domain.command import NotSent, Unknown
 from erp_mcp.egress import Answer, Egress
-from erp_mcp.egress.transport import Method
 from erp_mcp.errors import BadAnswerError, GatewayError
 
 _OK: Final = 200
@@ -31,16 +30,6 @@ _JSON: Final = {"Accept": "application/json"}
 _XML: Final = {"Accept": "application/xml"}
 _TOKEN: Final = re.compile(r"[\x21-\x7e]{1,512}")
 _COOKIE: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}=[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]{0,4096}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """One request that changes something, whole."""
-
-    method: Method
-    url: str
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
 
 
 class WriteSession:

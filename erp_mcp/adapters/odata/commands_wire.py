@@ -12,26 +12,22 @@ from erp_mcp.adapters._documents.commands import NOT_A_SEARCH, bears_alike
 from erp_mcp.adapters._documents.json_text import Document, Value
 from erp_mcp.adapters.odata import commands_readiness as readiness
 from erp_mcp.adapters.odata.commands_answers import judged, judged_batch
-from erp_mcp.adapters.odata.commands_body import Schema, address_of, body_of, literal_of
-from erp_mcp.adapters.odata.commands_session import Request, WriteSession
-from erp_mcp.adapters.odata.grammar import Version
+from erp_mcp.adapters.odata.commands_batch import VERSIONS, Request, as_change_set
+from erp_mcp.adapters.odata.commands_body import Schema, address_of, arguments_of, body_of, literal_of
+from erp_mcp.adapters.odata.commands_session import WriteSession
 from erp_mcp.adapters.odata.query import address, every
 from erp_mcp.adapters.odata.service import Services
 from erp_mcp.adapters.odata.shape import ETAG, Shape, ShapeChangedError
 from erp_mcp.domain import write_plan as plan_of
 from erp_mcp.domain.command import NotSent
 from erp_mcp.domain.instants import instant_text
-from erp_mcp.domain.write_plan import Find, Lookup, Place, Plan
+from erp_mcp.domain.write_plan import Find, Lookup, Place, Plan, Write
 from erp_mcp.egress import Answer
 from erp_mcp.errors import BadAnswerError
 
 _FEW: Final = 3  # rows of a look-up: one is right, two are too many
 _MERGE: Final = {"X-HTTP-Method": "MERGE"}
 _MINIMAL: Final = {"Prefer": "return=minimal"}
-_VERSIONS: Final[Mapping[Version, Mapping[str, str]]] = {
-    2: {"DataServiceVersion": "2.0", "MaxDataServiceVersion": "2.0"},
-    4: {"OData-Version": "4.0", "OData-MaxVersion": "4.0"},
-}
 _JSON: Final = {"Accept": "application/json", "Content-Type": "application/json"}
 
 
@@ -41,7 +37,7 @@ class ODataWire:
     def __init__(self, system: str, services: Services, session: WriteSession, plans: Iterable[Plan]) -> None:
         """Contact nothing yet; `plans` list what may be written."""
         self._system = system
-        self._listed = frozenset(plan.write.target for plan in plans)
+        self._listed = frozenset(write.target for plan in plans for write in plan.write.whole)
         self._services = services
         self._session = session
 
@@ -64,14 +60,15 @@ class ODataWire:
         return ours
 
     async def write(self, plan: Plan, facts: Facts) -> Verdict:
-        """Send the one request of a plan; see `commands.Wire`."""
-        if plan.write.target not in self._listed:
+        """Send the one request of a plan, or its one change set; see `commands.Wire`."""
+        if any(one.target not in self._listed for one in plan.write.whole):
             raise RefusedError("not_a_listed_write")
         alias, reference = plan.write.place.service, facts.command.reference
         schema = await self._session.schema(alias)
-        request = self._request(plan, schema, facts)
+        request, *others = [self._request(one, schema, facts) for one in plan.write.whole]
         if plan.write.batch:
-            request = _batch(request, self._session.base(alias), schema.version)
+            base = self._session.base(alias)
+            request = as_change_set([request, *others], base, schema.version, plan.write.batch)
 
         async def is_there() -> bool:
             return plan.find is not None and bool(await self.bearing(plan.find, facts))
@@ -138,12 +135,11 @@ class ODataWire:
 
     # --- The write ----------------------------------------------------------------------------------------------------
 
-    def _request(self, plan: Plan, schema: Schema, facts: Facts) -> Request:
-        write = plan.write
+    def _request(self, write: Write, schema: Schema, facts: Facts) -> Request:
         in_address = bool(write.place.action) and schema.version == 2
         address = address_of(schema, self._session.base(write.place.service), write.place, facts, parameters=write.body)
-        body = b"" if in_address else encode(_body(schema, plan, facts))
-        headers = {**_JSON, **_VERSIONS[schema.version], **_condition(plan, facts)}
+        body = b"" if in_address else encode(_body(schema, write, facts))
+        headers = {**_JSON, **VERSIONS[schema.version], **_condition(write, facts)}
         if write.minimal:
             headers |= _MINIMAL
         if write.method == "MERGE":
@@ -151,20 +147,20 @@ class ODataWire:
         return Request(method=write.method, url=address, headers=headers, body=body)
 
 
-def _body(schema: Schema, plan: Plan, facts: Facts) -> dict[str, Native]:
-    place = plan.write.place
-    if place.action:  # a V4 action's parameters: texts, flags and whole numbers, as they stand in the plan
-        return {name: text_of(one, facts) for name, one in plan.write.body.items() if isinstance(one, plan_of.Value)}
-    return body_of(schema, schema.of_set(place.entity_set), plan.write.body, facts)
+def _body(schema: Schema, write: Write, facts: Facts) -> dict[str, Native]:
+    place = write.place
+    if place.action:
+        return arguments_of(schema, place.action, write.body, facts)
+    return body_of(schema, schema.of_set(place.entity_set), write.body, facts)
 
 
-def _condition(plan: Plan, facts: Facts) -> dict[str, str]:
+def _condition(write: Write, facts: Facts) -> dict[str, str]:
     """Return the version condition; what was to have one is never sent without.
 
     Raises:
         RefusedError: when there is no version to name.
     """
-    source = plan.write.if_match
+    source = write.if_match
     if not source:
         return {}
     found = facts.found.get(source)
@@ -172,20 +168,6 @@ def _condition(plan: Plan, facts: Facts) -> dict[str, str]:
     if not version or version == "*" or not version.isprintable() or not version.isascii():
         raise RefusedError("no_version")
     return {"If-Match": version}
-
-
-def _batch(request: Request, base: str, version: Version) -> Request:
-    """Return a request as the one change set of a `$batch`; its bounds are names that no body of ours has."""
-    inner = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
-    target = request.url.removeprefix(base)
-    text = (
-        "--batch_erp\r\nContent-Type: multipart/mixed; boundary=changes_erp\r\n\r\n"
-        "--changes_erp\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: binary\r\nContent-ID: 1\r\n\r\n"
-        f"{request.method} {target} HTTP/1.1\r\n{inner}Content-Length: {len(request.body)}\r\n\r\n"
-    )
-    end = b"\r\n--changes_erp--\r\n--batch_erp--\r\n"
-    headers = {"Accept": "multipart/mixed", "Content-Type": "multipart/mixed; boundary=batch_erp", **_VERSIONS[version]}
-    return Request(method="POST", url=f"{base}$batch", headers=headers, body=text.encode() + request.body + end)
 
 
 def _of(rows: Sequence[Document], where: Mapping[str, plan_of.Value], facts: Facts) -> list[Document]:

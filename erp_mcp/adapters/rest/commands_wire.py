@@ -41,7 +41,6 @@ _REFUSALS: Final = {401: "sign-in", 403: "access", 405: "reading not allowed"}
 _JSON: Final = {"Accept": "application/json"}
 _MAX_ROWS: Final = 200
 _MAX_SEGMENT: Final = 300
-_MAX_CODE: Final = 80
 _MINIMAL: Final = {"Prefer": "return=minimal"}
 
 
@@ -161,6 +160,9 @@ class RestWire:
 
     def _found(self, lookup: Lookup, row: Document, answer: Answer) -> Found:
         taken = {path: value_at(row, path) for path in lookup.take}
+        if lookup.version:
+            told = value_at(row, lookup.version)
+            return Found(document=taken, version=told if isinstance(told, str) else "")
         etag = row.get("@odata.etag") or (answer.headers.get("etag", "") if not lookup.rows else "")
         return Found(document=taken, version=etag if isinstance(etag, str) else "")
 
@@ -197,7 +199,7 @@ def _error(judging: Judging, document: Document | None) -> NativeError | None:
     code = value_at(document, judging.error)
     if isinstance(code, bool) or not isinstance(code, str | int) or code == "":
         return None
-    return NativeError(codes=(str(code)[:_MAX_CODE],))
+    return NativeError(codes=(str(code),))
 
 
 def _says_failed(judging: Judging, document: Document) -> bool:

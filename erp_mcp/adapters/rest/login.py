@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from erp_mcp.adapters._connection import Connection
@@ -27,7 +27,7 @@ from erp_mcp.errors import AccountTooPowerfulError, BadAnswerError, ProfileFileE
 from erp_mcp.ports import SecretSource
 
 KEYS: Final = frozenset({"path", "account", "password", "token", "good_s", "rights"})
-_RIGHTS_KEYS: Final = frozenset({"path", "found", "reading"})
+_RIGHTS_KEYS: Final = frozenset({"path", "found", "reading", "writing"})
 _PATH: Final = re.compile(r"/[A-Za-z0-9/_.-]{1,200}")
 _TOKEN: Final = re.compile(r"[\x21-\x7e]{1,16384}")
 _HEADERS: Final = {"Accept": "application/json", "Content-Type": "application/json"}
@@ -40,11 +40,15 @@ _OK: Final = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rights:
-    """Where a system says what the account may do: the list at `found`, of which only `reading` is right."""
+    """Where a system says what the account may do: the list at `found`, of which only `allowed` is right.
+
+    `writing` is what the account that writes may do beside that, `None` where the profile says nothing of it.
+    """
 
     path: str
     found: Path
-    reading: frozenset[str]
+    allowed: frozenset[str]
+    writing: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +61,20 @@ class Login:
     token: Path
     good_s: int
     rights: Rights | None = None
+
+    def for_writing(self, profile: str) -> Login:
+        """Return how the account signs in that writes: in the same way, with the rights that writing takes.
+
+        Raises:
+            ProfileFileError: `systems.bad_profile`, where rights are looked at and nothing says which writing takes.
+        """
+        rights = self.rights
+        if rights is None:
+            return self
+        if rights.writing is None:
+            reason = "the account that writes signs in like this too: a list of the rights that writing needs"
+            raise ProfileFileError(profile=profile, key="rest.login.rights.writing", reason=reason)
+        return replace(self, rights=replace(rights, allowed=rights.allowed | rights.writing))
 
 
 def read_login(profile: Profile) -> Login | None:
@@ -150,7 +168,7 @@ class _Client:
         listed = self._found(answer, rights.found)
         if not isinstance(listed, list):
             raise self._bad("what the account may do is no list")
-        excess = sorted({str(one) for one in listed} - rights.reading)
+        excess = sorted({str(one) for one in listed} - rights.allowed)
         if excess:
             named = tuple("".join(sign if sign.isprintable() else "?" for sign in one)[:120] for one in excess[:_NAMED])
             raise AccountTooPowerfulError(system=self.system, rights=named)
@@ -177,10 +195,12 @@ class _Client:
 
 
 def _rights(form: _Form) -> Rights:
-    reading = form.body.get("reading")
-    if not isinstance(reading, list) or not reading or not all(isinstance(one, str) for one in reading):
-        raise form.wrong("reading", "a list of the rights that reading needs is needed here")
-    return Rights(path=form.path("path"), found=form.place("found"), reading=frozenset(map(str, reading)))
+    return Rights(
+        path=form.path("path"),
+        found=form.place("found"),
+        allowed=form.rights("reading"),
+        writing=form.rights("writing") if "writing" in form.body else None,
+    )
 
 
 class _Form:
@@ -201,6 +221,12 @@ class _Form:
         if not isinstance(found, str) or not found:
             raise self.wrong(key, "text is needed here")
         return found
+
+    def rights(self, key: str) -> frozenset[str]:
+        found = self.body.get(key)
+        if not isinstance(found, list) or not found or not all(isinstance(one, str) for one in found):
+            raise self.wrong(key, f"a list of the rights that {key} needs is needed here")
+        return frozenset(map(str, found))
 
     def path(self, key: str) -> str:
         found = self.text(key)

@@ -15,6 +15,9 @@ from tests.systems.cap.server import Cap
 
 V2: Final = "/sap/opu/odata/sap"
 V4: Final = "/sap/opu/odata4/sap"
+_CREATED_ORDERS: Final = """
+    SELECT manufacturingorder FROM s4_productionorder
+     WHERE orderiscreated AND NOT orderismarkedfordeletion AND NOT orderislocked ORDER BY 1 LIMIT 12"""
 _OPEN_LINES: Final = """
     SELECT s.purchasingdocument, s.purchasingdocumentitem, i.material, i.plant, i.purchaseorderquantityunit, p.supplier
       FROM s4_purchaseorderscheduleline s
@@ -54,6 +57,13 @@ class Buyer:
             "SELECT schedulelinedeliverydate, purchasingdocument, purchasingdocumentitem, scheduleline"
             " FROM s4_purchaseorderscheduleline"
         )
+        self._headers = self._all("SELECT correspncexternalreference, purchaseorder FROM s4_purchaseorder")
+        self.created = [str(row[0]) for row in self._all(_CREATED_ORDERS)]
+        self._production = self._all(
+            "SELECT orderiscreated, orderisreleased, orderistechnicallycompleted, mfgorderscheduledenddate,"
+            " lastchangedatetime, manufacturingorder FROM s4_productionorder WHERE manufacturingorder = ANY(%s)",
+            (self.created,),
+        )
         self._before = {row[0] for row in self._all("SELECT purchaserequisition FROM s4_purchaserequisitionheader")}
 
     def date(self, line: Line) -> str:
@@ -72,6 +82,29 @@ class Buyer:
             " lastchangedatetime = (SELECT max(lastchangedatetime) + interval '1 second' FROM"
             " s4_purchaseorderscheduleline) WHERE purchasingdocument = %s AND purchasingdocumentitem = %s",
             (day, line.order, line.item),
+        )
+
+    def header(self, line: Line) -> str:
+        """Return what an order's header bears as the other side's reference."""
+        statement = "SELECT correspncexternalreference FROM s4_purchaseorder WHERE purchaseorder = %s"
+        ((found,),) = self._all(statement, (line.order,))
+        return str(found or "")
+
+    def production(self, order: str) -> tuple[bool, bool, str]:
+        """Return of a production order whether it is released, whether it is completed, and its last day."""
+        statement = (
+            "SELECT orderisreleased, orderistechnicallycompleted, mfgorderscheduledenddate FROM s4_productionorder"
+            " WHERE manufacturingorder = %s"
+        )
+        ((released, completed, day),) = self._all(statement, (order,))
+        return bool(released), bool(completed), str(day)
+
+    def touch_production(self, order: str) -> None:
+        """Change a production order as a person does, so that the version is another one."""
+        self._sql.execute(
+            "UPDATE s4_productionorder SET lastchangedatetime = (lastchangedatetime::bigint + 1)::text"
+            " WHERE manufacturingorder = %s",
+            (order,),
         )
 
     def requisitions(self, reference: str) -> list[dict[str, Any]]:
@@ -106,6 +139,19 @@ class Buyer:
             self._sql.execute(
                 "UPDATE s4_purchaseorderscheduleline SET schedulelinedeliverydate = %s WHERE purchasingdocument = %s"
                 " AND purchasingdocumentitem = %s AND scheduleline = %s",
+                row,
+            )
+        for row in self._headers:
+            self._sql.execute(
+                "UPDATE s4_purchaseorder SET correspncexternalreference = %s WHERE purchaseorder = %s"
+                " AND correspncexternalreference IS DISTINCT FROM %s",
+                (*row, row[0]),
+            )
+        for row in self._production:
+            self._sql.execute(
+                "UPDATE s4_productionorder SET orderiscreated = %s, orderisreleased = %s,"
+                " orderistechnicallycompleted = %s, mfgorderscheduledenddate = %s, lastchangedatetime = %s"
+                " WHERE manufacturingorder = %s",
                 row,
             )
         made = sorted({key.partition("/")[0] for key in self.made()})

@@ -7,8 +7,6 @@ import json
 import os
 import secrets
 import shutil
-import signal
-import socket
 import sqlite3
 import subprocess
 import time
@@ -23,6 +21,7 @@ from psycopg import sql
 
 from erp_mcp.demo.generate import generate
 from tests.needs import missing
+from tests.systems import processes
 from tests.systems.cap.seed import seed
 from tests.systems.cap.views import make_views
 from tests.systems.postgresql import server as postgresql
@@ -34,9 +33,7 @@ READER, WRITER = "READER", "WRITER"
 _APP: Final = Path(__file__).parent / "app"
 _ROOT: Final = Path(__file__).resolve().parents[3]
 _OIDC: Final = "ERP_MCP_OIDC_DIR"
-_START_S: Final = 60
-_STOP_S: Final = 10
-_CHILDREN: dict[int, subprocess.Popen[bytes]] = {}  # kept, since one that is dropped while it runs complains
+_START_S: Final = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +114,7 @@ def start(dest: Path, state: Path, *, plant: Path | None = None) -> Cap:
     secret |= {name: database.create_role(name) for name in (names.owner, names.replica_role)}
     database.create_database(names.database, owner=names.owner)
     app, clock, identity = _copy_app(dest, state), _clock(plant), _identity()
-    port, url = _free_port(), database.url(names.database)
+    port, url = processes.free_port(), database.url(names.database)
     environment = _environment(database, names, port=port, clock=clock, secret=secret, identity=identity)
     _run_node(dest, app, environment, "node_modules/@sap/cds/bin/deploy.js")
     began = time.perf_counter()
@@ -133,9 +130,7 @@ def start(dest: Path, state: Path, *, plant: Path | None = None) -> Cap:
         replica_password=secret[names.replica_role], plant=str(plant), clock=clock, rows=sum(written.values()),
         seed_s=seconds, pid=process.pid, postgresql=str(server), owns_postgresql=not shared,
     )  # fmt: skip
-    description = state / DESCRIPTION
-    description.touch(mode=0o600)
-    description.write_text(json.dumps(asdict(cap), indent=1), encoding="utf-8")
+    processes.describe(state / DESCRIPTION, json.dumps(asdict(cap), indent=1))
     (state / "pid").write_text(f"{process.pid}\n", encoding="ascii")
     try:
         _wait(cap, process, state)
@@ -151,9 +146,7 @@ def stop(state: Path) -> None:
     if not (state / DESCRIPTION).exists():
         return
     cap = Cap.load(state)
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(cap.pid, signal.SIGTERM)
-        _gone(cap.pid)
+    processes.end(cap.pid)
     if cap.owns_postgresql:
         postgresql.stop(Path(cap.postgresql))
     else:
@@ -257,40 +250,16 @@ def _run_node(dest: Path, app: Path, environment: Mapping[str, str], script: str
 
 
 def _serve(dest: Path, app: Path, environment: Mapping[str, str], state: Path) -> subprocess.Popen[bytes]:
-    with (state / "cap.log").open("ab") as log:
-        process = subprocess.Popen(
-            [_node(dest), "node_modules/@sap/cds/bin/serve.js", "all"], cwd=app, env=environment, stdout=log,
-            stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
-    _CHILDREN[process.pid] = process
-    return process
+    command = [_node(dest), "node_modules/@sap/cds/bin/serve.js", "all"]
+    return processes.started(command, state / "cap.log", cwd=app, env=environment)
 
 
 def _wait(cap: Cap, process: subprocess.Popen[bytes], state: Path) -> None:
     address = f"{cap.url}/sap/opu/odata/sap/API_SALES_ORDER_SRV/$metadata"
-    deadline = time.monotonic() + _START_S
-    while time.monotonic() < deadline and process.poll() is None:
+
+    def answers() -> bool:
         with contextlib.suppress(httpx2.HTTPError):
-            if httpx2.get(address, auth=(cap.reader, cap.reader_password), trust_env=False).status_code == 200:
-                return
-        time.sleep(0.05)
-    said = (state / "cap.log").read_text(encoding="utf-8", errors="replace")[-2000:]
-    raise RuntimeError(f"CAP did not start: {said}")
+            return httpx2.get(address, auth=(cap.reader, cap.reader_password), trust_env=False).status_code == 200
+        return False
 
-
-def _gone(pid: int) -> None:
-    if (child := _CHILDREN.pop(pid, None)) is not None:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            child.wait(_STOP_S)
-            return
-    deadline = time.monotonic() + _STOP_S
-    while time.monotonic() < deadline:
-        os.kill(pid, 0)
-        time.sleep(0.05)
-    os.kill(pid, signal.SIGKILL)
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+    processes.wait_for(process, answers, name="CAP", log=state / "cap.log", within_s=_START_S)

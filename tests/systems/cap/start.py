@@ -6,29 +6,16 @@ Run `tests/systems/cap/install.sh DEST` once. PLANT is a generated demo plant's 
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
+from tests.systems import starting
 from tests.systems.cap.server import start, stop
 
 
-def main(arguments: list[str]) -> int:
-    """Do what the arguments say; returns the exit status."""
-    match arguments:
-        case ["--stop", state]:
-            stop(Path(state).absolute())
-            print("stopped")
-        case [dest, state, *plant] if not dest.startswith("-") and len(plant) < 2:
-            found = Path(plant[0]).absolute() if plant else None
-            cap = start(Path(dest).absolute(), Path(state).absolute(), plant=found)
-            print(
-                f"{cap.url}: {cap.rows} rows in {cap.seed_s} s, reader {cap.reader}, writer {cap.writer}, pid {cap.pid}"
-            )
-        case _:
-            print(__doc__)
-            return 2
-    return 0
+def _start(dest: Path, state: Path, plant: Path | None = None) -> str:
+    cap = start(dest, state, plant=plant)
+    return f"{cap.url}: {cap.rows} rows in {cap.seed_s} s, reader {cap.reader}, writer {cap.writer}, pid {cap.pid}"
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    starting.run(usage=__doc__, places=range(2, 4), start=_start, stop=stop)

@@ -15,12 +15,13 @@ from mcp import Client
 from erp_mcp.bootstrap import SystemClock
 from erp_mcp.testing import CommandFault
 from tests.guarantees import guarantees
-from tests.systems.approving import Losing, deploy, ended
+from tests.relaying import Relay, before_odata
+from tests.systems.approving import Losing, deploy, ended, ended_at_last
 from tests.systems.cap.buying import Buyer, Line, buying
-from tests.systems.cap.relay import Relay
 from tests.systems.cap.server import Cap
 from tests.systems.cap.test_writes import PROFILES as SHIPPED
 from tests.systems.cap.test_writes import UNITS, other_side
+from tests.systems.matrix.covering import CAP_V2, CAP_V4, CREATE_TOOL, DATE_TOOL, FAULTS, LOST_REPLY, STALE, Of, covers
 from tests.systems.tryton.test_gateway import ask, planner, run
 
 pytestmark = pytest.mark.live
@@ -36,6 +37,7 @@ systems:
       account: {writer}
       secret: "file:{folder}/writer"
 """
+CAP_BY_PLACE: Final = Of("place", {"s4hana": CAP_V2, "s4hana-v4": CAP_V4})
 PATHWAY: Final = "a test system of ours that speaks the protocol and holds no software of SAP's licensed pathways"
 
 
@@ -64,7 +66,7 @@ def buyer(cap: Cap) -> Iterator[Buyer]:
 def place(cap: Cap, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """A deployment with two approvers and both writes on: `anna` signs the policy, `bert` decides."""
     folder = tmp_path_factory.mktemp(request.param) / "plant"
-    with Losing(Relay(cap.url)) as losing:
+    with Losing(before_odata(cap.url)) as losing:
         system = system_of(folder, cap, losing.relay.url, request.param)
         deploy(folder, request.param, system, declared=("sap", PATHWAY))
         yield Place(folder=folder, losing=losing, profile=request.param)
@@ -92,6 +94,7 @@ def material(place: Place, buyer: Buyer, number: int) -> Line:
     return list(seen.values())[3 * place.turn + number]
 
 
+@covers(DATE_TOOL, CAP_BY_PLACE)
 @guarantees("P3.people_commit", "P4.one_effect")
 async def test_an_approved_date_stands_in_the_system(place: Place, buyer: Buyer) -> None:
     """Until the approval nothing has changed; afterwards it stands there for everybody, by either version."""
@@ -112,6 +115,7 @@ async def test_an_approved_date_stands_in_the_system(place: Place, buyer: Buyer)
     assert [(one["document"], one["found"]) for one in receipts] == [(line.order, "read_back")]
 
 
+@covers(CREATE_TOOL, CAP_BY_PLACE)
 @guarantees("P3.people_commit", "P4.one_effect")
 async def test_an_approved_requisition_is_one_document(place: Place, buyer: Buyer, cap: Cap) -> None:
     """With the number that the receipt names, once, by the account that writes."""
@@ -130,6 +134,7 @@ def asked(line: Line, number: int, place: Place, how: str) -> dict[str, str]:
     }  # fmt: skip
 
 
+@covers(LOST_REPLY, CAP_BY_PLACE)
 @guarantees("P4.unknown", "P4.one_effect")
 @pytest.mark.parametrize(("how", "state"), [("lost_after", "COMMITTED"), ("lost_before", "NOT_APPLIED")])
 async def test_an_answer_cut_after_the_commit_makes_no_second_document(
@@ -145,6 +150,7 @@ async def test_an_answer_cut_after_the_commit_makes_no_second_document(
     assert [one["document"] for one in receipts] == [key.partition("/")[0] for key in made]
 
 
+@covers(LOST_REPLY, CAP_BY_PLACE)
 @guarantees("P4.unknown", "P4.one_effect")
 @pytest.mark.parametrize(("how", "state"), [("lost_after", "COMMITTED"), ("lost_before", "NOT_APPLIED")])
 async def test_a_date_whose_answer_is_lost_is_read_back(
@@ -163,6 +169,29 @@ async def test_a_date_whose_answer_is_lost_is_read_back(
     assert buyer.date(line) == (day if took_effect else before)
 
 
+@covers(FAULTS, CAP_BY_PLACE)
+@guarantees("P4.turned_away", "P4.one_effect")
+@pytest.mark.parametrize("wait_s", [0, 1])
+async def test_what_was_done_though_turned_away_is_committed_once(place: Place, buyer: Buyer, wait_s: int) -> None:
+    """A 429 after the effect, of a date and of a new document: found by reading back, and not sent a second time."""
+    line, before = buyer.lines[3 * place.turn + 0], buyer.made()
+    dated = {"purchase_order_id": line.order, "line": line.item, "new_date": a_day(place, 12 + wait_s)}
+    new = asked(material(place, buyer, 0), 30 + 20 * wait_s, place, f"limited-{wait_s}")
+    new["qty"] = str(6000 + 1000 * wait_s)  # more than what is open for it
+    relay = place.losing.relay
+    relay.written.clear()
+    for tool, arguments in (
+        ("propose_update_delivery_date", {**dated, "idempotency_key": f"date-limited-{wait_s}"}),
+        ("propose_create_purchase_requisition", new),
+    ):
+        relay.limited = wait_s
+        found, receipts = await ended_at_last(place.folder, tool, **arguments)
+        assert (found["state"], [one["found"] for one in receipts]) == ("COMMITTED", ["read_back"]), found
+    assert (len(relay.written), buyer.date(line)) == (2, dated["new_date"])
+    assert len(buyer.made().keys() - before.keys()) == 1
+
+
+@covers(STALE, CAP_BY_PLACE)
 @guarantees("P4.stale")
 async def test_what_a_person_changed_since_the_approval_is_not_overwritten(place: Place, buyer: Buyer) -> None:
     """Between the worker's look and its write stands the version."""

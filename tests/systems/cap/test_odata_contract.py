@@ -23,6 +23,7 @@ from erp_mcp.testing import AdapterContract, ContractSource, Fault, FixedClock
 from erp_mcp.testing.passes import fold
 from tests.guarantees import guarantees
 from tests.systems.cap.server import Cap
+from tests.systems.matrix.covering import ADAPTER_CONTRACT, CAP_V2, CAP_V4, Of, covers
 
 pytestmark = pytest.mark.live
 
@@ -71,8 +72,9 @@ class CapSource:
     entity = "sales_order"
     page_rows = 30
 
-    def __init__(self, cap: Cap, version: int) -> None:
+    def __init__(self, cap: Cap, version: int, *, silent: str = "") -> None:
         self._cap = cap
+        self._silent = silent
         self._version = version
         self._database = psycopg.connect(cap.database_url, user=cap.owner, password=cap.owner_password, autocommit=True)
         self._before = self._rows("SELECT * FROM s4_salesorder")
@@ -132,7 +134,7 @@ class CapSource:
     def fault(self, how: Fault) -> None:
         if how == "nonsense":
             self._touched("UPDATE s4_salesorder SET salesorganization = '', {}")
-        self.adapter = self._open(*_address(how, self._cap.url))
+        self.adapter = self._open(*_address(how, self._cap.url, self._silent))
 
     def put_back(self) -> None:
         """Let the next test find what this one found."""
@@ -144,25 +146,22 @@ class CapSource:
         self._database.close()
 
 
-_SILENT: Final = socket.socket()
-
-
-def _address(how: Fault, url: str) -> tuple[str, float]:
+def _address(how: Fault, url: str, silent: str) -> tuple[str, float]:
     """Return where a broken system is, and how long it is waited for."""
     if how == "down":
         return "http://127.0.0.1:9", 20.0
     if how != "slow":
         return url, 20.0
-    return f"http://127.0.0.1:{_SILENT.getsockname()[1]}", 0.5
+    return silent, 0.5
 
 
-@pytest.fixture(scope="module", autouse=True)
-def _silence() -> Iterator[None]:
-    """A port that accepts and never answers."""
-    _SILENT.bind(("127.0.0.1", 0))
-    _SILENT.listen(64)
-    yield
-    _SILENT.close()
+@pytest.fixture(scope="module")
+def silent() -> Iterator[str]:
+    """The address of a port that accepts and never answers."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        one.listen(64)
+        yield f"http://127.0.0.1:{one.getsockname()[1]}"
 
 
 def _record(row: tuple[Any, ...]) -> SalesOrder:
@@ -176,8 +175,8 @@ def _record(row: tuple[Any, ...]) -> SalesOrder:
 
 
 @pytest.fixture(params=[2, 4])
-async def source(request: pytest.FixtureRequest, cap: Cap) -> AsyncIterator[CapSource]:
-    made = CapSource(cap, request.param)
+async def source(request: pytest.FixtureRequest, cap: Cap, silent: str) -> AsyncIterator[CapSource]:
+    made = CapSource(cap, request.param, silent=silent)
     try:
         yield made
     finally:
@@ -186,6 +185,7 @@ async def source(request: pytest.FixtureRequest, cap: Cap) -> AsyncIterator[CapS
             await adapter.close()
 
 
+@covers(ADAPTER_CONTRACT, Of("source", {2: CAP_V2, 4: CAP_V4}))
 @guarantees("adapter.contract")
 class TestODataOnCap(AdapterContract):
     @pytest.fixture

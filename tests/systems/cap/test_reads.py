@@ -19,6 +19,7 @@ import pytest
 from erp_mcp.adapters.odata.adapter import ODataAdapter
 from erp_mcp.domain.entities import Record
 from erp_mcp.domain.entities.inventory import Stock
+from erp_mcp.ports import Clock
 from erp_mcp.systems.load import load_profile
 from erp_mcp.testing import FixedClock
 from erp_mcp.testing.connections import connection_to
@@ -26,6 +27,7 @@ from tests.guarantees import guarantees
 from tests.needs import missing
 from tests.systems.cap.seed import reseed
 from tests.systems.cap.server import Cap
+from tests.systems.matrix.covering import CAP_BY_PROFILE, SYNC, covers
 
 pytestmark = pytest.mark.live
 
@@ -52,12 +54,12 @@ def fresh(cap: Cap) -> Iterator[None]:
     reseed(cap)
 
 
-def opened(cap: Cap, profile: str, clock: FixedClock) -> ODataAdapter:
+def opened(cap: Cap, profile: str, clock: Clock, *, rows: int = 500) -> ODataAdapter:
     """Return an adapter signed in with the account that may only read."""
     signed = f"Basic {base64.b64encode(f'{cap.reader}:{cap.reader_password}'.encode()).decode()}"
     connection = connection_to(
         cap.url, account=cap.reader, secret=cap.reader_password, headers={"Authorization": signed}, timeout_s=30,
-        page_rows=500,
+        page_rows=rows,
     )  # fmt: skip
     return ODataAdapter.open(connection, load_profile(profile, [ROOT / "erp_mcp" / "systems"]), clock)
 
@@ -102,6 +104,7 @@ async def passed(adapter: ODataAdapter, entity: str, watermark: str) -> tuple[di
     return records, present, watermark
 
 
+@covers(SYNC, CAP_BY_PROFILE)
 @guarantees("adapter.s4hana")
 async def test_everything_that_the_plant_knows_comes_as_canonical_records(adapter: ODataAdapter, cap: Cap) -> None:
     """As many records as the plant has rows, of every entity; pages of 500 make many of them."""
@@ -112,6 +115,7 @@ async def test_everything_that_the_plant_knows_comes_as_canonical_records(adapte
     assert adapter.entities == {*TABLES, "unit_conversion"}
 
 
+@covers(SYNC, CAP_BY_PROFILE)
 @guarantees("adapter.s4hana")
 async def test_a_later_pass_gives_what_changed_and_names_what_is_there(
     adapter: ODataAdapter, later: ODataAdapter, owner: psycopg.Connection
@@ -132,6 +136,7 @@ async def test_a_later_pass_gives_what_changed_and_names_what_is_there(
     assert {one.source_key for one in await adapter.read("production_order", [changed, gone])} == {changed}
 
 
+@covers(SYNC, CAP_BY_PROFILE)
 @guarantees("adapter.s4hana")
 async def test_a_whole_pass_leaves_out_what_was_deleted(adapter: ODataAdapter, owner: psycopg.Connection) -> None:
     """Entities without a change date are read as a whole, so nothing stays behind."""

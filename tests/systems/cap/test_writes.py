@@ -24,9 +24,21 @@ from erp_mcp.systems.load import load_profile
 from erp_mcp.testing import CommandContract, CommandFault, CommandSource, FixedClock
 from erp_mcp.testing.connections import connection_to
 from tests.guarantees import guarantees
+from tests.relaying import Relay, before_odata
 from tests.systems.cap.buying import V2, V4, Buyer, Line, buying
-from tests.systems.cap.relay import Relay
 from tests.systems.cap.server import Cap
+from tests.systems.matrix.covering import (
+    CAP_BY_PROFILE,
+    COMMAND_CONTRACT,
+    CREATE_TOOL,
+    DATE_TOOL,
+    FAULTS,
+    LOST_REPLY,
+    REPEAT,
+    STALE,
+    TOOL_BY_OPERATION,
+    covers,
+)
 
 pytestmark = pytest.mark.live
 
@@ -120,6 +132,7 @@ def other_side(profile: Profile, buyer: Buyer, line: Line) -> str:
 # --- The date of a purchase order line --------------------------------------------------------------------------------
 
 
+@covers(DATE_TOOL, CAP_BY_PROFILE)
 @guarantees("P4.one_effect", "commands.plans")
 async def test_the_promise_that_was_approved_stands_there(cap: Cap, buyer: Buyer, profile: Profile) -> None:
     """In the database, and for another user over the other version of the protocol."""
@@ -134,6 +147,7 @@ async def test_the_promise_that_was_approved_stands_there(cap: Cap, buyer: Buyer
         assert await commands.find(command) == outcome.written
 
 
+@covers(STALE, CAP_BY_PROFILE)
 @guarantees("P4.stale")
 @pytest.mark.parametrize("moment", ["before", "meanwhile"])
 async def test_a_person_who_was_there_first_is_not_overwritten(
@@ -141,7 +155,7 @@ async def test_a_person_who_was_there_first_is_not_overwritten(
 ) -> None:
     """Before our look our comparison finds it; between our look and our write, the system's ETag does (412)."""
     line, theirs = buyer.lines[1], a_day()
-    async with Relay(cap.url) as relay, written_by(cap, profile, url=relay.url) as commands:
+    async with before_odata(cap.url) as relay, written_by(cap, profile, url=relay.url) as commands:
         command = await dated(commands, line, a_day())
         if moment == "before":
             buyer.by_hand(line, theirs)
@@ -153,6 +167,7 @@ async def test_a_person_who_was_there_first_is_not_overwritten(
         assert buyer.date(line) == theirs
 
 
+@covers(REPEAT, CAP_BY_PROFILE)
 @guarantees("P4.one_effect")
 async def test_the_same_change_again_makes_nothing(cap: Cap, buyer: Buyer, profile: Profile) -> None:
     """Another worker that does not know of the first sends it: the record is another one than it was."""
@@ -163,6 +178,7 @@ async def test_the_same_change_again_makes_nothing(cap: Cap, buyer: Buyer, profi
         assert buyer.date(buyer.lines[2]) == command.fields["new_date"]
 
 
+@covers(DATE_TOOL, CAP_BY_PROFILE)
 @guarantees("input.clear_errors", "commands.verdicts")
 async def test_what_the_rules_of_the_system_refuse_is_refused(cap: Cap, buyer: Buyer, profile: Profile) -> None:
     """With a code of ours for the system's own, and nothing changed."""
@@ -188,6 +204,7 @@ async def test_the_account_that_reads_writes_nothing(cap: Cap, buyer: Buyer, pro
 # --- A requisition ----------------------------------------------------------------------------------------------------
 
 
+@covers(CREATE_TOOL, CAP_BY_PROFILE)
 @guarantees("P4.one_effect", "P7.exact_numbers")
 async def test_a_requisition_is_there_as_it_was_asked_for(cap: Cap, buyer: Buyer, profile: Profile) -> None:
     """One item with our reference, by the account that writes, and not released: that is a person's."""
@@ -209,6 +226,7 @@ async def test_a_requisition_is_there_as_it_was_asked_for(cap: Cap, buyer: Buyer
         assert await commands.find(command) == outcome.written
 
 
+@covers(CREATE_TOOL, CAP_BY_PROFILE)
 @guarantees("input.clear_errors")
 @pytest.mark.parametrize(
     ("fields", "code"),
@@ -233,6 +251,7 @@ async def test_a_requisition_that_cannot_be_is_refused(
         assert buyer.requisitions(command.reference) == []
 
 
+@covers(LOST_REPLY, CAP_BY_PROFILE)
 @guarantees("P4.unknown", "P4.one_effect")
 @pytest.mark.parametrize("how", ["lost_before", "lost_after", "nonsense"])
 @pytest.mark.parametrize("operation", [DATE, CREATE])
@@ -240,7 +259,7 @@ async def test_what_is_lost_is_unknown_and_then_found_as_it_is(
     cap: Cap, buyer: Buyer, profile: Profile, operation: str, how: CommandFault
 ) -> None:
     """The answer cut after the commit looks like the request cut before it; a look tells, and nothing is doubled."""
-    async with Relay(cap.url) as relay, written_by(cap, profile, url=relay.url) as commands:
+    async with before_odata(cap.url) as relay, written_by(cap, profile, url=relay.url) as commands:
         line = buyer.lines[5]
         command = await dated(commands, line, a_day()) if operation == DATE else requested(line)
         await relay.fault(how)
@@ -258,10 +277,11 @@ async def test_what_is_lost_is_unknown_and_then_found_as_it_is(
             assert (buyer.date(line) == command.fields["new_date"]) == took
 
 
+@covers(FAULTS, CAP_BY_PROFILE)
 @guarantees("commands.door")
 async def test_a_session_that_ended_is_begun_anew(cap: Cap, buyer: Buyer, profile: Profile) -> None:
     """The write without a good token was turned away; the one with a new token goes through, once."""
-    async with Relay(cap.url) as relay, written_by(cap, profile, url=relay.url) as commands:
+    async with before_odata(cap.url) as relay, written_by(cap, profile, url=relay.url) as commands:
         assert isinstance(await commands.send(requested(buyer.lines[6])), Committed)
         buyer.end_sessions()
         command = requested(buyer.lines[6])
@@ -270,10 +290,11 @@ async def test_a_session_that_ended_is_begun_anew(cap: Cap, buyer: Buyer, profil
         assert len(relay.written) == 2
 
 
+@covers(FAULTS, CAP_BY_PROFILE)
 @guarantees("commands.door")
 async def test_a_system_that_is_down_was_not_written_to(cap: Cap, buyer: Buyer, profile: Profile) -> None:
     """What could not connect goes through when the system is back."""
-    async with Relay(cap.url) as relay, written_by(cap, profile, url=relay.url) as commands:
+    async with before_odata(cap.url) as relay, written_by(cap, profile, url=relay.url) as commands:
         command = requested(buyer.lines[6])
         await relay.fault("down")
         assert isinstance(await commands.send(command), NotSent)
@@ -292,6 +313,7 @@ def otherwise(profile: Profile, operation: str, **write: Any) -> Mapping[str, Js
     return found
 
 
+@covers(TOOL_BY_OPERATION, CAP_BY_PROFILE)
 @guarantees("P4.one_effect", "commands.verdicts")
 @pytest.mark.parametrize("operation", [DATE, CREATE])
 async def test_a_change_set_is_done_as_a_whole_or_not_at_all(
@@ -399,11 +421,12 @@ class CapSource:
         )  # fmt: skip
 
 
+@covers(COMMAND_CONTRACT, CAP_BY_PROFILE)
 @guarantees("commands.contract")
 class TestCap(CommandContract):
     @pytest.fixture
     async def source(self, cap: Cap, buyer: Buyer, profile: Profile) -> AsyncIterator[CommandSource]:
-        async with Relay(cap.url) as relay:
+        async with before_odata(cap.url) as relay:
             source = CapSource(cap, profile, buyer, relay)
             await source.read()
             yield source

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -14,7 +14,17 @@ from typing import Literal
 from erp_mcp.demo.erp_commands import DemoErpCommands
 from erp_mcp.demo.erp_rows import ERP_TABLES
 from erp_mcp.demo.tables import create_statement
-from erp_mcp.domain.command import Command, NotSent, Outcome, Refused, RetryContract, RetryKind, Unknown, Written
+from erp_mcp.domain.command import (
+    Command,
+    Conflict,
+    NotSent,
+    Outcome,
+    Refused,
+    RetryContract,
+    RetryKind,
+    Unknown,
+    Written,
+)
 from erp_mcp.domain.profile import Profile
 from erp_mcp.errors import SystemUnreachableError
 from erp_mcp.ports import Clock
@@ -26,6 +36,8 @@ MATERIAL, SITE, SUPPLIER = "M-100", "P100", "V-7"
 OLD_DATE, NEW_DATE = "2026-03-27", "2026-04-01"
 _STAMP = "2026-03-01T00:00:00Z"
 
+LIMITED = NotSent(reason="rate_limited", retry_after_s=30)
+
 Fault = Literal[
     "cut_before",  # the connection breaks before the ERP commits; nobody knows
     "cut_after",  # … after it has committed
@@ -33,6 +45,11 @@ Fault = Literal[
     "raise",  # the port breaks its contract
     "down",  # connection refused
     "refuse",  # the ERP's own rule says no
+    "superseded",  # the record has another version
+    "limited",  # turned away by an answer, for a while, and not done
+    "limited_after",  # … and done all the same
+    "limited_at_once_after",  # … and done all the same, with no time named
+    "limited_late",  # … and done when `arrive` says so
 ]
 
 
@@ -96,6 +113,7 @@ class Erp:
     sent: list[Command] = field(default_factory=list)
     found: int = 0
     hanging: asyncio.Event = field(default_factory=asyncio.Event)
+    late: Command | None = None  # turned away, and under way nevertheless
 
     @property
     def system(self) -> str:
@@ -115,7 +133,14 @@ class Erp:
             return Unknown(reason="connection_lost")
         if fault == "refuse":
             return Refused(code="document_closed", native_code="06/115")
+        if fault == "superseded":
+            return Conflict()
+        if fault in {"limited", "limited_late"}:
+            self.late = command if fault == "limited_late" else None
+            return LIMITED
         outcome = await self._inner().send(command)
+        if fault in {"limited_after", "limited_at_once_after"}:
+            return LIMITED if fault == "limited_after" else replace(LIMITED, retry_after_s=0)
         if fault == "cut_after":
             return Unknown(reason="connection_lost")
         if fault == "raise":
@@ -124,6 +149,13 @@ class Erp:
             self.hanging.set()
             await asyncio.Event().wait()
         return outcome
+
+    def arrive(self) -> None:
+        """Let what is under way take effect now; the demo ERP's service never waits for anything."""
+        if self.late is not None:
+            late, self.late = self.late, None
+            with suppress(StopIteration):
+                self._inner().send(late).send(None)
 
     async def find(self, command: Command) -> Written | None:
         self.found += 1

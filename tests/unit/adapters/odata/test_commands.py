@@ -10,6 +10,7 @@ from typing import Any, Final
 import pytest
 
 from erp_mcp.adapters._documents.command_values import Facts, RefusedError
+from erp_mcp.adapters._documents.refusals import MAX_NATIVE_CODE
 from erp_mcp.adapters.odata.commands import ODataCommands
 from erp_mcp.domain.command import Committed, Conflict, NotSent, Outcome, Refused, Unknown
 from erp_mcp.domain.traffic import TrafficLimits
@@ -100,8 +101,9 @@ async def test_two_workers_send_one_reference_one_time() -> None:
 @guarantees("commands.verdicts", "P8.no_leaks")
 async def test_the_systems_own_code_is_kept_as_a_fact() -> None:
     """A code is short and has no words; whatever else stands in its place is left out."""
+    longest = "x" * MAX_NATIVE_CODE
     async with served() as source:
-        for code, kept in (("ME/040", "ME/040"), (SYSTEM_TEXT, ""), ("V1/304", "V1/304")):
+        for code, kept in (("ME/040", "ME/040"), (SYSTEM_TEXT, ""), (longest, longest), (f"{longest}x", "")):
             source.fake.replies.append((400, JSON, error(code)))
             outcome = await source.commands.send(source.good(DATE))
             assert isinstance(outcome, Refused)

@@ -2,120 +2,182 @@
 
 from __future__ import annotations
 
-import itertools
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any, Final
+from dataclasses import replace
 
 import pytest
 
-from erp_mcp.adapters._documents.commands import PlannedCommands
-from erp_mcp.adapters.rest.commands import RestCommands
-from erp_mcp.domain.command import Command, Committed, Conflict, Outcome, Refused
-from erp_mcp.domain.reference import reference_of
-from erp_mcp.systems.load import load_profile
-from erp_mcp.testing import FixedClock
-from erp_mcp.testing.connections import connection_to
-from erp_mcp.testing.loopback import LoopbackServer, Message, Receive, Send
+from erp_mcp.domain.command import Committed, Conflict, Outcome, Refused, Unknown
+from erp_mcp.errors import BadAnswerError
 from tests.guarantees import guarantees
-from tests.unit.adapters.rest.products import PRODUCTS, Product
-from tests.unit.adapters.write_faults import reply
-
-COMPANY: Final = "7e3b0000-0000-4000-8000-00000000000a"
-DATE: Final = "purchase_order_line.update_delivery_date"
-SHIPPED: Final = Path(__file__).parents[4] / "erp_mcp" / "systems"
-_numbers = itertools.count(1)
-
-
-class Writable:
-    """A product that also takes changes of purchase order lines, as Business Central does."""
-
-    def __init__(self) -> None:
-        self.product = Product("business-central", PRODUCTS["business-central"])
-        self.patched: list[tuple[str, dict[str, str], bytes]] = []
-
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        if scope["method"] == "GET":
-            await self.product(scope, receive, send)
-            return
-        body, raw = (await receive())["body"], scope["headers"]
-        assert isinstance(body, bytes)
-        assert isinstance(raw, list)
-        headers = {name.decode(): value.decode() for name, value in raw}
-        self.patched.append((str(scope["path"]), headers, body))
-        status, told = self._done(headers, json.loads(body))
-        await reply(
-            send, status, {"content-type": "application/json; odata.metadata=minimal"}, json.dumps(told).encode()
-        )
-
-    def _done(self, headers: dict[str, str], body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-        line = self.product.recorded["purchaseOrders"][0]["purchaseOrderLines"][0]
-        if headers["if-match"] != line["@odata.etag"]:
-            return 409, {"error": {"code": "Request_EntityChanged", "message": "changed by AVA"}}
-        if body["expectedReceiptDate"] == "2026-01-01":
-            return 400, {"error": {"code": "Application_DialogException", "message": "AVA may not"}}
-        line |= {**body, "@odata.etag": f'W/"{next(_numbers)}"'}
-        return 200, line
+from tests.unit.adapters.rest.writing_products import (
+    COMPANY,
+    CREATE,
+    DATE,
+    PAST,
+    BusinessCentral,
+    ErpNext,
+    ProductSource,
+    Writable,
+    requisition,
+)
 
 
 @asynccontextmanager
-async def opened() -> AsyncIterator[tuple[Writable, PlannedCommands]]:
+async def opened(fake: Writable) -> AsyncIterator[ProductSource]:
     """Serve the product and open its commands."""
-    fake = Writable()
-    async with LoopbackServer(fake) as server:
-        connection = connection_to(server.url, account="app", options={"company": COMPANY})
-        commands = RestCommands.open(connection, load_profile("business-central", [SHIPPED]), FixedClock())
-        yield fake, commands
-        await commands.close()
-
-
-async def dated(commands: PlannedCommands, fake: Writable, day: str) -> Command:
-    """Return the change of the first line's date."""
-    order = fake.product.recorded["purchaseOrders"][0]
-    key = f"{order['id']}/{order['purchaseOrderLines'][0]['id']}"
-    (record,) = await commands.reader.read("purchase_order_line", [key])
-    fields = {"purchase_order_id": order["number"], "line": "10000", "new_date": day}
-    return Command(
-        operation=DATE, system="erp", entity="purchase_order_line", key=key, version_token=record.version_token,
-        reference=reference_of(day), fields=fields,
-    )  # fmt: skip
+    async with fake.server:
+        source = ProductSource(fake)
+        yield source
+        await source.commands.close()
 
 
 @guarantees("P4.one_effect", "commands.plans")
 async def test_business_central_gets_a_new_promise_for_its_line() -> None:
     """On the line's own ETag, below the order; nothing of it is asked of a replica, which may lag."""
-    async with opened() as (fake, commands):
-        command = await dated(commands, fake, "2026-05-04")
-        outcome = await commands.send(command)
+    fake = BusinessCentral()
+    async with opened(fake) as source:
+        command = source.good(DATE)
+        outcome = await source.commands.send(command)
         assert isinstance(outcome, Committed)
-        assert outcome.written.fields["new_date"] == "2026-05-04"
-        ((path, headers, body),) = fake.patched
+        assert outcome.written.fields["new_date"] == command.fields["new_date"]
+        ((method, path, headers, body),) = fake.written
         order, line = command.key.split("/")
-        assert path == f"/api/v2.0/companies({COMPANY})/purchaseOrders({order})/purchaseOrderLines({line})"
+        assert (method, path) == (
+            "PATCH", f"/api/v2.0/companies({COMPANY})/purchaseOrders({order})/purchaseOrderLines({line})",
+        )  # fmt: skip
         assert headers["if-match"] == command.version_token
         assert "data-access-intent" not in headers
-        assert json.loads(body) == {"expectedReceiptDate": "2026-05-04"}
-        assert await commands.find(command) == outcome.written
-        assert (await commands.probe())[DATE].startswith("verified: ")
+        assert body == {"expectedReceiptDate": command.fields["new_date"]}
+        assert await source.commands.find(command) == outcome.written
+        assert (await source.commands.probe())[DATE].startswith("verified: ")
 
 
 @guarantees("P4.stale", "commands.verdicts")
-@pytest.mark.parametrize(("day", "outcome"), [("2026-05-05", Conflict()), ("2026-01-01", Refused(code="not_accepted"))])
-async def test_business_central_says_409_for_another_version_and_400_for_its_rules(day: str, outcome: Outcome) -> None:
-    """Its other 409s are something else, so the code decides; who changed it stays in the system."""
-    async with opened() as (fake, commands):
-        command = await dated(commands, fake, day)
-        line = fake.product.recorded["purchaseOrders"][0]["purchaseOrderLines"][0]
-        if isinstance(outcome, Conflict):
-            real, fake_done = fake._done, line["@odata.etag"]
+@pytest.mark.parametrize("fake_type", [BusinessCentral, ErpNext])
+async def test_what_somebody_changed_at_the_last_moment_is_a_conflict(fake_type: type[Writable]) -> None:
+    """After the gateway has looked, before its write arrives: the product itself turns it away, and says so."""
+    fake = fake_type()
+    async with opened(fake) as source:
+        command = source.good(DATE)
+        fake.meanwhile = lambda: fake.touch(command.key)
+        assert await source.commands.send(command) == Conflict()
+        assert len(fake.written) == 1
+        assert await source.commands.find(command) is None
 
-            def meanwhile(headers: dict[str, str], body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
-                line["@odata.etag"] = f"{fake_done}x"
-                return real(headers, body)
 
-            fake._done = meanwhile  # type: ignore[method-assign]
-        assert await commands.send(command) == outcome
-        assert len(fake.patched) == 1
-        assert await commands.find(command) is None
+@guarantees("commands.verdicts")
+@pytest.mark.parametrize(("fake_type", "code"), [(BusinessCentral, "not_accepted"), (ErpNext, "refused_by_rules")])
+async def test_a_rule_of_the_product_is_a_refusal_and_its_text_stays_there(
+    fake_type: type[Writable], code: str
+) -> None:
+    """One says so with 400, the other with 417; who may not what is the system's own affair."""
+    fake = fake_type()
+    async with opened(fake) as source:
+        command = source.refused(DATE)
+        outcome = await source.commands.send(command)
+        assert isinstance(outcome, Refused)
+        assert outcome.code == code
+        assert len(fake.written) == 1
+
+
+@guarantees("P4.one_effect", "commands.plans")
+async def test_erpnext_gets_a_new_promise_for_the_row_with_the_stamp_that_the_row_had() -> None:
+    """The day it is wanted by stays; a list of rows is never sent, which would delete those that are left out."""
+    fake = ErpNext()
+    async with opened(fake) as source:
+        command = source.good(DATE)
+        before = dict(fake.product.documents["Purchase Order Item"][command.key])
+        outcome = await source.commands.send(command)
+        assert isinstance(outcome, Committed)
+        ((method, path, _, body),) = fake.written
+        assert (method, path) == ("PUT", f"/api/resource/Purchase Order Item/{command.key}")
+        assert body == {"modified": before["modified"], "expected_delivery_date": command.fields["new_date"]}
+        after = fake.product.documents["Purchase Order Item"][command.key]
+        assert after["schedule_date"] == before["schedule_date"]
+        assert await source.commands.find(command) == outcome.written
+
+
+@guarantees("P4.one_effect", "commands.plans")
+async def test_erpnext_gets_a_request_as_a_draft_with_our_reference_as_its_title() -> None:
+    """Who submits it is a person; the warehouse is the item's own, quantity and unit are exact."""
+    fake = ErpNext()
+    async with opened(fake) as source:
+        command = source.good(CREATE)
+        outcome = await source.commands.send(command)
+        assert isinstance(outcome, Committed)
+        ((_, path, _, body),) = fake.written
+        assert path == "/api/resource/Material Request"
+        assert "docstatus" not in body
+        assert (body["material_request_type"], body["title"], body["company"]) == (
+            "Purchase", command.reference, "Works",
+        )  # fmt: skip
+        assert body["items"] == [
+            {
+                "item_code": "M-001", "qty": float(str(command.fields["qty"])), "uom": "Nos", "conversion_factor": 1.0,
+                "warehouse": "Stores - W", "schedule_date": "2028-03-01",
+            }
+        ]  # fmt: skip
+        assert outcome.written.document.startswith("MAT-MR-")
+        assert await source.commands.find(command) == outcome.written
+
+
+@guarantees("commands.plans")
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"uom": "XBX"}, "unknown_unit"), ({"site": "Elsewhere"}, "no_default_warehouse"),
+        ({"site": "Works South"}, "no_default_warehouse"), ({"supplier_id": "SUP-0001"}, "no_supplier"),
+        ({"cost_object": "4711"}, "no_cost_objects"), ({"material_id": "../Item"}, "no_default_warehouse"),
+    ],
+)  # fmt: skip
+async def test_what_erpnext_has_no_place_for_is_refused_before_anything_is_sent(
+    fields: dict[str, str], code: str
+) -> None:
+    """A unit that the item has not, a company where it has no warehouse, a supplier that a request can't name."""
+    fake = ErpNext()
+    async with opened(fake) as source:
+        assert await source.commands.send(requisition(**fields)) == Refused(code=code)
+        assert fake.written == []
+
+
+@guarantees("P4.unknown")
+async def test_a_copy_of_a_request_by_hand_leaves_the_finding_to_a_person() -> None:
+    """A copy keeps the title; which of the two was ours nobody can say."""
+    fake = ErpNext()
+    async with opened(fake) as source:
+        command = source.good(CREATE)
+        await source.fault("lost_after")
+        assert isinstance(await source.commands.send(command), Unknown)
+        await source.fault("none")
+        rows = fake.product.recorded["Material Request Item"]
+        rows.append({**rows[-1], "name": "MAT-MR-2026-00099", "line_name": "copied"})
+        with pytest.raises(BadAnswerError):
+            await source.commands.find(command)
+        rows[-1] |= {"name": rows[-2]["name"], "line": 2}  # a second row of the same request is none of ours
+        found = await source.commands.find(command)
+        assert found is not None
+        assert found.key == rows[-2]["line_name"]
+
+
+@guarantees("P4.idempotent")
+async def test_a_request_that_is_there_already_is_not_made_again() -> None:
+    """ERPNext keeps no title unique, so our own search before the write is what sees it."""
+    fake = ErpNext()
+    async with opened(fake) as source:
+        command = source.good(CREATE)
+        assert isinstance(await source.commands.send(command), Committed)
+        outcome: Outcome = await source.commands.send(replace(command, fields={**command.fields, "qty": "7"}))
+        assert outcome == Unknown(reason="reference_exists")
+        assert len(fake.made) == 1
+
+
+@guarantees("commands.verdicts")
+async def test_a_request_for_a_day_that_is_gone_is_refused_by_erpnext() -> None:
+    """Its own rule, with our general word: texts of the system say which one."""
+    fake = ErpNext()
+    async with opened(fake) as source:
+        outcome = await source.commands.send(requisition(delivery_date=PAST))
+        assert isinstance(outcome, Refused)
+        assert fake.made == {}

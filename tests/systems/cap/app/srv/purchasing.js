@@ -118,17 +118,40 @@ function derived(line, place, number, at, req) {
 
 // --- Production orders -----------------------------------------------------------------------------------------------
 
+// As `stamp`, in fourteen digits, and later than the one that the order has.
+async function orderStamp({ LastChangeDateTime: last }) {
+  const [, ...parts] = /^(....)(..)(..)(..)(..)(..)$/.exec(last || '') || [];
+  const [year, month, ...rest] = parts.map(Number);
+  const next = parts.length ? Date.UTC(year, month - 1, ...rest) + 1000 : 0;
+  const at = new Date(Math.max(Date.parse(await stamp()), next));
+  return at.toISOString().replace(/\D/g, '').slice(0, 14);
+}
+
 async function releaseOrder(req) {
   const { ProductionOrder } = cds.entities('s4');
   const { ManufacturingOrder } = req.params.at(-1);
   const found = await SELECT.one.from(ProductionOrder, { ManufacturingOrder });
   if (!found) return req.reject(404, 'Order does not exist');
   if (!found.OrderIsCreated) return req.reject({ status: 409, code: 'CO/686', message: 'Order is released already' });
-  const at = (await stamp()).replace(/\D/g, '').slice(0, 14);
+  const at = await orderStamp(found);
   await UPDATE(ProductionOrder, { ManufacturingOrder }).with({
     OrderIsCreated: false, OrderIsReleased: true, LastChangeDateTime: at,
   });
   return SELECT.one.from(req.subject);
+}
+
+async function completeOrder(req, entity) {
+  const { ProductionOrder } = cds.entities('s4');
+  const { ManufacturingOrder, ActualCompletionDate } = req.data;
+  const found = await SELECT.one.from(ProductionOrder, { ManufacturingOrder });
+  if (!found) return req.reject(404, 'Order does not exist');
+  if (!found.OrderIsReleased) return req.reject({ status: 409, code: 'CO/687', message: 'Order is not released' });
+  if (ActualCompletionDate < today()) return refuse(req, 'CO/688', 'Completion date is in the past');
+  const at = await orderStamp(found);
+  await UPDATE(ProductionOrder, { ManufacturingOrder }).with({
+    OrderIsTechnicallyCompleted: true, MfgOrderScheduledEndDate: ActualCompletionDate, LastChangeDateTime: at,
+  });
+  return SELECT.one.from(entity, { ManufacturingOrder });
 }
 
 function refuse(req, code, message) {
@@ -141,7 +164,7 @@ module.exports = (srv) => {
     srv.before('UPDATE', line, changeScheduleLine);
   }
   for (const order of [A_PurchaseOrder, PurchaseOrder].filter(Boolean)) srv.before('UPDATE', order, changeOrder);
-  const { A_PurchaseRequisitionHeader, PurchaseReqn, A_ProductionOrder_2 } = srv.entities;
+  const { A_PurchaseRequisitionHeader, PurchaseReqn, A_ProductionOrder_2, ProductionOrder } = srv.entities;
   const requisitions = [
     [A_PurchaseRequisitionHeader, 'to_PurchaseReqnItem'],
     [PurchaseReqn, '_PurchaseRequisitionItem'],
@@ -149,5 +172,8 @@ module.exports = (srv) => {
   for (const [header, items] of requisitions.filter(([one]) => one)) {
     srv.on('CREATE', header, (req, next) => createRequisition(items, req, next));
   }
-  if (A_ProductionOrder_2) srv.on('ReleaseOrder', A_ProductionOrder_2, releaseOrder);
+  for (const order of [A_ProductionOrder_2, ProductionOrder].filter(Boolean)) {
+    srv.on('ReleaseOrder', order, releaseOrder);
+    srv.on('CompleteOrder', (req) => completeOrder(req, order));
+  }
 };

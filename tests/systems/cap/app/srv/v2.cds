@@ -109,6 +109,8 @@ service API_PRODUCTION_ORDER_2_SRV {
   entity A_ProductionOrder_2                    as projection on s4.ProductionOrder actions {
     action ReleaseOrder() returns A_ProductionOrder_2;
   };
+  @requires: 'Writer'
+  action CompleteOrder(ManufacturingOrder : String(12), ActualCompletionDate : Date) returns A_ProductionOrder_2;
   @readonly entity A_ProductionOrderStatus_2    as projection on s4.ProductionOrderStatus;
   @readonly entity A_ProductionOrderComponent_4 as projection on s4.ProductionOrderComponent;
   @readonly entity A_ProductionOrderOperation_2 as projection on s4.ProductionOrderOperation;

@@ -107,13 +107,19 @@ service CE_PRODUCT_0003 {
 
 @path: '/sap/opu/odata4/sap/api_productionorder/srvd_a2x/sap/productionorder/0001' @requires: ['Reader', 'Writer']
 service CE_PRODUCTIONORDER_0001 {
-  @readonly entity ProductionOrder as projection on s4.ProductionOrder {
+  @restrict: [{ grant: 'READ', to: ['Reader', 'Writer'] }, { grant: 'ReleaseOrder', to: 'Writer' }]
+  entity ProductionOrder as projection on s4.ProductionOrder {
     *,
     Material                    as Product,
     to_ProductionOrderComponent as _ProductionOrderComponent,
     to_ProductionOrderOperation as _ProductionOrderOperation,
     to_ProductionOrderStatus    as _ProductionOrderStatus,
-  } excluding { Material, to_ProductionOrderComponent, to_ProductionOrderOperation, to_ProductionOrderStatus };
+  } excluding { Material, to_ProductionOrderComponent, to_ProductionOrderOperation, to_ProductionOrderStatus }
+    actions {
+      action ReleaseOrder() returns ProductionOrder;
+    };
+  @requires: 'Writer'
+  action CompleteOrder(ManufacturingOrder : String(12), ActualCompletionDate : Date) returns ProductionOrder;
   @readonly entity ProductionOrderComponent as projection on s4.ProductionOrderComponent {
     *,
     Material as Product,

@@ -1,0 +1,154 @@
+"""What a system turned away and did all the same is found before it is called anything else, and never done twice."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+
+from erp_mcp.domain.lifecycle import State
+from erp_mcp.errors import RuleRefusedError, SystemUnreachableError
+from tests.guarantees import guarantees
+from tests.unit.committing.erp import change_line
+from tests.unit.committing.office import CREATE, TOOLS, UPDATE, Office
+from tests.unit.committing.test_checked_again import forbid
+
+
+@guarantees("P4.turned_away", "P4.one_effect")
+@pytest.mark.parametrize("tool", TOOLS)
+async def test_what_was_done_though_turned_away_is_committed_by_reading_back(office: Office, tool: str) -> None:
+    """A 429 with a time that came after the effect: at that time it is looked for, found, and not sent again."""
+    content = office.approved(tool)
+    office.erp.faults = ["limited_after"]
+    waiting = (await office.work()).proposal
+    assert (waiting.state, waiting.reason) == (State.APPROVED, "rate_limited")
+    proposal = await office.until_end(content)
+    assert proposal.receipt is not None
+    assert (proposal.state, proposal.receipt.found, proposal.reason) == (State.COMMITTED, "read_back", "")
+    assert (len(office.erp.sent), office.effects(content), office.flaws()) == (1, 1, [])
+    assert office.path_of(content)[-4:] == ["SENDING", "APPROVED", "CLAIMED", "COMMITTED"]
+
+
+@guarantees("P4.turned_away")
+@pytest.mark.parametrize("tool", TOOLS)
+async def test_where_no_time_is_named_it_is_looked_for_at_once(office: Office, tool: str) -> None:
+    """The proposal never stands as approved although it is carried out."""
+    content = office.approved(tool)
+    office.erp.faults = ["limited_at_once_after"]
+    assert (await office.work()).proposal.state is State.COMMITTED
+    assert (len(office.erp.sent), office.effects(content)) == (1, 1)
+    assert office.path_of(content)[-2:] == ["SENDING", "COMMITTED"]
+
+
+@guarantees("P4.turned_away", "P10.outage")
+@pytest.mark.parametrize("tool", TOOLS)
+async def test_what_was_turned_away_and_not_done_is_sent_once_more(office: Office, tool: str) -> None:
+    """Looking for it finds nothing, so it goes out a second time, and takes effect once."""
+    content = office.approved(tool)
+    office.erp.faults = ["limited"]
+    assert (await office.until_end(content)).state is State.COMMITTED
+    assert (len(office.erp.sent), office.effects(content), office.flaws()) == (2, 1, [])
+
+
+@guarantees("P4.turned_away", "P3.not_stricter")
+async def test_what_is_there_is_not_called_denied(office: Office) -> None:
+    """Policy may forbid it today; it was sent when it was allowed, and what became of it is a fact."""
+    content = office.approved()
+    office.erp.faults = ["limited_after"]
+    await office.work()
+    forbid(cast("dict[str, Any]", office.policy))
+    office.apply()
+    assert (await office.until_end(content)).state is State.COMMITTED
+
+
+@guarantees("P4.turned_away", "P4.stale")
+async def test_what_is_not_there_is_denied_or_stale_as_ever(office: Office) -> None:
+    """Another change of the record is not taken for ours."""
+    content = office.approved()
+    office.erp.faults = ["limited"]
+    await office.work()
+    change_line(office.erp_path)
+    proposal = await office.until_end(content)
+    assert (proposal.state, proposal.reason) == (State.STALE, "record_changed")
+    assert (len(office.erp.sent), office.effects(content)) == (1, 0)
+
+
+@guarantees("P4.turned_away", "P4.stale")
+@pytest.mark.parametrize("point", ["preparing", "before_send"])
+async def test_what_arrives_between_the_look_and_the_send_is_not_called_stale(office: Office, point: str) -> None:
+    """Late, under our own hands: the record has another version, which is the one that we wrote."""
+    content = office.approved()
+    office.erp.faults = ["limited_late"]
+    await office.work()
+    office.clock.advance(31)
+    if point == "preparing":
+        office.desk.before = office.erp.arrive
+    committer = office.committer(at=lambda at: office.erp.arrive() if at == point else None)
+    done = await committer.work("w1")
+    assert done is not None
+    assert ((await office.until_end(content)).state, office.effects(content)) == (State.COMMITTED, 1)
+    assert office.flaws() == []
+
+
+@guarantees("P4.turned_away", "P4.stale", "P4.unknown")
+@pytest.mark.parametrize(("came", "state"), [("ours", "COMMITTED"), ("theirs", "STALE"), ("unseen", "COMMITTED")])
+async def test_another_version_at_the_second_send_is_looked_at_before_it_is_called_stale(
+    office: Office, came: str, state: str
+) -> None:
+    """It may be the one that the first send wrote; whoever can't look there and then looks later."""
+    content = office.approved()
+    office.erp.faults = ["limited" if came == "theirs" else "limited_late", "superseded"]
+    await office.work()
+    office.clock.advance(31)
+
+    def meanwhile(at: str) -> None:
+        if at == "before_send":
+            office.erp.arrive()
+            office.erp.finds_down = {office.erp.found} if came == "unseen" else set()
+
+    await office.committer(at=meanwhile).work("w1")
+    assert (await office.until_end(content)).state == state
+    assert ("UNKNOWN" in office.path_of(content)) == (came == "unseen")
+    assert (office.effects(content), office.flaws()) == (int(came != "theirs"), [])
+
+
+@guarantees("P4.turned_away", "P4.unknown")
+async def test_while_it_cannot_be_looked_for_it_is_neither_sent_nor_ended(office: Office) -> None:
+    """Whoever can't look can't say that it was not written."""
+    content = office.approved()
+    office.erp.faults = ["limited_after"]
+    await office.work()
+    forbid(cast("dict[str, Any]", office.policy))
+    office.apply()
+    office.erp.finds_down = {office.erp.found}
+    office.clock.advance(31)
+    waiting = (await office.work()).proposal
+    assert (waiting.state, waiting.reason) == (State.APPROVED, "system_unreachable")
+    assert (await office.until_end(content)).state is State.COMMITTED
+    assert len(office.erp.sent) == 1
+
+
+@guarantees("P4.turned_away")
+@pytest.mark.parametrize(
+    "error", [RuleRefusedError(rule="R-GONE", message="gone"), SystemUnreachableError(system="erp")]
+)
+async def test_what_preparing_meets_ends_or_postpones_what_is_not_there(office: Office, error: Exception) -> None:
+    """As for a proposal that was never sent."""
+    content = office.approved(UPDATE)
+    office.erp.faults = ["limited"]
+    await office.work()
+    office.desk.error = error
+    office.clock.advance(31)
+    await office.work()
+    ending = ("STALE", "record_gone") if isinstance(error, RuleRefusedError) else ("APPROVED", "system_unreachable")
+    assert (office.stand(content), len(office.erp.sent)) == (ending, 1)
+
+
+@guarantees("P4.turned_away")
+async def test_where_nothing_can_be_found_a_request_turned_away_is_sent_again(office: Office) -> None:
+    """Without a reference and a version there is no looking; the answer's word stands."""
+    content = office.approved(CREATE)
+    office.erp.kind = "none"
+    office.erp.faults = ["limited"]
+    assert (await office.until_end(content)).state is State.COMMITTED
+    assert (len(office.erp.sent), office.effects(content)) == (2, 1)
