@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 from weakref import WeakKeyDictionary
 
-from erp_mcp.errors import ConfigurationError, SecretUnavailableError, SystemUnreachableError
+from erp_mcp.errors import AccountTooPowerfulError, ConfigurationError, SecretUnavailableError, SystemUnreachableError
 from erp_mcp.ports import Adapter
 
 if TYPE_CHECKING:
@@ -57,6 +57,9 @@ class AdapterReads(OpenedSystems[Adapter]):
         """Return the records with these source keys as their system has them; see `ports.LiveReads`."""
         try:
             return await self.of(system).read(entity, keys)
+        except AccountTooPowerfulError as failure:  # what the account may do is nothing for an agent
+            _log.warning("system %s is not read: %s", system, failure)
+            raise AccountTooPowerfulError(system=system) from None
         except (ConfigurationError, SecretUnavailableError) as failure:  # it may name files, variables and vault paths
             _log.warning("system %s can't be read: %s", system, failure)
             raise SystemUnreachableError(system=system) from None

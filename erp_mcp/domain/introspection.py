@@ -25,12 +25,14 @@ class Introspection:
     """What was found by looking, without writing anything.
 
     `excess` names rights that the account that reads has and does not need (what it could write); empty is right.
+    `revoke` says what takes them away: statements for whoever administers the system, where they are known.
     `rights_seen` is false where the system does not tell what an account may do: then empty says nothing.
     `told` is what else a person wants to know: paging, page limit, rate limits, replica lag.
     """
 
     entities: tuple[EntityBinding, ...] = ()
     excess: tuple[str, ...] = ()
+    revoke: tuple[str, ...] = ()
     rights_seen: bool = True
     told: Mapping[str, str] = field(default_factory=dict)
 

@@ -6,6 +6,7 @@ each item of the outermost SELECT list is its name in all of them.
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import Final, NamedTuple
 
@@ -50,6 +51,18 @@ def is_select(statement: str) -> bool:
         return bool(_one_select(statement))
     except ValueError:
         return False
+
+
+def called_functions(statement: str) -> frozenset[str]:
+    """Return the names, without schemas, that stand before a parenthesis: words in small letters, quoted ones as is.
+
+    Raises:
+        ValueError: when it is not one SELECT.
+    """
+    tokens = _one_select(statement)
+    before = [one for one, after in itertools.pairwise(tokens) if after.text == "("]
+    words = {one.text.lower() for one in before if one.kind == "word"}
+    return frozenset(words | {one.text[1:-1] for one in before if one.kind == "quoted"})
 
 
 def single_columns(statement: str) -> dict[str, str]:

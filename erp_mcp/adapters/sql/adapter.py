@@ -12,6 +12,7 @@ from erp_mcp.adapters._connection import Connection
 from erp_mcp.adapters._mapping import RecordMapper, checked_instant, checked_key
 from erp_mcp.adapters.sql import statements
 from erp_mcp.adapters.sql.bindings import binding_of, check_bound
+from erp_mcp.adapters.sql.rights import revocations, shown
 from erp_mcp.adapters.sql.source import Found, Source
 from erp_mcp.adapters.sql.statements import EntityStatements, Place
 from erp_mcp.adapters.sql.watermark import NOTHING_YET, Tick, Watermark, parse_watermark
@@ -20,7 +21,7 @@ from erp_mcp.domain.entities import Record
 from erp_mcp.domain.instants import instant_text, parse_instant
 from erp_mcp.domain.introspection import Introspection
 from erp_mcp.domain.profile import Profile
-from erp_mcp.domain.select_text import is_select
+from erp_mcp.domain.select_text import called_functions, is_select
 from erp_mcp.errors import BadAnswerError, EntityNotOfferedError, InvalidArgumentError, ProfileFileError
 from erp_mcp.ports import MAX_KEYS, ChangePage, Clock
 
@@ -53,7 +54,7 @@ class SqlAdapter:
             ConfigurationError: `settings.bad_configuration`, for an address or driver that is not there.
             ProfileFileError: `systems.bad_profile`, when an entity has no statement, or a statement is not one SELECT.
         """
-        return cls(_source(connection, clock), connection, profile, clock)
+        return cls(_source(connection, profile, clock), connection, profile, clock)
 
     @property
     def system(self) -> str:
@@ -127,7 +128,7 @@ class SqlAdapter:
         """
         rights = await self._source.rights()
         if rights.refused:
-            return Introspection(excess=rights.excess)
+            return Introspection(excess=shown(rights.barring), revoke=revocations(rights.barring))
         entities = [await binding_of(name, form, self._source) for name, form in self._statements.items()]
         told = {"paging": "by change time and key", "page_rows": str(self._page_rows), **await self.probe()}
         return Introspection(entities=tuple(entities), told=told, rights_seen=rights.known)
@@ -264,7 +265,7 @@ def _high_water(mark: str, asked: datetime, found: Found) -> str:
     return min(mark, reached) if mark else reached
 
 
-def _source(connection: Connection, clock: Clock) -> Source:
+def _source(connection: Connection, profile: Profile, clock: Clock) -> Source:
     scheme, separator, rest = connection.url.partition("://")
     if not separator or scheme == "sqlite":
         path = Path(rest.removeprefix("/")) if separator else Path(connection.url.removeprefix("sqlite:"))
@@ -273,7 +274,14 @@ def _source(connection: Connection, clock: Clock) -> Source:
         return SqliteSource(path, system=connection.system, timeout_s=connection.timeout_s)
     from erp_mcp.adapters.sql.engine_source import EngineSource
 
-    return EngineSource(connection, clock)
+    return EngineSource(connection, clock, called=_called(profile))
+
+
+def _called(profile: Profile) -> frozenset[str]:
+    """Return the functions that the profile's own texts call: an account may have to run those as their owner."""
+    forms = [value for form in profile.entities.values() for value in form.values() if isinstance(value, str)]
+    texts = [*forms, *(rule.query for rule in profile.identity.values())]
+    return frozenset(name for text in texts if is_select(text) for name in called_functions(text))
 
 
 def _statements(profile: Profile, entity: str, form: Mapping[str, JsonValue]) -> EntityStatements:

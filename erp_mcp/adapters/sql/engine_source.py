@@ -9,7 +9,7 @@ import asyncio
 import random
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Final, TypeVar
 
 from sqlalchemy import Connection as SqlConnection
@@ -20,7 +20,7 @@ from erp_mcp.adapters._connection import Connection
 from erp_mcp.adapters.sql import replica
 from erp_mcp.adapters.sql.engines import Running, database_address, engine_for
 from erp_mcp.adapters.sql.failures import meaning, works_again
-from erp_mcp.adapters.sql.rights import Rights, rights_of
+from erp_mcp.adapters.sql.rights import Rights, revocations, rights_of, shown
 from erp_mcp.adapters.sql.source import Found
 from erp_mcp.adapters.sql.statements import Statement
 from erp_mcp.credentials import account_of
@@ -29,6 +29,7 @@ from erp_mcp.domain.instants import instant_text
 from erp_mcp.domain.traffic import Ending
 from erp_mcp.egress.admission import Door
 from erp_mcp.egress.local_traffic import LocalTraffic
+from erp_mcp.egress.places import where_to
 from erp_mcp.egress.repeating import delay_s
 from erp_mcp.errors import (
     AccountTooPowerfulError,
@@ -55,6 +56,7 @@ _GIVEN_UP: Final[Ending] = "given_up"
 _PRODUCTS: Final = {"postgresql": "PostgreSQL", "mysql": "MySQL", "mariadb": "MariaDB", "mssql": "SQL Server",
                     "oracle": "Oracle Database"}  # fmt: skip
 _MOMENTS: Final = {
+    "mysql": "SELECT UTC_TIMESTAMP(6) AS moment, CURRENT_USER() AS account",
     "oracle": "SELECT CURRENT_TIMESTAMP AS moment, USER AS account FROM dual",
     "sqlite": "SELECT CURRENT_TIMESTAMP AS moment, '' AS account",
 }
@@ -73,10 +75,11 @@ class EngineSource:
         connection: Connection,
         clock: Clock,
         *,
+        called: frozenset[str] = frozenset(),
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         chance: Callable[[], float] = random.random,
     ) -> None:
-        """Check the address; nothing is opened yet.
+        """Check the address; nothing is opened yet. `called` are functions that the profile's statements call.
 
         Raises:
             ConfigurationError: `settings.bad_configuration`, for an address or driver that is not there, or a heartbeat
@@ -86,6 +89,7 @@ class EngineSource:
         self._system = connection.system
         self._timeout_s = connection.timeout_s
         self._clock = clock
+        self._called = called
         self._sleep = sleep
         self._chance = chance
         self._address = database_address(connection)
@@ -95,6 +99,7 @@ class EngineSource:
         self.dialect = self._address.get_backend_name()
         self._door = Door(
             system=self._system,
+            where=where_to(connection.url),
             traffic=connection.traffic or LocalTraffic(),
             limits=connection.limits,
             lasts_s=connection.timeout_s + _GRACE_S,
@@ -137,7 +142,7 @@ class EngineSource:
 
     def _may_repeat(self, attempt: int) -> bool:
         limits = self._connection.limits
-        return attempt <= limits.attempts and self._door.traffic.may_retry(self._system, limits)
+        return attempt <= limits.attempts and self._door.may_retry()
 
     async def _through_door(self, work: Callable[[SqlConnection], T], until: float) -> T:
         given = await self._door.admit("read", lambda: until)
@@ -175,7 +180,7 @@ class EngineSource:
         return await self._within(self._engine_as(newer), work, until)
 
     async def _within(self, engine: Engine, work: Callable[[SqlConnection], T], until: float) -> T:
-        running = Running()
+        running = Running(engine)
         try:
             async with asyncio.timeout(max(0.0, until - time.monotonic())):
                 return await asyncio.to_thread(self._run, engine, work, running)
@@ -216,6 +221,8 @@ class EngineSource:
         with engine.connect() as connection:
             running.on(connection.connection.driver_connection)
             try:
+                if running.given_up:  # before there was anything to stop
+                    raise TimeoutError
                 return work(connection)
             finally:
                 running.on(None)
@@ -237,14 +244,18 @@ class EngineSource:
         behind_s = self._behind(connection, rights)
         row = _one(connection, text(_MOMENTS.get(self.dialect, _MOMENT)))
         version = connection.dialect.server_version_info or ()
-        known = {"product": _PRODUCTS.get(self.dialect, self.dialect), "version": ".".join(map(str, version))}
+        product = "mariadb" if getattr(connection.dialect, "is_mariadb", False) else self.dialect
+        known = {"product": _PRODUCTS.get(product, product), "version": ".".join(map(str, version))}
         known["account"] = str(row["account"])
         if self.dialect == "postgresql":
             known["role"] = "replica, which nobody can write to" if rights.replica else "primary"
         known["rights"] = _told(rights)
+        known["everybody_may"] = ", ".join(shown(rights.everybody))
         if behind_s is not None:
             known["behind_s"] = f"{behind_s:.1f}"
         moment = row["moment"]
+        if isinstance(moment, datetime) and self.dialect == "mysql":
+            moment = moment.replace(tzinfo=UTC)
         if isinstance(moment, datetime) and moment.tzinfo is not None:
             known["server_time"] = instant_text(moment)
         return {name: value for name, value in known.items() if value}
@@ -253,21 +264,24 @@ class EngineSource:
         """Return the rights of the account, looked at once for each connection; one that can write is refused."""
         known = connection.info.get(_RIGHTS)
         rights = known if isinstance(known, Rights) else self._rights(connection)
-        if isinstance(known, Rights) and rights.excess and rights.replica:  # it may have become a primary meanwhile
+        if isinstance(known, Rights) and rights.found and rights.replica:  # it may have become a primary meanwhile
             rights = self._rights(connection)
         if rights.refused:
-            raise AccountTooPowerfulError(system=self._system, rights=rights.excess[:_NAMED])
+            named = rights.barring[:_NAMED]
+            raise AccountTooPowerfulError(system=self._system, rights=shown(named), revoke=revocations(named))
         connection.info[_RIGHTS] = rights
         return rights
 
     def _rights(self, connection: SqlConnection) -> Rights:
         def run(statement: str) -> Sequence[Mapping[str, object]]:
-            return [dict(row) for row in connection.execute(text(statement)).mappings()]
+            # A colon is never a parameter of ours, and may stand in the name of a role.
+            result = connection.execute(text(statement.replace(":", "\\:")))
+            return [dict(row) for row in result.mappings()] if result.returns_rows else []
 
         try:
-            return rights_of(self.dialect, run)
+            return rights_of(self.dialect, run, called=self._called)
         except SQLAlchemyError:
-            if self.dialect == "postgresql":
+            if self.dialect in {"postgresql", "mysql", "mariadb"}:  # these tell everybody: silence is no good news
                 raise
             connection.rollback()
             return Rights(known=False)
@@ -315,8 +329,8 @@ def _judged(failure: BaseException, seconds: float) -> Ending:
 
 
 def _told(rights: Rights) -> str:
-    if rights.excess:
-        return "could write elsewhere: " + ", ".join(rights.excess[:_NAMED])
-    return (
-        "can only read" if rights.known else "not known for this kind of database; give it an account that only reads"
-    )
+    if rights.found:
+        return "could write to the primary: " + ", ".join(shown(rights.found[:_NAMED]))
+    if not rights.known:
+        return "not known for this kind of database; give it an account that only reads"
+    return "none found beside reading" + (" and what everybody may" if rights.everybody else "")

@@ -25,6 +25,16 @@ _GONE_STATES: Final = ("08", "57P")  # connection lost, shutting down or startin
 _AGAIN_STATES: Final = ("40001", "40P01")
 _SIGN_IN: Final = ("authentication failed", "no pg_hba.conf entry", "is not permitted to log in")
 _FULL: Final = ("too many clients", "too many connections", "remaining connection slots")
+# PyMySQL gives the number of the server's error and no state; those from 2000 to 2999 are the driver's own.
+_MYSQL_DRIVERS: Final = ("pymysql.", "MySQLdb.")
+_MYSQL_STATES: Final = {
+    **dict.fromkeys((1205, 1317, 1969, 3024), "57014"),  # lock or statement out of time, or stopped
+    1213: "40P01",  # deadlock
+    **dict.fromkeys((1044, 1045, 1130, 1142, 1143, 1227, 1370, 1698, 1820, 1862, 3118, 4151), "42501"),
+    **dict.fromkeys((1040, 1203, 1226), "53300"),
+    **dict.fromkeys((1053, 1152, 1158, 1159, 1160, 1161, 1927, 4031), "08000"),
+}
+_MYSQL_CLIENT: Final = range(2000, 3000)
 _DRIVER_FAILURES: Final = frozenset({"OperationalError", "InterfaceError", "ConnectionTimeout"})
 _PAUSE_S: Final = 1
 
@@ -54,4 +64,10 @@ def works_again(failure: SQLAlchemyError) -> bool:
 
 
 def _state(original: BaseException | None) -> str:
+    """Return the state that a driver tells, for PyMySQL the one that its number stands for."""
+    if original is not None and type(original).__module__.startswith(_MYSQL_DRIVERS):
+        number = original.args[0] if original.args else None
+        if not isinstance(number, int):
+            return "08000"
+        return "08000" if number in _MYSQL_CLIENT else _MYSQL_STATES.get(number, "42000")
     return str(getattr(original, "sqlstate", None) or "")

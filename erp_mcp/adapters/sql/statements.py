@@ -15,6 +15,10 @@ Value = str | int | None
 # Dialects that page with the standard's words; the others know LIMIT.
 _FETCH_DIALECTS: Final = frozenset({"mssql", "oracle", "db2", "ibm_db_sa"})
 
+# Collations of MySQL and MariaDB take A for a, and a text that begins with a number for that number, so keys are
+# compared as they are written. Whatever is the same as written is equal to them too, so an index still serves.
+_MYSQL_KEY: Final = "CAST(CONVERT(source_key USING utf8mb4) AS BINARY)"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
@@ -55,19 +59,20 @@ class Place:
 def page_after(inner: str, place: Place, *, limit: int, dialect: str) -> Statement:
     """Return the statement for the next rows after a place: each row once, ties of `changed_at` told apart by key."""
     after = ""
+    key = _MYSQL_KEY if dialect == "mysql" else "source_key"
     parameters: dict[str, Value] = {"page_limit": limit}
     if place.changed_at is not None:
         after = " WHERE changed_at >= :page_at"
         parameters["page_at"] = place.changed_at
     if place.key != "":  # the empty text is before all texts, but not before all numbers
         # In this form an index on changed_at is used; the row-value form is not known everywhere.
-        after += " AND (changed_at > :page_at OR source_key > :page_key)"
-        parameters["page_key"] = place.key
+        after += f" AND (changed_at > :page_at OR {key} > :page_key)"
+        parameters["page_key"] = str(place.key) if dialect == "mysql" else place.key
     cut = " OFFSET 0 ROWS FETCH NEXT :page_limit ROWS ONLY" if dialect in _FETCH_DIALECTS else " LIMIT :page_limit"
     return Statement(
         before="SELECT * FROM (",
         inner=_bare(inner),
-        after=f") page_source{after} ORDER BY changed_at, source_key{cut}",
+        after=f") page_source{after} ORDER BY changed_at, {key}{cut}",
         parameters=parameters,
     )
 
@@ -86,10 +91,11 @@ def by_keys(inner: str, keys: tuple[str, ...], *, dialect: str, columns: str = "
     both: tuple[Value, ...] = (*keys, *numbers)
     wanted = {f"key_{number}": key for number, key in enumerate(both)}
     listed = ", ".join(f":{name}" for name in wanted)
+    exact = f" AND {_MYSQL_KEY} IN ({listed})" if dialect == "mysql" else ""
     return Statement(
         before=f"SELECT {columns} FROM (",
         inner=_bare(inner),
-        after=f") page_source WHERE source_key IN ({listed})",
+        after=f") page_source WHERE source_key IN ({listed}){exact}",
         parameters=wanted,
     )
 

@@ -24,7 +24,7 @@ MATERIALS: Final = (
     " unit AS base_uom FROM part"
 )
 GONE: Final = "SELECT no AS source_key, at AS changed_at FROM gone"
-_DDL: Final = """
+DDL: Final = """
 DROP SCHEMA public CASCADE;
 CREATE SCHEMA public;
 GRANT USAGE ON SCHEMA public TO reader;
@@ -49,7 +49,7 @@ def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
 def plant(rig: Rig) -> Rig:
     """The same with a fresh table of materials, and an account that may read it and nothing else."""
     rig.create_role(READER, password_of(rig))
-    rig.run(DATABASE, _DDL)
+    rig.run(DATABASE, DDL)
     rig.catch_up()
     return rig
 

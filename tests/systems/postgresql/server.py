@@ -12,10 +12,8 @@ import os
 import pwd
 import secrets
 import shutil
-import socket
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,6 +23,7 @@ import psycopg
 from psycopg import sql
 
 from tests.needs import missing
+from tests.systems import processes
 
 DESCRIPTION: Final = "rig.json"
 VARIABLE: Final = "ERP_MCP_POSTGRESQL_DIR"
@@ -83,7 +82,10 @@ class Rig:
             connection.execute(text)
 
     def create_database(self, name: str, *, owner: str = "") -> None:
-        """Make an empty database; one of that name is dropped before, with whoever is in it."""
+        """Make an empty database with the rights that the server gives to everybody, as most are.
+
+        One of that name is dropped before, with whoever is in it.
+        """
         with self.admin() as connection:
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
             owned = sql.SQL(" OWNER {}").format(sql.Identifier(owner)) if owner else sql.SQL("")
@@ -114,17 +116,16 @@ class Rig:
             ):
                 connection.execute(sql.SQL(text).format(**names))
 
-    def catch_up(self, *, timeout_s: float = 20.0) -> None:
+    def catch_up(self, *, timeout_s: float = 120.0) -> None:
         """Wait until the replica has all that the primary has written."""
         with self.admin() as primary, self.admin(replica=True) as replica:
             place = primary.execute("SELECT pg_current_wal_insert_lsn()").fetchone()
-            deadline = time.monotonic() + timeout_s
-            while time.monotonic() < deadline:
+
+            def caught_up() -> bool:
                 done = replica.execute("SELECT pg_last_wal_replay_lsn() >= %s::pg_lsn", place).fetchone()
-                if done and done[0]:
-                    return
-                time.sleep(0.01)
-        raise RuntimeError("the replica did not catch up")
+                return bool(done and done[0])
+
+            processes.until(caught_up, name="the replica", within_s=timeout_s)
 
 
 @contextlib.contextmanager
@@ -163,9 +164,7 @@ def start(state: Path) -> Rig:
         raise
     pids = [(directory / one / "postmaster.pid").read_text().splitlines()[0] for one in ("primary", "replica")]
     (state / "pid").write_text("\n".join(pids) + "\n", encoding="ascii")
-    description = state / DESCRIPTION
-    description.touch(mode=0o600)
-    description.write_text(json.dumps(asdict(rig), indent=1), encoding="utf-8")
+    processes.describe(state / DESCRIPTION, json.dumps(asdict(rig), indent=1))
     return rig
 
 
@@ -217,7 +216,7 @@ def _start(directory: Path) -> Rig:
 def _serve(directory: Path, name: str, port: int = 0) -> int:
     """Start one server on a port; another free one is tried when somebody was faster."""
     for _ in range(5):
-        chosen = port or _free_port()
+        chosen = port or processes.free_port()
         options = f"-c port={chosen}"
         with contextlib.suppress(subprocess.CalledProcessError):
             log = str(directory / f"{name}.log")
@@ -286,9 +285,3 @@ def _user() -> pwd.struct_passwd | None:
 def _give(place: Path) -> None:
     if (user := _user()) is not None:
         os.chown(place, user.pw_uid, user.pw_gid)
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])

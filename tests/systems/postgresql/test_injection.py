@@ -50,7 +50,8 @@ _KEYS: Final = re.compile(r"IN \(\$\d+(, \$\d+)*\)")  # as many keys as were ask
 _XREF: Final = IdentityRule(rule="table", query="SELECT no AS local, note AS canonical FROM part")
 
 
-def _profile() -> Profile:
+def hostile_profile() -> Profile:
+    """Return a profile with every statement that something from outside goes into."""
     plain = material_profile(feed="SELECT max('2026-03-16T04:00:00Z') AS high_water FROM part")
     return Profile(
         name=plain.name, version=1, kind="sql", level=4, zone="UTC", identity={"lot": _XREF}, states={},
@@ -58,7 +59,7 @@ def _profile() -> Profile:
     )  # fmt: skip
 
 
-async def _ask_all(adapter: SqlAdapter, payloads: list[str]) -> int:
+async def ask_all(adapter: SqlAdapter, payloads: list[str]) -> int:
     """Put every payload into every parameter that leads from outside into a statement; returns how many went in."""
     asked = 0
     await read_pages(adapter, "material")
@@ -85,11 +86,11 @@ async def test_postgresql_sees_no_other_statements_whatever_is_asked_for(plant: 
     """300 payloads in every parameter; the server itself counts what it was asked."""
     assert len(PAYLOADS) == len(set(PAYLOADS)) == 300
     plant.run(DATABASE, "INSERT INTO gone VALUES ('zz', 'zz')")
-    one = opens(_profile())
-    await _ask_all(one, ["plain"])
+    one = opens(hostile_profile())
+    await ask_all(one, ["plain"])
     known = _seen(plant)
     plant.run("postgres", "SELECT pg_stat_statements_reset()")
-    assert await _ask_all(one, PAYLOADS) == 2100
+    assert await ask_all(one, PAYLOADS) == 2100
     seen = _seen(plant)
     assert {text for text, _ in seen} - {text for text, _ in known} == set()
     assert sum(calls for _, calls in seen) > 2100
@@ -120,8 +121,8 @@ async def test_what_is_stored_is_never_made_part_of_a_statement(plant: Rig, open
         )
         cursor.executemany("INSERT INTO gone VALUES (%s, %s)", [(text, text) for text in PAYLOADS])
     plant.run(DATABASE, "INSERT INTO gone VALUES ('zz', 'zz')")
-    one = opens(_profile())
-    await _ask_all(one, ["plain"])
+    one = opens(hostile_profile())
+    await ask_all(one, ["plain"])
     known = _seen(plant)
     plant.run("postgres", "SELECT pg_stat_statements_reset()")
     pages = await read_pages(one, "material")
@@ -173,7 +174,7 @@ def traced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[SqlAdapter,
     plain = sqlite3.connect
     monkeypatch.setattr(sqlite3, "connect", lambda *a, **k: plain(*a, factory=Traced, **k))
     connection = Connection(system="erp", url=str(file), page_rows=10, timeout_s=5)
-    return SqlAdapter.open(connection, _profile(), FixedClock()), seen, file
+    return SqlAdapter.open(connection, hostile_profile(), FixedClock()), seen, file
 
 
 @guarantees("P8.fixed_statements")
@@ -182,9 +183,9 @@ async def test_sqlite_sees_no_other_statements_whatever_is_asked_for(
 ) -> None:
     """The same payloads; each connection compiles what it is given, so that is what counts."""
     one, seen, file = traced
-    await _ask_all(one, ["plain"])
+    await ask_all(one, ["plain"])
     known = set(seen)
-    assert await _ask_all(one, PAYLOADS) == 2100
+    assert await ask_all(one, PAYLOADS) == 2100
     assert seen == known
     with closing(sqlite3.connect(file)) as database:
         assert database.execute("SELECT count(*) FROM part").fetchone() == (2,)

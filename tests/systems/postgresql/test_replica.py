@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import threading
-import time
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any, LiteralString
 
 import pytest
 
@@ -17,11 +18,14 @@ from erp_mcp.adapters import Connection
 from erp_mcp.adapters.sql.adapter import SqlAdapter
 from erp_mcp.bootstrap.machine import SystemClock
 from erp_mcp.domain.entities.inventory import Material
-from erp_mcp.domain.instants import instant_text, seconds_between
+from erp_mcp.domain.instants import instant_text
+from erp_mcp.egress.local_traffic import LocalTraffic
 from erp_mcp.errors import AccountTooPowerfulError, BadAnswerError, ConfigurationError, SystemTimeoutError
 from erp_mcp.testing.passes import read_pages
 from tests.guarantees import guarantees
+from tests.moments import PATIENCE_S, becomes
 from tests.needs import missing
+from tests.systems.matrix.covering import FAULTS, SQL_REPLICA, covers
 from tests.systems.postgresql.conftest import DATABASE, FAST, MATERIALS, Open, material_profile
 from tests.systems.postgresql.server import Rig, installed, start, stop
 
@@ -55,10 +59,11 @@ def paused(rig: Rig) -> Iterator[None]:
 async def test_an_idle_primary_does_not_make_its_replica_old(plant: Rig, opens: Open) -> None:
     """Nothing was written for a while: what was received is replayed, so it is as of now."""
     plant.catch_up()
-    time.sleep(1.2)
+    await becomes(lambda: _age_s(plant) > 1.2)
     one = opens(replica=True, clock=CLOCK)
+    before = CLOCK.wall()
     (record,) = await one.read("material", ["A"])
-    assert seconds_between(record.as_of, instant_text(CLOCK.wall())) <= 1.1
+    assert record.as_of >= instant_text(before - timedelta(milliseconds=100))  # in tenths of a second
     assert (await one.probe())["behind_s"] == "0.0"
 
 
@@ -69,9 +74,9 @@ async def test_a_replica_that_is_late_gives_data_as_old_as_it_is(plant: Rig, ope
     plant.catch_up()
     before = CLOCK.wall()
     with paused(plant):
-        time.sleep(1.5)
+        await becomes(lambda: _age_s(plant) > 1.5)
         plant.run(DATABASE, "UPDATE part SET note = 'not seen' WHERE no = 'A'")
-        await asyncio.sleep(0.2)
+        await becomes(lambda: _waits_to_replay(plant))
         one = opens(replica=True, clock=CLOCK)
         (record,) = await one.read("material", ["A"])
         pages = await read_pages(one, "material")
@@ -96,29 +101,34 @@ async def test_a_tick_is_not_closed_before_the_replica_has_passed_it(plant: Rig,
     assert "0" in {record.source_key for page in again for record in page.records}
 
 
+@covers(FAULTS, SQL_REPLICA)
 @guarantees("P7.replica_age")
 async def test_a_replica_that_lost_its_primary_grows_old(own: Rig) -> None:
     """It has replayed all it received, and knows nothing of what was written since."""
     one = _writers_adapter(own)
     own.run("postgres", "ALTER SYSTEM SET primary_conninfo = ''", replica=True)
     own.run("postgres", "SELECT pg_reload_conf()", replica=True)
-    await asyncio.sleep(1.5)
-    behind = float((await one.probe())["behind_s"])
+    behind = 0.0
+    async with asyncio.timeout(PATIENCE_S):
+        while behind < 1.0:
+            await asyncio.sleep(0.05)
+            behind = float((await one.probe())["behind_s"])
     await one.close()
-    assert behind >= 1.0
 
 
 @guarantees("P7.replica_age")
 async def test_a_heartbeat_says_it_for_any_database(plant: Rig, opens: Open) -> None:
     """Also behind an address that leads to several replicas, and where the database itself tells nothing."""
+    before = CLOCK.wall()
     plant.run(
         DATABASE,
         "CREATE TABLE heartbeat (beat timestamptz); GRANT SELECT ON heartbeat TO reader;"
         " INSERT INTO heartbeat VALUES (now() - interval '90 seconds')",
     )
+    after = CLOCK.wall()
     one = opens(clock=CLOCK, heartbeat="public.heartbeat.beat")
     (record,) = await one.read("material", ["A"])
-    assert 89 <= seconds_between(record.as_of, instant_text(CLOCK.wall())) <= 95
+    assert instant_text(before - timedelta(seconds=91)) <= record.as_of <= instant_text(after - timedelta(seconds=89))
 
 
 @guarantees("P7.replica_age", "input.clear_errors")
@@ -161,70 +171,92 @@ def impatient(rig: Rig) -> Iterator[None]:
         rig.run("postgres", "SELECT pg_reload_conf()", replica=True)
 
 
-def _disturb(rig: Rig, until: threading.Event, *, times: int) -> None:
-    """Take away rows that a reader still sees, so that the replica must choose."""
-    for number in range(times):
-        if until.wait(0.2):
-            return
+@contextlib.contextmanager
+def disturbed(rig: Rig) -> Iterator[None]:
+    """Take away rows that a statement on the replica still sees, whenever there is one, so that it must choose."""
+    over = threading.Event()
+    writer = threading.Thread(target=_disturb, args=(rig, over))
+    writer.start()
+    try:
+        yield
+    finally:
+        over.set()
+        writer.join()
+
+
+def _disturb(rig: Rig, over: threading.Event) -> None:
+    for number in itertools.count():
+        while not _is_at_work(rig):
+            if over.wait(0.02):
+                return
         rig.run(DATABASE, f"UPDATE part SET note = 'v{number}'")
         rig.run(DATABASE, "VACUUM part")
-        if until.wait(0.2):
-            return
+        rig.catch_up()
 
 
+@covers(FAULTS, SQL_REPLICA)
 @guarantees("P9.spared_database")
 async def test_a_statement_that_the_replica_takes_back_is_asked_again(plant: Rig, opens: Open) -> None:
     """Replaying goes on first; a moment later the same statement works."""
-    slow = MATERIALS + ", (SELECT pg_sleep(0.6)) AS wait"
-    done = threading.Event()
+    slow_at_first = (
+        MATERIALS + ", LATERAL (SELECT pg_sleep(CASE WHEN note IN ('first', 'second') THEN 300 ELSE 0 END)) AS wait"
+    )
+    limits = replace(FAST, attempts=5, retry_share=1.0)
+    traffic = LocalTraffic()
     with impatient(plant):
-        one = opens(
-            material_profile(slow), replica=True, timeout_s=10, limits=replace(FAST, attempts=5, retry_share=1.0)
-        )
+        one = opens(material_profile(slow_at_first), replica=True, timeout_s=PATIENCE_S, limits=limits, traffic=traffic)
         await one.probe()
-        before = _taken_back(plant)
-        writer = threading.Thread(target=_disturb, args=(plant, done), kwargs={"times": 2})
-        writer.start()
-        try:
+        with disturbed(plant):
             records = await one.read("material", ["A", "B"])
-        finally:
-            done.set()
-            writer.join()
         assert len(records) == 2
-        assert _taken_back(plant) > before
+        assert traffic.states()[0].retries >= 1
 
 
+@covers(FAULTS, SQL_REPLICA)
 @guarantees("P9.spared_database", "input.clear_errors")
 async def test_one_that_is_taken_back_again_and_again_ends_as_transient(plant: Rig, opens: Open) -> None:
     """Within bounds, and with a word that says: later."""
-    slow = MATERIALS + ", (SELECT pg_sleep(3)) AS wait"
-    done = threading.Event()
+    slow = MATERIALS + ", (SELECT pg_sleep(300)) AS wait"
+    traffic = LocalTraffic()
     with impatient(plant):
-        one = opens(material_profile(slow), replica=True, timeout_s=20)
+        one = opens(material_profile(slow), replica=True, timeout_s=PATIENCE_S, traffic=traffic)
         await one.probe()
-        writer = threading.Thread(target=_disturb, args=(plant, done), kwargs={"times": 60})
-        writer.start()
-        try:
-            with pytest.raises(SystemTimeoutError):
-                await one.read("material", ["A", "B"])
-        finally:
-            done.set()
-            writer.join()
+        with disturbed(plant), pytest.raises(SystemTimeoutError):
+            await one.read("material", ["A", "B"])
+        assert traffic.states()[0].retries >= 1
 
 
-def _taken_back(rig: Rig) -> int:
+def _is_at_work(rig: Rig) -> bool:
+    """Return whether the replica works on a statement of ours that sees rows."""
+    asked = (
+        "SELECT count(*) FROM pg_stat_activity"
+        " WHERE application_name = 'erp-mcp' AND state = 'active' AND wait_event = 'PgSleep'"
+    )
+    return int(_told(rig, asked)) > 0
+
+
+def _age_s(rig: Rig) -> float:
+    """Return how long ago that was written which the replica has replayed last."""
+    return float(_told(rig, "SELECT extract(epoch FROM clock_timestamp() - pg_last_xact_replay_timestamp())"))
+
+
+def _waits_to_replay(rig: Rig) -> bool:
+    """Return whether the replica has received what it has not replayed."""
+    return bool(_told(rig, "SELECT pg_last_wal_receive_lsn() > pg_last_wal_replay_lsn()"))
+
+
+def _told(rig: Rig, asked: LiteralString) -> Any:
+    """Return the one value that the replica says."""
     with rig.admin(DATABASE, replica=True) as admin:
-        row = admin.execute(
-            "SELECT confl_snapshot + confl_lock + confl_bufferpin FROM pg_stat_database_conflicts WHERE datname = %s",
-            (DATABASE,),
-        ).fetchone()
+        row = admin.execute(asked).fetchone()
     assert row is not None
-    return int(row[0])
+    return row[0]
 
 
 # --- A replica that is one no more ------------------------------------------------------------------------------------
 
 
+@covers(FAULTS, SQL_REPLICA)
 @guarantees("P2.reading_account")
 async def test_an_account_that_writes_is_refused_as_soon_as_the_replica_becomes_a_primary(own: Rig) -> None:
     """A fail-over leaves sessions open; what made the account harmless is gone."""
