@@ -24,6 +24,7 @@ from erp_mcp.policy import obligations as duties
 from erp_mcp.ports import ReadModel, SqlValue
 from erp_mcp.projections import paging, reads
 from erp_mcp.projections.freshness import Freshness, skipped_reads
+from erp_mcp.projections.lacking import NOTHING_LACKS, Lacking
 
 LONG_ROWS: Final = 5_000  # an analysis of more runs beside the event loop: other calls, pings and cancels go on
 
@@ -60,6 +61,14 @@ class _Found:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class _Basis:
+    """What an answer stands on, and without."""
+
+    fresh: Freshness
+    without: Lacking
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """What reading needs, for one moment of the plant clock (`today` business date, `now` UTC instant)."""
 
@@ -71,26 +80,27 @@ class Reading:
     deadline_s: float
     zone: tzinfo
 
-    async def answer(self, question: Question, fresh: Freshness) -> Answer:
-        """Return the answer to a question from sources whose age has been judged."""
+    async def answer(self, question: Question, fresh: Freshness, without: Lacking = NOTHING_LACKS) -> Answer:
+        """Return the answer to a question from sources whose age, and what they do not keep, has been judged."""
         page = self._page(question)
-        found = await self._find(question, fresh, page)
+        found = await self._find(question, _Basis(fresh=fresh, without=without), page)
         shaped, removed = _shape(question, found.tables)
-        warnings = [*fresh.warnings, *found.warnings]
+        warnings = [*fresh.warnings, *without.warnings, *found.warnings]
         if removed:
             warnings.append(f"{removed} hidden or control characters were removed from text.")
         answer = Answer(
             tables=shaped,
-            complete=fresh.complete and found.complete,
+            complete=fresh.complete and without.complete and found.complete,
             sources=list(fresh.sources),
             warnings=warnings,
             call_id=question.call_id,
             next_cursor=self._cursor(question, found.after) if found.after is not None else "",
             definition_id=question.tool.definition_id,
+            gaps=[*fresh.gaps, *without.gaps],
         )
         return self._fitted(question, found, answer)
 
-    async def _find(self, question: Question, fresh: Freshness, page: paging.Page) -> _Found:
+    async def _find(self, question: Question, basis: _Basis, page: paging.Page) -> _Found:
         tool, terms = question.tool, question.obligations
         got = await reads.run(
             self.read_model,
@@ -101,22 +111,23 @@ class Reading:
             now=self.now,
             deadline_s=self.deadline_s,
             page=page,
-            skip=skipped_reads(tool, fresh),
+            skip=skipped_reads(tool, basis.fresh),
+            left_out=basis.without.unchosen,
         )
         cut = tuple(f"{name} was cut at its row limit; narrow the question." for name in got.truncated)
         if not tool.analysis:
             tables = {table.name: self._masked(question, table, got.rows[table.name]) for table in tool.tables}
             return _Found(tables=tables, after=got.next_after, complete=not cut, warnings=cut)
         if sum(map(len, got.rows.values())) > LONG_ROWS:
-            findings = await asyncio.to_thread(self._analyse, question, got, fresh)
+            findings = await asyncio.to_thread(self._analyse, question, got, basis)
         else:
-            findings = self._analyse(question, got, fresh)
+            findings = self._analyse(question, got, basis)
         tables, after = self._paged(question, findings, page)
         return _Found(
             tables=tables, after=after, complete=findings.complete and not cut, warnings=cut + findings.warnings
         )
 
-    def _analyse(self, question: Question, got: reads.ReadRows, fresh: Freshness) -> Findings:
+    def _analyse(self, question: Question, got: reads.ReadRows, basis: _Basis) -> Findings:
         """Run the analysis over typed rows from which masked fields are gone already."""
         tool, masks = question.tool, question.obligations.masks
         analysis = self.analyses[tool.analysis]
@@ -130,8 +141,9 @@ class Reading:
             arguments=question.checked.arguments,
             today=self.today,
             now=self.now,
-            gaps=fresh.gaps,
+            gaps=(*basis.fresh.gaps, *basis.without.gaps),
             zone=self.zone,
+            lacking=basis.without.fields,
         )
         return analysis.function(facts)
 

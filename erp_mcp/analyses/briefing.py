@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from erp_mcp.analyses import rows
 from erp_mcp.analyses.counts import differences
+from erp_mcp.analyses.dependences import BRIEFING, LATE_ORDER, classes
 from erp_mcp.analyses.late_order import READS as LATE_ORDER_READS
 from erp_mcp.analyses.late_order import days_late, explain
 from erp_mcp.analyses.ledgers import Ledgers
@@ -43,11 +44,10 @@ def plant_briefing(facts: Facts) -> Findings:
         nothing: dict[str, list[tuple[RawCell, ...]]] = {"classes": [], "top": [], "late_causes": []}
         warning = "Nothing counted: no data of such a site at hand, or none in this role's scope."
         return Findings(tables=nothing, complete=not facts.gaps, warnings=(warning,))
-    missing = {gap.entity for gap in facts.gaps}
     found = {
-        name: sorted(collect(facts), key=lambda one: (-one.age_days, one.item_id))
-        for name, (entities, collect) in CLASSES.items()
-        if not missing & entities
+        name: sorted(one.collect(facts), key=lambda item: (-item.age_days, item.item_id))
+        for name, one in CLASSES.items()
+        if one.known(facts)
     }
     causes = _root_causes(facts)
     classes: list[tuple[RawCell, ...]] = [
@@ -156,19 +156,51 @@ def _miscounted(facts: Facts) -> Iterable[Exceptional]:
             yield Exceptional(one.lot_id, 0, None, one.material_id)
 
 
-Collect = Callable[[Facts], Iterable[Exceptional]]
-CLASSES: Final[dict[str, tuple[frozenset[str], Collect]]] = {
-    "late_sales_line": (frozenset({"sales_order_line"}), _late),
-    "blocked_sales_line": (frozenset({"sales_order_line"}), _blocked),
-    "picked_not_shipped": (frozenset({"delivery"}), _picked),
-    "purchase_promise_moved": (frozenset({"purchase_order_line"}), _moved),
-    "purchase_overdue": (frozenset({"purchase_order_line"}), _overdue_purchases),
-    "purchase_unconfirmed": (frozenset({"purchase_order_line"}), _unconfirmed),
-    "requisition_waiting": (frozenset({"purchase_requisition"}), _waiting_requisitions),
-    "lot_on_hold": (frozenset({"lot"}), _held_lots),
-    "stock_miscounted": (frozenset({"mes_stock", "in_flight_document"}), _miscounted),
-    "work_center_down": (frozenset({"downtime"}), _down),
-    "production_overdue": (frozenset({"production_order"}), _overdue_orders),
+class Class(NamedTuple):
+    """How one class is counted: by rows of these entities, and by one field of each group."""
+
+    entities: frozenset[str]
+    collect: Callable[[Facts], Iterable[Exceptional]]
+    fields: tuple[tuple[str, ...], ...] = ()
+
+    def known(self, facts: Facts) -> bool:
+        """Return whether there is anything to count it by; a class that nothing tells of is not one without members."""
+        return not facts.missing & self.entities and not any(facts.lacking.issuperset(group) for group in self.fields)
+
+
+_PROMISED: Final = ("purchase_order_line.promised_date",)
+CLASSES: Final[dict[str, Class]] = {
+    "late_sales_line": Class(frozenset({"sales_order_line"}), _late),
+    "blocked_sales_line": Class(
+        frozenset({"sales_order_line"}),
+        _blocked,
+        (("sales_order_line.credit_status", "sales_order_line.delivery_block"),),
+    ),
+    "picked_not_shipped": Class(frozenset({"delivery"}), _picked, (("delivery.pick_status",),)),
+    "purchase_promise_moved": Class(
+        frozenset({"purchase_order_line"}), _moved, (_PROMISED, ("purchase_order_line.original_promise_date",))
+    ),
+    "purchase_overdue": Class(frozenset({"purchase_order_line"}), _overdue_purchases, (_PROMISED,)),
+    "purchase_unconfirmed": Class(
+        frozenset({"purchase_order_line"}),
+        _unconfirmed,
+        (("purchase_order_line.confirmed",), (*_PROMISED, "purchase_order_line.requested_date")),
+    ),
+    "requisition_waiting": Class(
+        frozenset({"purchase_requisition"}),
+        _waiting_requisitions,
+        (("purchase_requisition.release_state",), ("purchase_requisition.created_at",)),
+    ),
+    "lot_on_hold": Class(frozenset({"lot"}), _held_lots, (("lot.lot_disposition",),)),
+    "stock_miscounted": Class(
+        frozenset({"mes_stock", "in_flight_document"}), _miscounted, (("stock.lot_id",), ("mes_stock.lot_id",))
+    ),
+    "work_center_down": Class(frozenset({"downtime"}), _down),
+    "production_overdue": Class(
+        frozenset({"production_order"}),
+        _overdue_orders,
+        (("production_order.scheduled_finish", "production_order.planned_finish"),),
+    ),
 }
 ANALYSIS: Final = Analysis(
     name="plant_briefing",
@@ -187,4 +219,5 @@ ANALYSIS: Final = Analysis(
         "all_in_flight": rows.InFlightRow,
     },
     definition_id="plant_briefing.1",
+    dependences=(*classes((name, one.fields) for name, one in CLASSES.items()), *BRIEFING, *LATE_ORDER),
 )

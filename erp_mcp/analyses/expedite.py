@@ -9,6 +9,7 @@ from typing import Final
 
 from erp_mcp.analyses.alternatives import source_refusal
 from erp_mcp.analyses.cover import first_promise, with_promise
+from erp_mcp.analyses.dependences import EXPEDITE
 from erp_mcp.analyses.ledgers import Ledgers
 from erp_mcp.analyses.plant import Plant, plant_of, reads, rows_of
 from erp_mcp.analyses.rows import CustomerRow, PurchaseLineRow, SalesLineRow
@@ -207,4 +208,5 @@ ANALYSIS: Final = Analysis(
     function=rank_expedite_candidates,
     reads={"at_risk": PurchaseLineRow, **reads(*READS)},
     definition_id="expedite.1",
+    dependences=EXPEDITE,
 )

@@ -9,11 +9,13 @@ from typing import Final
 from erp_mcp.analyses.alternatives import alternatives
 from erp_mcp.analyses.causes import MAX_DEPTH, Search
 from erp_mcp.analyses.cover import harmless_purchases
-from erp_mcp.analyses.findings import Cause, Step, step
+from erp_mcp.analyses.dependences import LATE_ORDER
+from erp_mcp.analyses.findings import ROOT_CAUSES, Cause, Step, step
 from erp_mcp.analyses.ledgers import Ledgers
 from erp_mcp.analyses.plant import Plant, plant_of, reads, rows_of
 from erp_mcp.analyses.rows import SalesLineRow
 from erp_mcp.domain.analysis import Analysis, Facts, Findings, RawCell
+from erp_mcp.domain.answer import Gap
 from erp_mcp.domain.days import days_between
 
 # What a missing entity keeps from being found; entities that only decorate an answer are not named.
@@ -92,7 +94,7 @@ def explain(ledgers: Ledgers, line: SalesLineRow, *, max_depth: int = MAX_DEPTH)
 
 def _confidence(plant: Plant, causes: tuple[Cause, ...], search: Search) -> str:
     sole = sum(cause.sufficient for cause in causes) == 1 and causes[0].sufficient
-    seen_all = not search.cut and not plant.missing & BLIND_TO.keys()
+    seen_all = not search.cut and not plant.missing & BLIND_TO.keys() and plant.untold.isdisjoint(ROOT_CAUSES)
     return "high" if sole and seen_all and causes[0].certain else "medium"
 
 
@@ -218,9 +220,15 @@ def _other(link: Step) -> tuple[RawCell, ...]:
 
 def _gaps(facts: Facts) -> list[tuple[RawCell, ...]]:
     return [
-        (gap.entity, gap.reason, gap.system or None, gap.as_of or None, tuple(BLIND_TO.get(gap.entity, ())))
-        for gap in sorted(facts.gaps, key=lambda one: (one.entity, one.system))
+        (gap.entity, gap.reason, gap.system or None, gap.as_of or None, _can_hide(gap), gap.field or None)
+        for gap in sorted(facts.gaps, key=lambda one: (one.entity, one.field, one.system))
     ]
+
+
+def _can_hide(gap: Gap) -> tuple[str, ...]:
+    if gap.field:
+        return tuple(told for told in gap.affects if told in ROOT_CAUSES)
+    return tuple(BLIND_TO.get(gap.entity, ()))
 
 
 READS: Final = (
@@ -252,5 +260,9 @@ READS: Final = (
     "planning",
 )
 ANALYSIS: Final = Analysis(
-    name="late_order", function=explain_late_order, reads=reads(*READS), definition_id="late_order.1"
+    name="late_order",
+    function=explain_late_order,
+    reads=reads(*READS),
+    definition_id="late_order.1",
+    dependences=LATE_ORDER,
 )

@@ -99,6 +99,7 @@ class Plant:
     now: str
     zone: tzinfo
     missing: frozenset[str]  # entities with a data gap
+    untold: frozenset[str]  # what can't be told for want of a field, see `dependences`
     headers: Mapping[str, rows.SalesOrderRow]
     deliveries: Mapping[tuple[str, str], list[rows.DeliveryRow]]
     orders: Mapping[str, rows.ProductionOrderRow]
@@ -165,7 +166,8 @@ def plant_of(facts: Facts) -> Plant:
         today=facts.today,
         now=facts.now,
         zone=facts.zone,
-        missing=frozenset(gap.entity for gap in facts.gaps),
+        missing=facts.missing,
+        untold=frozenset(told for gap in facts.gaps if gap.field for told in gap.affects),
         headers={one.sales_order_id: one for one in rows_of(facts, "headers", rows.SalesOrderRow)},
         deliveries=_group(deliveries, lambda one: (one.sales_order_id, one.sales_order_line)),
         orders=orders,
@@ -240,7 +242,7 @@ def _unique_components(facts: Facts) -> tuple[rows.ComponentRow, ...]:
 
 
 def _differences(facts: Facts) -> dict[tuple[str, str], list[Difference]]:
-    if "in_flight_document" in {gap.entity for gap in facts.gaps}:
+    if "in_flight_document" in facts.missing:
         return {}  # a difference that may be in flight is no finding
     found = differences(
         rows_of(facts, "stock", rows.StockRow),

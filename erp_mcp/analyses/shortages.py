@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from erp_mcp.analyses.dependences import SHORTAGES
 from erp_mcp.analyses.ledgers import Ledgers, component_demand
 from erp_mcp.analyses.plant import plant_of, reads, rows_of
 from erp_mcp.analyses.rows import ComponentRow
@@ -79,5 +80,9 @@ READS: Final = (
     "materials",
 )
 ANALYSIS: Final = Analysis(
-    name="order_shortages", function=shortages_for_order, reads=reads(*READS), definition_id="order_shortages.1"
+    name="order_shortages",
+    function=shortages_for_order,
+    reads=reads(*READS),
+    definition_id="order_shortages.1",
+    dependences=SHORTAGES,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
+from erp_mcp.analyses.dependences import SUPPLY_DEMAND
 from erp_mcp.analyses.ledgers import Ledgers
 from erp_mcp.analyses.plant import Plant, plant_of, reads
 from erp_mcp.domain.analysis import Analysis, Facts, Findings, RawCell
@@ -180,5 +181,9 @@ READS: Final = (
     "planning",
 )
 ANALYSIS: Final = Analysis(
-    name="supply_demand", function=supply_demand, reads=reads(*READS), definition_id="supply_demand.1"
+    name="supply_demand",
+    function=supply_demand,
+    reads=reads(*READS),
+    definition_id="supply_demand.1",
+    dependences=SUPPLY_DEMAND,
 )

@@ -16,6 +16,7 @@ from erp_mcp.catalog.compiled import canonical, definition_hash
 from erp_mcp.catalog.grammar import BindingSpec, ReadSpec, ToolFile
 from erp_mcp.catalog.meaning import Relation
 from erp_mcp.catalog.names import Names
+from erp_mcp.catalog.needs import all_of, entities_of
 from erp_mcp.catalog.problems import Place, ProblemError
 from erp_mcp.catalog.render import Paging, input_parameter, render
 from erp_mcp.catalog.resolve import Scope, relation_of
@@ -24,7 +25,7 @@ from erp_mcp.catalog.trial import check_runnable
 from erp_mcp.domain.analysis import Analysis
 from erp_mcp.domain.entities import ENTITIES
 from erp_mcp.domain.operation import Operation
-from erp_mcp.domain.tool import Argument, Query, Table, Tool
+from erp_mcp.domain.tool import NOTHING, Argument, Query, Table, Tool
 from erp_mcp.ports import MAX_KEYS
 
 _BUSINESS: Final = 4  # ISA-95: what is below is planned from here, never written from here
@@ -39,6 +40,7 @@ class _Parts:
     relations: dict[str, Relation] = field(default_factory=dict)
     used: set[str] = field(default_factory=set)
     touched: dict[str, set[str]] = field(default_factory=dict)
+    shaped: dict[str, set[str]] = field(default_factory=dict)
     conditions: set[str] = field(default_factory=set)
     seen: set[str] = field(default_factory=set)
 
@@ -50,6 +52,8 @@ class _Parts:
         self.seen |= names.seen
         for argument, fields in names.touched.items():
             self.touched.setdefault(argument, set()).update(fields)
+        for argument, fields in names.shaped.items():
+            self.shaped.setdefault(argument, set()).update(fields)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -199,14 +203,16 @@ def _read(name: str, spec: ReadSpec, place: Place, parts: _Parts, table: Table |
 
 def _compiled(name: str, spec: ReadSpec, names: Names, parts: _Parts, table: Table | None) -> Query:
     query = _parsed(spec.query)
-    relation = relation_of(query, Scope(names=names))
+    scope = Scope(names=names)
+    relation = relation_of(query, scope)
     if table is not None:
         check_table(table, relation, query)
     _check_guards(names)
-    columns = columns_of(relation, table)
+    columns = tuple(replace(one, needs=scope.shown.get(one.name, NOTHING)) for one in columns_of(relation, table))
     nullable = frozenset(column for column, meaning in relation.items() if meaning.optional)
     paging = None if table is None else Paging(table=table, nullable=nullable)
-    rendering = render(query, parts.arguments, columns, paging)
+    needs = all_of(scope.needs)
+    rendering = render(query, parts.arguments, columns, paging, judged=entities_of(needs))
     check_runnable(rendering.sql["sqlite"], rendering.parameters)
     parts.saw(name, relation, names)
     return Query(
@@ -218,6 +224,7 @@ def _compiled(name: str, spec: ReadSpec, names: Names, parts: _Parts, table: Tab
         inputs=tuple((input_parameter(*one), *one) for one in sorted(names.used_inputs)),
         optional=spec.optional,
         max_rows=spec.max_rows if table is None else max(table.max_rows, 200 if table.paged else 1),
+        needs=needs,
     )
 
 
@@ -264,7 +271,11 @@ def _typed(table: Table, reads: tuple[Query, ...]) -> Table:
 
 def _tool(spec: ToolFile, toolset: str, parts: _Parts, bound: _Bound) -> Tool:
     arguments = tuple(
-        replace(argument, fields=tuple(sorted(parts.touched.get(argument.name, ()))))
+        replace(
+            argument,
+            fields=tuple(sorted(parts.touched.get(argument.name, ()))),
+            shapes=tuple(sorted(parts.shaped.get(argument.name, ()))),
+        )
         for argument in parts.arguments.values()
     )
     return Tool(

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from erp_mcp.catalog.registry import Catalog, catalog_of
-from erp_mcp.domain.tool import Argument, Column, Query, Table, Tool
+from erp_mcp.domain.tool import NOTHING, Argument, Column, Needs, Query, Table, Tool
 
-FORMAT: Final = 3  # raise it when the form below changes
+FORMAT: Final = 4  # raise it when the form below changes
 _PACKAGE: Final = Path(__file__).resolve().parent.parent
 # What decides the outcome beside the tool files: the compiler and the model it compiles against.
 _COMPILER: Final = ("catalog", "domain", "analyses", "commands")
@@ -36,7 +36,17 @@ def definition_hash(definition: Mapping[str, object]) -> str:
 
 def to_json(catalog: Catalog) -> str:
     """Return the catalogue as canonical JSON; `from_json` gives back an equal one."""
-    return canonical({"format": FORMAT, "tools": [asdict(tool) for tool in catalog]})
+    return canonical({"format": FORMAT, "tools": [_lean(asdict(tool)) for tool in catalog]})
+
+
+def _lean(raw: dict[str, Any]) -> dict[str, Any]:
+    """Leave out needs that are none: most are, and each would be made anew at every start."""
+    none = asdict(NOTHING)
+    for part in (*raw["reads"], *raw["tables"]):
+        for one in (part, *part["columns"]):
+            if one.get("needs") == none:
+                del one["needs"]
+    return raw
 
 
 def from_json(text: str) -> Catalog:
@@ -135,11 +145,16 @@ def _tool(raw: dict[str, Any]) -> Tool:
 
 
 def _query(raw: dict[str, Any]) -> Query:
-    return Query(**{**_all_frozen(raw), "columns": _columns(raw), "sql": raw["sql"]})
+    needs = _needs(raw.get("needs"))
+    return Query(**{**_all_frozen(raw), "columns": _columns(raw), "sql": raw["sql"], "needs": needs})
+
+
+def _needs(raw: dict[str, Any] | None) -> Needs:
+    return NOTHING if raw is None else Needs(**{**raw, "parts": tuple(_needs(one) for one in raw["parts"])})
 
 
 def _columns(raw: dict[str, Any]) -> tuple[Column, ...]:
-    return tuple(Column(**_all_frozen(one)) for one in raw["columns"])
+    return tuple(Column(**{**_all_frozen(one), "needs": _needs(one.get("needs"))}) for one in raw["columns"])
 
 
 def _all_frozen(raw: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from erp_mcp.catalog.meaning import Meaning, Relation
 from erp_mcp.catalog.problems import ProblemError
-from erp_mcp.domain.tool import Argument
+from erp_mcp.domain.tool import Argument, Needs
 
 PLANT_CLOCK: Final[Mapping[str, str]] = {"today": "date", "now": "instant"}
 
@@ -29,6 +29,9 @@ class Names:
     touched: dict[str, set[str]] = field(default_factory=dict)  # argument -> entity.field
     guarded: set[str] = field(default_factory=set)  # arguments tested with IS NULL
     conditions: set[str] = field(default_factory=set)  # entity.field by which rows are chosen whatever is asked
+    shaped: dict[str, set[str]] = field(default_factory=dict)  # argument -> entity.field that it shows or hides
+    inner: dict[int, Needs] = field(default_factory=dict)  # by identity: what the rows of a sub-query are chosen by
+    answered: dict[int, Relation] = field(default_factory=dict)  # by identity: what a sub-query gives
     _columns: list[frozenset[str]] = field(default_factory=list)
     _mentions: list[str] = field(default_factory=list)
 
@@ -41,6 +44,15 @@ class Names:
         lineage.update(*self._columns[first_column:])
         for argument in self._mentions[first_mention:]:
             self.touched.setdefault(argument, set()).update(lineage)
+
+    @contextmanager
+    def projected(self) -> Iterator[None]:
+        """As `together`, for a column that is answered: arguments named inside show or hide what it comes from."""
+        first = len(self._mentions)
+        with self.together() as lineage:
+            yield
+        for argument in self._mentions[first:]:
+            self.shaped.setdefault(argument, set()).update(lineage)
 
     @property
     def seen(self) -> frozenset[str]:

@@ -6,7 +6,7 @@ as JSON text in both dialects, so that binding is the same everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,6 +18,7 @@ from erp_mcp.domain.tool import Argument, Column, Table
 
 DIALECTS: Final = ("sqlite", "postgres")
 SCOPE: Final = "site_scope"
+LEFT_OUT: Final = "left_out"  # systems that do not keep what a statement chooses by
 _UNIT_S: Final = {"DAY": 86400, "HOUR": 3600, "MINUTE": 60}
 
 
@@ -43,7 +44,12 @@ def input_parameter(read: str, column: str) -> str:
 
 
 def render(
-    query: exp.Expr, arguments: Mapping[str, Argument], columns: Sequence[Column], paging: Paging | None
+    query: exp.Expr,
+    arguments: Mapping[str, Argument],
+    columns: Sequence[Column],
+    paging: Paging | None,
+    *,
+    judged: Collection[str] = (),
 ) -> Rendering:
     """Return the text of a checked statement.
 
@@ -52,8 +58,10 @@ def render(
         arguments: The tool's arguments by name.
         columns: Result columns in their order; the outermost SELECT is brought into it where `paging` is given.
         paging: The result table that the rows feed, `None` for the read of an analysis.
+        judged: Entities of whose records those of some systems may have to be left out.
     """
-    sql = {dialect: _text(query, arguments, columns, paging, dialect) for dialect in DIALECTS}
+    judgeable = _without_left_out(query, judged)
+    sql = {dialect: _text(judgeable, arguments, columns, paging, dialect) for dialect in DIALECTS}
     parsed = sqlglot.parse_one(sql["sqlite"], dialect="sqlite")
     names = {node.name for node in parsed.find_all(exp.Placeholder)}
     return Rendering(sql=sql, parameters=tuple(sorted(names)))
@@ -84,6 +92,18 @@ def _text(
         return tree.this.sql(dialect=dialect)
     text = tree.this.sql(dialect=dialect)
     return text if paging is None else _as_table(text, columns, paging, dialect)
+
+
+def _without_left_out(query: exp.Expr, judged: Collection[str]) -> exp.Expr:
+    """Give each table of a judged entity a place to leave systems out; in one statement of most calls, none is."""
+    tree = exp.Paren(this=query.copy())
+    for table in list(tree.find_all(exp.Table)):
+        if table.name in judged:
+            kept = f"SELECT * FROM {table.name} WHERE :{LEFT_OUT} IS NULL OR NOT system IN (:{LEFT_OUT})"
+            alias = exp.TableAlias(this=exp.to_identifier(table.alias_or_name))
+            table.replace(exp.Subquery(this=sqlglot.parse_one(kept), alias=alias))
+    inner: exp.Expr = tree.this
+    return inner
 
 
 def _scope_tables(tree: exp.Expr, _arguments: Mapping[str, Argument]) -> None:

@@ -13,10 +13,11 @@ from sqlglot import exp
 
 from erp_mcp.catalog.meaning import CONDITION, Meaning, Relation, fields_of, made_nullable, merged, table_relation
 from erp_mcp.catalog.names import Names
+from erp_mcp.catalog.needs import all_of, any_of, chosen_by, noted, shown_by
 from erp_mcp.catalog.problems import ProblemError
 from erp_mcp.catalog.values import value_of
 from erp_mcp.domain.call import ArgumentValue
-from erp_mcp.domain.tool import Argument
+from erp_mcp.domain.tool import Argument, Needs
 
 _LINKS: Final = ("id", "ref")
 _CLAUSES: Final = {"expressions", "from_", "joins", "where", "group", "having", "distinct", "with_", "order"}
@@ -30,6 +31,9 @@ class Scope:
     ctes: dict[str, Relation] = field(default_factory=dict)
     sources: dict[str, Relation] = field(default_factory=dict)
     outer: Scope | None = None
+    needs: list[Needs] = field(default_factory=list)  # all of it, for rows to be chosen as the statement here says
+    cte_needs: dict[str, Needs] = field(default_factory=dict)
+    shown: dict[str, Needs] = field(default_factory=dict)  # what each column is empty without
 
     def column(self, node: exp.Column) -> Meaning:
         """Return the meaning of a column reference.
@@ -50,7 +54,11 @@ class Scope:
 
     def relation_of(self, query: exp.Expr) -> Relation:
         """Return the columns of a sub-query that sees this scope."""
-        return relation_of(query, Scope(names=self.names, ctes=dict(self.ctes), outer=self))
+        inner = _fork(self)
+        inner.outer = self
+        relation = relation_of(query, inner)
+        self.names.inner[id(query)], self.names.answered[id(query)] = all_of(inner.needs), relation
+        return relation
 
     def qualified(self, table: str, name: str) -> Meaning:
         """Return the meaning of `table.name`.
@@ -93,13 +101,14 @@ def _union(query: exp.Union, scope: Scope) -> Relation:
     if type(query) is not exp.Union or query.args.get("limit") or query.args.get("offset"):
         raise ProblemError("sql.not_allowed", f"{query.key} is not allowed here; UNION and UNION ALL are")
     _bind_ctes(query, scope)
-    left = relation_of(query.left, _fork(scope))
-    right = relation_of(query.right, _fork(scope))
+    one, other = _fork(scope), _fork(scope)
+    left, right = relation_of(query.left, one), relation_of(query.right, other)
+    scope.needs.append(any_of([all_of(one.needs), all_of(other.needs)]))
     return _stacked(left, right)
 
 
 def _fork(scope: Scope) -> Scope:
-    return Scope(names=scope.names, ctes=dict(scope.ctes), outer=scope.outer)
+    return Scope(names=scope.names, ctes=dict(scope.ctes), outer=scope.outer, cte_needs=dict(scope.cte_needs))
 
 
 def _stacked(left: Relation, right: Relation) -> Relation:
@@ -129,20 +138,25 @@ def _bind_ctes(query: exp.Expr, scope: Scope) -> None:
         if fields_of(cte.alias) or cte.alias in scope.ctes:
             raise ProblemError("sql.shadowed_table", f"{cte.alias} already names a table; choose another name")
         columns = [column.name for column in cte.args["alias"].columns]
+        inner = _fork(scope)
         if with_.recursive and isinstance(cte.this, exp.Union):
-            scope.ctes[cte.alias] = _recursive(cte.this, cte.alias, columns, scope)
+            scope.ctes[cte.alias] = _recursive(cte.this, cte.alias, columns, inner)
         else:
-            scope.ctes[cte.alias] = _renamed(relation_of(cte.this, _fork(scope)), columns)
+            scope.ctes[cte.alias] = _renamed(relation_of(cte.this, inner), columns)
+        scope.cte_needs[cte.alias] = all_of(inner.needs)
 
 
 def _recursive(query: exp.Union, name: str, columns: list[str], scope: Scope) -> Relation:
-    relation = _renamed(relation_of(query.left, _fork(scope)), columns)
+    start = _fork(scope)
+    relation = _renamed(relation_of(query.left, start), columns)
+    scope.needs += start.needs  # what the recursion adds is chosen from there
     # Lineage grows along the recursion; it is finite, so a fixed point comes soon (each pass adds or stops).
     for _ in range(8):
         inner = _fork(scope)
         inner.ctes[name] = relation
         grown = _stacked(relation, relation_of(query.right, inner))
         if grown == relation:
+            scope.needs.append(noted(inner.needs))
             return relation
         relation = grown
     raise ProblemError("sql.not_allowed", f"the recursion of {name} mixes its columns too much")
@@ -180,8 +194,10 @@ def _bind_source(source: exp.Expr, scope: Scope, *, nullable: bool) -> None:
     if isinstance(source, exp.Subquery):
         if not source.alias:
             raise ProblemError("sql.alias", "a sub-query in FROM needs an alias")
-        relation = relation_of(source.this, _fork(scope))
+        inner = _fork(scope)
+        relation = relation_of(source.this, inner)
         relation = made_nullable(relation) if nullable else relation
+        scope.needs.append(noted(inner.needs) if nullable else all_of(inner.needs))
     elif isinstance(source, exp.Table):
         relation = _table(source, scope, nullable=nullable)
     else:
@@ -196,7 +212,8 @@ def _table(source: exp.Table, scope: Scope, *, nullable: bool) -> Relation:
     if not plain or not isinstance(source.this, exp.Identifier):
         raise ProblemError("sql.not_allowed", "only plain table names are allowed in FROM")
     if source.name in scope.ctes:
-        relation = scope.ctes[source.name]
+        relation, needs = scope.ctes[source.name], scope.cte_needs.get(source.name, all_of([]))
+        scope.needs.append(noted([needs]) if nullable else needs)
         return made_nullable(relation) if nullable else relation
     if not fields_of(source.name):
         raise ProblemError("sql.unknown_table", f"there is no canonical table {source.name}")
@@ -211,6 +228,7 @@ def _check_conditions(query: exp.Select, scope: Scope) -> None:
         with scope.names.together():
             if value_of(conjunct, scope).kind != CONDITION:
                 raise ProblemError("sql.condition", f"{conjunct.sql()[:60]} is not a condition")
+        scope.needs.append(chosen_by(conjunct, scope))
         if not _waits_for_the_caller(conjunct, scope.names.arguments):
             scope.names.conditions |= _fixed(conjunct, scope)
     for group in query.args["group"].expressions if query.args.get("group") else []:
@@ -319,8 +337,11 @@ def _projection(query: exp.Select, scope: Scope) -> Relation:
         value = projected.this if isinstance(projected, exp.Alias) else projected
         if query.parent is None or name:
             _check_result_name(name, relation)
-        with scope.names.together():
+        with scope.names.projected():
             relation[name or f"_{len(relation)}"] = value_of(value, scope)
+        scope.shown[name] = shown_by(value, scope)
+        within = (scope.names.inner.get(id(one.this)) for one in value.find_all(exp.Subquery))
+        scope.needs += [noted([one]) for one in within if one is not None]
     return relation
 
 

@@ -181,7 +181,7 @@ def _argument(name: str, spec: ArgumentSpec) -> Argument:
     place: Place = ("arguments", name)
     if name in ("limit", "cursor"):
         raise ProblemError("argument.reserved", f"{name} is added by the compiler where a table is paged", place)
-    if name in ("today", "now", "site_scope") or name.startswith("after_"):
+    if name in ("today", "now", "site_scope", "left_out") or name.startswith("after_"):
         raise ProblemError("argument.reserved", f"{name} is a parameter of the gateway itself", place)
     _check_argument(spec, place)
     return Argument(

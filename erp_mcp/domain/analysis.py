@@ -21,7 +21,8 @@ RawCell = str | int | bool | None | tuple[str, ...]
 class Facts:
     """What an analysis may look at. `today` is the plant's business date, `now` the plant clock in UTC.
 
-    `zone` is the plant's: it tells on which business date an instant falls.
+    `zone` is the plant's: it tells on which business date an instant falls. `lacking` are the `entity.field` names that
+    no system of the answer keeps; `gaps` name them too, as far as they matter, beside those that only some keep.
     """
 
     rows: Mapping[str, tuple[NamedTuple, ...]]
@@ -30,6 +31,12 @@ class Facts:
     now: str
     gaps: tuple[Gap, ...] = ()
     zone: tzinfo = UTC
+    lacking: frozenset[str] = frozenset()
+
+    @property
+    def missing(self) -> frozenset[str]:
+        """Entities that could not be used as a whole."""
+        return frozenset(gap.entity for gap in self.gaps if not gap.field)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +49,25 @@ class Findings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Dependence:
+    """What an analysis needs to tell something: `entity.field` names, any one of which will do.
+
+    `tells` names what can't be told, or not as surely, where none of them is kept: causes, classes, result columns.
+    """
+
+    fields: tuple[str, ...]
+    tells: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Analysis:
-    """A registered analysis: the function and the row type of each read; a tool file gives exactly these columns."""
+    """A registered analysis: the function and the row type of each read; a tool file gives exactly these columns.
+
+    `dependences` say what it can't tell of a system that does not keep a field; other fields change nothing it finds.
+    """
 
     name: str
     function: Callable[[Facts], Findings]
     reads: Mapping[str, type[NamedTuple]] = field(default_factory=dict)
     definition_id: str = ""
+    dependences: tuple[Dependence, ...] = ()

@@ -23,12 +23,23 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gap:
-    """Data that was asked for and could not be used: which entity, why, and from which system if one is known."""
+    """Data that was asked for and could not be used: which entity, why, and from which system if one is known.
+
+    With `field` only this field of the entity is not there (`no_field`); `affects` names what cannot be told or is told
+    without it: arguments, result columns, or what an analysis looks for.
+    """
 
     entity: str
-    reason: str  # no_source, never_synchronised, too_old, unreachable
+    reason: str  # no_source, never_synchronised, too_old, no_field
     system: str = ""
     as_of: str = ""
+    field: str = ""
+    affects: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The entity, or `entity.field`."""
+        return f"{self.entity}.{self.field}" if self.field else self.entity
 
 
 @dataclass(slots=True, kw_only=True)
@@ -51,6 +62,7 @@ class Answer:
     call_id: str
     next_cursor: str = ""
     definition_id: str = ""
+    gaps: list[Gap] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

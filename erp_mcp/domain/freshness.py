@@ -19,7 +19,7 @@ class EntityState:
     """Where one entity of one system stands in the read model.
 
     `as_of` is the older of the time of reading and the source's own high-water mark, on the plant clock; empty when the
-    entity was never completely synchronised.
+    entity was never completely synchronised. `lacks` names the optional fields that the system does not keep.
     """
 
     system: str
@@ -31,3 +31,4 @@ class EntityState:
     clock_suspect: bool = False
     last_error: str = ""  # error code of the last attempt, empty when it succeeded
     attempted_at: str = ""  # when the last attempt ended, on the wall clock; cadence counts from here
+    lacks: tuple[str, ...] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 Effect = Literal["read", "write", "status"]  # status: of the caller's own proposals
 Risk = Literal["W1", "W2", "W3"]
@@ -11,8 +11,28 @@ ArgumentType = Literal["id", "code", "key", "text", "date", "quantity", "money",
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Needs:
+    """What must be kept for rows to be chosen as a statement says; without parts, nothing in particular.
+
+    `field` stands on an `entity.field` (`name`), `given` on an argument (`name`) having a `value`, `all` and `any` on
+    their parts. `noted` fails for no field, but is told without the fields named in its parts.
+    """
+
+    kind: Literal["all", "any", "noted", "field", "given"] = "all"
+    name: str = ""
+    value: str | int | bool | None = None
+    parts: tuple[Needs, ...] = ()
+
+
+NOTHING: Final = Needs()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Argument:
-    """One declared argument. `fields` are the `entity.field` names it filters or sorts by (for masks)."""
+    """One declared argument.
+
+    `fields` are the `entity.field` names it filters or sorts by (for masks); `shapes` those that it shows or hides.
+    """
 
     name: str
     type: ArgumentType
@@ -26,17 +46,22 @@ class Argument:
     max_items: int = 50
     is_site: bool = False  # narrows the site scope; always checked against the role's sites
     fields: tuple[str, ...] = ()
+    shapes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """One result column: its kind (see `domain.entities.Kind`) and the `entity.field` names it comes from."""
+    """One result column: its kind (see `domain.entities.Kind`) and the `entity.field` names it comes from.
+
+    `needs` says what it is empty without; with none, it has a value all the same.
+    """
 
     name: str
     kind: str
     fields: tuple[str, ...] = ()
     outsider: bool = False
     description: str = ""
+    needs: Needs = NOTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,9 +80,11 @@ class Query:
     """One compiled SELECT.
 
     `sql` maps a dialect to text with named parameters. Beside the declared ones the text may use `:site_scope` (JSON
-    list of the sites in scope, written in by the compiler on every site-scoped table), `:today`, `:now` (plant
+    list of the sites in scope, written in by the compiler on every site-scoped table), `:left_out` (the same for
+    systems that do not keep what rows are chosen by), `:today`, `:now` (plant
     clock), `:limit` and `:after_…` for keyset paging. `inputs` are columns of earlier reads bound as JSON lists.
-    `columns` are the result columns in order.
+    `columns` are the result columns in order. `needs` says what its rows are chosen by, as far as a system may not keep
+    it.
     """
 
     name: str
@@ -68,6 +95,7 @@ class Query:
     inputs: tuple[tuple[str, str, str], ...] = ()  # (parameter, read name, column)
     optional: bool = False  # its sources may be missing or too old: a data gap, not a refusal
     max_rows: int = 10_000
+    needs: Needs = NOTHING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

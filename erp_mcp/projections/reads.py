@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
 
 from erp_mcp.domain.call import ArgumentValue
 from erp_mcp.domain.tool import Query, Table, Tool
 from erp_mcp.errors import DeadlineError
 from erp_mcp.ports import ReadModel, Row, SqlValue
 from erp_mcp.projections.paging import Page, sort_positions, sort_value
+
+NOBODY: Final[Mapping[str, Collection[str]]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +51,7 @@ async def run(
     deadline_s: float,
     page: Page | None = None,
     skip: Iterable[str] = (),
+    left_out: Mapping[str, Collection[str]] = NOBODY,
 ) -> ReadRows:
     """Run the reads of `tool` in order and return their rows.
 
@@ -60,6 +65,7 @@ async def run(
         deadline_s: Seconds for all reads together.
         page: Which page of the paged table; needed where a query tool pages, ignored elsewhere.
         skip: Names of optional reads to leave out, from `freshness.skipped_reads`.
+        left_out: By read, the systems whose records it can't choose, from `lacking.assess`.
 
     Returns:
         Rows of every read; a skipped one has none.
@@ -82,6 +88,8 @@ async def run(
         if clock() >= end:
             raise DeadlineError(tool=tool.name)
         paged = _paged_table(tool, query)
+        absent = left_out.get(query.name, ())
+        values["left_out"] = _json_list(sorted(absent)) if absent else None
         bound = _bind(tool, query, values, collected, page if paged else None)
         rows = await read_model.rows(query, bound, deadline_s=max(end - clock(), 0.001))
         if paged and page is not None:

@@ -10,9 +10,10 @@ from typing import Final
 from erp_mcp.domain.entities import Record
 from erp_mcp.domain.freshness import EntityState
 from erp_mcp.domain.instants import instant_text, seconds_between
+from erp_mcp.domain.kept_fields import left_out
 from erp_mcp.domain.profile import Profile
 from erp_mcp.errors import BadAnswerError
-from erp_mcp.ports import Adapter, ChangePage, Clock, Ids, ReadModelWriter
+from erp_mcp.ports import Adapter, ChangePage, Clock, Ids, KnowsLacking, ReadModelWriter
 from erp_mcp.sync.cursor import Cursor, identity_digest, mapping_digest, parse_cursor
 from erp_mcp.sync.identity import CrossReferences, Identities
 from erp_mcp.sync.report import OnProgress, Progress
@@ -170,9 +171,16 @@ class EntityPass:
                 clock_suspect=self._suspect,
                 last_error="",
                 attempted_at=instant_text(self._run.clock.wall()),
+                lacks=self._lacks(),
             )
         )
         return self._state()
+
+    def _lacks(self) -> tuple[str, ...]:
+        """Return what the rows of this pass can't have: nobody mapped it, or the system does not have it."""
+        adapter = self._run.adapter
+        found = adapter.lacking(self._entity) if isinstance(adapter, KnowsLacking) else ()
+        return tuple(dict.fromkeys((*left_out(self._run.profile, self._entity), *found)))
 
     def _state(self) -> EntityState:
         state = self._run.writer.state(self._system, self._entity)

@@ -10,6 +10,7 @@ from tests.guarantees import guarantees
 from tests.questions.answering import ANSWERS
 from tests.questions.run import Score, prepare, score
 from tests.questions.scoring import questions
+from tests.systems.matrix.covering import DEMO_PLANT, QUESTIONS, covers
 
 SEED = 1
 
@@ -22,6 +23,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Score:
     return asyncio.run(score(directory, SEED))
 
 
+@covers(QUESTIONS, DEMO_PLANT)
 @guarantees("P7.right_cause")
 @pytest.mark.parametrize("question", [one.id for one in questions()])
 def test_a_question_is_answered_exactly_as_the_truth_says(scored: Score, question: str) -> None:

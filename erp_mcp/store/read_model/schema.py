@@ -69,6 +69,7 @@ def _metadata() -> MetaData:
         Column("clock_suspect", Integer, nullable=False, server_default="0"),
         Column("last_error", String, nullable=False, server_default=""),
         Column("attempted_at", String, nullable=False, server_default=""),
+        Column("lacks", String, nullable=False, server_default=""),
         Column("pass_id", String, nullable=False, server_default=""),
         Column("pass_number", Integer, nullable=False, server_default="0"),
         PrimaryKeyConstraint("system", "entity"),

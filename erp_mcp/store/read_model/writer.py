@@ -128,7 +128,7 @@ class ReadModelWriter:
             )
             connection.execute(
                 "UPDATE sync_state SET as_of = ?, complete = ?, watermark = ?, clock_suspect = ?, last_error = ?,"
-                " attempted_at = ? WHERE system = ? AND entity = ?",
+                " attempted_at = ?, lacks = ? WHERE system = ? AND entity = ?",
                 (
                     state.as_of,
                     state.complete,
@@ -136,6 +136,7 @@ class ReadModelWriter:
                     state.clock_suspect,
                     state.last_error,
                     state.attempted_at,
+                    ",".join(state.lacks),
                     state.system,
                     state.entity,
                 ),
