@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Final
 
 from erp_mcp.commands import rows
-from erp_mcp.commands.impact import NEEDED, Change, Impact, Moved, arrival, impact
+from erp_mcp.commands.impact import Change, Impact, Moved, arrival, impact, needed
 from erp_mcp.commands.units import whole
 from erp_mcp.commands.verdicts import (
     MAX_AHEAD_DAYS,
@@ -177,7 +177,7 @@ def _impact_checks(case: _Case, found: Impact) -> Iterator[Check]:
 
 
 def _impact(case: _Case) -> Impact:
-    need(case.facts, "R-IMPACT", *NEEDED)
+    need(case.facts, "R-IMPACT", *needed(case.facts))
     today = case.facts.today
     moved = Moved(
         purchase_order_id=case.row.purchase_order_id,

@@ -20,7 +20,7 @@ from erp_mcp.domain.pegging import Demand, Hold, Ledger, Supply, allocate
 Key = TypeVar("Key")
 One = TypeVar("One")
 _NOBODY = "nobody"  # made for a demand that is no longer open: covers no other
-NEEDED = ("purchase_lines", "demand", "sales_demand", "deliveries", "supply_orders", "orders", "stock", "lots")
+_NEEDED = ("purchase_lines", "demand", "sales_demand", "supply_orders", "stock")
 
 
 class Moved(NamedTuple):
@@ -51,6 +51,18 @@ class Impact:
 
     worse: tuple[Change, ...]
     better: tuple[Change, ...]
+
+
+def needed(facts: CommandFacts) -> tuple[str, ...]:
+    """Return the reads that the impact rests on: what says more of rows is needed where there are such rows alone.
+
+    A system that keeps no deliveries can't hide one of a sales order line where no line is open, and one that keeps no
+    lots none of a stock that names no lot.
+    """
+    sold, made = facts.rows.get("sales_demand", ()), facts.rows.get("demand", ())
+    in_lots = any(one.lot_id for one in rows_of(facts, "stock", rows.StockRow))
+    more = {"deliveries": bool(sold), "orders": bool(made), "lots": in_lots}
+    return (*_NEEDED, *(name for name, is_needed in more.items() if is_needed))
 
 
 def impact(facts: CommandFacts, material_id: str, site: str, moved: Moved) -> Impact:

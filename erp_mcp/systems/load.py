@@ -17,6 +17,7 @@ from erp_mcp.errors import ProfileFileError
 from erp_mcp.strict_yaml import Document, read_model
 from erp_mcp.systems.fields import check_fields
 from erp_mcp.systems.grammar import ProfileForm
+from erp_mcp.systems.licensed import check_declaration
 
 # What an id can belong to: the entities, and what only lines refer to.
 _IDENTITIES: Final = frozenset(ENTITIES) | {
@@ -58,6 +59,7 @@ def load_profile(name: str, folders: Sequence[Path], *, id_prefix: str = "") -> 
         if entity not in ENTITIES:
             raise document.error(("entities", entity), "no such entity")
         check_fields(form.kind, entity, mapping, document)
+    check_declaration(form.declaration, _leading(form), document)
     profile = _profile(form)
     return _prefixed(profile, id_prefix) if id_prefix else profile
 
@@ -81,6 +83,12 @@ def _check_keys(form: ProfileForm, document: Document) -> None:
             raise document.error((name,), f"there is no such key here; {hint}")
         if not isinstance(value, dict):
             raise document.error((name,), "must be a mapping")
+
+
+def _leading(form: ProfileForm) -> Mapping[str, object]:
+    """Return what of a profile says where it leads: its head, its mappings, its operations."""
+    written = form.commands.model_dump() if form.commands is not None else {}
+    return {**(form.model_extra or {}), "entities": form.entities, "commands": written}
 
 
 def _check_top(form: ProfileForm, document: Document) -> None:

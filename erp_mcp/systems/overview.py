@@ -11,17 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pydantic import JsonValue
-
-from erp_mcp.domain.entities import COMMON_FIELDS, ENTITIES, field_specs
+from erp_mcp.domain.entities import ENTITIES
+from erp_mcp.domain.kept_fields import left_out
 from erp_mcp.domain.profile import Profile
-from erp_mcp.domain.select_text import select_columns
 from erp_mcp.systems.load import profile_names
 
 _TOP: Final = re.compile(r"^(kind|level|version|verified|declaration):[ \t]*([A-Za-z0-9_-]+)", re.MULTILINE)
 _WRITES: Final = re.compile(r"^commands:", re.MULTILINE)
-# Fields that the read model works out by itself, so that no system has to give them.
-WORKED_OUT: Final[Mapping[str, frozenset[str]]] = {"purchase_order_line": frozenset({"qty_open_base", "base_uom"})}
+_ENTITIES: Final = re.compile(r"^entities:[ \t]*(?:#.*)?\n((?:[ \t].*\n|#.*\n|[ \t]*\n)*)", re.MULTILINE)
+_KEYS: Final = re.compile(r"^([ \t]+)[a-z_]+:", re.MULTILINE)
 _MAX_WORDS: Final = 300
 
 
@@ -38,6 +36,7 @@ class ProfileHead:
     verified: str
     declaration: str
     writes: bool
+    entities: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +55,7 @@ def profile_heads(folders: Sequence[Path]) -> list[ProfileHead]:
 
 def gaps(profile: Profile) -> Gaps:
     """Return what a profile leaves out, as far as its mappings name canonical fields."""
-    native = {name.partition(".")[0] for name in profile.states if name.endswith("_state")}  # kept beside what it maps
-    missing = {
-        entity: tuple(name for name in _missing(entity, mapping) if name != "native_state" or entity not in native)
-        for entity, mapping in profile.entities.items()
-    }
+    missing = {entity: left_out(profile, entity) for entity in profile.entities}
     return Gaps(
         entities=tuple(sorted(set(ENTITIES) - set(profile.entities))),
         fields={entity: names for entity, names in sorted(missing.items()) if names},
@@ -83,7 +78,15 @@ def _head(file: Path) -> ProfileHead | None:
         verified=top.get("verified", ""),
         declaration=top.get("declaration", ""),
         writes=_WRITES.search(text) is not None,
+        entities=_entities(text),
     )
+
+
+def _entities(text: str) -> int:
+    """Return how many entities a file maps: the keys of the first depth below `entities:`."""
+    below = _ENTITIES.search(text)
+    depths = [len(one) for one in _KEYS.findall(below[1])] if below else []
+    return depths.count(min(depths)) if depths else 0
 
 
 def _words(text: str) -> str:
@@ -95,23 +98,3 @@ def _words(text: str) -> str:
         lines.append(line.lstrip("# ").strip())
     sentence = re.split(r"(?<=\w\w)\.(?:\s|$)", " ".join(lines).strip(), maxsplit=1)[0]
     return "".join(one if one.isprintable() else " " for one in sentence)[:_MAX_WORDS]
-
-
-def _missing(entity: str, mapping: Mapping[str, JsonValue]) -> tuple[str, ...]:
-    given = _given(mapping)
-    ours = {*COMMON_FIELDS, *WORKED_OUT.get(entity, ())}
-    names = [spec.name for spec in field_specs(ENTITIES[entity]) if spec.name not in ours]
-    return tuple(name for name in names if name not in given) if given else ()
-
-
-def _given(mapping: Mapping[str, JsonValue]) -> frozenset[str]:
-    """Return the canonical fields that a mapping gives, empty where it does not say."""
-    fields, statement = mapping.get("fields"), mapping.get("statement")
-    if isinstance(fields, dict):
-        return frozenset(fields)
-    if isinstance(statement, str):
-        try:
-            return frozenset(select_columns(statement))
-        except ValueError:
-            return frozenset()
-    return frozenset()

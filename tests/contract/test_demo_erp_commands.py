@@ -12,6 +12,7 @@ from erp_mcp.domain.command import Command
 from erp_mcp.testing import CommandContract, CommandFault, CommandSource, FixedClock
 from tests.contract.erp_plant import SECRETS, ErpPlant, demo_profile
 from tests.guarantees import guarantees
+from tests.systems.matrix.covering import COMMAND_CONTRACT, DEMO_PLANT, covers
 
 
 class DemoSource:
@@ -59,6 +60,7 @@ class DemoSource:
         """Each command is done when it is answered."""
 
 
+@covers(COMMAND_CONTRACT, DEMO_PLANT)
 @guarantees("commands.contract")
 class TestDemoErp(CommandContract):
     @pytest.fixture

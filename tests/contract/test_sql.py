@@ -17,6 +17,7 @@ from erp_mcp.domain.entities.production import Downtime
 from erp_mcp.domain.profile import Profile
 from erp_mcp.testing import AdapterContract, ContractSource, Fault, FixedClock
 from tests.guarantees import guarantees
+from tests.systems.matrix.covering import ADAPTER_CONTRACT, DEMO_PLANT, covers
 
 _DDL: Final = """
 CREATE TABLE bin (k TEXT PRIMARY KEY, mat TEXT, qty TEXT, note TEXT, chg TEXT);
@@ -136,6 +137,7 @@ class SqlSource:
                 self._write("UPDATE bin SET qty = 'many' WHERE k = 'S020'")
 
 
+@covers(ADAPTER_CONTRACT, DEMO_PLANT)
 @guarantees("adapter.contract")
 class TestSqlite(AdapterContract):
     @pytest.fixture

@@ -24,6 +24,7 @@ from erp_mcp.errors import ProfileFileError, SystemRefusedError
 from erp_mcp.testing import AdapterContract, Fault, FixedClock
 from erp_mcp.testing.passes import apply, fold, read_pages
 from tests.guarantees import guarantees
+from tests.systems.matrix.covering import ADAPTER_CONTRACT, SQL_REPLICA, WRITING, covers
 from tests.systems.postgresql.server import Rig, running
 
 _DATABASE: Final = "contract"
@@ -205,6 +206,7 @@ class TestPostgresql(AdapterContract):
         assert [record.source_key for record in found] == [added]
 
 
+@covers(ADAPTER_CONTRACT, SQL_REPLICA)
 @guarantees("adapter.contract", "P7.replica_age")
 @pytest.mark.live
 class TestReplica(AdapterContract):
@@ -215,6 +217,7 @@ class TestReplica(AdapterContract):
         await source.close()
 
 
+@covers(WRITING, SQL_REPLICA, refused="kind sql only reads, in sessions that can only read")
 @guarantees("P2.no_writes")
 @pytest.mark.live
 @pytest.mark.parametrize(

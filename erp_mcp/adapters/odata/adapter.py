@@ -43,6 +43,7 @@ class ODataAdapter:
             compile_fields(entity, mapping, profile=profile, system=settings.system)
         self._changes: dict[str, DocumentChanges] = {}
         self._binding = asyncio.Lock()
+        self._lacking: dict[str, tuple[str, ...]] = {}
 
     @classmethod
     def open(cls, connection: Connection, profile: Profile, clock: Clock) -> Self:
@@ -85,6 +86,10 @@ class ODataAdapter:
         """Let go of connections."""
         await self._services.close()
 
+    def lacking(self, entity: str) -> tuple[str, ...]:
+        """Return the optional fields that are mapped and that the service does not have, once it was looked at."""
+        return self._lacking.get(entity, ())
+
     def _look(self) -> Look:
         return Look(
             settings=self._settings,
@@ -105,6 +110,7 @@ class ODataAdapter:
 
     async def _bound(self, entity: str) -> DocumentChanges:
         pages = await self._pages(entity)
+        self._lacking[entity] = pages.bound.missing
         return DocumentChanges(
             fields=pages.bound.fields,
             mapper=RecordMapper(entity, system=self.system, states=self._profile.states),

@@ -12,6 +12,7 @@ from erp_mcp.adapters._documents.conditions import MappingError, condition_of
 from erp_mcp.adapters._documents.fields import Fields, Segments, compile_fields
 from erp_mcp.adapters._documents.forms import Forms
 from erp_mcp.adapters._documents.paths import Path
+from erp_mcp.adapters.odata.beside import Bond, take_bonds, with_besides
 from erp_mcp.adapters.odata.grammar import Condition, Source, Version
 from erp_mcp.adapters.odata.literals import LiteralError
 from erp_mcp.adapters.odata.model import Model, Structure
@@ -49,7 +50,8 @@ class Changed:
 class Bound:
     """All that reads of one entity need: `fields` without gaps, `shape` for documents, `key_shape` for keys alone.
 
-    `order` are the properties that a listing is ordered by. `fixed` is the profile's own filter as text.
+    `order` are the properties that a listing is ordered by. `fixed` is the profile's own filter as text. `bonds` are
+    the sets that are read beside. `missing` are optional fields that the service does not have.
     """
 
     fields: Fields
@@ -59,6 +61,8 @@ class Bound:
     key: tuple[Part, ...]
     changed: Changed | None
     fixed: tuple[str, ...]
+    bonds: tuple[Bond, ...] = ()
+    missing: tuple[str, ...] = ()
 
 
 class Binding:
@@ -68,7 +72,7 @@ class Binding:
         """Look at nothing yet."""
         self._profile = profile
         self._source = source
-        self._model = model
+        self._model = model = with_besides(model, source)
         self._system = system
         self._version = version
         self._mapping = profile.entities[source.entity]
@@ -107,14 +111,17 @@ class Binding:
         order = key or tuple(self._part((name,)) for name in self._structure.keys)
         where = self._where_paths()
         key_paths = {*fields.key_paths, *where, *(part.path for part in order)}
+        shape = Shape.of(self._model, self._structure, sorted({*fields.paths, *(part.path for part in order)}))
         return Bound(
             fields=fields,
-            shape=Shape.of(self._model, self._structure, sorted({*fields.paths, *(part.path for part in order)})),
+            bonds=take_bonds(self._model, self._source, shape),
+            shape=shape,
             key_shape=Shape.of(self._model, self._structure, sorted(key_paths)),
             order=order,
             key=key,
             changed=self._changed(fields),
             fixed=self._fixed(),
+            missing=told.missing,
         )
 
     # --- What is there ------------------------------------------------------------------------------------------------

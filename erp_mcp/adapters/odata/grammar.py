@@ -22,7 +22,7 @@ FilterValue = str | int | bool | None
 MAX_PATH_NAMES: Final = 5
 _OPERATORS: Final = frozenset({"eq", "ne", "ge", "gt", "le", "lt"})
 _KEYS: Final = frozenset(
-    {"set", "key", "version", "changed", "deletions", "filter", "fields", "each", "paging"}
+    {"set", "key", "version", "changed", "deletions", "filter", "fields", "each", "paging", "beside"}
 )  # fmt: skip
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 _ALIAS: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -58,6 +58,19 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """A set of the same service whose records belong to those of an entity without a navigation that says so.
+
+    `on` are their properties with ours that they equal, `ask` those of them that they are asked for by.
+    """
+
+    name: str
+    set: str
+    on: Mapping[str, str]
+    ask: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """Where one canonical entity is read from; how its documents become records is `_documents.fields`' part."""
 
@@ -66,6 +79,7 @@ class Source:
     set: str
     conditions: tuple[Condition, ...]
     paging: Paging
+    besides: tuple[Beside, ...] = ()
 
 
 def read_head(profile: Profile) -> Head:
@@ -142,6 +156,7 @@ class _Reader:
             set=entity_set,
             conditions=self._conditions(),
             paging=self._paging(),
+            besides=self._besides(),
         )
 
     def _set(self) -> tuple[str, str]:
@@ -151,6 +166,29 @@ class _Reader:
         if alias not in self._head.services:
             raise self._bad("set", f"there is no service {alias!r} under odata.services")
         return alias, entity_set
+
+    def _besides(self) -> tuple[Beside, ...]:
+        found = self._body.get("beside", {})
+        if not isinstance(found, Mapping):
+            raise self._bad("beside", "a mapping of name to set is needed here")
+        return tuple(self._beside(name, body) for name, body in found.items())
+
+    def _beside(self, name: str, body: JsonValue) -> Beside:
+        key = f"beside.{name}"
+        if not isinstance(body, Mapping) or not {"set", "on"} <= set(body) <= {"set", "on", "ask"}:
+            raise self._bad(key, "set and on, and ask where less than all of on is asked for, are needed here")
+        on, theirs = body["on"], body["set"]
+        if not _NAME.fullmatch(name) or not isinstance(theirs, str) or not _NAME.fullmatch(theirs):
+            raise self._bad(key, "a name, and the name of a set of the same service, are needed here")
+        if not isinstance(on, Mapping) or not on:
+            raise self._bad(f"{key}.on", "a mapping of their properties to ours is needed here")
+        pairs = {one: str(ours) for one, ours in on.items()}
+        if not all(_NAME.fullmatch(word) for pair in pairs.items() for word in pair):
+            raise self._bad(f"{key}.on", "names of properties are needed here")
+        ask = body.get("ask", list(pairs))
+        if not isinstance(ask, list | tuple) or not ask or not all(one in pairs for one in ask):
+            raise self._bad(f"{key}.ask", "some of their properties in `on` are needed here")
+        return Beside(name=name, set=theirs, on=pairs, ask=tuple(str(one) for one in ask))
 
     def _conditions(self) -> tuple[Condition, ...]:
         found = self._body.get("filter", {})

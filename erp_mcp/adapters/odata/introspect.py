@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
+from erp_mcp.adapters._documents.json_text import Document
 from erp_mcp.adapters.odata.binding import Binding
 from erp_mcp.adapters.odata.grammar import Source
 from erp_mcp.adapters.odata.pages import SetPages
@@ -17,6 +18,7 @@ from erp_mcp.domain.instants import instant_text
 from erp_mcp.domain.introspection import EntityBinding, Introspection
 from erp_mcp.domain.profile import Profile
 
+_VERSION: Final = "version_token"
 _RIGHTS: Final = "not visible over OData without writing; check the account's roles in the system"
 
 
@@ -53,9 +55,13 @@ class Look:
         told: dict[str, list[str]] = {}
         for entity in sorted(self.sources):
             binding = await self._binding(entity)
+            if not binding.mandatory:
+                pages = await self.pages(entity)
+                found = await pages.first()
+                binding = self._versioned(binding, found)
+                for what in self._told(entity, pages, found):
+                    told.setdefault(what, []).append(entity)
             entities.append(binding)
-            for what in [] if binding.mandatory else await self._told(entity):
-                told.setdefault(what, []).append(entity)
         listed = {what: ", ".join(some) for what, some in told.items()}
         return Introspection(entities=tuple(entities), told={**self._about(), **listed}, rights_seen=False)
 
@@ -65,13 +71,25 @@ class Look:
         version = self.settings.versions[source.service]
         return Binding(self.profile, source, model, system=self.settings.system, version=version).told()
 
-    async def _told(self, entity: str) -> list[str]:
+    def _versioned(self, binding: EntityBinding, found: Sequence[Document]) -> EntityBinding:
+        """Return a binding that lacks its version where the profile takes the ETag and the records have none.
+
+        Metadata says nothing of ETags, so only a record tells.
+        """
+        if not self._by_etag(binding.entity) or not found or found[0].get(ETAG):
+            return binding
+        return replace(binding, mandatory=(_VERSION,))
+
+    def _by_etag(self, entity: str) -> bool:
+        return self.profile.entities[entity].get("version") == "etag"
+
+    def _told(self, entity: str, pages: SetPages, found: Sequence[Document]) -> list[str]:
         """Return what one record and the profile say of an entity; each is a heading that entities are listed under."""
-        pages = await self.pages(entity)
-        found = await pages.first()
         told = ["read by change time" if pages.bound.changed else "read whole each time"]
         if found and ETAG in found[0]:
             told.append("with etag")
+        if not found and self._by_etag(entity):
+            told.append("no record yet, so its etag can't be seen")
         if not pages.stable:
             told.append("paged by the system's links")
         return told

@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 from erp_mcp.adapters._documents.changes import Batch
 from erp_mcp.adapters._documents.json_text import Document
 from erp_mcp.adapters._documents.paths import Path, ShapeError, code_of, value_at
+from erp_mcp.adapters.odata.beside import Bond
 from erp_mcp.adapters.odata.binding import Bound, Changed, Part
 from erp_mcp.adapters.odata.grammar import Source, Version
 from erp_mcp.adapters.odata.literals import NUMERIC, LiteralError, encoded, literal
@@ -174,9 +175,13 @@ class SetPages:
         return equal([".".join(part.path) for part in self.bound.key], literals)
 
     async def _all_of(self, condition: str) -> list[Document]:
-        url, found = self._address(self.bound.shape, [condition], {}), list[Document]()
+        return await self._whole(self._address(self.bound.shape, [condition], {}), self.bound.shape)
+
+    async def _whole(self, url: str, shape: Shape) -> list[Document]:
+        """Return the documents of all pages that an address leads to."""
+        found = list[Document]()
         for _ in range(_MAX_READ_PAGES):
-            page = await self._page(url, self.bound.shape)
+            page = await self._page(url, shape)
             found.extend(page.documents)
             url = page.next_url
             if not url:
@@ -223,12 +228,32 @@ class SetPages:
     # --- Documents ----------------------------------------------------------------------------------------------------
 
     async def _page(self, url: str, shape: Shape) -> _Page:
+        page = await self._fetched(url, shape)
+        if shape is not self.bound.shape or not page.documents:
+            return page
+        documents = page.documents
+        for bond in self.bound.bonds:
+            documents = await self._joined(bond, documents)
+        return page._replace(documents=documents)
+
+    async def _fetched(self, url: str, shape: Shape) -> _Page:
         page = await self.services.page(self.source.service, url)
         try:
             documents: list[Document] = [shape.read(one) for one in page.items]
         except ShapeChangedError as failure:
             raise self._bad(failure.name, failure.reason) from None
         return _Page(documents, page.next_url, page.server_time)
+
+    async def _joined(self, bond: Bond, documents: list[Document]) -> list[Document]:
+        """Return documents with what another set says of them; it is read after them, so that it is no older."""
+        found: list[Document] = []
+        try:
+            for condition in bond.asked(documents, self.version):
+                options = {**bond.query(self.version), "$filter": condition}
+                found.extend(await self._whole(address(self.service_url, bond.beside.set, options), bond.shape))
+            return bond.join(documents, found)
+        except (LiteralError, ShapeError) as failure:
+            raise self._bad(bond.beside.name, str(failure)) from None
 
     def _key_of(self, document: Document) -> _Key:
         return tuple(self._text(document, part) for part in self.bound.order)

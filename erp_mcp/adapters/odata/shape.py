@@ -50,10 +50,11 @@ class Shape:
         """Return the shape of a type for some paths, each of which is in the model."""
         root = cls()
         for path in paths:
-            root._add(model, start, path)
+            root.add(model, start, path)
         return root
 
-    def _add(self, model: Model, start: Structure, path: Sequence[str]) -> None:
+    def add(self, model: Model, start: Structure, path: Sequence[str]) -> None:
+        """Take in one more path, which is in the model."""
         at = self
         steps = model.steps(start, path) or ()
         for step in steps[:-1]:

@@ -5,20 +5,17 @@ The one thing taken from an error body is its code, cleaned and capped: a fact f
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Final
 
 from erp_mcp.adapters._documents.json_text import DocumentError, Value, decode_json
-from erp_mcp.adapters._documents.refusals import refusal
+from erp_mcp.adapters._documents.refusals import native_code, refusal
 from erp_mcp.egress.transport import Answer
 from erp_mcp.errors import BadAnswerError, GatewayError
 
 JSON: Final = "application/json"
-MAX_CODE: Final = 40
 
 _OK: Final = 200
-_CODE: Final = re.compile(rf"[A-Za-z0-9_.:/-]{{1,{MAX_CODE}}}")
 
 
 def json_of(answer: Answer, system: str) -> dict[str, Value]:
@@ -46,19 +43,8 @@ def json_of(answer: Answer, system: str) -> dict[str, Value]:
 
 def refused(answer: Answer, system: str) -> GatewayError:
     """Return what an answer that is not 200 means for a read, with the system's code where it has one."""
-    code = native_code(answer)
+    code = _code_of(answer)
     return refusal(answer, system, {"native_code": code} if code else {})
-
-
-def native_code(answer: Answer) -> str:
-    """Return the code in an error body of V2 or V4, cleaned; empty where there is none that is bearable."""
-    if answer.media_type != JSON:
-        return ""
-    try:
-        found = decode_json(answer.body)
-    except DocumentError:
-        return ""
-    return _code(found).get("native_code", "") if isinstance(found, dict) else ""
 
 
 def message_codes(headers: Mapping[str, str]) -> tuple[str, ...]:
@@ -69,14 +55,23 @@ def message_codes(headers: Mapping[str, str]) -> tuple[str, ...]:
             found = decode_json(headers.get(name, "null").encode("latin-1", "replace"))
         except DocumentError:
             continue
-        for one in found if isinstance(found, list) else [found]:
-            code = one.get("code") if isinstance(one, dict) else None
-            if isinstance(code, str) and _CODE.fullmatch(code):
-                codes.append(code)
-    return tuple(codes[:10])
+        messages = found if isinstance(found, list) else [found]
+        codes += [native_code(one.get("code")) for one in messages if isinstance(one, dict)]
+    return tuple(code for code in codes if code)[:10]
+
+
+def _code_of(answer: Answer) -> str:
+    """Return the code in an error body of V2 or V4, cleaned; empty where there is none that is bearable."""
+    if answer.media_type != JSON:
+        return ""
+    try:
+        found = decode_json(answer.body)
+    except DocumentError:
+        return ""
+    return _code(found).get("native_code", "") if isinstance(found, dict) else ""
 
 
 def _code(body: Mapping[str, Value]) -> dict[str, str]:
     error = body.get("error")
-    code = error.get("code") if isinstance(error, dict) else None
-    return {"native_code": code} if isinstance(code, str) and _CODE.fullmatch(code) else {}
+    code = native_code(error.get("code")) if isinstance(error, dict) else ""
+    return {"native_code": code} if code else {}

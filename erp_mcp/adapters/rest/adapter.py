@@ -9,7 +9,7 @@ from typing import Final, Self
 from zoneinfo import ZoneInfo
 
 from erp_mcp.adapters._connection import Connection
-from erp_mcp.adapters._documents import Document, Fields, Value, compile_fields
+from erp_mcp.adapters._documents import Document, Fields, Value
 from erp_mcp.adapters._documents.changes import DocumentChanges
 from erp_mcp.adapters._http_connection import open_egress
 from erp_mcp.adapters._mapping import RecordMapper
@@ -17,8 +17,9 @@ from erp_mcp.adapters.rest.answers import text_at
 from erp_mcp.adapters.rest.client import Client
 from erp_mcp.adapters.rest.grammar import Head, Source, read_head, read_sources
 from erp_mcp.adapters.rest.introspection import binding_by_documents, binding_by_schema, document_schemas
-from erp_mcp.adapters.rest.login import login_identity, read_login
+from erp_mcp.adapters.rest.login import Login, login_identity, read_login
 from erp_mcp.adapters.rest.pages import RestPages
+from erp_mcp.adapters.rest.profile_check import fields_of
 from erp_mcp.adapters.rest.settings import RestSettings
 from erp_mcp.adapters.rest.templates import Filling
 from erp_mcp.credentials import Identity
@@ -31,7 +32,6 @@ from erp_mcp.errors import (
     BadAnswerError,
     EntityNotOfferedError,
     GatewayError,
-    ProfileFileError,
     SystemRefusedError,
     UnboundFieldError,
 )
@@ -76,14 +76,24 @@ class RestAdapter:
     @classmethod
     def open(cls, connection: Connection, profile: Profile, clock: Clock) -> Self:
         """Return an adapter for a configured connection; see `RestSettings.of` for its options."""
+        return cls.signing_in(connection, profile, clock, read_login(profile))
+
+    @classmethod
+    def signing_in(cls, connection: Connection, profile: Profile, clock: Clock, login: Login | None) -> Self:
+        """Return an adapter that signs in as `login` says, as the connection says where that is `None`."""
         head = read_head(profile)
-        settings, login = RestSettings.of(connection, head), read_login(profile)
+        settings = RestSettings.of(connection, head)
         if login is None:
             return cls(settings, head, profile, clock, open_egress(connection))
         identity = login_identity(connection, login, settings.root)
         adapter = cls(settings, head, profile, clock, open_egress(replace(connection, identity=identity)))
         adapter._signed_in, adapter._rights_seen = identity, login.rights is not None
         return adapter
+
+    @property
+    def identity(self) -> Identity | None:
+        """What its requests bear where it signs in by itself; closed with it, so whoever shares it is closed first."""
+        return self._signed_in
 
     @property
     def system(self) -> str:
@@ -150,11 +160,7 @@ class RestAdapter:
     # --- Parts --------------------------------------------------------------------------------------------------------
 
     def _opened(self, source: Source, profile: Profile) -> _Entity:
-        mapping = profile.entities[source.entity]
-        fields = compile_fields(source.entity, mapping, profile=profile, system=self.system)
-        if source.paging.kind == "keyset" and sum(fields.in_document) != 1:
-            key = f"entities.{source.entity}.key"
-            raise ProfileFileError(profile=profile.name, key=key, reason="paging by keyset needs one part")
+        fields = fields_of(source, profile, system=self.system)
         pages = RestPages(
             source=source,
             fields=fields,

@@ -5,7 +5,6 @@ The one thing taken from an error is its code, cleaned and capped: a fact for pe
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC
@@ -15,17 +14,14 @@ from typing import Final
 
 from erp_mcp.adapters._documents import Document, DocumentError, Path, ShapeError, Value, decode_json
 from erp_mcp.adapters._documents.paths import code_of, objects_at, value_at
-from erp_mcp.adapters._documents.refusals import refusal
+from erp_mcp.adapters._documents.refusals import native_code, refusal
 from erp_mcp.adapters.rest.grammar import Errors
 from erp_mcp.domain.instants import instant_text
 from erp_mcp.egress import Answer
 from erp_mcp.errors import BadAnswerError, SystemRefusedError
 
-MAX_CODE: Final = 60
-
 _GOOD: Final = frozenset({200})
 _NOT_THERE: Final = 404
-_CODE: Final = re.compile(rf"[A-Za-z0-9_.:/-]{{1,{MAX_CODE}}}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,9 +131,8 @@ def _code_in(answer: Answer, errors: Errors) -> dict[str, str]:
 def _code(value: Value, paths: Sequence[Path]) -> dict[str, str]:
     for path in paths:
         for one in _all_at(value, path):
-            text = str(one) if isinstance(one, str | int | Decimal) else ""
-            if _CODE.fullmatch(text):
-                return {"native_code": text}
+            if code := native_code(str(one) if isinstance(one, str | int | Decimal) else ""):
+                return {"native_code": code}
     return {}
 
 

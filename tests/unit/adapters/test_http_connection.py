@@ -91,7 +91,7 @@ async def test_origin_limits_traffic_and_identity_of_the_connection_apply() -> N
     """One line in an adapter, and everything is there."""
     traffic, limits = LocalTraffic(), TrafficLimits(attempts=1, failures=1, window=1)
     async with Faulty(status(200)) as erp:
-        given = connection(erp.url, traffic=traffic, limits=limits, identity=Key(), timeout_s=0.3)
+        given = connection(erp.url, traffic=traffic, limits=limits, identity=Key(), timeout_s=1.0)
         async with open_egress(given) as way:
             assert (await way.send("GET", erp.url, headers={})).status == 200
             assert b"X-Key: k3y" in erp.requests[0]

@@ -182,12 +182,24 @@ def test_what_the_system_says_is_still_to_come_counts_not_the_copied_row() -> No
 
 
 @guarantees("rules.not_evaluable")
-@pytest.mark.parametrize("gap", ["purchase_lines", "demand", "sales_demand", "deliveries", "supply_orders", "stock"])
+@pytest.mark.parametrize(
+    "gap", ["purchase_lines", "demand", "sales_demand", "deliveries", "supply_orders", "orders", "stock", "lots"]
+)
 def test_an_impact_that_can_not_be_worked_out_refuses(gap: str) -> None:
     """Nobody is hurt, as far as anybody looked, is no answer."""
+    sale = rows.SalesLineRow("10", "000010", 60 * UNIT, "EA", "2026-03-26")
+    case = MOVE.having(sales_demand=(sale,), stock=(rows.StockRow("L1", 50 * UNIT),))
     with pytest.raises(RuleNotEvaluableError) as caught:
-        replace(MOVE, gaps=(gap,)).draft()
+        replace(case, gaps=(gap,)).draft()
     assert caught.value.facts == {"rule": "R-IMPACT", "missing": gap}
+
+
+@guarantees("rules.impact")
+@pytest.mark.parametrize("gap", ["deliveries", "orders", "lots"])
+def test_what_says_more_of_rows_is_not_missed_where_there_are_none(gap: str) -> None:
+    """A system that keeps no lots and no deliveries still says what a date does where nothing is in a lot or sold."""
+    case = MOVE.having(sales_demand=(), demand=(), stock=(rows.StockRow(None, 5 * UNIT),))
+    assert replace(case, gaps=(gap,)).verdict("R-IMPACT") == case.verdict("R-IMPACT")
 
 
 @guarantees("rules.not_evaluable")

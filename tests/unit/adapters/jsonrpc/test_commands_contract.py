@@ -13,9 +13,9 @@ from erp_mcp.domain.command import Command
 from erp_mcp.domain.reference import reference_of
 from erp_mcp.testing import CommandContract, CommandFault, CommandSource, FixedClock
 from tests.guarantees import guarantees
+from tests.relaying import Relay, before_json_rpc
 from tests.unit.adapters.jsonrpc.fake import SYSTEM_TEXT
 from tests.unit.adapters.jsonrpc.fake_buying import CREATE, DATE, DAY, LINES, PROFILE, BuyingTryton, connection
-from tests.unit.adapters.jsonrpc.relay import Relay
 
 OPEN: Final = ("open", "other", "partial")
 
@@ -91,7 +91,7 @@ class BuyingSource:
 class TestJsonRpcCommands(CommandContract):
     @pytest.fixture
     async def source(self, buying: BuyingTryton) -> AsyncIterator[CommandSource]:
-        async with Relay(buying.url) as relay:
+        async with before_json_rpc(buying.url) as relay:
             source = BuyingSource(buying, relay)
             yield source
             await source.commands.close()

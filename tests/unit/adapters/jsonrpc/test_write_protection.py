@@ -48,7 +48,7 @@ async def test_a_command_that_went_out_goes_out_no_more_from_any_process(
     buying.spoil, buying.effect = "", True
     other = opened(buying, traffic)
     for again in (commands, other):
-        assert await again.send(requested()) == Unknown(reason="sent_before")
+        assert await again.send(requested()) == Unknown(reason="already_sent")
     await other.close()
     assert buying.attempts == 1
     assert await commands.find(requested()) is None
@@ -77,7 +77,7 @@ async def test_a_system_that_asked_to_be_left_alone_is_not_even_looked_at_before
     buying: BuyingTryton, traffic: SqliteTraffic
 ) -> None:
     """429 with 17 seconds; the command may be sent again then, since it was turned away at the door."""
-    hurried = connection(buying, traffic=traffic, limits=LIMITS, timeout_s=2.0)
+    hurried = connection(buying, traffic=traffic, limits=LIMITS, timeout_s=10.0)
     commands = JsonRpcCommands.open(hurried, PROFILE, FixedClock())
     buying.spoil, buying.effect = "429", False
     assert await commands.send(requested()) == NotSent(reason="rate_limited", retry_after_s=17)

@@ -69,6 +69,7 @@ class FakeOData:
         self.version = version
         self.account = account
         self.mode: Mode = "well"
+        self.path = PATH
         self.cap = 1000
         self.silent = False
         self.etags = True
@@ -165,7 +166,7 @@ class FakeOData:
         link = {}
         if more:
             kept = "&".join(f"{k}={v}" for k, v in parse_qsl(urlsplit(request.target).query) if k != "$skiptoken")
-            target = f"{PATH}/{request.path}?{kept}&$skiptoken={start + len(some)}"
+            target = f"{self.path}/{request.path}?{kept}&$skiptoken={start + len(some)}"
             target = target.replace(" ", "%20").replace("'", "%27")
             link = {"__next" if self.version == 2 else "@odata.nextLink": self.link(target)}
         if self.version == 2:
@@ -278,7 +279,7 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         request = Request(
             method=self.command,
-            path=unquote(parts.path.removeprefix(f"{PATH}/")),
+            path=unquote(parts.path.removeprefix(f"{fake.path}/")),
             query=dict(parse_qsl(parts.query, keep_blank_values=True)),
             headers={name.lower(): text for name, text in self.headers.items()},
             body=self.rfile.read(int(self.headers.get("Content-Length", "0"))),

@@ -7,6 +7,7 @@ twice unless it is told to. It fails when it is told to, before or after the eff
 from __future__ import annotations
 
 import asyncio
+import copy
 import itertools
 import json
 import re
@@ -27,7 +28,7 @@ _TYPES: Final[Mapping[str, Mapping[str, str]]] = {
     "A_PurchaseOrderItem": {
         "PurchaseOrder": "String:10", "PurchaseOrderItem": "String:5", "Supplier": "String:10", "Material": "String:40",
         "Plant": "String:4", "OrderQuantity": "Decimal:3", "OpenQuantity": "Decimal:3", "Unit": "String:3",
-        "Status": "String:2", "LastChange": "String:30",
+        "Status": "String:2", "LastChange": "String:30", "Reference": "String:12",
     },
     "A_PurchaseOrderScheduleLine": {
         "PurchasingDocument": "String:10", "PurchasingDocumentItem": "String:5", "ScheduleLine": "String:4",
@@ -76,6 +77,7 @@ class Buying:
     longest_reference: int = 35
     fault: Fault | None = None
     sap_message: str = ""
+    remark: str = ""  # beside the change of an item
     obeys_filter: bool = True
     forgets_tokens: bool = False
     late_refusals: int = 0  # so many writes are done, and then answered as if they had no token
@@ -88,6 +90,8 @@ class Buying:
     def __post_init__(self) -> None:
         self._token = "token-1"
         self.before: Callable[[], None] = lambda: None  # called before each write
+        self.asked: dict[str, str] = {}  # by the last request
+        self._as_was: dict[tuple[str, str], Row] | None = None  # while a change set is done
         self._changes = itertools.count(1)
         self._numbers = itertools.count(1)
         self.released = asyncio.Event()
@@ -150,6 +154,7 @@ class Buying:
         method, path = str(scope["method"]), unquote(str(scope["path"]))
         query = dict(parse_qsl(bytes(scope["query_string"]).decode()))  # type: ignore[call-overload]
         self.seen.append((method, path, headers, body))
+        self.asked = query if method != "GET" else self.asked
         if method == "GET":
             await reply(send, *self._get(path, query, headers))
             return
@@ -231,7 +236,7 @@ class Buying:
             return ""
         key = (row.get("PurchaseOrder") or row["PurchasingDocument"],
                row.get("PurchaseOrderItem") or row["PurchasingDocumentItem"])  # fmt: skip
-        return f"W/\"'{self.items[key]['LastChange']}'\""
+        return f"W/\"'{(self._as_was or self.items)[key]['LastChange']}'\""
 
     def _native(self, kind: str, value: Any) -> Any:
         if value is None:
@@ -251,6 +256,8 @@ class Buying:
                 return self._batch(headers, body)
             if method == "POST" and headers.get("x-http-method") == "MERGE":
                 method = "PATCH"
+            if method == "PATCH" and path.startswith("/po/A_PurchaseOrderItem("):
+                return self._refer(path, headers, json.loads(body))
             if method == "PATCH":
                 return self._patch(path, headers, json.loads(body))
             if method == "POST" and path == "/pr/A_PurchaseRequisitionHeader":
@@ -285,6 +292,16 @@ class Buying:
         answer = json.dumps({"d": shown} if self.version == 2 else shown).encode()
         return 200, {"content-type": "application/json"}, answer
 
+    def _refer(self, path: str, headers: Mapping[str, str], body: Row) -> tuple[int, dict[str, str], bytes]:
+        """Keep a reference with an item."""
+        parts = dict(one.split("=") for one in path.partition("(")[2].rstrip(")").split(","))
+        order, item = (parts[name].strip("'") for name in _KEYS["A_PurchaseOrderItem"])
+        row = self.items[order, item]
+        if headers.get("if-match", "") != self._etag("A_PurchaseOrderItem", row):
+            raise FailedError(412, "412")
+        row["Reference"] = body["Reference"]
+        return 204, {"sap-messages": f"[{self.remark}]"} if self.remark else {}, b""
+
     def _create(self, body: Row) -> Row:
         lines = body["to_PurchaseReqnItem"]
         made = []
@@ -306,19 +323,29 @@ class Buying:
         return {"PurchaseRequisition": number, "to_PurchaseReqnItem": below}
 
     def _batch(self, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
-        _, _, inner = body.partition(b"Content-ID: 1\r\n\r\n")
-        head, _, rest = inner.partition(b"\r\n\r\n")
-        first, *lines = head.decode().split("\r\n")
-        method, target, _ = first.split(" ", 2)
-        given = {name.lower(): value for name, _, value in (one.partition(": ") for one in lines)}
-        content = rest.partition(b"\r\n--changes_erp--")[0]
-        status, _, answer = self._done(method, f"/po/{unquote(target)}", given, content)
-        part = b"--b\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n\r\n" + (
-            f"HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {len(answer)}\r\n\r\n".encode()
-        ) + answer + b"\r\n--b--\r\n"  # fmt: skip
-        if status >= 400:
-            return 202, {"content-type": "multipart/mixed; boundary=b"}, part
-        outer = b"--a\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n" + part + b"--a--\r\n"
+        """Do everything or nothing; of what failed the answer says that the first was done and the rest was not."""
+        as_json = headers["content-type"] == "application/json"
+        requests = _json_requests(body) if as_json else _part_requests(body)
+        kept = copy.deepcopy((self.items, self.schedule))
+        self._as_was = kept[0]
+        answers = [self._done(one[0], f"/po/{unquote(one[1])}", one[2], one[3]) for one in requests]
+        self._as_was = None
+        if any(status >= 400 for status, _, _ in answers):
+            self.items, self.schedule = kept
+        if as_json:
+            listed = [
+                {"id": str(number), "atomicityGroup": "changes_erp", "status": status, "headers": given}
+                | ({"body": json.loads(answer)} if answer else {})
+                for number, (status, given, answer) in enumerate(answers, 1)
+            ]
+            return 200, {"content-type": "application/json"}, json.dumps({"responses": listed[::-1]}).encode()
+        parts = b"".join(
+            b"--b\r\nContent-Type: application/http\r\nContent-Transfer-Encoding: binary\r\n\r\n"
+            + f"HTTP/1.1 {status} X\r\n{''.join(f'{name}: {text}' + chr(13) + chr(10) for name, text in given.items())}"
+            f"Content-Length: {len(answer)}\r\n\r\n".encode() + answer + b"\r\n"
+            for status, given, answer in answers
+        )  # fmt: skip
+        outer = b"--a\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n" + parts + b"--b--\r\n--a--\r\n"
         return 202, {"content-type": "multipart/mixed; boundary=a"}, outer
 
     def _day(self, text: str) -> str:
@@ -349,11 +376,24 @@ class Buying:
             if self.version == 2
             else ("4.0", "http://docs.oasis-open.org/odata/ns/edmx", "http://docs.oasis-open.org/odata/ns/edm")
         )
+        bound, imported = self._calls() if alias == "po" else ("", "")
         return (
             f'<edmx:Edmx Version="{version}" xmlns:edmx="{edmx}"><edmx:DataServices><Schema Namespace="S" '
-            f'xmlns="{edm}">{types}{associations}<EntityContainer Name="C">{entity_sets}</EntityContainer></Schema>'
-            "</edmx:DataServices></edmx:Edmx>"
+            f'xmlns="{edm}">{types}{associations}{bound}<EntityContainer Name="C">{entity_sets}{imported}'
+            "</EntityContainer></Schema></edmx:DataServices></edmx:Edmx>"
         )
+
+    def _calls(self) -> tuple[str, str]:
+        """Return what can be called: a confirmation of an item, and one of a day that is bound to nothing."""
+        texts = [("Note", "Edm.String"), ("Day", "Edm.DateTime" if self.version == 2 else "Edm.Date")]
+        own = "".join(f'<Parameter Name="{name}" Type="{kind}"/>' for name, kind in [*texts, ("Times", "Edm.Int32")])
+        keys = "".join(f'<Parameter Name="{one}" Type="Edm.String"/>' for one in _KEYS["A_PurchaseOrderItem"])
+        if self.version == 2:
+            named = {"Confirm": keys + own, "ConfirmDay": own}
+            return "", "".join(f'<FunctionImport Name="{name}">{one}</FunctionImport>' for name, one in named.items())
+        about = '<Parameter Name="it" Type="S.A_PurchaseOrderItemType"/>'
+        bound = f'<Action Name="Confirm" IsBound="true">{about}{own}</Action><Action Name="ConfirmDay">{own}</Action>'
+        return bound, '<ActionImport Name="ConfirmDay" Action="S.ConfirmDay"/>'
 
     def _type(self, name: str) -> str:
         keys = "".join(f'<PropertyRef Name="{one}"/>' for one in _KEYS[name])
@@ -375,6 +415,29 @@ class Buying:
         facet = {"String": f' MaxLength="{size}"', "Decimal": f' Precision="13" Scale="{size}"'}.get(base, "")
         null = ' Nullable="false"' if is_key else ""
         return f'<Property Name="{name}" Type="{types.get(base, f"Edm.{base}")}"{facet}{null}/>'
+
+
+# --- Change sets ------------------------------------------------------------------------------------------------------
+
+_Asked = tuple[str, str, dict[str, str], bytes]
+
+
+def _part_requests(body: bytes) -> list[_Asked]:
+    found: list[_Asked] = []
+    for part in body.split(b"--changes_erp\r\n")[1:]:
+        _, _, inner = part.partition(b"\r\n\r\n")
+        head, _, rest = inner.partition(b"\r\n\r\n")
+        first, *lines = head.decode().split("\r\n")
+        method, target, _ = first.split(" ", 2)
+        given = {name.lower(): value for name, _, value in (one.partition(": ") for one in lines)}
+        found.append((method, target, given, rest[: int(given["content-length"])]))
+    return found
+
+
+def _json_requests(body: bytes) -> list[_Asked]:
+    requests = json.loads(body)["requests"]
+    assert {one["atomicityGroup"] for one in requests} == {"changes_erp"}
+    return [(one["method"], one["url"], one["headers"], json.dumps(one.get("body")).encode()) for one in requests]
 
 
 # --- Conditions -------------------------------------------------------------------------------------------------------

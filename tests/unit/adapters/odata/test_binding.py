@@ -11,7 +11,7 @@ from erp_mcp.adapters import Connection
 from erp_mcp.adapters.odata.adapter import ODataAdapter
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.entities.orders import SalesOrderLine
-from erp_mcp.errors import ConfigurationError, ProfileFileError, UnboundFieldError
+from erp_mcp.errors import BadAnswerError, ConfigurationError, ProfileFileError, UnboundFieldError
 from erp_mcp.ports import Introspects
 from erp_mcp.testing import FixedClock
 from erp_mcp.testing.passes import content, fold, read_pages
@@ -107,6 +107,37 @@ async def test_a_closer_look_tells_what_is_there(plant: Plant, open_adapter: Ope
     assert found.told["read whole each time"] == "customer, downtime"
     assert found.told["paged by the system's links"] == "customer"
     assert {one.method for one in plant.fake.requests} == {"GET"}
+
+
+@guarantees("adapter.introspection", "P9.odata_binding")
+async def test_a_set_without_etags_lacks_its_version_where_the_profile_takes_them(
+    plant: Plant, open_adapter: Open
+) -> None:
+    """The metadata says nothing of it: a record tells, before a synchronisation fails on the first one."""
+    by_etag = {entity for entity, mapping in ENTITIES.items() if mapping.get("version") == "etag"}
+    told = {one.entity: one for one in (await open_adapter().introspect()).entities}
+    assert by_etag
+    assert not any(told[entity].mandatory for entity in by_etag)
+    plant.fake.etags = False
+    found = await open_adapter().introspect()
+    lacking = {one.entity for one in found.entities if one.mandatory == ("version_token",)}
+    assert (lacking, found.usable) == (by_etag, False)
+    for entity in by_etag:
+        with pytest.raises(BadAnswerError):
+            await read_pages(open_adapter(), entity)
+
+
+@guarantees("adapter.introspection")
+async def test_an_etag_that_no_record_shows_yet_is_not_called_there_or_missing(
+    plant: Plant, open_adapter: Open
+) -> None:
+    """An empty set says nothing of versions."""
+    plant.fake.etags = False
+    for one in plant.fake.sets.values():
+        one.rows.clear()
+    found = await open_adapter().introspect()
+    assert found.usable
+    assert "no record yet, so its etag can't be seen" in found.told
 
 
 @guarantees("adapter.introspection")

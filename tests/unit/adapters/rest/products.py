@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import unquote
 
 from tests.unit.adapters.rest.fake import Asked, FakeRest, Reply
 
@@ -24,6 +25,8 @@ class Product(FakeRest):
         super().__init__()
         self.recorded: dict[str, list[Row]] = json.loads((RECORDED / name / "rows.json").read_text())
         self.error: dict[str, Any] = json.loads((RECORDED / name / "error.json").read_text())
+        whole = RECORDED / name / "documents.json"  # single documents, by type and name, where listings are not all
+        self.documents: dict[str, dict[str, Row]] = json.loads(whole.read_text()) if whole.exists() else {}
         self.failing = False
         self._play = answer
 
@@ -41,22 +44,46 @@ def frappe(product: Product, asked: Asked) -> Reply:
     """Play lists of Frappe: `fields`, `filters`, `order_by`, `limit_start`, `limit_page_length` (20 by default)."""
     if asked.path.endswith("get_logged_user"):
         return told({"message": "reader@example.test"})
-    doctype = asked.path.removeprefix("/api/resource/").replace("%20", " ")
-    fields = [one.rpartition(" as ")[2] for one in json.loads(asked.query["fields"])]
-    joined = f"{doctype} Item"
-    rows = product.recorded[joined if any("items." in one for one in asked.query["fields"].split(",")) else doctype]
+    doctype, _, name = unquote(asked.path.removeprefix("/api/resource/")).partition("/")
+    if name:
+        document = product.documents[doctype].get(name)
+        return told({"data": document}) if document else told({"exc_type": "DoesNotExistError"}, 404)
+    asked_for = json.loads(asked.query["fields"])
+    fields = [one.rpartition(" as ")[2] for one in asked_for]
+    child = next((CHILDREN[table](doctype) for one in asked_for if (table := one.partition(".")[0]) in CHILDREN), "")
+    rows = product.recorded[child or doctype]
     rows = [row for row in rows if all(_frappe_holds(row, one) for one in json.loads(asked.query.get("filters", "[]")))]
-    rows = sorted(rows, key=lambda row: str(row.get("line_name") or row["name"]))
+    rows = sorted(rows, key=_frappe_name)
     start, size = int(asked.query.get("limit_start", 0)), int(asked.query.get("limit_page_length", 20))
     return told({"data": [{name: row[name] for name in fields} for row in rows[start : start + size]]})
 
 
+# Which rows a listing is joined with, by the name of the table in it and the document that has it.
+CHILDREN: Final[dict[str, Callable[[str], str]]] = {
+    "items": lambda doctype: f"{doctype} Item",
+    "item_defaults": lambda _: "Item Default",
+    "uoms": lambda _: "UOM Conversion Detail",
+    "required_items": lambda _: "Work Order Item",
+    "operations": lambda _: "Work Order Operation",
+}
+
+
+def _frappe_name(row: Row) -> str:
+    """Return the name of a joined row, else that of the document."""
+    return str(row.get("line_name") or row.get("row_name") or row["name"])
+
+
 def _frappe_holds(row: Row, condition: list[Any]) -> bool:
     *doctype, field, operator, value = condition
-    found = row.get("line_name" if doctype and doctype[0].endswith("Item") and field == "name" else field)
+    of_row = bool(doctype) and ("line_name" in row or "row_name" in row) and field == "name"
+    found = _frappe_name(row) if of_row else row[field]
+    if operator == "is":
+        return bool((found not in {None, ""}) == (value == "set"))
     if operator == "in":
         return found in value
-    return found is None or (found >= value if operator == ">=" else found == value or field == "material_request_type")
+    if operator == "<":
+        return bool(found < value)
+    return bool(found >= value if operator == ">=" else found == value)
 
 
 def suiteql(product: Product, asked: Asked) -> Reply:

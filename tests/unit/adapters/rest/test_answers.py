@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import pytest
 
+from erp_mcp.adapters._documents.refusals import MAX_NATIVE_CODE
 from erp_mcp.adapters.rest.adapter import RestAdapter
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.errors import (
@@ -29,6 +30,7 @@ from tests.unit.adapters.rest.source import profile, requisition
 
 JSON: Final = {"content-type": "application/json"}
 ENTITY: Final = "purchase_requisition"
+LONGEST: Final = "x" * MAX_NATIVE_CODE
 
 
 @pytest.fixture
@@ -118,7 +120,8 @@ async def test_a_hostile_answer_becomes_a_code_of_ours(fake: FakeRest, name: str
 async def test_the_native_code_is_a_fact_as_far_as_it_is_a_code(fake: FakeRest) -> None:
     """People look it up; a text in its place is left where it is."""
     fake.mode = "replace"
-    for code, fact in (("V1/304", "V1/304"), (4711, "4711"), (SYSTEM_TEXT, None), ({"a": 1}, None), ("x" * 61, None)):
+    codes = (("V1/304", "V1/304"), (4711, "4711"), (LONGEST, LONGEST))
+    for code, fact in (*codes, (f"{LONGEST}x", None), (SYSTEM_TEXT, None), ({"a": 1}, None)):
         for status in (200, 400):
             fake.replace = Reply(status=status, body=error(code))
             assert (await failure_of(fake)).facts.get("native_code") == fact

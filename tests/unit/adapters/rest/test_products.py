@@ -128,6 +128,46 @@ class TestErpNext:
         ]  # fmt: skip
 
     @guarantees("P9.profiles_played")
+    async def test_rows_of_other_documents_find_what_they_belong_to(self) -> None:
+        """Deliveries and invoices name the row of the order; what is cancelled, returned or a draft is not there."""
+        async with opened("erpnext") as (_, adapter):
+            lines = {one.line for one in await held(adapter, "sales_order_line")}  # type: ignore[attr-defined]
+            shipped = await held(adapter, "delivery")
+            invoiced = await held(adapter, "customer_invoice")
+            held_for = await held(adapter, "reservation")
+        assert [(one.delivery_id[-1], one.sales_order_line, one.actual_goods_issue) for one in shipped] == [  # type: ignore[attr-defined]
+            ("1", "soi1", "2026-03-18"), ("2", "soi1", None),
+        ]  # fmt: skip
+        assert {one.sales_order_line for one in (*shipped, *invoiced)} <= lines  # type: ignore[attr-defined]
+        assert [one.amount for one in invoiced] == [1_563_100]  # type: ignore[attr-defined]
+        assert [(one.qty, one.demand_id) for one in held_for] == [(5_000_000, "SAL-ORD-2026-00001")]  # type: ignore[attr-defined]
+
+    @guarantees("P9.profiles_played")
+    async def test_work_orders_items_and_units_come_with_their_rows(self) -> None:
+        """Moved to the work in progress is withdrawn, without such a move what was used; factors are exact."""
+        async with opened("erpnext") as (_, adapter):
+            parts = await held(adapter, "production_component")
+            steps = await held(adapter, "production_operation")
+            units = await held(adapter, "unit_conversion")
+            places = await held(adapter, "material_site")
+            sources = await held(adapter, "supply_source")
+        assert [(one.qty_withdrawn, one.qty_open) for one in parts] == [  # type: ignore[attr-defined]
+            (15_500_000, 24_500_000), (5_000_000, 15_000_000), (0, 0),
+        ]  # fmt: skip
+        assert [(one.work_center_id, one.planned_start, one.request_state) for one in steps] == [  # type: ignore[attr-defined]
+            ("Press 1", "2026-03-17T02:30:00Z", "Running"), ("Bench", None, "Waiting"),
+        ]  # fmt: skip
+        assert [(one.uom, one.numerator, one.denominator) for one in units][1:3] == [  # type: ignore[attr-defined]
+            ("BX", 12_500_000_000, 1_000_000_000), ("KGM", 333_333_333, 1_000_000_000),
+        ]  # fmt: skip
+        assert [(one.site, one.procurement) for one in places] == [  # type: ignore[attr-defined]
+            ("Works", "buy"), ("Works South", "buy"), ("Works", "make"), ("Works", "buy"),
+        ]  # fmt: skip
+        assert [(one.supplier_id, one.lead_time_days, one.min_order_qty) for one in sources] == [  # type: ignore[attr-defined]
+            ("SUP-0001", 12, 10_000_000),
+        ]  # fmt: skip
+
+    @guarantees("P9.profiles_played")
     async def test_asks_for_what_changed_in_the_sites_own_time(self) -> None:
         """The site compares texts of its local time."""
         async with opened("erpnext") as (product, adapter):
