@@ -134,6 +134,19 @@ class Document:
                 node = node[part]
         return int(line)
 
+    def place(self, key: str) -> tuple[str | int, ...]:
+        """Return the place of a key that is told with dots, as deep as it is there; names may have dots themselves."""
+        node: object = self._root
+        parts = key.split(".")
+        place: list[str | int] = []
+        while parts:
+            step, used = _step(node, parts)
+            if step is None:
+                break
+            node, parts = node[step], parts[used:]  # type: ignore[index]  # `_step` found it there
+            place.append(step)
+        return tuple(place)
+
     def _text(self) -> str:
         try:
             raw = self.path.read_bytes()
@@ -167,6 +180,17 @@ class Document:
         told = "".join(one for one in str(getattr(failure, "problem", None) or "") if one.isprintable())[:80]
         reason = f"not valid YAML: {told}" if told else "not valid YAML"
         return self._error(file=self.path.name, line=line, key="", reason=reason)
+
+
+def _step(node: object, parts: Sequence[str]) -> tuple[str | int | None, int]:
+    """Return what is there of a dotted name's beginning, the longest first, and how many parts it takes."""
+    if isinstance(node, CommentedSeq) and parts[0].isdecimal() and int(parts[0]) < len(node):
+        return int(parts[0]), 1
+    for used in range(len(parts), 0, -1):
+        name = ".".join(parts[:used])
+        if isinstance(node, CommentedMap) and name in node:
+            return name, used
+    return None, 0
 
 
 def _plain(node: object) -> object:

@@ -8,7 +8,7 @@ what writes to systems of it by one of `erp_mcp.commands`; each names a class wi
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final, cast
 
@@ -41,6 +41,26 @@ COMMANDS: Final[dict[str, str]] = {
     "odata": "erp_mcp.adapters.odata.commands:ODataCommands",
     "rest": "erp_mcp.adapters.rest.commands:RestCommands",
 }
+
+# module of a kind's `check_profile(profile)`, which says what is wrong with a profile without opening a system
+CHECKS: Final[dict[str, str]] = {
+    "jsonrpc": "erp_mcp.adapters.jsonrpc.profile_check",
+    "odata": "erp_mcp.adapters.odata.profile_check",
+    "rest": "erp_mcp.adapters.rest.profile_check",
+}
+
+
+def check_profile(profile: Profile) -> None:
+    """Refuse a profile that its kind of adapter could not read; nothing is opened.
+
+    Only kinds of ours that have more to say than the grammar of profiles are asked.
+
+    Raises:
+        ProfileFileError: `systems.bad_profile`, naming the key.
+    """
+    if profile.kind in CHECKS:
+        check: Callable[[Profile], None] = importlib.import_module(CHECKS[profile.kind]).check_profile
+        check(profile)
 
 
 def open_adapter(
@@ -147,6 +167,7 @@ __all__ = [
     "ConfiguredSystem",
     "Connection",
     "Opens",
+    "check_profile",
     "open_adapter",
     "open_commands",
 ]

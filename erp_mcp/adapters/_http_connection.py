@@ -8,6 +8,7 @@ from typing import Final
 
 from erp_mcp.adapters._connection import Connection
 from erp_mcp.egress import Egress, EgressLimits, Origin
+from erp_mcp.egress.places import where_to
 from erp_mcp.errors import ConfigurationError
 
 OPTIONS: Final = frozenset({"ca_file", "max_mb", "plain_http"})
@@ -42,6 +43,7 @@ def open_egress(connection: Connection, *, identity: bool = True) -> Egress:
         ),
         trust=_trust(connection),
         networks=connection.networks,
+        where=where_to(connection.url),
         traffic=connection.traffic,
         traffic_limits=connection.limits,
         identity=connection.identity if identity else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from erp_mcp.administration.activation import Activation, apply_policy, planned, signature_missing
-from erp_mcp.administration.connecting import add_system, remove_system
+from erp_mcp.administration.connecting import add_system, check_name_free, remove_system
 from erp_mcp.administration.deciding import decide, may_decide, why_not
 from erp_mcp.administration.people import (
     Member,
@@ -27,6 +27,7 @@ __all__ = [
     "Unenrolled",
     "add_system",
     "apply_policy",
+    "check_name_free",
     "check_new",
     "check_revocable",
     "decide",

@@ -19,6 +19,19 @@ from erp_mcp.settings import Settings
 _SECTION: Final = "systems"
 
 
+def check_name_free(file: Path, name: str) -> Settings:
+    """Return the settings that a system of this name can be added to.
+
+    Raises:
+        ConfigurationError: `settings.bad_configuration`: the name is taken, or the file is wrong.
+    """
+    found = settings.load(file)
+    if name in _names(found):
+        reason = "there is such a system already; choose another name, or `erp-mcp systems remove` first"
+        raise ConfigurationError(file=file.name, key=f"{_SECTION}.{name}", reason=reason)
+    return found
+
+
 def add_system(file: Path, name: str, values: Mapping[str, object]) -> Path:
     """Write a system into the configuration, behind the others; comments and order stay.
 
@@ -34,10 +47,7 @@ def add_system(file: Path, name: str, values: Mapping[str, object]) -> Path:
         ConfigurationError: `settings.bad_configuration`: the name is taken, or a value is wrong. ProfileFileError:
             `systems.bad_profile`. Nothing was changed.
     """
-    before = settings.load(file)
-    if name in _names(before):
-        reason = "there is such a system already; choose another name, or `erp-mcp systems remove` first"
-        raise ConfigurationError(file=file.name, key=f"{_SECTION}.{name}", reason=reason)
+    before = check_name_free(file, name)
     text = replacing.text_of(file)
     new = _edited(file, text, lambda plain: yaml_edit.with_entry(plain, _SECTION, name, values))
     with replacing.trying(file, new) as trial:

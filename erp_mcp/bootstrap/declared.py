@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
 from erp_mcp.errors import DeclarationMissingError, InvalidArgumentError
-from erp_mcp.ports import Adapter, ChangePage, Introspects
+from erp_mcp.ports import Adapter, ChangePage, Introspects, KnowsLacking
 from erp_mcp.settings import SystemSettings
 
 if TYPE_CHECKING:
@@ -101,6 +101,10 @@ class DeclaredAdapter:
         """Return what `ports.Adapter.probe` does; raises DeclarationMissingError beside."""
         self._check()
         return await self._adapter.probe()
+
+    def lacking(self, entity: str) -> tuple[str, ...]:
+        """Return what `ports.KnowsLacking.lacking` does; nothing is asked of the system."""
+        return self._adapter.lacking(entity) if isinstance(self._adapter, KnowsLacking) else ()
 
     async def close(self) -> None:
         """Let go of connections."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -38,6 +38,7 @@ from erp_mcp.store.state.sqlite import State
 
 if TYPE_CHECKING:
     from erp_mcp.bootstrap.access import AccessMaker
+    from erp_mcp.bootstrap.least_rights import WritingRights
     from erp_mcp.committing import Committer
     from erp_mcp.domain.declaration import Declaration
     from erp_mcp.domain.profile import Profile
@@ -200,7 +201,9 @@ class Deployment:
 
         Raises:
             HeldBackError: `target_changed`; what the name stands for, or how it is written to, was changed in the
-            configuration or its profile since an approver signed. Otherwise as `commands`.
+            configuration or its profile since an approver signed. AccountTooPowerfulError:
+            `adapter.account_too_powerful`, where what writes says that its account can do more than it needs.
+            Otherwise as `commands`.
         """
         from erp_mcp.approval.bundles import targets_of
         from erp_mcp.committing.held_back import HeldBackError
@@ -209,7 +212,15 @@ class Deployment:
         system = self.system(name)
         if system.write is not None and targets_of(newest).get(name) != self.target(system):
             raise HeldBackError("deny", "target_changed", {"system": name})
-        return await self.commands(name)
+        commands = await self.commands(name)
+        await self._writing_rights.check(commands)
+        return commands
+
+    @cached_property
+    def _writing_rights(self) -> WritingRights:
+        from erp_mcp.bootstrap.least_rights import WritingRights
+
+        return WritingRights()
 
     def targets(self) -> dict[str, str]:
         """Return per system that takes writes where and how, as an approver signs it."""
@@ -304,10 +315,12 @@ class Deployment:
                 system=name, url=system.url, root=root, profile=profile, clock=self.clock, account=account
             )
         from erp_mcp.adapters import open_commands
+        from erp_mcp.bootstrap.profiles import placing
 
         secret = self.access.local(system.write.secret)
         access = self.access.to_write(system, profile.commands_via or profile.kind, self.traffic)
-        return open_commands(system, profile, clock=self.clock, root=root, secret=secret, access=access)
+        with placing(profile, self.profile_folders):
+            return open_commands(system, profile, clock=self.clock, root=root, secret=secret, access=access)
 
     def principal(self, agent: str = "") -> Principal:
         """Return a principal for an agent as declared; the applied policy decides what it is."""
@@ -325,13 +338,17 @@ class Deployment:
         return found
 
     def profile(self, system: SystemSettings) -> Profile:
-        """Return a system's profile: a shipped one, a file of an operator's folder, or one of an installed package."""
-        from erp_mcp.systems import load_profile
+        """Return a system's profile: a shipped one, a file of an operator's folder, or one of an installed package.
+
+        A `url` that leads to SAP's services makes it one that asks for the declaration, whatever its file says.
+        """
+        from erp_mcp.systems import licensed, load_profile
 
         wanted = (system.profile, system.id_prefix)
         if wanted not in self._profiles:  # reading one costs more than a call
             self._profiles[wanted] = load_profile(system.profile, self.profile_folders, id_prefix=system.id_prefix)
-        return self._profiles[wanted]
+        profile = self._profiles[wanted]
+        return replace(profile, declaration=licensed.SAP) if licensed.is_sap(system.url) else profile
 
     @cached_property
     def profile_folders(self) -> list[Path]:
@@ -351,13 +368,17 @@ class Deployment:
             DeclarationMissingError: `adapter.not_declared`. ConfigurationError: `settings.bad_configuration`.
             ProfileFileError: `systems.bad_profile`.
         """
-        from erp_mcp.adapters import open_adapter
+        from erp_mcp.adapters import KINDS, open_adapter
+        from erp_mcp.bootstrap.least_rights import least_rights
+        from erp_mcp.bootstrap.profiles import placing
 
         self.check_declared(system)
         root, profile = self.settings.file.parent, self.profile(system)
         secret, access = self.access.local(system.secret), self.access.to_read(system, profile.kind, self.traffic)
-        adapter = open_adapter(system, profile, clock=self.clock, root=root, secret=secret, access=access)
-        return guarded(adapter, lambda: self.check_declared(system)) if self.profile(system).declaration else adapter
+        with placing(profile, self.profile_folders):
+            adapter = open_adapter(system, profile, clock=self.clock, root=root, secret=secret, access=access)
+        adapter = adapter if profile.kind in KINDS else least_rights(adapter)  # ours look at rights themselves
+        return guarded(adapter, lambda: self.check_declared(system)) if profile.declaration else adapter
 
     def described(self, system: SystemSettings) -> Adapter:
         """Return an adapter as a system is described, to see whether its kind takes that; it has no secret.
@@ -365,10 +386,12 @@ class Deployment:
         Nothing is looked up or contacted, and nobody may read with it; the caller closes it. Raises as `adapter`.
         """
         from erp_mcp.adapters import open_adapter
+        from erp_mcp.bootstrap.profiles import placing
 
         profile, root = self.profile(system), self.settings.file.parent
         secret, access = "not looked up" if system.secret else "", self.access.to_read(system, profile.kind)
-        return open_adapter(system, profile, clock=self.clock, root=root, secret=secret, access=access)
+        with placing(profile, self.profile_folders):
+            return open_adapter(system, profile, clock=self.clock, root=root, secret=secret, access=access)
 
     def writer(self) -> SqliteReadModelWriter:
         """Return the writing side of the read model; the caller closes it."""

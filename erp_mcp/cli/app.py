@@ -56,15 +56,15 @@ class _Nouns(click.Group):
 EPILOG: Final = """
 \b
 Examples:
-  erp-mcp demo                              build the demo plant, take the tour
+  erp-mcp demo                              build the plant, take the tour
   erp-mcp serve --demo-dir DIR --as planner what an MCP client starts
-  erp-mcp tools call explain_late_order '{"sales_order_id": "0010000282"}' --demo-dir DIR
-  erp-mcp policy check --demo-dir DIR       is the policy right? file and line of what is not
+  erp-mcp tools call find_order '{"reference": "0010000282"}' --demo-dir DIR
+  erp-mcp policy check --demo-dir DIR       file and line of what is wrong
 """
 
 
 @click.group(
-    cls=_Nouns, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+    cls=_Nouns, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80}
 )
 @click.version_option(__version__, prog_name="erp-mcp")
 def main() -> None:

@@ -39,9 +39,9 @@ def _options(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
 \b
 Examples:
   erp-mcp approvals list                       what waits for a decision
-  erp-mcp approvals show prp_2Xk9TzQ0aB1c      what exactly would be written, and why you are asked
-  erp-mcp approvals approve prp_2Xk9TzQ0aB1c   say yes, with your passphrase; the worker writes it
-  erp-mcp approvals reject prp_2Xk9TzQ0aB1c --reason "the supplier confirmed the old date"
+  erp-mcp approvals show prp_2Xk9TzQ0aB1c      what exactly would be written
+  erp-mcp approvals approve prp_2Xk9TzQ0aB1c   say yes, with your passphrase
+  erp-mcp approvals reject prp_2Xk9TzQ0aB1c --reason "wrong supplier"
   erp-mcp approvals enrol anna --name "Anna Berg"
 """,
 )
@@ -120,8 +120,9 @@ def show(proposal_id: str, config: str, demo_dir: str, *, as_json: bool) -> None
 \b
 Examples:
   erp-mcp approvals approve prp_2Xk9TzQ0aB1c
-  erp-mcp approvals approve prp_2Xk9TzQ0aB1c --as anna --comment "as agreed by telephone"
-  erp-mcp approvals approve prp_2Xk9TzQ0aB1c --yes --passphrase-file FILE --no-worker
+  erp-mcp approvals approve prp_2Xk9TzQ0aB1c --as anna --comment "as agreed"
+  erp-mcp approvals approve prp_2Xk9TzQ0aB1c --yes --passphrase-file FILE \\
+      --no-worker
 """
 )
 @click.argument("proposal_id", metavar="ID")

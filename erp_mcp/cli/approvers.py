@@ -20,9 +20,10 @@ from erp_mcp.domain.call import JsonValue
     epilog="""
 \b
 Examples:
-  erp-mcp approvals enrol anna --name "Anna Berg"            the first one signs for themselves
-  erp-mcp approvals enrol bert --as anna                     the others are vouched for by one who is there
-  erp-mcp approvals enrol bert --new-passphrase-file NEW --as anna --passphrase-file FILE
+  erp-mcp approvals enrol anna --name "Anna Berg"   the first signs alone
+  erp-mcp approvals enrol bert --as anna            one who is there vouches
+  erp-mcp approvals enrol bert --new-passphrase-file NEW \\
+      --as anna --passphrase-file FILE
 """
 )
 @click.argument("approver_id", metavar="ID")

@@ -62,7 +62,7 @@ def command() -> None:
 Examples:
   erp-mcp audit show --last 5
   erp-mcp audit show --call 0198f2a1-7c3e-7b5a-9f12-3a4b5c6d7e8f --json
-  erp-mcp audit show --call prp_0Bw8tbQFarhw          everything about one proposal
+  erp-mcp audit show --call prp_0Bw8tbQFarhw     everything about one proposal
 """
 )
 @click.option("--last", type=click.IntRange(1, 10_000), default=20, show_default=True, help="How many records.")
@@ -95,8 +95,8 @@ def show(last: int, call_id: str, config: str, demo_dir: str, *, as_json: bool) 
 \b
 Examples:
   erp-mcp audit verify
-  erp-mcp audit verify --save-head ~/erp-mcp.head     keep this file where the gateway can't write
-  erp-mcp audit verify --head ~/erp-mcp.head          finds a log that was cut off or rewritten since
+  erp-mcp audit verify --save-head ~/head   kept where nobody here can write
+  erp-mcp audit verify --head ~/head        was it cut off or rewritten?
 
 \b
 Exit status: 0 intact, 1 tampered or damaged.

@@ -48,7 +48,7 @@ systems:
 \b
 Examples:
   erp-mcp demo                       build the plant (once) and take the tour
-  erp-mcp demo --prepare --dir DIR   build plant, configuration and read model, and stop
+  erp-mcp demo --prepare --dir DIR   build all that it needs, and stop
   erp-mcp demo --seed 7 --size M --dir DIR
 """
 )

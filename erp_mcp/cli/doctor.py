@@ -19,6 +19,7 @@ import click
 from erp_mcp import administration
 from erp_mcp.answers.clean import clean_code
 from erp_mcp.bootstrap import Deployment, open_deployment
+from erp_mcp.bootstrap.profiles import check_profile
 from erp_mcp.cli.audit import verify_deployment
 from erp_mcp.cli.checkup import Check, writes
 from erp_mcp.cli.options import (
@@ -33,7 +34,7 @@ from erp_mcp.cli.options import (
 from erp_mcp.cli.secret_checks import secret_checks
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.freshness import EntityState
-from erp_mcp.errors import DeclarationMissingError, GatewayError
+from erp_mcp.errors import GatewayError
 
 THREAT_LINE: Final = (
     "The embedded mode holds against everything that arrives over MCP, not against code run by the same"
@@ -298,10 +299,11 @@ def _systems(deployment: Deployment) -> Iterator[Check]:
         advice = "Add one: `erp-mcp systems add NAME` asks for what it needs."
         yield Check(name="systems", status="note", detail="no system is configured", advice=advice)
     for system in deployment.settings.systems:
-        profile = deployment.profile(system)
         try:
+            profile = deployment.profile(system)
+            check_profile(profile, deployment.profile_folders)
             deployment.check_declared(system)
-        except DeclarationMissingError as error:
+        except GatewayError as error:  # what is wrong with one hides no other
             yield _failed(f"system {system.name}", error)
             continue
         detail = f"profile {profile.name} ({profile.kind}, level {profile.level}); --connect would call it"

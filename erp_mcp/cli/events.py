@@ -19,7 +19,7 @@ from erp_mcp.errors import ProposalNotFoundError
 Examples:
   erp-mcp events                            the newest events
   erp-mcp events --proposal prp_0Bw8tbQFarhw
-  erp-mcp events --after 1200 --json        what came after record 1200, for programs
+  erp-mcp events --after 1200 --json        for programs: what came after 1200
 """
 )
 @click.option("--proposal", "proposal_id", default="", metavar="ID", help="Events of one proposal.")

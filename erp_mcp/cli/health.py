@@ -21,6 +21,7 @@ from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.freshness import EntityState
 from erp_mcp.domain.instants import parse_instant
 from erp_mcp.domain.traffic import TrafficKind, TrafficState
+from erp_mcp.egress.places import where_to
 from erp_mcp.errors import ReadModelNotReadyError
 from erp_mcp.settings import SystemSettings
 
@@ -93,12 +94,14 @@ class _Row:
 
 
 def _rows(deployment: Deployment) -> list[_Row]:
-    known = {(one.system, one.kind): one for one in deployment.traffic.states()}
+    known = {(one.system, one.where, one.kind): one for one in deployment.traffic.states()}
     copies = _copies(deployment)
     return [
         _Row(
             system=system,
-            lanes=tuple(known.get((system.name, kind)) or _unasked(system, kind) for kind in _KINDS),
+            lanes=tuple(
+                known.get((system.name, where_to(system.url), kind)) or _unasked(system, kind) for kind in _KINDS
+            ),
             copy=tuple(one for one in copies if one.system == system.name),
         )
         for system in deployment.settings.systems

@@ -76,7 +76,7 @@ class _Zone(click.ParamType[str]):
 Examples:
   erp-mcp init plant --site 1000 --site 2000 --owner anna --zone Europe/Berlin
   erp-mcp init plant --approver anna --passphrase-file FILE
-  erp-mcp init plant                        all sites that the systems have; narrow them later
+  erp-mcp init plant          all sites of the systems; narrow them later
   erp-mcp doctor --config plant/erp-mcp.yaml
 """
 )

@@ -103,10 +103,10 @@ def _by_name(catalog: Catalog) -> dict[str, Tool]:
     epilog="""
 \b
 Examples:
-  erp-mcp policy check                      is every file right? file, line and fix of what is not
-  erp-mcp policy explain buyer get_stock    may a buyer call it, why, and under which conditions
-  erp-mcp policy diff --demo-dir DIR        what would applying the saved files change
-  erp-mcp policy apply --demo-dir DIR       make the saved files count, for all running servers at once
+  erp-mcp policy check                      where, and how to mend it
+  erp-mcp policy explain buyer get_stock    may a buyer call it, and why
+  erp-mcp policy diff --demo-dir DIR        what would applying them change
+  erp-mcp policy apply --demo-dir DIR       let the saved files count
 """
 )
 def command() -> None:
@@ -173,8 +173,8 @@ def test(config: str, demo_dir: str, policies: str, as_json: bool) -> None:
 \b
 Examples:
   erp-mcp policy explain support get_stock
-  erp-mcp policy explain supervisor list_wip_jobs '{"site": "2000"}' --demo-dir DIR
-  erp-mcp policy explain buyer get_stock --saved        the files as saved, not as applied
+  erp-mcp policy explain supervisor list_wip_jobs '{"site": "2000"}'
+  erp-mcp policy explain buyer get_stock --saved   as saved, not applied
 """,
 )
 @click.argument("role")
@@ -224,9 +224,9 @@ def diff(config: str, demo_dir: str, policies: str, as_json: bool) -> None:
     epilog="""
 \b
 Examples:
-  erp-mcp policy apply --dry-run            show what would change, change nothing
-  erp-mcp policy apply --demo-dir DIR       apply; running servers follow at their next call
-  erp-mcp policy apply --as anna            an approver signs for a policy that allows writes
+  erp-mcp policy apply --dry-run        show what would change, change nothing
+  erp-mcp policy apply --demo-dir DIR   servers follow at their next call
+  erp-mcp policy apply --as anna        an approver signs where it writes
   erp-mcp policy apply --yes --as anna --passphrase-file FILE
 """
 )
@@ -270,7 +270,7 @@ def apply(
 @command.command(
     epilog="""
 \b
-Example:
+Examples:
   erp-mcp policy schema > policies/_schema.json
 """
 )

@@ -15,8 +15,9 @@ Examples (what an MCP client's configuration starts):
   erp-mcp serve --config ~/erp-mcp/erp-mcp.yaml --as buyer
 
 \b
-Any number of servers share one deployment. Standard output carries the protocol and nothing else; what a person
-should know is written to standard error.
+Any number of servers share one deployment. Standard output carries the
+protocol and nothing else; what a person should know is written to standard
+error.
 """
 )
 @serve_options

@@ -24,8 +24,8 @@ from erp_mcp.errors import ConfigurationError
 Examples:
   erp-mcp sync                              every system of the configuration
   erp-mcp sync mes --demo-dir DIR           one system
-  erp-mcp sync erp --full                   read everything again, whatever was read before
-  erp-mcp sync --json                       a report for programs; status 1 when something failed
+  erp-mcp sync erp --full                   read everything again
+  erp-mcp sync --json                       for programs; status 1: one failed
 """
 )
 @click.argument("systems", nargs=-1, metavar="[SYSTEM]...")

@@ -15,10 +15,11 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from erp_mcp import administration, settings
+from erp_mcp.bootstrap.profiles import check_profile
 from erp_mcp.cli import passphrase
 from erp_mcp.cli.options import clear_errors, deployment_file, deployment_options, json_option, print_json
 from erp_mcp.cli.person import ask
-from erp_mcp.cli.systems_profiles import profile_folders
+from erp_mcp.cli.systems_profiles import profile_folders, wrong_profiles
 from erp_mcp.cli.systems_show import print_heads
 from erp_mcp.credentials import keeping
 from erp_mcp.domain.profile import Profile
@@ -90,9 +91,10 @@ def add(
     if not _NAME.fullmatch(name):
         raise click.UsageError(f"{name!r} is no name of a system: {_FORM}.")
     file = deployment_file(config, demo_dir)
-    deployment = settings.load(file).deployment  # a broken one is told before anybody is asked anything
+    deployment = administration.check_name_free(file, name).deployment  # what is wrong is told before anybody is asked
     folders = profile_folders(config, demo_dir)
     chosen = load_profile(profile or _profile(folders), folders)
+    check_profile(chosen, folders)
     values = _values(chosen, name, deployment, given, more)
     backup = administration.add_system(file, name, values)
     steps = _next(file, name, chosen, values)
@@ -144,7 +146,7 @@ def _profile(folders: list[Path]) -> str:
         click.UsageError: there is nobody to ask.
     """
     heads = profile_heads(folders)
-    print_heads(heads, err=True)
+    print_heads(heads, wrong_profiles(heads, folders), err=True)
     if not passphrase.is_terminal():
         raise click.UsageError("Name one of these profiles with --profile.")
     return str(click.prompt("Profile", type=click.Choice([head.name for head in heads]), err=True))

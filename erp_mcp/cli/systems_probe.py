@@ -9,20 +9,21 @@ from typing import Final, TypeVar
 
 from erp_mcp.bootstrap import Deployment
 from erp_mcp.cli.options import details
-from erp_mcp.cli.systems_report import OperationReport, SystemReport, configured
+from erp_mcp.cli.systems_report import OperationReport, SystemReport, configured, skew
 from erp_mcp.domain.instants import instant_text, seconds_between
 from erp_mcp.domain.introspection import EntityBinding, Introspection
-from erp_mcp.errors import GatewayError, SystemRefusedError
+from erp_mcp.domain.kept_fields import WORKED_OUT
+from erp_mcp.errors import AccountTooPowerfulError, GatewayError, SystemRefusedError
 from erp_mcp.ports import Adapter, Commands, Introspects
 from erp_mcp.settings import SystemSettings
-from erp_mcp.systems.overview import WORKED_OUT
 
 MAX_SKEW_S: Final = 300  # beyond it, ages and dates of this system are wrong by as much
 LEAST_STEP_S: Final = 60.0
+_CUT_READING: Final = "give it an account that can only read"
+_CUT_WRITING: Final = "take from it what its operations do not need"
 TIMES: Final = 4.0  # a step asks several times, each within the time-out of the system
 _VERIFIED: Final = "verified"
 _BEYOND, _NOTHING = "may also", "nothing else"  # what products tell whose rights can't be cut to the operations
-_SHOWN: Final = 12  # names in one line
 Told = TypeVar("Told")
 Tell = Callable[[str], None]
 
@@ -83,7 +84,7 @@ class _Probe:
         found = await self._step("fields", "looking at what it has", adapter.introspect)
         if found is not None:
             self._fields(found)
-            self._rights(found, "reads", "give it an account that can only read")
+            self._rights(found, "reads", _CUT_READING)
 
     async def writing(self) -> None:
         self._report.looked_at_writes = True
@@ -108,7 +109,7 @@ class _Probe:
             return
         found = await self._step("writing", "looking at what that account may do", looks.introspect)
         if found is not None:
-            self._rights(found, "writes", "take from it what its operations do not need")
+            self._rights(found, "writes", _CUT_WRITING)
 
     def _contracts(self, told: Mapping[str, str] | None) -> None:
         report = self._report
@@ -140,13 +141,14 @@ class _Probe:
     def _binding(self, one: EntityBinding) -> None:
         where = f" ({one.source})" if one.source else ""
         if one.mandatory:
-            detail = f"{one.entity}{where} lacks what it must have: {_listed(self._mapped(one.entity, one.mandatory))}"
+            detail, names = f"{one.entity}{where} lacks what it must have: ", self._mapped(one.entity, one.mandatory)
             do = "let the account see these fields, or map them in a profile of your own; until then it is not read"
-            self._report.add("fields", "problem", detail, do)
+            self._report.add("fields", "problem", detail, do, names=names)
         gaps = tuple(name for name in one.missing if name not in one.mandatory)
         if gaps:
-            detail = f"{one.entity}{where} is without {_listed(self._mapped(one.entity, gaps))}"
-            self._report.add("fields", "note", detail, "answers name it as a gap; map it where the system has it")
+            detail, names = f"{one.entity}{where} is without ", self._mapped(one.entity, gaps)
+            do = "answers name it as a gap; map it where the system has it"
+            self._report.add("fields", "note", detail, do, names=names)
 
     def _mapped(self, entity: str, names: tuple[str, ...]) -> tuple[str, ...]:
         """Return fields with the path that the profile looks for, where it is one: most often it is misspelt."""
@@ -156,13 +158,19 @@ class _Probe:
 
     def _rights(self, found: Introspection, what: str, do: str) -> None:
         if found.excess:
-            detail = f"the account that {what} can do more than it needs: {_listed(found.excess)}"
-            self._report.add("rights", "problem", detail, do)
+            detail = f"the account that {what} can do more than it needs: "
+            do = f"{do}, or let whoever administers it run:" if found.revoke else do
+            self._report.add("rights", "problem", detail, do, names=found.excess, statements=found.revoke)
         elif not found.rights_seen:
             detail = f"what else the account that {what} may do can't be seen from here"
             self._report.add("rights", "note", detail, f"look in the system itself; where it can do more, {do}")
         else:
             self._report.add("rights", "ok", f"the account that {what} can do no more than it needs, as far as is seen")
+
+    def _too_powerful(self, failure: AccountTooPowerfulError, step: str) -> None:
+        rights, revoke = (_texts(failure.facts.get(name)) for name in ("rights", "revoke"))
+        what, do = ("writes", _CUT_WRITING) if step == "writing" else ("reads", _CUT_READING)
+        self._rights(Introspection(excess=rights or ("not told",), revoke=revoke), what, do)
 
     async def _step(self, name: str, what: str, ask: Callable[[], Awaitable[Told]]) -> Told | None:
         """Return what a step gives, `None` after a failure, which is a problem of its own with what to do."""
@@ -170,6 +178,9 @@ class _Probe:
         try:
             async with asyncio.timeout(self._limit_s):
                 return await ask()
+        except AccountTooPowerfulError as failure:  # of a kind that looks at rights before anything else
+            self._report.reachable = True
+            self._too_powerful(failure, name)
         except GatewayError as failure:
             words = " — ".join([f"{failure.summary} [{failure.code}]", *details(failure)])
             self._report.reachable |= isinstance(failure, SystemRefusedError)
@@ -181,6 +192,10 @@ class _Probe:
             detail = f"{what} fails inside the adapter ({type(failure).__name__})"
             self._report.add(name, "problem", detail, "tell whoever wrote the adapter; its contract suite finds it")
         return None
+
+
+def _texts(fact: object) -> tuple[str, ...]:
+    return tuple(str(one) for one in fact) if isinstance(fact, tuple) else ()
 
 
 def _without_ours(one: EntityBinding) -> EntityBinding:
@@ -207,6 +222,8 @@ def _advice(system: SystemSettings, failure: GatewayError, step: str) -> str:
         case code if code == "credentials.unavailable" or _of_secret(failure):
             which = " --write" if step == "writing" else ""
             return f"erp-mcp secrets set {system.name}{which}" if secret else "name its secret under `secret:`"
+        case "adapter.not_allowed":
+            return _not_allowed(system, str(failure.facts.get("host", "")), reason)
         case _:
             return _on_the_way(system, reason).get(failure.code, failure.advice)
 
@@ -221,11 +238,21 @@ def _on_the_way(system: SystemSettings, reason: str) -> dict[str, str]:
         "adapter.timeout": f"repeat; where it is always slow, raise `timeout_s:` (now {system.timeout_s})",
         "adapter.resting": "repeat when that time is over; what has been mended meanwhile is tried then",
         "adapter.bad_answer": f"compare its answers with what profile {system.profile} says: paths, types, lists",
-        "adapter.not_allowed": (
-            f"find out where the name in `url:` ({system.url}) leads; if that is right, list its network under"
-            " `networks:` of the system, as 10.20.0.0/16"
-        ),
     }
+
+
+def _not_allowed(system: SystemSettings, host: str, reason: str) -> str:
+    """Return what to do about a host that is not on the allow-list; `host` is the one refused, empty if not known."""
+    if reason == "next link to another host":
+        return (
+            f"its answers lead elsewhere than `url:` ({system.url}); where it stands behind a proxy, set"
+            " `options: {next_links: rewrite}` (OData) or `rewrite: true` under the profile's `paging:` (REST)"
+        )
+    named = host or f"the name in `url:` ({system.url})"
+    return (
+        f"find out where {named} leads; if that is right, list its network under `networks:` of the system, as"
+        " 10.20.0.0/16"
+    )
 
 
 def _of_secret(failure: GatewayError) -> bool:
@@ -255,10 +282,5 @@ def _compare_clocks(deployment: Deployment, report: SystemReport) -> None:
         report.add("clock", "note", "the system's time is told in a form that can't be compared")
         return
     if abs(report.clock_skew_s) > MAX_SKEW_S:
-        detail = f"the clock of the system differs from ours by {report.clock_skew_s} s"
+        detail = f"the clock of the system is {skew(report.clock_skew_s)}"
         report.add("clock", "problem", detail, "set both by a time server; ages and dates are wrong by as much")
-
-
-def _listed(names: tuple[str, ...]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return f"{', '.join(names[:_SHOWN])}{more}"

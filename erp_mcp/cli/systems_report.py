@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from erp_mcp.bootstrap import Deployment
+from erp_mcp.bootstrap.profiles import check_profile
 from erp_mcp.cli.options import counted
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.introspection import EntityBinding
@@ -18,12 +19,23 @@ Status = Literal["ok", "note", "problem"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """One thing that was looked at; `do` is what mends or improves it, empty where nothing is to be done."""
+    """One thing that was looked at; `do` is what mends or improves it, empty where nothing is to be done.
+
+    `names` are the list that `detail` leads up to: people are shown its beginning, programs all of it. `statements` are
+    what somebody with more rights can run to mend it.
+    """
 
     name: str
     status: Status
     detail: str
     do: str = ""
+    names: tuple[str, ...] = ()
+    statements: tuple[str, ...] = ()
+
+    @property
+    def whole(self) -> str:
+        """The detail with every name."""
+        return f"{self.detail}{', '.join(self.names)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,19 +71,34 @@ class SystemReport:
     looked_at_writes: bool = False
     checks: list[Check] = field(default_factory=list)
 
-    def add(self, name: str, status: Status, detail: str, do: str = "") -> None:
+    def add(
+        self,
+        name: str,
+        status: Status,
+        detail: str,
+        do: str = "",
+        *,
+        names: tuple[str, ...] = (),
+        statements: tuple[str, ...] = (),
+    ) -> None:
         """Add a check."""
-        self.checks.append(Check(name=name, status=status, detail=detail, do=do))
+        check = Check(name=name, status=status, detail=detail, do=do, names=names, statements=statements)
+        self.checks.append(check)
 
     @property
     def problems(self) -> list[str]:
         """What must be mended."""
-        return [f"{one.name}: {one.detail}" for one in self.checks if one.status == "problem"]
+        return [f"{one.name}: {one.whole}" for one in self.checks if one.status == "problem"]
 
 
 def configured(deployment: Deployment, system: SystemSettings) -> SystemReport:
-    """Return what is known of a system without calling it."""
+    """Return what is known of a system without calling it.
+
+    Raises:
+        ProfileFileError: `systems.bad_profile`, with file and line, also of what only its kind of adapter knows.
+    """
     profile = deployment.profile(system)
+    check_profile(profile, deployment.profile_folders)
     report = SystemReport(
         name=system.name,
         profile=profile,
@@ -102,6 +129,22 @@ def configured(deployment: Deployment, system: SystemSettings) -> SystemReport:
     return report
 
 
+def skew(seconds: int) -> str:
+    """Return how far a clock is from ours, in the two units that fit best; positive is ahead."""
+    if seconds == 0:
+        return "the same as ours"
+    minutes, hours, days = (abs(seconds) // of for of in (60, 3_600, 86_400))
+    if not minutes:
+        told = f"{abs(seconds)} s"
+    elif not hours:
+        told = f"{minutes} min {abs(seconds) % 60} s"
+    elif not days:
+        told = f"{hours} h {minutes % 60} min"
+    else:
+        told = f"{counted(days, 'day')} {hours % 24} h"
+    return f"{told} {'ahead of' if seconds > 0 else 'behind'} ours"
+
+
 def as_json(report: SystemReport) -> dict[str, JsonValue]:
     """Return a report for programs."""
     operations: list[JsonValue] = [
@@ -115,7 +158,14 @@ def as_json(report: SystemReport) -> dict[str, JsonValue]:
         for one in report.operations
     ]
     checks: list[JsonValue] = [
-        {"name": one.name, "status": one.status, "detail": one.detail, "do": one.do} for one in report.checks
+        {
+            "name": one.name,
+            "status": one.status,
+            "detail": one.whole,
+            "do": one.do,
+            **({"statements": list(one.statements)} if one.statements else {}),
+        }
+        for one in report.checks
     ]
     return {
         "system": report.name,

@@ -60,9 +60,9 @@ def command() -> None:
     epilog="""
 \b
 Examples:
-  erp-mcp tools lint                        the shipped tools, and those of the configuration
-  erp-mcp tools lint my-tools               one folder of <toolset>/<tool>.yaml
-  erp-mcp tools lint my-tools --json        for editors and pipelines; status 2 when something is wrong
+  erp-mcp tools lint                   those shipped and configured
+  erp-mcp tools lint my-tools          one folder of <toolset>/<tool>.yaml
+  erp-mcp tools lint my-tools --json   for editors; status 2 when one is wrong
 """
 )
 @click.argument("folders", nargs=-1, metavar="[FOLDER]...", type=_FOLDER)
@@ -91,8 +91,8 @@ def lint(folders: Sequence[Path], config: str, demo_dir: str, *, as_json: bool) 
     epilog="""
 \b
 Examples:
-  erp-mcp tools list                        every tool there is
-  erp-mcp tools list --demo-dir DIR --as buyer    what this agent may call under the applied policy
+  erp-mcp tools list                             every tool there is
+  erp-mcp tools list --demo-dir DIR --as buyer   what this agent may call
 """,
 )
 @click.option("--as", "agent", default="", metavar="AGENT", help="Show what this agent may call.")
@@ -121,7 +121,7 @@ def list_(agent: str, config: str, demo_dir: str, *, as_json: bool) -> None:
 \b
 Examples:
   erp-mcp tools describe list_sales_orders
-  erp-mcp tools describe get_stock --json   with the schemas that clients are shown
+  erp-mcp tools describe get_stock --json   with the schemas that clients get
 """
 )
 @click.argument("name")
@@ -146,10 +146,11 @@ def describe(name: str, config: str, demo_dir: str, *, as_json: bool) -> None:
 Examples:
   erp-mcp tools call list_sales_orders '{"late_only": true}' --demo-dir DIR
   erp-mcp tools call get_stock --as buyer --demo-dir DIR
-  echo '{"reference": "4711"}' | erp-mcp tools call find_order - --demo-dir DIR --json
+  echo '{"reference": "4711"}' | erp-mcp tools call find_order - --json
 
 \b
-Status: 0 answered, 2 the call is wrong, 3 refused by policy or age, 1 anything else.
+Exit status: 0 answered, 2 the call is wrong, 3 refused by policy or age,
+1 anything else.
 """
 )
 @click.argument("name")

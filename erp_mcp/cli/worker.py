@@ -28,12 +28,14 @@ from erp_mcp.domain.proposal import Proposal
 Examples:
   erp-mcp worker --once --demo-dir DIR      do what is due now, then end
   erp-mcp worker                            go on until SIGTERM or Ctrl-C
-  erp-mcp worker --json                     one JSON object a line on standard output
-  erp-mcp worker --once --json              one JSON document when it has ended
+  erp-mcp worker --json                     one JSON object a line
+  erp-mcp worker --once --json              one JSON document at its end
 
 \b
-Run it under another account than the agents' servers: it alone needs the credentials under `write:` of a system.
-Any number of workers may run at once. Killed at any moment, the next one goes on where this one stopped.
+Run it under another account than the agents' servers: it alone needs the
+credentials under `write:` of a system. Any number of workers may run at once
+on one state directory. Killed at any moment, the next one goes on where this
+one stopped.
 """
 )
 @click.option("--once", is_flag=True, help="End when nothing is due now; after a minute at the latest.")

@@ -78,7 +78,7 @@ def status(config: str, demo_dir: str, *, as_json: bool) -> None:
 \b
 Examples:
   erp-mcp writes stop all --reason "inventory until noon"
-  erp-mcp writes stop tool:propose_update_delivery_date --reason "supplier portal is wrong"
+  erp-mcp writes stop tool:propose_update_delivery_date --reason "wrong dates"
   erp-mcp writes stop agent:buyer --reason "odd proposals, being looked at"
   erp-mcp writes stop system:erp --reason "month-end closing"
 """

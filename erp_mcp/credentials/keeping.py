@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from pathlib import Path
@@ -14,11 +15,14 @@ from erp_mcp.errors import ConfigurationError, SecretUnavailableError
 KEPT_HERE: Final = frozenset({"keyring", "file"})
 """Schemes of what this machine keeps and we can write; a vault and the environment are others' to fill."""
 
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+
 
 def keep(reference: str, secret: str, root: Path) -> None:
     """Store a secret, in place of the one that was there.
 
-    A file is written beside and moved, so whoever reads it meanwhile reads the old one or the new one.
+    A file is written beside and moved, so whoever reads it meanwhile reads the old one or the new one. Where it can't
+    be written, on a full disk for example, the old one stays and nothing is left beside it.
 
     Args:
         reference: `keyring:NAME` or `file:PATH`.
@@ -35,18 +39,7 @@ def keep(reference: str, secret: str, root: Path) -> None:
     if told.scheme == "keyring":
         _keep_in_keyring(told.place, text)
         return
-    path = path_of(told, root)
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        new = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(f"{text}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(path)
-    except OSError as failure:
-        raise ConfigurationError(key="secret", reason=f"the secret file {path.name} can't be written") from failure
+    _keep_in_file(path_of(told, root), text)
 
 
 def take_away(reference: str, root: Path) -> bool:
@@ -91,6 +84,26 @@ def _writable(reference: str) -> Reference:
         where = "where the process is started" if told.scheme == "env" else "in the vault, by its own tools"
         raise ConfigurationError(key="secret", reason=f"{told} is set {where}")
     return told
+
+
+def _keep_in_file(path: Path, secret: str) -> None:
+    new = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        try:
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.write(f"{secret}\n")
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(path)
+        except BaseException:  # half a secret is one too
+            new.unlink(missing_ok=True)
+            raise
+    except OSError as failure:
+        why = "the disk is full" if failure.errno in _FULL else failure.strerror or type(failure).__name__
+        reason = f"the secret file {path.name} can't be written: {why}; nothing was changed"
+        raise ConfigurationError(key="secret", reason=reason) from failure
 
 
 def _keep_in_keyring(name: str, secret: str) -> None:

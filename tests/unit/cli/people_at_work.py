@@ -105,20 +105,28 @@ def at_terminal(command: list[str], answers: Sequence[tuple[str, str]], environ:
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=dict(environ)
     ) as child:
-        assert child.stdin is not None
-        shown, read = "", 0
-        for question, answer in answers:
-            while question not in shown[read:]:
-                more = _more(child)
-                assert more, f"no {question!r} in: {shown}"
-                shown += more
-            read = len(shown)
-            child.stdin.write(f"{answer}\n".encode())
-            child.stdin.flush()
-        while more := _more(child):
+        try:
+            return _conversation(child, answers)
+        except BaseException:
+            child.kill()  # one that waits for an answer would be waited for without end
+            raise
+
+
+def _conversation(child: subprocess.Popen[bytes], answers: Sequence[tuple[str, str]]) -> tuple[int, str]:
+    assert child.stdin is not None
+    shown, read = "", 0
+    for question, answer in answers:
+        while question not in shown[read:]:
+            more = _more(child)
+            assert more, f"no {question!r} in: {shown}"
             shown += more
-        child.stdin.close()
-        return child.wait(_PATIENCE_S), shown
+        read = len(shown)
+        child.stdin.write(f"{answer}\n".encode())
+        child.stdin.flush()
+    while more := _more(child):
+        shown += more
+    child.stdin.close()
+    return child.wait(_PATIENCE_S), shown
 
 
 def _more(child: subprocess.Popen[bytes]) -> str:

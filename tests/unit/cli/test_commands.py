@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -20,15 +22,32 @@ from erp_mcp.policy.names import KnownNames
 from tests.guarantees import guarantees
 
 
-@guarantees("cli.teaches")
-@pytest.mark.parametrize("name", list(COMMANDS))
-def test_every_command_explains_itself_with_examples(name: str) -> None:
-    """A person learns a command from its help."""
-    result = CliRunner().invoke(main, [name, "--help"])
+def _contexts(command: click.Command, parent: click.Context | None, name: str) -> Iterator[click.Context]:
+    """Yield the context of a command and of all below it."""
+    context = command.make_context(name, [], parent, resilient_parsing=True)
+    yield context
+    if isinstance(command, click.Group):
+        for inner in command.list_commands(context):
+            below = command.get_command(context, inner)
+            assert below is not None
+            yield from _contexts(below, context, inner)
 
-    assert result.exit_code == 0
-    assert "Examples" in result.output
-    assert f"erp-mcp {name}" in result.output
+
+@guarantees("cli.teaches")
+@pytest.mark.parametrize(
+    "context", [pytest.param(one, id=one.command_path) for one in _contexts(main, None, "erp-mcp")]
+)
+def test_every_command_explains_itself_with_examples_within_eighty_columns(
+    context: click.Context, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A person learns a command from its help, in whatever terminal is open, and reads wide ones no better."""
+    for columns in ("80", "200"):
+        monkeypatch.setenv("COLUMNS", columns)
+        told = context.command.get_help(context)
+
+        assert "Examples" in told
+        assert told.count(context.command_path) >= 2  # beside the line of its usage
+        assert [line for line in told.splitlines() if len(line) > 80] == []
 
 
 @guarantees("cli.teaches")

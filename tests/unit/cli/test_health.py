@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from erp_mcp.bootstrap import Deployment, open_deployment
 from erp_mcp.cli.app import main
 from erp_mcp.domain.traffic import Ending, TrafficKind
+from erp_mcp.egress.places import where_to
 from erp_mcp.errors import GatewayError
 from tests.guarantees import guarantees
 
@@ -66,11 +67,11 @@ def shown(config: Path) -> tuple[int, list[str]]:
 
 
 def ends(deployment: Deployment, *endings: Ending, kind: TrafficKind = "read", pause_s: float = 0.0) -> None:
-    limits = deployment.system("erp").limits
+    limits, where = deployment.system("erp").limits, where_to(deployment.system("erp").url)
     for ending in endings:
-        ticket = deployment.traffic.admit("erp", kind, limits).ticket
+        ticket = deployment.traffic.admit("erp", kind, limits, where=where).ticket
         assert ticket
-        deployment.traffic.finish("erp", kind, limits, ticket, ending, pause_s=pause_s)
+        deployment.traffic.finish("erp", kind, limits, ticket, ending, where=where, pause_s=pause_s)
 
 
 async def probed(deployment: Deployment) -> str:
@@ -111,6 +112,16 @@ def test_a_system_that_rests_is_shown_with_how_long_and_the_command_fails(config
     assert any("rests" in line and "2/2" in line and line.startswith("erp ") for line in lines)
 
 
+@guarantees("P9.told", "P9.breaker")
+def test_a_system_whose_address_was_corrected_is_shown_as_it_is_there(config: Path, deployment: Deployment) -> None:
+    """What the old address did is no news of the new one, and nothing rests for it."""
+    ends(deployment, "answered", "failed", "failed")
+    text = config.read_text(encoding="utf-8")
+    config.write_text(text.replace("url: http://127.0.0.1:", "url: http://localhost:"), encoding="utf-8")
+    status, systems = health(config)
+    assert (status, systems["erp"]["resting"], systems["erp"]["read"]["requests"]) == (0, False, 0)
+
+
 @guarantees("P9.told")
 def test_a_system_that_asked_to_be_left_alone_is_shown(config: Path, deployment: Deployment) -> None:
     """Both of reads and writes, since neither goes."""
@@ -125,12 +136,13 @@ def test_a_system_that_asked_to_be_left_alone_is_shown(config: Path, deployment:
 def test_what_runs_and_the_probe_are_shown(config: Path, deployment: Deployment) -> None:
     """One half-open system, three requests under way in another kind."""
     limits = replace(deployment.system("erp").limits, rest_s=0.001)
-    traffic = deployment.traffic
+    traffic, where = deployment.traffic, where_to(deployment.system("erp").url)
     for _ in range(2):
-        traffic.finish("erp", "read", limits, traffic.admit("erp", "read", limits).ticket, "failed")
-    while not traffic.admit("erp", "read", limits).probe:
+        ticket = traffic.admit("erp", "read", limits, where=where).ticket
+        traffic.finish("erp", "read", limits, ticket, "failed", where=where)
+    while not traffic.admit("erp", "read", limits, where=where).probe:
         pass
-    assert traffic.admit("erp", "write", limits).granted
+    assert traffic.admit("erp", "write", limits, where=where).granted
     status, lines = shown(config)
     assert status == 1
     assert any("one probe" in line and "1/3" in line for line in lines)

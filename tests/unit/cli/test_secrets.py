@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import getpass
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -119,6 +121,26 @@ def test_a_reference_that_is_there_is_filled_and_not_moved(config: Path) -> None
 
     assert "Stored: file:secrets/mes" in done.output
     assert (config.parent / "secrets" / "mes").exists()
+
+
+@guarantees("input.clear_errors", "P8.no_leaks")
+def test_on_a_full_disk_the_old_secret_stays_and_nothing_lies_beside_it(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of a secret in a file that nobody knows of would be found by the next backup."""
+    assert run(config, "set", "mes", "--stdin", said="the old one").exit_code == 0
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    refused = run(config, "set", "mes", "--stdin", "--json", said=CANARY)
+
+    told = json.loads(refused.stdout)["error"]
+    assert (refused.exit_code, told["code"]) == (2, "settings.bad_configuration")
+    assert "the disk is full" in told["facts"]["reason"]
+    assert [file.name for file in (config.parent / "secrets").iterdir()] == ["mes"]
+    assert (config.parent / "secrets" / "mes").read_text(encoding="utf-8") == "the old one\n"
 
 
 @guarantees("cli.teaches")

@@ -202,6 +202,18 @@ def test_a_name_that_is_taken_is_refused(config: Path) -> None:
     assert "there is such a system already" in error(run(config, *words))["facts"]["reason"]
 
 
+@guarantees("systems.added", "cli.teaches")
+def test_a_name_that_is_taken_is_refused_before_anything_is_asked(config: Path) -> None:
+    """Nobody answers five questions to hear that the first word was wrong."""
+    assert run(config, "add", "parts", "--profile", "works", "--url", "works.sqlite").exit_code == 0
+    desk = Desk(directory=config.parent)
+    status, shown = desk.at_terminal([], "systems", "add", "parts")
+    assert (status, "settings.bad_configuration" in shown) == (2, True), shown
+    assert "Profile" not in shown
+    alone = run(config, "add", "parts", "--json")  # a script is told the same, and not what else is missing
+    assert error(alone)["facts"]["key"] == "systems.parts"
+
+
 @guarantees("systems.added", "input.clear_errors")
 def test_a_system_that_is_not_there_is_not_removed(config: Path) -> None:
     """And nobody is asked whether it should be."""

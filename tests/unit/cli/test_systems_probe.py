@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from erp_mcp.cli.app import main
+from erp_mcp.cli.systems_report import skew
 from tests.guarantees import guarantees
 from tests.unit.cli.toys import toy
 
@@ -123,6 +124,38 @@ def test_an_account_that_reads_and_could_write_is_refused_with_its_rights(
 
 
 @guarantees("commands.probe", "P2.least_rights")
+def test_what_takes_rights_away_is_shown_to_be_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever administers the system runs it; a line that was broken or changed would be another statement."""
+    long = "REVOKE INSERT ON TABLE public.a_table_with_a_name_that_is_long_enough_for_a_line FROM gateway_read;"
+    more = ", ".join(f"'REVOKE UPDATE ON t{number} FROM r;'" for number in range(13))
+    config = toy(tmp_path, monkeypatch, excess="'INSERT on a table',", revoke=f"'{long}', 'DROP\\x1b[2K x', {more}")
+
+    (problem,) = [one for one in probed(config)[1]["checks"] if one["status"] == "problem"]
+    lines = CliRunner().invoke(main, ["systems", "probe", "toy", "--config", str(config)]).stdout.splitlines()
+
+    assert (problem["statements"][0], len(problem["statements"])) == (long, 15)
+    assert f"    {long}" in lines
+    assert not [line for line in lines if "DROP" in line]
+    assert "    … and 3 more" in lines
+
+
+@guarantees("commands.probe", "P2.least_rights")
+def test_an_account_that_its_adapter_refuses_itself_is_told_the_same_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Databases look at rights before anything else, so signing in is what fails."""
+    facts = "system='toy', rights=('a', 'b'), revoke=('c',)"
+    refuses = f"from erp_mcp.errors import AccountTooPowerfulError as E; raise E({facts})"
+    status, report = probed(toy(tmp_path, monkeypatch, probe=refuses))
+
+    ((name, detail, do),) = checks(report, "problem")
+    assert (status, name, do.startswith("give it an account that can only read")) == (1, "rights", True)
+    assert detail == "the account that reads can do more than it needs: a, b"
+    assert report["reachable"] is True
+    assert [one["statements"] for one in report["checks"] if one["status"] == "problem"] == [["c"]]
+
+
+@guarantees("commands.probe", "P2.least_rights")
 def test_an_account_that_writes_and_could_do_more_is_refused_with_its_rights(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,6 +203,70 @@ def test_each_step_fails_by_itself_and_the_others_go_on(
     assert report["reachable"] is (step == "introspect" or "Refused" in raised)
 
 
+@guarantees("commands.probe", "cli.teaches")
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0, "the same as ours"),
+        (-59, "59 s behind ours"),
+        (60, "1 min 0 s ahead of ours"),
+        (301, "5 min 1 s ahead of ours"),
+        (-7_199, "1 h 59 min behind ours"),
+        (7_200, "2 h 0 min ahead of ours"),
+        (-90_000, "1 day 1 h behind ours"),
+        (30 * 86_400, "30 days 0 h ahead of ours"),
+    ],
+)
+def test_a_clock_that_differs_is_told_in_units_that_fit(seconds: int, words: str) -> None:
+    """A zone that is set wrong is seen in hours, not in 7200 s."""
+    assert skew(seconds) == words
+
+
+@guarantees("commands.probe", "cli.teaches")
+def test_a_clock_that_is_far_off_is_a_problem_told_in_hours_and_in_seconds_to_programs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The demo plant's clock stands still; what a system tells is measured against it."""
+    config = toy(
+        tmp_path,
+        monkeypatch,
+        probe="return {'product': 'Toy', 'version': '1', 'account': 'r', 'server_time': '2026-03-16T07:00:00Z'}",
+    )
+    text = config.read_text(encoding="utf-8").replace(
+        "plant: {zone: Europe/Berlin}", 'plant: {zone: Europe/Berlin, clock: "2026-03-16T05:00:00Z"}'
+    )
+    config.write_text(text, encoding="utf-8")
+
+    status, report = probed(config)
+
+    assert (status, report["clock_skew_s"]) == (1, 7_200)
+    assert "2 h 0 min ahead of ours" in checks(report, "problem")[0][1]
+    shown = CliRunner().invoke(main, ["systems", "probe", "toy", "--config", str(config)]).stdout
+    assert "2026-03-16T07:00:00Z, 2 h 0 min ahead of ours" in " ".join(shown.split())
+
+
+@guarantees("commands.probe", "input.clear_errors")
+@pytest.mark.parametrize(
+    ("reason", "do"),
+    [
+        ("an address that is not listed", "find out where erp.example.com:443 leads"),
+        ("next link to another host", "next_links: rewrite"),
+    ],
+)
+def test_an_address_that_was_refused_is_named_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reason: str, do: str
+) -> None:
+    """Whoever opens a firewall or lists a network needs the host, and nothing else of the address."""
+    facts = f"system='toy', reason='{reason}', host='erp.example.com:443'"
+    raised = f"from erp_mcp.errors import DestinationNotAllowedError; raise DestinationNotAllowedError({facts})"
+    status, report = probed(toy(tmp_path, monkeypatch, probe=raised))
+
+    ((_, detail, advice),) = checks(report, "problem")
+    assert (status, "adapter.not_allowed" in detail) == (1, True)
+    assert "host: erp.example.com:443" in detail
+    assert do in advice
+
+
 @guarantees("commands.probe")
 def test_a_step_that_never_ends_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever waits at a terminal gives up sooner than a broken adapter."""
@@ -197,6 +294,10 @@ def test_people_read_it_on_eighty_columns_with_what_to_do_under_each_mark(
     lines = shown.splitlines()
     assert [line for line in lines if len(line) > 80 and "x" * 200 not in line] == []
     assert "and 8 more" in " ".join(shown.split())
+    assert "UPDATE on the table number 19" not in " ".join(shown.split())
+    assert "  whole lists  erp-mcp systems probe toy --json" in lines
+    ((_, detail, _),) = checks(probed(config)[1], "problem")
+    assert detail.count("UPDATE on the table number") == 20
     assert "  → give it an account that can only read" in lines
     assert "verified against a server of its protocol" in shown
     assert "replica lag" in shown

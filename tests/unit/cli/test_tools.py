@@ -124,13 +124,13 @@ def test_the_examples_of_each_tool_that_reads_find_something_in_the_demo_plant(p
 
 
 @guarantees("cli.teaches", "docs.agree")
-def test_the_example_of_the_first_help_explains_an_order_of_the_demo_plant(plant: str) -> None:
+def test_the_example_of_the_first_help_finds_an_order_of_the_demo_plant(plant: str) -> None:
     """The first thing a newcomer types after the tour."""
     told = CliRunner().invoke(main, ["--help"]).output
     line = next(line for line in told.splitlines() if "tools call" in line)
     words = [plant if word == "DIR" else word for word in shlex.split(line)]
     result = CliRunner().invoke(main, [*words[1:], "--json"])
-    assert json.loads(result.stdout)["tables"]["summary"]["rows"]
+    assert any(table["rows"] for table in json.loads(result.stdout)["tables"].values())
 
 
 @guarantees("cli.teaches", "input.clear_errors")

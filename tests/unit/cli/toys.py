@@ -21,6 +21,7 @@ from erp_mcp.errors import SystemRefusedError, SystemTimeoutError, SystemUnreach
 class Toy(MemoryAdapter):
     @classmethod
     def open(cls, connection, profile, clock):
+        {opens}
         return cls(connection.system, list(profile.entities), clock)
 
     async def probe(self):
@@ -30,7 +31,7 @@ class Toy(MemoryAdapter):
     async def introspect(self):
         {introspect}
         told = {{"paging": "by number", "replica lag": "2 s"}}
-        return Introspection(entities=({entities}), excess=({excess}), told=told)
+        return Introspection(entities=({entities}), excess=({excess}), revoke=({revoke}), told=told)
 
 
 class ToyCommands:
@@ -84,9 +85,18 @@ def toy(
         monkeypatch: Takes the package away again.
         more: Lines at the top of its profile.
         system: Keys of the system beside its profile.
-        says: What the module says: `probe`, `introspect` (statements), `entities`, `excess`, `write_excess`.
+        says: What the module says: `opens`, `probe`, `introspect` (statements), `entities`, `excess`, `revoke`,
+            `write_excess`.
     """
-    empty = {"probe": "pass", "introspect": "pass", "entities": "", "excess": "", "write_excess": ""}
+    empty = {
+        "opens": "pass",
+        "probe": "pass",
+        "introspect": "pass",
+        "entities": "",
+        "excess": "",
+        "revoke": "",
+        "write_excess": "",
+    }
     install(
         monkeypatch,
         tmp_path / "site",
