@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 SHARED_SYSTEMS: Final = tuple(f"tests/systems/{name}/" for name in ("cap", "same_answers", "tryton", "wire"))
 """Folders of tests that change the same running systems of record: one at a time, or they see each other's writes."""
+SERVERS: Final = tuple(f"tests/systems/{name}/" for name in ("mariadb", "postgresql"))
+"""Folders whose tests share one database server with nobody else: those of one folder in one process."""
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -23,6 +25,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFil
 
     class OneSystemAtATime(LoadFileScheduling):  # type: ignore[misc]  # xdist ships no types
         def _split_scope(self, nodeid: str) -> str:
-            return "systems" if nodeid.startswith(SHARED_SYSTEMS) else str(super()._split_scope(nodeid))
+            if nodeid.startswith(SHARED_SYSTEMS):
+                return "systems"
+            folder = next((one for one in SERVERS if nodeid.startswith(one)), "")
+            return folder or str(super()._split_scope(nodeid))
 
     return OneSystemAtATime(config, log)

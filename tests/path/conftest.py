@@ -105,6 +105,8 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("plant") / "demo"
     result = CliRunner().invoke(main, ["demo", "--prepare", "--dir", str(directory)])
     assert result.exit_code == 0, result.output
+    with (directory / "erp-mcp.yaml").open("a", encoding="utf-8") as file:
+        file.write("deadline_s: 60\n")  # a machine that is busy with other things refuses nothing for that
     return directory
 
 

@@ -1,4 +1,4 @@
-"""What goes along with a call down to a system: its deadline and its trace; and what comes back when one rests."""
+"""What goes along with a call down to a system: deadline, trace, whose it is; and what comes back when one rests."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import NoReturn
 import pytest
 
 from erp_mcp.domain.call import ToolCall
-from erp_mcp.domain.call_context import CallContext, current_call, trace_of
+from erp_mcp.domain.call_context import CallContext, agent_caller, current_call, trace_of
 from erp_mcp.domain.freshness import EntityState
 from erp_mcp.errors import GatewayError, SystemBusyError, SystemRestingError
 from tests.guarantees import guarantees
@@ -46,7 +46,7 @@ class Turning:
         raise self.error
 
 
-@guarantees("P5.trace", "P9.repeats")
+@guarantees("P5.trace", "P9.repeats", "P9.fair_share")
 @pytest.mark.parametrize(("correlation", "given"), [("", ""), ("order-42", ""), ("order-42", GIVEN)])
 def test_what_a_system_is_told_of_a_call_can_be_worked_out_from_its_record(
     desk: Desk, correlation: str, given: str
@@ -69,7 +69,8 @@ def test_what_a_system_is_told_of_a_call_can_be_worked_out_from_its_record(
     assert context.traceparent == trace_of(leaf["correlation_id"], leaf["facts"]["call_id"], leaf["trace"])
     assert context.traceparent.split("-")[1] == GIVEN.split("-")[1] or not given
     assert context.deadline is not None
-    assert 0 <= context.deadline - before - gateway.deadline_s < 5
+    assert 0 <= context.deadline - before - gateway.deadline_s < 20
+    assert context.caller == agent_caller("planner")
     assert current_call() == CallContext()
 
 

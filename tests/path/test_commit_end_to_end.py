@@ -19,8 +19,9 @@ from tests.path.buyer import DATE_TOOL, NEW_DATE, REQUISITION, REQUISITION_TOOL,
 from tests.path.conftest import open_desk
 from tests.path.test_end_to_end import records, server
 from tests.path.wire_client import ROOT, environment
+from tests.systems.matrix.covering import CREATE_TOOL, DEMO_PLANT, STALE, covers
 
-PATIENCE_S = 60
+PATIENCE_S = 120
 
 
 async def approve(plant: Path, proposal_id: str, *options: str) -> dict[str, Any]:
@@ -52,6 +53,7 @@ async def settled(client: Client, proposal_id: str) -> Any:
                 return result.structured_content
 
 
+@covers(DATE_TOOL, DEMO_PLANT)
 @guarantees("P3.people_commit", "P4.one_effect", "P3.agent_told")
 async def test_a_new_date_goes_from_the_agent_over_a_person_into_the_erp_and_back(plant: Path) -> None:
     """The agent proposes and polls, a person approves elsewhere, and the next read shows the new date."""
@@ -92,6 +94,7 @@ async def test_a_new_date_goes_from_the_agent_over_a_person_into_the_erp_and_bac
     assert report.intact
 
 
+@covers(CREATE_TOOL, DEMO_PLANT)
 @guarantees("P3.people_commit", "P4.one_effect")
 async def test_a_requisition_is_made_once_with_our_reference_in_it(plant: Path) -> None:
     """The receipt names a document that is in the ERP, and only one row carries the reference."""
@@ -113,6 +116,7 @@ async def test_a_requisition_is_made_once_with_our_reference_in_it(plant: Path) 
     assert shown(answer, "receipt")["document"].partition("/")[0] in dump
 
 
+@covers(STALE, DEMO_PLANT)
 @guarantees("P3.agent_told", "P4.stale")
 async def test_a_line_that_changed_meanwhile_is_not_written_and_the_agent_is_told_to_read_again(plant: Path) -> None:
     """Another buyer was quicker, in the ERP itself."""

@@ -92,7 +92,7 @@ def test_client_that_stops_reading_and_goes_ends_the_server_quietly() -> None:
         wire.handshake()
         wire.stdout.close()
         wire.call(1, "echo", text="to nobody")
-        wire.process.wait(20)
+        wire.process.wait(PATIENCE_S)
         errors = wire.errors()
 
     assert (errors, wire.process.returncode) == ("", 0)

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 ROOT = Path(__file__).resolve().parents[2]
 FAKE_SERVER = Path(__file__).with_name("fake_server.py")
-PATIENCE_S = 20.0  # generous: it only ends a test that has failed
+PATIENCE_S = 120.0  # generous: it only ends a test that has failed
 
 META = {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",

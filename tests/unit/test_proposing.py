@@ -137,6 +137,18 @@ async def test_the_answer_is_a_handle_with_what_was_worked_out(proposing: Propos
     assert [(source.system, source.via) for source in told.answer.sources] == [("erp", "read_model"), ("erp", "live")]
 
 
+@guarantees("P3.live_preview")
+async def test_the_preview_says_that_the_system_itself_was_not_asked(
+    proposing: Proposing, small: SmallWrite, state: State
+) -> None:
+    """Every rule that was looked at is ours; people and agents must not take that for the system's word."""
+    told = await proposing.answer(small.wish())
+    (proposal,) = everything(state)
+    last = proposal.content.preview.effects[-1]
+    assert last.startswith("erp offers no check before sending")
+    assert rows(told.answer, "effects")[-1] == {"effect": last}
+
+
 @guarantees("P4.idempotent")
 async def test_the_same_key_gives_the_same_handle_whatever_the_words_around_it(
     proposing: Proposing, small: SmallWrite, state: State

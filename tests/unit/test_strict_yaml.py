@@ -53,6 +53,32 @@ def test_values_come_as_plain_types_and_places_as_lines(tmp_path: Path) -> None:
     assert (document.line(("b", 1, "y")), document.line(("b", 7)), document.line(())) == (4, 2, 1)
 
 
+@guarantees("input.clear_errors")
+@pytest.mark.parametrize(
+    ("key", "place"),
+    [
+        ("a.b", ("a", "b")),
+        ("a.x.y.c", ("a", "x.y", "c")),
+        ("a.x", ("a",)),
+        ("a.list.1.d", ("a", "list", 1, "d")),
+        ("a.list.7.d", ("a", "list")),
+        ("a.b.gone.deep", ("a", "b")),
+        ("gone", ()),
+        ("", ()),
+    ],
+)
+def test_a_key_told_with_dots_is_found_as_deep_as_it_is_there(
+    tmp_path: Path, key: str, place: tuple[str | int, ...]
+) -> None:
+    """Who complains about a key does not know the file, and names in it may have dots themselves."""
+    file = tmp_path / "file.yaml"
+    file.write_text("a:\n  b: 1\n  x.y: {c: 2}\n  list: [1, {d: 3}]\n", encoding="utf-8")
+
+    document = Document(file, PolicyFileError)
+
+    assert document.place(key) == place
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 

@@ -14,11 +14,9 @@ import { Store, clients } from './store.mjs';
 
 const state = process.argv[2];
 const ERP = 'https://erp.example/api';
-const SHORT = 'https://erp.example/short';
 const scope = 'erp.read erp.write';
 const resourceServers = {
   [ERP]: { scope, audience: ERP, accessTokenTTL: 120, accessTokenFormat: 'jwt', jwt: { sign: { alg: 'RS256' } } },
-  [SHORT]: { scope, audience: SHORT, accessTokenTTL: 3, accessTokenFormat: 'jwt', jwt: { sign: { alg: 'RS256' } } },
 };
 
 const lasting = (ctx, token) => token.resourceServer?.accessTokenTTL ?? 60;
@@ -58,7 +56,7 @@ const counts = { token: 0, api: 0 };
 async function seen(provider, keys, token) {
   const opaque = await provider.ClientCredentials.find(token);
   if (opaque?.isValid) return { client: opaque.clientId, sub: opaque.clientId, aud: opaque.aud, scope: opaque.scope };
-  const { payload } = await jwtVerify(token, keys, { issuer: provider.issuer, audience: [ERP, SHORT], typ: 'at+jwt' });
+  const { payload } = await jwtVerify(token, keys, { issuer: provider.issuer, audience: ERP, typ: 'at+jwt' });
   return { client: payload.client_id, sub: payload.sub, aud: payload.aud, scope: payload.scope, act: payload.act };
 }
 
@@ -133,7 +131,7 @@ const rig = {
   jwks_url: `${issuer}/jwks`,
   api_url: `${issuer}/api/whoami`,
   admin_url: `${issuer}/rig`,
-  audiences: { erp: ERP, short: SHORT },
+  audiences: { erp: ERP },
   scopes: scope.split(' '),
   clients: Object.fromEntries(
     [...clients.values()].map((one) => [

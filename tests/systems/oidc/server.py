@@ -41,7 +41,7 @@ class Rig:
         return str(self.told["clients"][client]["secret"])
 
     def audience(self, name: str) -> str:
-        """Return an audience: `erp` (tokens of 120 s) or `short` (of 3 s)."""
+        """Return an audience: `erp` (its tokens are good for 120 s)."""
         return str(self.told["audiences"][name])
 
     def change_client(self, client: str, **properties: Any) -> None:

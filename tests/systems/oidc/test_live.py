@@ -6,7 +6,6 @@ import asyncio
 import base64
 import itertools
 import json
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -24,19 +23,10 @@ from erp_mcp.credentials.sources import secret_source
 from erp_mcp.egress import Egress, Origin
 from erp_mcp.errors import SecretUnavailableError, SystemRefusedError
 from tests.guarantees import guarantees
+from tests.moments import Ticks, settled, still
 from tests.systems.oidc.server import Rig
 
 pytestmark = pytest.mark.live
-
-
-class Moved:
-    """Real time, moved forward at will."""
-
-    def __init__(self) -> None:
-        self.by = 0.0
-
-    def __call__(self) -> float:
-        return time.monotonic() + self.by
 
 
 def auth(oidc: Rig, **more: Any) -> AuthSettings:
@@ -68,8 +58,14 @@ def signed_in(
             subject=secret_source(subject, root=folder) if subject else None,
             now=lambda: int(SystemClock("").wall().timestamp()),  # the provider looks at the clock too
         ),
-        timing or Timing(),
+        timing or still(Ticks()),
     )
+
+
+def lasts_s(token: str) -> int:
+    """Return how many seconds a token is good for, as it says itself."""
+    claims = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
+    return int(claims["exp"]) - int(claims["iat"])
 
 
 @asynccontextmanager
@@ -104,11 +100,11 @@ async def test_twenty_requests_at_once_fetch_one_token(oidc: Rig, tmp_path: Path
 @guarantees("P10.rotation")
 async def test_a_revoked_token_is_replaced_once_for_all_who_were_refused(oidc: Rig, tmp_path: Path) -> None:
     """Ten reads meet 401 at once; each succeeds at its second try, and the provider is asked one time."""
-    ticks = Moved()
-    identity = signed_in(tmp_path, "reader", auth(oidc), secret=oidc.secret("reader"), timing=Timing(monotonic=ticks))
+    ticks = Ticks()
+    identity = signed_in(tmp_path, "reader", auth(oidc), secret=oidc.secret("reader"), timing=still(ticks))
     token = (await identity.headers())["Authorization"].removeprefix("Bearer ")
     oidc.revoke("reader", oidc.secret("reader"), token)
-    ticks.by = 11.0
+    ticks.now += 11.0
     before = oidc.count("token")
 
     async with api(oidc, identity) as ask:
@@ -119,32 +115,51 @@ async def test_a_revoked_token_is_replaced_once_for_all_who_were_refused(oidc: R
 
 
 @guarantees("P10.rotation")
-async def test_a_token_is_replaced_before_it_runs_out(oidc: Rig, tmp_path: Path) -> None:
-    """Tokens of three seconds over five seconds of use: no request ever meets a refusal."""
-    how = auth(oidc, resource=oidc.audience("short"))
-    identity = signed_in(tmp_path, "reader", how, secret=oidc.secret("reader"))
-    before, until, seen = oidc.count("token"), time.monotonic() + 5, []
+@pytest.mark.parametrize(
+    ("every_s", "uses", "fetches"),
+    [
+        pytest.param(20, 28, 6, id="often: fetched beside its use, at the first use after 81 of 120 s"),
+        pytest.param(110, 6, 6, id="shortly before its end: it might run out on its way, so it is fetched first"),
+        pytest.param(120, 6, 6, id="at its end"),
+        pytest.param(500, 6, 6, id="long after its end"),
+    ],
+)
+async def test_a_token_is_replaced_before_it_runs_out(
+    oidc: Rig, tmp_path: Path, every_s: int, uses: int, fetches: int
+) -> None:
+    """However often it is used: no token is ever borne as long as it is good for, and each is fetched once."""
+    ticks, issued, ages = Ticks(), dict[str, float](), list[float]()
+    timing = Timing(monotonic=ticks, chance=lambda: 0.5)
+    how = auth(oidc, resource=oidc.audience("erp"))
+    identity = signed_in(tmp_path, "reader", how, secret=oidc.secret("reader"), timing=timing)
+    before, seen = oidc.count("token"), []
     origin = Origin.of(oidc.api_url)
     assert origin is not None
 
     async with Egress(system="erp", allowed=[origin]) as egress:  # without the identity: nothing hides a 401
-        while time.monotonic() < until:
+        for _ in range(uses):
             borne = await identity.headers()
+            token = borne["Authorization"].removeprefix("Bearer ")
             seen.append((await egress.send("GET", oidc.api_url, headers=borne)).status)
-            await asyncio.sleep(0.15)
+            await settled()
+            kept = (await identity.headers())["Authorization"].removeprefix("Bearer ")
+            issued |= {one: ticks.now for one in (token, kept) if one not in issued}
+            ages.append((ticks.now - issued[token]) / lasts_s(token))
+            ticks.now += every_s
 
     assert set(seen) == {200}
-    assert 2 <= oidc.count("token") - before <= 4
+    assert max(ages) < 1
+    assert oidc.count("token") - before == len(issued) == fetches
 
 
 @guarantees("P10.rotation")
 async def test_a_client_secret_changed_in_its_file_is_used_without_a_restart(oidc: Rig, tmp_path: Path) -> None:
     """The administrator changes both sides; the next token is fetched with what the file holds then."""
-    ticks = Moved()
-    identity = signed_in(tmp_path, "writer", auth(oidc), secret=oidc.secret("writer"), timing=Timing(monotonic=ticks))
+    ticks = Ticks()
+    identity = signed_in(tmp_path, "writer", auth(oidc), secret=oidc.secret("writer"), timing=still(ticks))
     first = await identity.headers()
     oidc.change_client("writer", client_secret="another-secret-of-the-writer")
-    ticks.by = 100.0
+    ticks.now += 100.0
     with pytest.raises(SystemRefusedError) as refused:
         await identity.headers()
     with pytest.raises(SystemRefusedError):

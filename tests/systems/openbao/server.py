@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import signal
-import socket
 import ssl
 import subprocess
-import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import httpx2
 
+from tests.systems import processes
 from tests.systems.openbao.certificates import make_certificates
 
 DESCRIPTION: Final = "rig.json"
 VARIABLE: Final = "ERP_MCP_OPENBAO_DIR"
-_CHILDREN: dict[int, subprocess.Popen[bytes]] = {}  # kept, since one that is dropped while it runs complains
-_START_S: Final = 30
-_STOP_S: Final = 10
+_START_S: Final = 120
+_READY: Final = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,8 +39,7 @@ class Rig:
     def call(self, method: str, path: str, content: Any = None, *, namespace: str = "") -> Any:
         """Do something as the administrator and return the answer's content."""
         headers = {"X-Vault-Token": self.root_token, **({"X-Vault-Namespace": namespace} if namespace else {})}
-        trust = ssl.create_default_context(cafile=self.ca_file)
-        with httpx2.Client(verify=trust, trust_env=False, timeout=10) as client:
+        with _client(self.ca_file) as client:
             answer = client.request(method, f"{self.url}/v1/{path}", headers=headers, json=content)
         answer.raise_for_status()
         return answer.json() if answer.content else None
@@ -56,13 +51,19 @@ class Rig:
     def unseal(self) -> None:
         """Let it answer again."""
         self.call("PUT", "sys/unseal", {"key": self.unseal_key})
+        processes.until(lambda: self._health() == _READY, name="OpenBao", within_s=_START_S)
+
+    def _health(self) -> int:
+        with contextlib.suppress(httpx2.TransportError), _client(self.ca_file) as client:
+            return client.get(f"{self.url}/v1/sys/health").status_code
+        return 0
 
 
 def start(venv: Path, state: Path) -> Rig:
     """Start a vault in memory and describe it in `state`."""
     state.mkdir(parents=True, exist_ok=True)
     ca_file, certificate, key = make_certificates(state)
-    port = _free_port()
+    port = processes.free_port()
     url = f"https://127.0.0.1:{port}"
     config = {
         "storage": {"inmem": {}},
@@ -71,48 +72,39 @@ def start(venv: Path, state: Path) -> Rig:
     }
     (state / "config.json").write_text(json.dumps(config), encoding="utf-8")
     command = [str(_binary(venv)), "server", "-config", str(state / "config.json")]
-    with (state / "log").open("ab") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
-    _CHILDREN[process.pid] = process
+    process = processes.started(command, state / "log")
     (state / "pid").write_text(f"{process.pid}\n", encoding="ascii")
     try:
-        rig = _opened(url, ca_file, process)
+        rig = _opened(url, ca_file, process, state / "log")
     except BaseException:
-        _end(process.pid)
+        processes.end_all(state)
         raise
-    description = state / DESCRIPTION
-    description.touch(mode=0o600)
-    description.write_text(json.dumps(asdict(rig), indent=1), encoding="utf-8")
+    processes.describe(state / DESCRIPTION, json.dumps(asdict(rig), indent=1))
     return rig
 
 
 def stop(state: Path) -> None:
     """End what `start` started, by its pid and no other way."""
-    if (state / "pid").exists():
-        _end(int((state / "pid").read_text(encoding="ascii")))
-    for name in (DESCRIPTION, "pid"):
-        (state / name).unlink(missing_ok=True)
+    processes.end_all(state)
+    (state / DESCRIPTION).unlink(missing_ok=True)
 
 
-def _opened(url: str, ca_file: str, process: subprocess.Popen[bytes]) -> Rig:
-    trust = ssl.create_default_context(cafile=ca_file)
-    with httpx2.Client(verify=trust, trust_env=False, timeout=10) as client:
-        deadline = time.monotonic() + _START_S
-        while True:
-            with contextlib.suppress(httpx2.TransportError):
-                client.get(f"{url}/v1/sys/health")
-                break
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError("OpenBao does not start; see its log")
-            time.sleep(0.05)
+def _opened(url: str, ca_file: str, process: subprocess.Popen[bytes], log: Path) -> Rig:
+    def answers() -> bool:
+        with contextlib.suppress(httpx2.TransportError):
+            return bool(client.get(f"{url}/v1/sys/health").status_code)
+        return False
+
+    with _client(ca_file) as client:
+        processes.wait_for(process, answers, name="OpenBao", log=log, within_s=_START_S)
         made = client.put(f"{url}/v1/sys/init", json={"secret_shares": 1, "secret_threshold": 1}).json()
-        rig = Rig(url=url, ca_file=ca_file, root_token=made["root_token"], unseal_key=made["keys"][0], pid=process.pid)
-        rig.unseal()
-        while client.get(f"{url}/v1/sys/health").status_code != 200:
-            if time.monotonic() > deadline:
-                raise RuntimeError("OpenBao does not get ready")
-            time.sleep(0.05)
+    rig = Rig(url=url, ca_file=ca_file, root_token=made["root_token"], unseal_key=made["keys"][0], pid=process.pid)
+    rig.unseal()
     return rig
+
+
+def _client(ca_file: str) -> httpx2.Client:
+    return httpx2.Client(verify=ssl.create_default_context(cafile=ca_file), trust_env=False, timeout=60)
 
 
 def _binary(venv: Path) -> Path:
@@ -121,22 +113,3 @@ def _binary(venv: Path) -> Path:
     if not found:
         raise RuntimeError(f"there is no OpenBao in {venv}; run install.sh")
     return found[0]
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
-
-
-def _end(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGTERM)
-        child = _CHILDREN.pop(pid, None)
-        if child is not None:
-            try:
-                child.wait(_STOP_S)
-            except subprocess.TimeoutExpired:
-                child.kill()
-                child.wait(_STOP_S)

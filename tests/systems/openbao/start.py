@@ -6,26 +6,16 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
+from tests.systems import starting
 from tests.systems.openbao.server import start, stop
 
 
-def main(arguments: list[str]) -> int:
-    """Do what the arguments say; returns the exit status."""
-    match arguments:
-        case ["--stop", state]:
-            stop(Path(state).absolute())
-            print("stopped")
-        case [venv, state]:
-            rig = start(Path(venv).absolute(), Path(state).absolute())
-            print(f"OpenBao: {rig.url}, certificate authority {rig.ca_file}")
-        case _:
-            print(__doc__)
-            return 2
-    return 0
+def _start(venv: Path, state: Path) -> str:
+    rig = start(venv, state)
+    return f"OpenBao: {rig.url}, certificate authority {rig.ca_file}"
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    starting.run(usage=__doc__, places=range(2, 3), start=_start, stop=stop)

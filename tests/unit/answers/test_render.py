@@ -14,7 +14,7 @@ from erp_mcp.answers import MAX_TOKENS, fit, structured, text
 from erp_mcp.answers.fit import tokens_at_most
 from erp_mcp.answers.render import age_words
 from erp_mcp.answers.shape import shape
-from erp_mcp.domain.answer import Answer, Refusal, Source
+from erp_mcp.domain.answer import Answer, Gap, Refusal, Source
 from tests.guarantees import guarantees
 from tests.unit.answers.fakes import KINDS, a_table, an_answer, shaped, some_rows
 
@@ -211,3 +211,35 @@ def test_an_answer_that_fits_is_left_alone(count: int) -> None:
 def test_ages_are_in_words(seconds: int, words: str) -> None:
     """A person reads an age at a glance."""
     assert age_words(seconds) == words
+
+
+@guarantees("P7.names_what_a_source_lacks", "docs.agree")
+def test_gaps_are_in_both_forms_with_their_reason_and_nothing_empty() -> None:
+    """A client that shows one form only shows what is missing all the same."""
+    answer = an_answer(lines=shaped({"id": "id"}, ("1",)))
+    answer.gaps = [
+        Gap(entity="lot", reason="too_old", system="erp", as_of="2026-03-02T05:00:00Z"),
+        Gap(entity="purchase_order_line", field="confirmed", reason="no_field", system="erp", affects=("confirmed",)),
+        Gap(entity="purchase_order_line", field="price", reason="no_field", system="erp", affects=("price",)),
+    ]
+    assert structured(answer)["gaps"] == [
+        {"reason": "too_old", "entity": "lot", "system": "erp", "as_of": "2026-03-02T05:00:00Z"},
+        {
+            "reason": "no_field",
+            "entity": "purchase_order_line",
+            "field": "confirmed",
+            "system": "erp",
+            "affects": ["confirmed"],
+        },
+        {
+            "reason": "no_field",
+            "entity": "purchase_order_line",
+            "field": "price",
+            "system": "erp",
+            "affects": ["price"],
+        },
+    ]
+    shown = text(answer).splitlines()
+    assert "gap too_old erp: lot" in shown
+    assert "gap no_field erp: purchase_order_line.confirmed,purchase_order_line.price" in shown
+    assert tokens_at_most(answer) >= max(tokens(text(answer)), tokens(as_json(answer)))

@@ -1,4 +1,4 @@
-"""A loopback service that gives out tokens and secrets as a test tells it, and clocks that stand still."""
+"""A loopback service that gives out tokens and secrets as a test tells it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ from urllib.parse import parse_qs
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from erp_mcp.credentials.refreshing import Timing
-
 
 def no_key() -> str:
     """Return the first and last line of a key that was made just now, with a canary between them."""
@@ -24,21 +22,6 @@ def no_key() -> str:
     )
     first, *_, last = made.decode().splitlines()
     return f"{first}\ncanary\n{last}\n"
-
-
-class Ticks:
-    """Seconds that pass when told to."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def still(ticks: Ticks) -> Timing:
-    """Return a timing without chance: refreshed at exactly 80 %, pauses in full."""
-    return Timing(monotonic=ticks, chance=lambda: 0.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,12 +122,3 @@ class Kept:
     async def after_refusal(self, refused: str) -> str:
         self.looks += 1
         return self.secret
-
-
-async def settled() -> None:
-    """Let what was started beside run to its end."""
-    current = asyncio.current_task()
-    for _ in range(1000):
-        if all(task is current or task.done() for task in asyncio.all_tasks()):
-            return
-        await asyncio.sleep(0.001)

@@ -16,7 +16,7 @@ from erp_mcp.credentials import keeping
 from erp_mcp.credentials.sources import local_secret, secret_source
 from erp_mcp.errors import ConfigurationError, SecretUnavailableError
 from tests.guarantees import guarantees
-from tests.unit.credentials.service import Ticks, still
+from tests.moments import Ticks, still
 
 
 class Entries(KeyringBackend):

@@ -12,7 +12,8 @@ from erp_mcp.credentials.identities import SignIn, identity_of
 from erp_mcp.credentials.settings import AuthKind, AuthSettings
 from erp_mcp.errors import ConfigurationError, SystemRefusedError
 from tests.guarantees import guarantees
-from tests.unit.credentials.service import Kept, Ticks, still
+from tests.moments import Ticks, still
+from tests.unit.credentials.service import Kept
 
 
 def identity(

@@ -11,7 +11,7 @@ import pytest
 from erp_mcp.credentials.refreshing import Fetched, Refreshing
 from erp_mcp.errors import ConfigurationError, GatewayError, SecretUnavailableError
 from tests.guarantees import guarantees
-from tests.unit.credentials.service import Ticks, settled, still
+from tests.moments import Ticks, settled, still
 
 
 class Source:

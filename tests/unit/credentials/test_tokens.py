@@ -16,7 +16,8 @@ from erp_mcp.credentials.identities import SignIn, identity_of
 from erp_mcp.credentials.settings import AuthSettings
 from erp_mcp.errors import ConfigurationError, SecretUnavailableError, SystemRefusedError
 from tests.guarantees import guarantees
-from tests.unit.credentials.service import Asked, Kept, Said, Service, Ticks, no_key, settled, still
+from tests.moments import Ticks, settled, still
+from tests.unit.credentials.service import Asked, Kept, Said, Service, no_key
 
 GRANT = "urn:ietf:params:oauth:grant-type:token-exchange"
 

@@ -17,8 +17,9 @@ from erp_mcp.credentials.vault import Vault
 from erp_mcp.errors import ConfigurationError, SecretUnavailableError
 from erp_mcp.ports import SecretSource
 from tests.guarantees import guarantees
+from tests.moments import Ticks, settled, still
 from tests.unit.credentials.fake_vault import SECRET_ID, FakeVault
-from tests.unit.credentials.service import Service, Ticks, settled, still
+from tests.unit.credentials.service import Service
 
 
 @dataclass

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from erp_mcp.domain.select_text import is_select, select_columns, single_columns
+from erp_mcp.domain.select_text import called_functions, is_select, select_columns, single_columns
 from tests.guarantees import guarantees
 
 
@@ -47,3 +47,19 @@ def test_a_statement_is_taken_apart_into_one_for_each_column(statement: str, sin
 def test_only_one_select_is_a_select(text: str, one: bool) -> None:
     """Whatever else a profile says is refused before it is sent."""
     assert is_select(text) is one
+
+
+@guarantees("P2.reading_account")
+@pytest.mark.parametrize(
+    ("statement", "names"),
+    [
+        ("SELECT a AS b FROM c", set()),
+        ("SELECT Post(a) AS b, erp.told (c) AS d FROM e", {"post", "told"}),
+        ('SELECT erp."Post"(a) AS b FROM c', {"Post"}),
+        ("SELECT 'post(a)' AS b /* post(a) */ FROM c -- post(a)", set()),
+        ("WITH x AS (SELECT deep(a) AS b FROM c) SELECT b FROM x", {"as", "deep"}),
+    ],
+)
+def test_what_a_statement_calls_is_what_stands_before_a_parenthesis(statement: str, names: set[str]) -> None:
+    """As the database folds names: words to small letters, quoted ones not at all; texts and comments call nothing."""
+    assert called_functions(statement) == names

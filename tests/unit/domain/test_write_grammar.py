@@ -45,6 +45,7 @@ def test_a_plan_says_what_is_written_where() -> None:
     assert (one.write.method, one.write.place.service, one.changes) == ("POST", "pr", False)
 
 
+_MORE: Final = {"method": "PATCH", "set": "po/A_PurchaseOrderItem", "body": {"Supplier": {"const": "1"}}}
 _LINE: Final = ("write", "body", "to_PurchaseReqnItem", "children", 0)
 
 
@@ -62,6 +63,10 @@ _LINE: Final = ("write", "body", "to_PurchaseReqnItem", "children", 0)
         (DATE, ("write", "key", "ScheduleLine"), {"found": "schedule.Other"}, ("look",)),
         (DATE, ("write", "key", "ScheduleLine"), {"found": "schedule"}, ("write", "key", "ScheduleLine", "found")),
         (DATE, ("write", "key", "ScheduleLine"), {"key": 2}, ("write",)),
+        (DATE, ("write", "batch"), "yaml", ("write", "batch")),
+        (DATE, ("write", "together"), [_MORE], ("write", "batch")),
+        (DATE, ("write", "together"), [{}], ("write", "together", 0, "method")),
+        (DATE, ("write", "together"), {}, ("write", "together")),
         (DATE, ("write", "body"), {}, ("write", "body")),
         (DATE, ("write", "body", "X"), {"field": "a", "const": "b"}, ("write", "body", "X")),
         (DATE, ("write", "body", "X"), {"field": "a", "pad": 0}, ("write", "body", "X", "pad")),
@@ -103,6 +108,45 @@ def test_what_is_wrong_is_refused_where_it_stands(
     with pytest.raises(PlanError) as caught:
         plan(operation, (place, value))
     assert caught.value.place == wrong
+
+
+@guarantees("commands.change_sets", "commands.plans")
+def test_what_is_done_together_stands_in_its_order() -> None:
+    """One change set of two requests, in the form that is named; our reference may stand in either."""
+    more = {**_MORE, "body": {"Supplier": {"reference": True}}}
+    changes = [(("write", "batch"), "json"), (("write", "together"), [more])]
+    one = plan(DATE, *changes, (("reference",), {"in": "Supplier", "longest": 12}))
+    assert (one.write.batch, [each.place.entity_set for each in one.write.whole]) == (
+        "json",
+        ["A_PurchaseOrderScheduleLine", "A_PurchaseOrderItem"],
+    )
+    assert (plan(DATE, (("write", "batch"), True)).write.batch, plan(DATE).write.batch) == ("multipart", "")
+
+
+@guarantees("commands.change_sets", "input.clear_errors")
+@pytest.mark.parametrize(
+    ("more", "wrong"),
+    [
+        ({**_MORE, "set": "pr/A_PurchaseRequisitionItem"}, ("write", "together", 0)),
+        ({**_MORE, "batch": True}, ("write", "together", 0)),
+        ({**_MORE, "if_match": "nobody"}, ("write", "together", 0, "if_match")),
+        ({**_MORE, "body": {"Supplier": {"found": "schedule.Other"}}}, ("look",)),
+        ({**_MORE, "body": {"Supplier": {"key": 2}}}, ("write",)),
+    ],
+)
+def test_what_does_not_belong_into_a_change_set_is_refused(more: Any, wrong: tuple[str | int, ...]) -> None:
+    """One service, plain requests, and every value of each of them from somewhere."""
+    with pytest.raises(PlanError) as caught:
+        plan(DATE, (("write", "batch"), True), (("write", "together"), [more]))
+    assert caught.value.place == wrong
+
+
+@guarantees("commands.change_sets", "input.clear_errors")
+def test_a_change_set_has_an_end() -> None:
+    """Eight beside the first: who changes more has another thing in mind."""
+    with pytest.raises(PlanError) as caught:
+        plan(DATE, (("write", "batch"), True), (("write", "together"), [_MORE] * 9))
+    assert caught.value.place == ("write", "together")
 
 
 @guarantees("commands.plans", "input.clear_errors")

@@ -93,7 +93,7 @@ async def test_failing_look_ends_nothing_and_the_change_is_told_afterwards() -> 
     gateway.failing = True
     await asyncio.sleep(0)
     gateway.failing, gateway.digest, gateway.views = False, "2", ()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await told.wait()
     looking.cancel()
 

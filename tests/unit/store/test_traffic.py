@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from erp_mcp.domain.traffic import TrafficLimits
+from erp_mcp.egress.places import where_to
 from erp_mcp.errors import StateUnavailableError
 from erp_mcp.store.traffic import FILE_NAME, SqliteTraffic
 from erp_mcp.testing import FixedClock
@@ -42,9 +43,10 @@ def opened(folder: Path, clock: Ticking) -> SqliteTraffic:
 def test_two_that_open_the_file_count_together(tmp_path: Path, clock: Ticking) -> None:
     """Places, tokens, failures and the probe are those of the system, not of a process."""
     with closing(opened(tmp_path, clock)) as one, closing(opened(tmp_path, clock)) as two:
-        tickets = [each.admit("erp", "read", LIMITS).ticket for each in (one, two, one)]
+        askers = zip((one, two, one), "abc", strict=True)
+        tickets = [each.admit("erp", "read", LIMITS, callers=who).ticket for each, who in askers]
         assert all(tickets)
-        assert not two.admit("erp", "read", LIMITS).granted
+        assert not two.admit("erp", "read", LIMITS, callers="d").granted
         for ticket, each in zip(tickets, (two, one, two), strict=True):
             each.finish("erp", "read", LIMITS, ticket, "failed")
         assert [one.admit("erp", "read", LIMITS).resting, two.admit("erp", "read", LIMITS).resting] == [True, True]
@@ -67,12 +69,57 @@ def test_systems_do_not_count_for_each_other(tmp_path: Path, clock: Ticking) -> 
         }  # fmt: skip
 
 
+@guarantees("P9.breaker", "P9.told")
+def test_a_system_that_points_elsewhere_now_does_not_rest_for_what_was_there(tmp_path: Path, clock: Ticking) -> None:
+    """Its address was corrected: the breaker of the wrong one stays with that; what was sent is still known."""
+    wrong, right = where_to("https://erp.example:4443/api"), where_to("https://erp.example/api")
+    with closing(opened(tmp_path, clock)) as one, closing(opened(tmp_path, clock)) as two:
+        one.claim_send("erp", "R1")
+        for _ in range(3):
+            ticket = one.admit("erp", "read", LIMITS, where=wrong).ticket
+            one.finish("erp", "read", LIMITS, ticket, "failed", where=wrong)
+        assert two.admit("erp", "read", LIMITS, where=wrong).resting
+        assert two.admit("erp", "read", LIMITS, where=right).granted
+        assert not two.claim_send("erp", "R1")
+        assert {(state.where, state.kind): (state.breaker, state.running) for state in one.states()} == {
+            (wrong, "read"): ("open", 0), (wrong, "write"): ("closed", 0),
+            (right, "read"): ("closed", 1), (right, "write"): ("closed", 0),
+        }  # fmt: skip
+
+
+@guarantees("P9.fair_share")
+def test_callers_of_two_processes_take_turns(tmp_path: Path, clock: Ticking) -> None:
+    """Who waits in one process is not passed by whoever is quicker in another."""
+    limits = replace(LIMITS, concurrent=1, requests_per_s=1_000.0, burst=1_000)
+    with closing(opened(tmp_path, clock)) as one, closing(opened(tmp_path, clock)) as two:
+        running = one.admit("erp", "read", limits, callers="a").ticket
+        assert not two.admit("erp", "read", limits, callers="b").granted
+        one.finish("erp", "read", limits, running, "answered")
+        assert not one.admit("erp", "read", limits, callers="a").granted
+        assert two.admit("erp", "read", limits, callers="b").caller == "b"
+
+
+@guarantees("P9.one_send")
+def test_what_an_older_version_sent_stays_known(tmp_path: Path, clock: Ticking) -> None:
+    """Its loads were counted otherwise and are counted anew; its claims stand for good."""
+    with closing(sqlite3.connect(tmp_path / FILE_NAME)) as file, file:
+        file.execute("CREATE TABLE load (system TEXT PRIMARY KEY, load TEXT NOT NULL, limits TEXT NOT NULL) STRICT")
+        file.execute("CREATE TABLE sent (system TEXT, reference TEXT, sent_at TEXT, PRIMARY KEY (system, reference))")
+        file.execute("INSERT INTO load VALUES ('erp', '[]', '{}')")
+        file.execute("INSERT INTO sent VALUES ('erp', 'R1', '2026-03-16T05:00:00Z')")
+        file.execute("PRAGMA user_version = 1")
+    with closing(opened(tmp_path, clock)) as one:
+        assert [one.claim_send("erp", "R1"), one.claim_send("erp", "R2")] == [False, True]
+        assert one.states() == ()
+        assert one.admit("erp", "read", LIMITS).granted
+
+
 @guarantees("P9.limits", "P9.breaker")
 def test_the_tickets_of_a_process_that_is_gone_run_out(tmp_path: Path, clock: Ticking) -> None:
     """Nobody gives them back; after their time they count as failed and their places are free."""
     with closing(opened(tmp_path, clock)) as gone:
-        for _ in range(3):
-            assert gone.admit("erp", "read", LIMITS, lasts_s=30).granted
+        for who in "abc":
+            assert gone.admit("erp", "read", LIMITS, lasts_s=30, callers=who).granted
     with closing(opened(tmp_path, clock)) as one:
         clock.now += 29
         assert (one.admit("erp", "read", LIMITS).granted, one.states()[0].running) == (False, 3)
@@ -153,7 +200,8 @@ def test_a_load_that_makes_no_sense_is_counted_anew(tmp_path: Path, clock: Ticki
     with closing(opened(tmp_path, clock)) as one:
         one.admit("erp", "read", LIMITS)
         one.claim_send("erp", "R1")
-        for text in ("", "[]", '{"at": 1}', "[1,2,3,4,[],[]]", "[1,2,3,4,[[1]],[[],[]]]"):
+        damaged = ("[1,2,3,4,[],[]]", "[1,2,3,4,[[1]],[],[[],[]]]", "[1,2,3,4,[],[1],[[],[]]]")
+        for text in ("", "[]", '{"at": 1}', *damaged):
             with closing(sqlite3.connect(tmp_path / FILE_NAME)) as file, file:
                 file.execute("UPDATE load SET load = ?, limits = 'x'", (text,))
             assert one.states()[0].requests == 0
@@ -184,7 +232,7 @@ def test_the_file_is_its_owners(tmp_path: Path, clock: Ticking) -> None:
 def test_other_limits_apply_from_the_next_request_on(tmp_path: Path, clock: Ticking) -> None:
     """A configuration that was changed needs no new file."""
     with closing(opened(tmp_path, clock)) as one:
-        for _ in range(3):
-            assert one.admit("erp", "read", LIMITS).granted
-        assert not one.admit("erp", "read", LIMITS).granted
-        assert one.admit("erp", "read", replace(LIMITS, concurrent=4)).granted
+        for who in "abc":
+            assert one.admit("erp", "read", LIMITS, callers=who).granted
+        assert not one.admit("erp", "read", LIMITS, callers="d").granted
+        assert one.admit("erp", "read", replace(LIMITS, concurrent=4), callers="d").granted

@@ -128,13 +128,13 @@ def test_a_lasting_worker_ends_cleanly_on_a_signal(tmp_path: Path, number: signa
     assert "The worker runs" in process.stderr.readline()
     wait_until((tmp_path / "state" / "state.sqlite").exists)
     process.send_signal(number)
-    _, told = process.communicate(timeout=30)
+    _, told = process.communicate(timeout=120)
     assert (process.returncode, told) == (0, "")
 
 
 def wait_until(true: Callable[[], bool]) -> None:
     """Wait for another process."""
-    for _ in range(600):
+    for _ in range(2400):
         if true():
             return
         time.sleep(0.05)
