@@ -5,14 +5,10 @@ Only its API runs: no OPC UA server, no simulator, no agent, no synchronisation 
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import secrets
-import signal
-import socket
 import subprocess
-import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,15 +16,14 @@ from typing import Final
 
 import httpx2
 
+from tests.systems import processes
 from tests.systems.postgresql.server import VARIABLE, Rig
 from tests.systems.postgresql.server import start as start_postgresql
 from tests.systems.postgresql.server import stop as stop_postgresql
 
 DESCRIPTION: Final = "rig.json"
 DATABASE: Final = "fsmes"
-_START_S: Final = 90
-_STOP_S: Final = 10
-_CHILDREN: dict[int, subprocess.Popen[bytes]] = {}  # kept, since one that is dropped while it runs complains
+_START_S: Final = 180
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +85,7 @@ def stop(state: Path) -> None:
     if not (state / DESCRIPTION).exists():
         return
     running = Running.load(state)
-    end(running.pid)
+    processes.end(running.pid)
     if running.own_postgresql:
         stop_postgresql(Path(running.postgresql))
     for name in (DESCRIPTION, "pid"):
@@ -99,56 +94,15 @@ def stop(state: Path) -> None:
 
 def serve(venv: Path, state: Path, *, port: int = 0, **more: str) -> tuple[str, int]:
     """Serve the API of a prepared state; returns its address and process id once it answers."""
-    chosen = port or _free_port()
+    chosen = port or processes.free_port()
     environment = {**json.loads((state / "environment.json").read_text(encoding="utf-8")), **more}
     command = [str(venv / "bin" / "fsmes"), "run-api", "--host", "127.0.0.1", "--port", str(chosen)]
-    with (state / "api.log").open("ab") as log:
-        process = subprocess.Popen(
-            command,
-            stdout=log,
-            stderr=log,
-            stdin=subprocess.DEVNULL,
-            cwd=state,
-            env=environment,
-            start_new_session=True,
-        )
-    _CHILDREN[process.pid] = process
+    log = state / "api.log"
+    process = processes.started(command, log, cwd=state, env=environment)
     (state / "pid").write_text(f"{process.pid}\n", encoding="ascii")
     url = f"http://127.0.0.1:{chosen}"
-    deadline = time.monotonic() + _START_S
-    while time.monotonic() < deadline and process.poll() is None:
-        if _answers(url):
-            return url, process.pid
-        time.sleep(0.1)
-    end(process.pid)
-    raise RuntimeError("FactorySemantics MES did not start; see api.log in its directory")
-
-
-def end(pid: int) -> None:
-    """End one process, by its id and no other way."""
-    with contextlib.suppress(ProcessLookupError, ChildProcessError):
-        os.kill(pid, signal.SIGTERM)
-        deadline = time.monotonic() + _STOP_S
-        while time.monotonic() < deadline:
-            if _ended(pid):
-                return
-            time.sleep(0.05)
-        os.kill(pid, signal.SIGKILL)
-        if pid in _CHILDREN:
-            _CHILDREN.pop(pid).wait(_STOP_S)
-
-
-def _ended(pid: int) -> bool:
-    if pid in _CHILDREN:
-        ended = _CHILDREN[pid].poll() is not None
-        if ended:
-            del _CHILDREN[pid]
-        return ended
-    try:  # started by another process: not ours to wait for
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return False
+    processes.wait_for(process, lambda: _answers(url), name="FactorySemantics MES", log=log, within_s=_START_S)
+    return url, process.pid
 
 
 def _prepare(venv: Path, state: Path, rig: Rig, admin: str) -> None:
@@ -179,9 +133,7 @@ def _environment(state: Path, rig: Rig) -> Mapping[str, str]:
 
 
 def _describe(state: Path, running: Running) -> None:
-    description = state / DESCRIPTION
-    description.touch(mode=0o600)
-    description.write_text(json.dumps(asdict(running), indent=1), encoding="utf-8")
+    processes.describe(state / DESCRIPTION, json.dumps(asdict(running), indent=1))
 
 
 def _answers(url: str) -> bool:
@@ -189,9 +141,3 @@ def _answers(url: str) -> bool:
         return httpx2.get(f"{url}/health", trust_env=False, timeout=5).status_code == 200
     except httpx2.HTTPError:
         return False
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])

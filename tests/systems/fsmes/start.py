@@ -6,26 +6,16 @@ one of its own. `STATE/rig.json` says where it listens and who may read; tests f
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
+from tests.systems import starting
 from tests.systems.fsmes.server import start, stop
 
 
-def main(arguments: list[str]) -> int:
-    """Do what the arguments say; returns the exit status."""
-    match arguments:
-        case ["--stop", state]:
-            stop(Path(state).absolute())
-            print("stopped")
-        case [venv, state]:
-            running = start(Path(venv).absolute(), Path(state).absolute())
-            print(f"{running.url} account {running.account} pid {running.pid}")
-        case _:
-            print(__doc__)
-            return 2
-    return 0
+def _start(venv: Path, state: Path) -> str:
+    running = start(venv, state)
+    return f"{running.url} account {running.account} pid {running.pid}"
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    starting.run(usage=__doc__, places=range(2, 3), start=_start, stop=stop)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import time
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
+import httpx2
 import pytest
 
 from erp_mcp.adapters import open_commands
@@ -32,12 +33,16 @@ from erp_mcp.ports import Adapter
 from erp_mcp.testing import FixedClock
 from erp_mcp.testing.passes import read_pages
 from tests.guarantees import guarantees
+from tests.moments import becomes
 from tests.systems.fsmes.conftest import connection_to, opened, opened_replica, profile_named
 from tests.systems.fsmes.export import Floor
-from tests.systems.fsmes.server import DATABASE, Running, end, serve
+from tests.systems.fsmes.server import DATABASE, Running, serve
+from tests.systems.matrix.covering import FAULTS, FSMES_REPLICA, FSMES_REST, SYNC, WRITING, Of, covers
+from tests.systems.processes import end
 
 pytestmark = pytest.mark.live
 
+BY_PROFILE = Of("name", {"fsmes": FSMES_REST, "fsmes-replica": FSMES_REPLICA})
 _STATES = {"RUN": "Running", "QUEUED": "Waiting"}
 
 
@@ -65,6 +70,7 @@ def _facts(job: Job) -> tuple[object, ...]:
 # --- The same floor ---------------------------------------------------------------------------------------------------
 
 
+@covers(SYNC, FSMES_REST)
 @guarantees("P7.same_answers")
 async def test_the_api_gives_the_jobs_that_the_demo_mes_gives(mes: Running, floor: Floor) -> None:
     """Order, step, machine, material, state and exact quantities of each."""
@@ -74,6 +80,7 @@ async def test_the_api_gives_the_jobs_that_the_demo_mes_gives(mes: Running, floo
     assert len(jobs) == len(floor.jobs)
 
 
+@covers(SYNC, FSMES_REST)
 @guarantees("P7.same_answers")
 async def test_the_api_gives_the_machines_that_are_down(mes: Running, floor: Floor) -> None:
     """Since when, to the second and in UTC, and why."""
@@ -83,6 +90,7 @@ async def test_the_api_gives_the_machines_that_are_down(mes: Running, floor: Flo
     assert {(stop.work_center_id, stop.started_at, stop.reason_code) for stop in stops} == wanted
 
 
+@covers(SYNC, FSMES_REPLICA)
 @guarantees("P7.same_answers")
 async def test_a_replica_of_its_database_gives_what_the_api_does_not(mes: Running, floor: Floor) -> None:
     """Beginnings and units of jobs, stops that are over, lots with units."""
@@ -102,6 +110,7 @@ async def test_a_replica_of_its_database_gives_what_the_api_does_not(mes: Runnin
     }
 
 
+@covers(SYNC, (FSMES_REST, FSMES_REPLICA))
 @guarantees("P7.same_answers")
 async def test_both_ways_give_each_job_under_the_same_name(mes: Running) -> None:
     """Whoever changes from one to the other keeps what was said about a job."""
@@ -114,6 +123,7 @@ async def test_both_ways_give_each_job_under_the_same_name(mes: Running) -> None
 # --- Reading ----------------------------------------------------------------------------------------------------------
 
 
+@covers(SYNC, FSMES_REST)
 @guarantees("adapter.contract")
 async def test_pages_give_each_job_once_and_a_live_read_the_same(mes: Running, floor: Floor) -> None:
     """Seven on a page; the listing goes on by offset."""
@@ -161,23 +171,25 @@ async def test_its_own_description_has_every_field_that_is_needed(mes: Running) 
 
 
 @pytest.fixture
-def second(mes: Running, mes_state: Path) -> Iterator[SimpleNamespace]:
-    """Another API process on the same database, whose tokens last six seconds and which a test may stop."""
-    url, pid = serve(Path(mes.venv), mes_state, MES_TOKEN_TTL_SECONDS="6")
+def second(mes: Running, mes_state: Path, request: pytest.FixtureRequest) -> Iterator[SimpleNamespace]:
+    """Another API process on the same database, which a test may stop; its tokens may last some seconds only."""
+    url, pid = serve(Path(mes.venv), mes_state, **getattr(request, "param", {}))
     running = SimpleNamespace(url=url, pid=pid)
     (mes_state / "pid").write_text(f"{mes.pid}\n", encoding="ascii")
     yield running
     end(running.pid)
 
 
+@covers(FAULTS, FSMES_REST)
 @guarantees("P10.rotation")
+@pytest.mark.parametrize("second", [{"MES_TOKEN_TTL_SECONDS": "3"}], indirect=True, ids=["3 s"])
 async def test_a_token_that_has_run_out_is_fetched_anew(mes: Running, second: SimpleNamespace) -> None:
     """The MES does not say how long a token lasts; a refusal in the middle of a pass does not end it."""
-    ahead = [0.0]
+    moments = itertools.count(step=60)  # no refused token is so new that another would be refused as well
     connection, profile = connection_to(mes, url=second.url, rows=7), profile_named("fsmes")
     head, login = read_head(profile), read_login(profile)
     assert login is not None
-    timing = Timing(monotonic=lambda: time.monotonic() + ahead[0])
+    timing = Timing(monotonic=lambda: float(next(moments)))
     settings = RestSettings.of(connection, head)
     identity = login_identity(connection, login, settings.root, timing)
     egress = open_egress(replace(connection, identity=identity))
@@ -188,13 +200,19 @@ async def test_a_token_that_has_run_out_is_fetched_anew(mes: Running, second: Si
             seen += len(page.records)
             tokens.append((await identity.headers())["Authorization"])
             if len(tokens) == 2:
-                time.sleep(6.2)
-                ahead[0] = 60.0
+                await becomes(lambda: not _is_good(second.url, tokens[-1]))
     finally:
         await adapter.close()
         await identity.close()
     assert seen == 44
     assert len(set(tokens)) >= 2
+
+
+@covers(FAULTS, FSMES_REST)
+def _is_good(url: str, authorization: str) -> bool:
+    """Return whether the MES itself takes a token still."""
+    answer = httpx2.get(f"{url}/auth/me", headers={"Authorization": authorization}, trust_env=False)
+    return answer.status_code != 401
 
 
 @guarantees("P10.survives", "adapter.contract")
@@ -225,6 +243,7 @@ async def test_a_restart_in_the_middle_of_a_pass_loses_nothing(
 # --- Nothing is written -----------------------------------------------------------------------------------------------
 
 
+@covers(WRITING, BY_PROFILE, refused="a system of the shop floor is read only")
 @guarantees("P6.planning_side")
 @pytest.mark.parametrize("name", ["fsmes", "fsmes-replica"])
 def test_nothing_opens_it_for_writing(mes: Running, name: str) -> None:

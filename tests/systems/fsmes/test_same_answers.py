@@ -15,12 +15,18 @@ from tests.guarantees import guarantees
 from tests.systems.fsmes.conftest import READER
 from tests.systems.fsmes.export import SITE
 from tests.systems.fsmes.server import DATABASE, Running
+from tests.systems.matrix.covering import FSMES_REPLICA, FSMES_REST, QUESTIONS, Of, covers
 
 pytestmark = pytest.mark.live
 
 _CLOCK: Final = "2026-03-16T05:00:00Z"
 _NEVER: Final = {"job_id", "expected_finish"}  # each MES numbers jobs its own way; this one keeps no expected end
 _NOT_BY_API: Final = {"started_at", "age_h", "uom"}
+BY_DEPLOYMENT: Final = Of("deployment", {"api": FSMES_REST, "replica": FSMES_REPLICA})
+# What is reserved from stock that the floor counts otherwise, and what is short and bought for it.
+_COUNTED: Final = {
+    "qty_reserved", "qty_short", "next_supply_type", "next_supply_id", "next_supply_date", "next_supply_qty"
+}  # fmt: skip
 # Comparing stock needs movements on their way to the ERP, which this MES does not tell; such a cause is then unknown.
 _COMPARES_STOCK: Final = frozenset({"stock_miscounted", "stock_discrepancy", "unknown"})
 
@@ -85,6 +91,7 @@ def _rows(answer: Any, table: str, without: set[str]) -> set[Row]:
     }
 
 
+@covers("list_wip_jobs", (FSMES_REST, FSMES_REPLICA))
 @guarantees("P7.same_answers")
 @pytest.mark.parametrize(
     "arguments",
@@ -101,6 +108,7 @@ def test_jobs_on_the_floor_are_the_same(ask: Ask, arguments: Mapping[str, object
     assert _rows(by_replica, "jobs", _NEVER) == _rows(wanted, "jobs", _NEVER)
 
 
+@covers((QUESTIONS, "get_plant_briefing"), BY_DEPLOYMENT)
 @guarantees("P7.same_answers")
 @pytest.mark.parametrize("deployment", ["api", "replica"])
 def test_the_morning_briefing_is_the_same_but_for_what_this_mes_can_not_know(ask: Ask, deployment: str) -> None:
@@ -112,6 +120,7 @@ def test_the_morning_briefing_is_the_same_but_for_what_this_mes_can_not_know(ask
     assert "Not counted, no data: stock_miscounted." in found["warnings"]
 
 
+@covers((QUESTIONS, "explain_late_order"), BY_DEPLOYMENT)
 @guarantees("P7.same_answers", "P7.provenance")
 @pytest.mark.parametrize("deployment", ["api", "replica"])
 def test_why_orders_are_late_is_explained_the_same_way_and_less_sure(ask: Ask, deployment: str) -> None:
@@ -129,3 +138,21 @@ def test_why_orders_are_late_is_explained_the_same_way_and_less_sure(ask: Ask, d
 def _known(rows: set[Row]) -> set[Row]:
     """Return rows without those that compare stock, and what such a cause is called where stock can't be compared."""
     return {row for row in rows if not _COMPARES_STOCK & {value for _, value in row}}
+
+
+@covers("get_shortages_for_order", BY_DEPLOYMENT)
+@guarantees("P7.same_answers", "P7.provenance")
+@pytest.mark.parametrize("deployment", ["api", "replica"])
+def test_what_an_order_lacks_is_the_same(ask: Ask, deployment: str) -> None:
+    """Where the ERP's stock can't be compared with the floor's, what the ERP says counts, and the gap is named."""
+    late = ask("demo", "list_production_orders", {"site": SITE, "late_only": True})
+    orders = next(iter(late["tables"].values()))
+    place, alike = orders["columns"].index("production_order_id"), 0
+    for order in sorted({row[place] for row in orders["rows"]})[:5]:
+        arguments = {"production_order_id": order, "all_components": True}
+        wanted, found = (ask(one, "get_shortages_for_order", arguments) for one in ("demo", deployment))
+        assert _rows(found, "components", _COUNTED) == _rows(wanted, "components", _COUNTED), order
+        assert found["complete"] is False
+        assert any("in_flight_document" in text for text in found["warnings"])
+        alike += _rows(found, "components", set()) == _rows(wanted, "components", set()) != set()
+    assert alike > 1

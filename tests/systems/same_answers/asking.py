@@ -17,6 +17,8 @@ from tests.questions.desk import Desk, RefusedError
 from tests.questions.scoring import Truth, questions
 
 AGENT: Final = "planner"
+NOT_KEPT: Final = "answer.field_not_kept"
+"""Refused since the systems keep no field that could decide it: alike where both do, and known to be so."""
 _ASIDE: Final = frozenset({"call_id", "sources", "next_cursor"})  # numbers, ages and names of systems
 
 # Each read tool with arguments, beside what the questions ask; {braces} are filled from the plant's truth.

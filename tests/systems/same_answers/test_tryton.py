@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.guarantees import guarantees
+from tests.systems.matrix.covering import EXPLAINED, NOTES, QUESTIONS, SYNC, TRIED, TRYTON, Of, covers
+from tests.systems.same_answers.asking import NOT_KEPT
+from tests.systems.same_answers.by_tool import OF_THE_ERP, of_tool
 from tests.systems.same_answers.run import unexplained
 from tests.systems.same_answers.tryton import Compared, compare_firm
 from tests.systems.tryton.conftest import firm as firm  # noqa: PLC0414 - the rig's fixture, for this folder as well
@@ -47,6 +51,36 @@ def test_every_answer_of_tryton_is_that_of_the_demo_plant(compared: Compared) ->
     assert len(compared.tryton.asked.calls) > 200
 
 
+@covers(Of("tool"), TRYTON)
+@guarantees("P7.same_answers")
+@pytest.mark.parametrize("tool", OF_THE_ERP)
+def test_each_tool_answers_as_it_does_over_the_demo_plant(
+    compared: Compared, tool: str, record_property: Callable[[str, object], None]
+) -> None:
+    """Each call of it, those of the questions too; what differs has its reason in the documentation."""
+    told = of_tool(tool, compared.reference.asked, compared.tryton.asked, compared.tryton.why)
+    record_property(TRIED, (told.alike, told.asked))
+    record_property(EXPLAINED, told.explained)
+    refused = f"{told.not_kept} calls of {tool} are refused by name: it keeps no field that could decide them"
+    record_property(NOTES, [refused] if told.not_kept else [])
+    assert told.alike == told.asked > 1
+
+
+@covers(QUESTIONS, TRYTON)
+@guarantees("P7.same_answers")
+def test_each_question_is_answered_rightly_or_the_documentation_says_what_tryton_does_not_know(
+    compared: Compared, record_property: Callable[[str, object], None]
+) -> None:
+    """Every one of them, by what the plant's truth says."""
+    right = compared.tryton.asked.right
+    wrong = {name: compared.page.reason(f"question {name}") for name, one in right.items() if not one}
+    record_property(TRIED, (len(right) - len(wrong), len(right)))
+    record_property(NOTES, [f"question {name} can't be answered: {why}" for name, why in wrong.items()])
+    assert all(wrong.values())
+    assert len(wrong) < len(right) / 2
+
+
+@covers(SYNC, TRYTON)
 @guarantees("P7.same_answers")
 def test_every_canonical_record_of_tryton_is_that_of_the_demo_plant(compared: Compared) -> None:
     """Field by field; what differs has its reason in the documentation."""
@@ -66,11 +100,20 @@ def test_the_documentation_names_what_tryton_does_not_know_and_nothing_else(comp
 
 @guarantees("P7.same_answers")
 def test_what_tryton_does_not_know_is_told_as_a_gap(compared: Compared) -> None:
-    """An answer that is not right for want of data says that it is incomplete, or leaves the cells empty."""
+    """What is not right for want of data is incomplete and names what is missing, or is refused by name."""
     asked = compared.tryton.asked
     for name in (name for name, right in asked.right.items() if not right):
         answers = [call.answer for call in asked.calls[f"question {name}"]]
-        told = any(answer["complete"] is False and answer["warnings"] for answer in answers)
-        assert told or name == "21", f"question {name}"
-    lines = [call.answer["tables"]["lines"] for call in asked.calls["question 21"]]
-    assert {row[table["columns"].index("confirmed")] for table in lines for row in table["rows"]} == {None}
+        told = any(answer.get("complete") is False and answer["gaps"] for answer in answers)
+        assert told or answers[-1] == {"refused": NOT_KEPT}, f"question {name}"
+
+
+@guarantees("P7.names_what_a_source_lacks")
+def test_what_no_field_of_tryton_could_decide_is_refused_and_nothing_else(compared: Compared) -> None:
+    """Blocks and confirmations: neither all lines nor none."""
+    calls = [call for made in compared.tryton.asked.calls.values() for call in made if "refused" in call.answer]
+    assert {(call.tool, *(call.arguments.keys() - {"limit"})) for call in calls} == {
+        ("list_sales_orders", "blocked_only"),
+        ("list_purchase_orders", "unconfirmed_only"),
+    }
+    assert {call.answer["refused"] for call in calls} == {NOT_KEPT}

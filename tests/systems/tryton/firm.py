@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from erp_mcp.demo.generate import generate
+from tests.systems import processes
 from tests.systems.tryton import server
 from tests.systems.tryton.export import export_plant
 from tests.systems.tryton.export_plant import RECENT_DAYS, clock_of, cut
@@ -78,7 +79,7 @@ def start(venv: Path, directory: Path, plant: Path, *, made: Path | None = None)
         export = export_plant(rpc, recent, reader=("gateway", reader))
         rpc.close()
     except BaseException:
-        server.end(served.pid)
+        processes.end(served.pid)
         raise
     firm = Firm(
         url=served.url, database=server.DATABASE, user="gateway", password_file=str(directory / "read-password"),
@@ -91,7 +92,7 @@ def start(venv: Path, directory: Path, plant: Path, *, made: Path | None = None)
 
 def stop(firm: Firm) -> None:
     """End the server, by its pid and no other way."""
-    server.end(firm.pid)
+    processes.end(firm.pid)
 
 
 def main(arguments: list[str]) -> int:

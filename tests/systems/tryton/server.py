@@ -7,15 +7,13 @@ import json
 import os
 import secrets
 import shutil
-import signal
-import socket
 import subprocess
-import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import httpx2
 
+from tests.systems import processes
 from tests.systems.tryton.rpc import Rpc
 from tests.systems.tryton.seed import seed
 
@@ -41,9 +39,7 @@ MODULES = (
 DESCRIPTION = "tryton.json"
 _ADMIN = "admin-password"
 _EMPTY = "empty.sqlite"  # the database as it was made, before anything was put in
-_CHILDREN: dict[int, subprocess.Popen[bytes]] = {}  # kept, since one that is dropped while it runs complains
-_START_S = 60
-_STOP_S = 10
+_START_S = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +116,7 @@ def start(venv: Path, directory: Path) -> Running:
 
 def serve(venv: Path, directory: Path, *, made: Path | None = None) -> Served:
     """Make an empty database in a directory and serve it; `made` is where one was made before, which is copied."""
-    port = _free_port()
+    port = processes.free_port()
     config = directory / "trytond.conf"
     config.write_text(
         f"[web]\nlisten=127.0.0.1:{port}\n[database]\nuri=sqlite://\npath={directory}\n"
@@ -136,50 +132,17 @@ def serve(venv: Path, directory: Path, *, made: Path | None = None) -> Served:
         database.touch()
         _initialise(venv, config)
         shutil.copy(database, directory / _EMPTY)
-    with (directory / "trytond.log").open("ab") as log:
-        command = [str(venv / "bin" / "trytond"), "-c", str(config), "-d", DATABASE]
-        process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
-    _CHILDREN[process.pid] = process
+    log = directory / "trytond.log"
+    process = processes.started([str(venv / "bin" / "trytond"), "-c", str(config), "-d", DATABASE], log)
     (directory / "pid").write_text(str(process.pid), encoding="ascii")
     served = Served(url=f"http://127.0.0.1:{port}", admin=admin, pid=process.pid)
-    try:
-        _wait(served.url, process)
-    except BaseException:
-        end(served.pid)
-        raise
+    processes.wait_for(process, lambda: _answers(served.url), name="Tryton", log=log, within_s=_START_S)
     return served
 
 
 def stop(running: Running) -> None:
     """End the server, by its pid and no other way."""
-    end(running.pid)
-
-
-def end(pid: int) -> None:
-    """End a server by its pid; one that is gone is left alone."""
-    with contextlib.suppress(ProcessLookupError, ChildProcessError):
-        os.kill(pid, signal.SIGTERM)
-        deadline = time.monotonic() + _STOP_S
-        while time.monotonic() < deadline:
-            if _ended(pid):
-                return
-            time.sleep(0.05)
-        os.kill(pid, signal.SIGKILL)
-        if pid in _CHILDREN:
-            _CHILDREN.pop(pid).wait(_STOP_S)
-
-
-def _ended(pid: int) -> bool:
-    if pid in _CHILDREN:
-        ended = _CHILDREN[pid].poll() is not None
-        if ended:
-            del _CHILDREN[pid]
-        return ended
-    try:  # started by another process: not ours to wait for
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    return False
+    processes.end(running.pid)
 
 
 def _initialise(venv: Path, config: Path) -> None:
@@ -197,18 +160,8 @@ def secret(path: Path) -> str:
     return value
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _wait(url: str, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + _START_S
+def _answers(url: str) -> bool:
     body = {"id": 1, "method": "common.server.version", "params": []}
-    while time.monotonic() < deadline and process.poll() is None:
-        with contextlib.suppress(httpx2.HTTPError):
-            if httpx2.post(f"{url}/rpc/", json=body, trust_env=False, timeout=5).status_code == 200:
-                return
-        time.sleep(0.1)
-    raise RuntimeError("Tryton did not start; see trytond.log in its directory")
+    with contextlib.suppress(httpx2.HTTPError):
+        return httpx2.post(f"{url}/rpc/", json=body, trust_env=False, timeout=30).status_code == 200
+    return False

@@ -7,34 +7,20 @@ none), a second Tryton beside it in `DIR/firm` holds that plant.
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
+from tests.systems import processes, starting
 from tests.systems.tryton import firm
-from tests.systems.tryton.server import Running, start, stop
+from tests.systems.tryton.server import DESCRIPTION, Running, start, stop
 
 
-def main(arguments: list[str]) -> int:
-    """Do what the arguments say; returns the exit status."""
-    match arguments:
-        case ["--stop", directory]:
-            stop(Running.load(Path(directory)))
-            if (Path(directory) / firm.FOLDER / firm.DESCRIPTION).exists():
-                firm.stop(firm.Firm.load(Path(directory) / firm.FOLDER))
-            print("stopped")
-        case [venv, directory, *plant] if len(plant) <= 1:
-            state = Path(directory).absolute()
-            running = start(Path(venv).absolute(), state)
-            print(f"{running.url} database {running.database} account {running.user} pid {running.pid}")
-            if plant:
-                _firm(Path(venv).absolute(), state, Path(plant[0]).absolute())
-        case _:
-            print(__doc__)
-            return 2
-    return 0
+def _start(venv: Path, state: Path, plant: Path | None = None) -> str:
+    running = start(venv, state)
+    told = f"{running.url} database {running.database} account {running.user} pid {running.pid}"
+    return f"{told}\n{_firm(venv, state, plant)}" if plant else told
 
 
-def _firm(venv: Path, state: Path, plant: Path) -> None:
+def _firm(venv: Path, state: Path, plant: Path) -> str:
     """Start the second Tryton; `state/pid` names both servers then, one pid a line."""
     try:
         made = firm.start(venv, state / firm.FOLDER, plant, made=state)
@@ -44,8 +30,15 @@ def _firm(venv: Path, state: Path, plant: Path) -> None:
     with (state / "pid").open("a", encoding="ascii") as file:
         file.write(f"\n{made.pid}\n")
     records = sum(made.records.values())
-    print(f"{made.url} demo plant: {records} records in {made.calls} calls, {made.seconds['all']} s, pid {made.pid}")
+    return f"{made.url} demo plant: {records} records in {made.calls} calls, {made.seconds['all']} s, pid {made.pid}"
+
+
+def _stop(state: Path) -> None:
+    """End both servers; what is stopped already is left alone."""
+    processes.end_all(state)
+    (state / firm.FOLDER / "pid").unlink(missing_ok=True)
+    (state / DESCRIPTION).unlink(missing_ok=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    starting.run(usage=__doc__, places=range(2, 4), start=_start, stop=_stop)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Starts a seeded Tryton in the background: start.sh VENV_DIR STATE_DIR [PLANT_DIR]; stop it with: kill $(cat STATE_DIR/pid)
+# Starts a seeded Tryton in the background: start.sh VENV_DIR STATE_DIR [PLANT_DIR]; stop it with stop.sh STATE_DIR
 # With PLANT_DIR a second one holds that demo plant; it is made there where there is none.
 set -euo pipefail
 root=$(cd "$(dirname "$0")/../../.." && pwd)

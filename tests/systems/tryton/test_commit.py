@@ -14,12 +14,13 @@ from mcp import Client
 from erp_mcp.testing import CommandFault
 from tests.guarantees import guarantees
 from tests.path.test_end_to_end import records
+from tests.relaying import Relay, before_json_rpc
 from tests.systems.approving import Losing, deploy, ended
+from tests.systems.matrix.covering import CREATE_TOOL, DATE_TOOL, LOST_REPLY, TRYTON, covers
 from tests.systems.tryton import buying
 from tests.systems.tryton.rpc import Rpc, Value
 from tests.systems.tryton.server import Running
 from tests.systems.tryton.test_gateway import SYSTEM, ask, planner, run
-from tests.unit.adapters.jsonrpc.relay import Relay
 
 pytestmark = pytest.mark.live
 
@@ -40,7 +41,7 @@ def ordered(person: Rpc) -> buying.Ordered:
 @pytest.fixture(scope="module")
 def losing(tryton: Running) -> Iterator[Losing[Relay]]:
     """What stands between the deployment and Tryton; it passes everything on until it is told otherwise."""
-    with Losing(Relay(tryton.url)) as one:
+    with Losing(before_json_rpc(tryton.url)) as one:
         yield one
 
 
@@ -77,6 +78,7 @@ async def committed(folder: Path, tool: str, **arguments: Any) -> tuple[dict[str
     return found, receipt
 
 
+@covers(DATE_TOOL, TRYTON)
 @guarantees("P3.people_commit", "P4.one_effect")
 async def test_an_approved_date_stands_in_tryton(deployment: Path, ordered: buying.Ordered, person: Rpc) -> None:
     """Until the approval nothing has changed there; afterwards the goods are planned for that day."""
@@ -101,6 +103,7 @@ async def test_an_approved_date_stands_in_tryton(deployment: Path, ordered: buyi
     assert [row["promised_date"] for row in listed] == [day]
 
 
+@covers(CREATE_TOOL, TRYTON)
 @guarantees("P3.people_commit", "P4.one_effect")
 async def test_an_approved_requisition_is_one_draft_in_tryton(deployment: Path, person: Rpc, tryton: Running) -> None:
     """With the number that the receipt names, once, by the account that writes."""
@@ -123,6 +126,7 @@ async def test_an_approved_requisition_is_one_draft_in_tryton(deployment: Path, 
     assert [(one["quantity"], one["product."]["code"]) for one in made["lines."]] == [(15.0, ITEMS["none"])]
 
 
+@covers(LOST_REPLY, TRYTON)
 @guarantees("P4.unknown", "P4.one_effect")
 @pytest.mark.parametrize(("how", "state"), [("lost_after", "COMMITTED"), ("lost_before", "NOT_APPLIED")])
 async def test_a_lost_answer_makes_no_second_requisition(
@@ -143,6 +147,7 @@ async def test_a_lost_answer_makes_no_second_requisition(
     assert [one["found"] for one in receipts] == ["read_back"] * int(took_effect)
 
 
+@covers(LOST_REPLY, TRYTON)
 @guarantees("P4.unknown", "P4.one_effect")
 @pytest.mark.parametrize(("how", "state"), [("lost_after", "COMMITTED"), ("lost_before", "NOT_APPLIED")])
 async def test_a_lost_answer_about_a_date_is_read_back(

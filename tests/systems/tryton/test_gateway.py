@@ -127,3 +127,62 @@ async def test_the_planners_tools_answer_from_tryton(deployment: Path, tool: str
 
     assert [source["system"] for source in answer["sources"]] == ["tryton"]
     assert answer["sources"][0]["age_s"] < 600
+
+
+NOT_KEPT: dict[tuple[str, str], list[str]] = {
+    ("list_purchase_orders", "unconfirmed_only"): ["purchase_order_line.confirmed"],
+    ("list_sales_orders", "blocked_only"): ["sales_order_line.credit_status", "sales_order_line.delivery_block"],
+}
+
+
+@guarantees("P7.names_what_a_source_lacks", "P7.no_false_empty")
+@pytest.mark.parametrize(("tool", "argument"), list(NOT_KEPT))
+async def test_what_tryton_keeps_no_field_for_is_refused_by_name(deployment: Path, tool: str, argument: str) -> None:
+    """Without the argument the same lines are answered whole, and the empty columns are named."""
+    async with Client(planner(deployment)) as client:
+        refused = await client.call_tool(tool, {argument: True})
+        listed = await ask(client, tool)
+
+    fields = NOT_KEPT[tool, argument]
+    assert refused.is_error
+    error = (refused.structured_content or {})["error"]
+    assert error["code"] == "answer.field_not_kept"
+    assert error["facts"] == {"argument": argument, "systems": ["tryton"], "fields": fields}
+    assert listed["complete"] is True
+    assert [f"{gap['entity']}.{gap['field']}" for gap in listed["gaps"]] == fields
+    assert {(gap["reason"], gap["system"]) for gap in listed["gaps"]} == {("no_field", "tryton")}
+    for gap in listed["gaps"]:
+        assert gap["affects"] == [gap["field"]]
+        assert {row[gap["field"]] for row in records(listed, "lines")} == {None}
+
+
+@guarantees("P7.names_what_a_source_lacks", "P7.no_false_empty")
+async def test_a_briefing_counts_no_class_that_tryton_tells_nothing_of(deployment: Path) -> None:
+    """A count of none would be read as all is well, a count of all as all is wrong."""
+    async with Client(planner(deployment)) as client:
+        answer = await ask(client, "get_plant_briefing")
+
+    counted = {row["class"] for row in records(answer, "classes")}
+    assert {"late_sales_line", "purchase_overdue"} <= counted
+    assert counted.isdisjoint({"blocked_sales_line", "purchase_unconfirmed"})
+    affected = {told for gap in answer["gaps"] if gap["reason"] == "no_field" for told in gap["affects"]}
+    assert {"blocked_sales_line", "purchase_unconfirmed"} <= affected
+    assert answer["complete"] is False
+
+
+@guarantees("P7.names_what_a_source_lacks")
+async def test_an_explanation_from_tryton_names_the_fields_that_could_hide_a_cause(
+    deployment: Path, truth: Truth
+) -> None:
+    """Beside what no system gives at all, which was named before."""
+    async with Client(planner(deployment)) as client:
+        answer = await ask(client, "explain_late_order", sales_order_id=truth.late[0]["sales_order_id"])
+
+    hidden = {
+        f"{row['entity']}.{row['field']}": row["can_hide"]
+        for row in records(answer, "gaps")
+        if row["field"] is not None
+    }
+    assert hidden["sales_order_line.credit_status"] == ["credit_block"]
+    assert hidden["sales_order.delivery_block"] == ["delivery_block"]
+    assert hidden["quality_notification.hold"] == ["quality_hold"]

@@ -16,6 +16,7 @@ from erp_mcp.adapters.jsonrpc.adapter import JsonRpcAdapter
 from erp_mcp.domain.entities import Record
 from erp_mcp.domain.value import to_text
 from tests.guarantees import guarantees
+from tests.systems.matrix.covering import SYNC, TRYTON, covers
 from tests.systems.tryton.conftest import opened
 from tests.systems.tryton.plant import Truth
 from tests.systems.tryton.rpc import Rpc, TrytonError
@@ -53,6 +54,7 @@ def quantity(scaled: int) -> Decimal:
     return Decimal(to_text(scaled, 6))
 
 
+@covers(SYNC, TRYTON)
 @guarantees("adapter.contract")
 async def test_gives_every_entity_of_the_profile_within_seconds(adapter: JsonRpcAdapter, truth: Truth) -> None:
     """A profile that fits the running version gives rows for all it maps, and fast."""
@@ -103,6 +105,7 @@ async def test_gives_what_a_cause_is_found_from(adapter: JsonRpcAdapter, truth: 
             assert child.planned_finish > short[0].need_date
 
 
+@covers(SYNC, TRYTON)
 @guarantees("P7.exact_numbers")
 async def test_stock_is_the_sum_of_what_was_moved(adapter: JsonRpcAdapter, person: Rpc) -> None:
     """Tryton keeps no stock table; its computed figures must be its movements, to the last digit."""
@@ -149,6 +152,7 @@ async def test_units_convert_by_whole_numbers(adapter: JsonRpcAdapter) -> None:
     assert (wire.uom, wire.base_uom, wire.numerator, wire.denominator) == ("KGM", "KGM", 1, 1)
 
 
+@covers(SYNC, TRYTON)
 @guarantees("P7.exact_numbers")
 async def test_a_live_read_is_what_the_pass_gave(adapter: JsonRpcAdapter) -> None:
     """Records by key and records of a pass are the same records."""
@@ -159,6 +163,7 @@ async def test_a_live_read_is_what_the_pass_gave(adapter: JsonRpcAdapter) -> Non
         assert {one.source_key: one for one in read} == {one.source_key: one for one in found[:5]}
 
 
+@covers(SYNC, TRYTON)
 @guarantees("P7.sync_exact")
 async def test_a_date_moved_in_tryton_arrives_with_the_next_pass(
     adapter: JsonRpcAdapter, person: Rpc, truth: Truth
@@ -176,6 +181,7 @@ async def test_a_date_moved_in_tryton_arrives_with_the_next_pass(
     assert not gone
 
 
+@covers(SYNC, TRYTON)
 @guarantees("P7.sync_exact")
 async def test_a_second_pass_over_every_entity_gives_what_a_first_one_would(adapter: JsonRpcAdapter) -> None:
     """Each source's own filter for changes must be one that this version understands."""
@@ -186,6 +192,7 @@ async def test_a_second_pass_over_every_entity_gives_what_a_first_one_would(adap
         assert (held | changed, gone) == (held, set()), entity
 
 
+@covers(SYNC, TRYTON)
 @guarantees("P7.sync_exact")
 async def test_a_shipment_that_is_written_arrives_with_the_next_pass(tryton: Running, person: Rpc) -> None:
     """The state of a delivery is that of its shipment, which may be a delivery, a return or an internal move."""
@@ -199,6 +206,7 @@ async def test_a_shipment_that_is_written_arrives_with_the_next_pass(tryton: Run
     assert len(changed) < len(found)
 
 
+@covers(SYNC, TRYTON)
 @guarantees("P7.sync_exact")
 async def test_a_product_with_another_code_is_renamed_wherever_it_is_named(tryton: Running, person: Rpc) -> None:
     """An order that names the old code would be about a material that nobody knows."""
@@ -216,6 +224,7 @@ async def test_a_product_with_another_code_is_renamed_wherever_it_is_named(tryto
         assert {key: after[entity][key].material_id for key in stale} == dict.fromkeys(stale, f"{code}-NEW"), entity
 
 
+@covers(SYNC, TRYTON)
 @guarantees("P7.sync_exact")
 async def test_what_is_deleted_or_leaves_the_filter_is_named(adapter: JsonRpcAdapter, person: Rpc) -> None:
     """Tryton tells no one of deletions; ids are compared, so a released hold and a deleted record are both gone."""

@@ -20,11 +20,12 @@ from erp_mcp.errors import GatewayError
 from erp_mcp.systems.load import load_profile
 from erp_mcp.testing import NO_LIMITS, CommandContract, CommandFault, CommandSource, FixedClock
 from tests.guarantees import guarantees
+from tests.relaying import Relay, before_json_rpc
+from tests.systems.matrix.covering import COMMAND_CONTRACT, CREATE_TOOL, DATE_TOOL, LOST_REPLY, STALE, TRYTON, covers
 from tests.systems.tryton import buying
 from tests.systems.tryton.conftest import ROOT
 from tests.systems.tryton.rpc import Rpc, TrytonError
 from tests.systems.tryton.server import Running
-from tests.unit.adapters.jsonrpc.relay import Relay
 
 pytestmark = pytest.mark.live
 
@@ -55,7 +56,7 @@ async def commands(tryton: Running) -> AsyncIterator[JsonRpcCommands]:
 
 @pytest.fixture
 async def relay(tryton: Running) -> AsyncIterator[Relay]:
-    async with Relay(tryton.url) as one:
+    async with before_json_rpc(tryton.url) as one:
         yield one
 
 
@@ -114,6 +115,7 @@ async def promise(adapter: JsonRpcAdapter, ordered: buying.Ordered) -> Any:
 # --- the date of a purchase order line --------------------------------------------------------------------------------
 
 
+@covers(DATE_TOOL, TRYTON)
 @guarantees("P4.one_effect")
 async def test_the_promise_that_is_read_is_the_one_that_was_written(
     commands: JsonRpcCommands, adapter: JsonRpcAdapter, person: Rpc
@@ -135,6 +137,7 @@ async def test_the_promise_that_is_read_is_the_one_that_was_written(
     assert await commands.find(command) == outcome.written
 
 
+@covers(DATE_TOOL, TRYTON)
 @guarantees("P4.one_effect")
 async def test_what_has_come_in_keeps_its_day(commands: JsonRpcCommands, adapter: JsonRpcAdapter, person: Rpc) -> None:
     """Of a line that was received in part, the rest moves and nothing else of the order does."""
@@ -151,6 +154,7 @@ async def test_what_has_come_in_keeps_its_day(commands: JsonRpcCommands, adapter
     assert await promise(adapter, ordered) == command.fields["new_date"]
 
 
+@covers(STALE, TRYTON)
 @guarantees("P4.stale")
 async def test_a_version_is_another_one_after_each_change_of_the_promise(adapter: JsonRpcAdapter, person: Rpc) -> None:
     """A person plans the goods anew and touches no field of the line; what was approved was approved before that."""
@@ -165,6 +169,7 @@ async def test_a_version_is_another_one_after_each_change_of_the_promise(adapter
     assert len(seen) == 4
 
 
+@covers(STALE, TRYTON)
 @guarantees("P4.stale")
 @pytest.mark.parametrize("moment", ["before", "meanwhile"])
 async def test_a_person_who_was_there_first_is_not_overwritten(
@@ -191,6 +196,7 @@ async def test_a_person_who_was_there_first_is_not_overwritten(
     assert await promise(adapter, ordered) == (ordered.day + timedelta(days=1)).isoformat()
 
 
+@covers(DATE_TOOL, TRYTON)
 @guarantees("input.clear_errors")
 @pytest.mark.parametrize(
     ("story", "code"),
@@ -217,6 +223,7 @@ async def test_a_line_that_gets_no_other_date_is_refused(
 # --- a requisition ----------------------------------------------------------------------------------------------------
 
 
+@covers(CREATE_TOOL, TRYTON)
 @guarantees("P4.one_effect")
 async def test_a_requisition_is_there_as_it_was_asked_for(
     commands: JsonRpcCommands, adapter: JsonRpcAdapter, person: Rpc, tryton: Running
@@ -279,6 +286,7 @@ async def test_a_copy_by_hand_does_not_hide_ours_and_a_second_of_ours_is_a_fault
     assert caught.value.code == "adapter.bad_answer"
 
 
+@covers(CREATE_TOOL, TRYTON)
 @guarantees("input.clear_errors")
 @pytest.mark.parametrize(
     ("fields", "code"),
@@ -324,6 +332,7 @@ async def test_a_right_that_was_taken_away_is_a_refusal_of_the_system(
 # --- answers that are lost --------------------------------------------------------------------------------------------
 
 
+@covers(LOST_REPLY, TRYTON)
 @guarantees("P4.unknown", "P4.one_effect")
 @pytest.mark.parametrize("operation", [DATE, CREATE])
 @pytest.mark.parametrize("how", ["lost_before", "lost_after", "nonsense"])
@@ -352,6 +361,7 @@ async def test_a_lost_answer_leaves_one_effect_or_none_and_reading_back_says_whi
         assert len(buying.requisitions(person, command.reference)) == int(took_effect)
 
 
+@covers(LOST_REPLY, TRYTON)
 @guarantees("P4.unknown")
 async def test_a_person_who_writes_after_a_lost_answer_does_not_hide_what_was_done(
     tryton: Running, relay: Relay, adapter: JsonRpcAdapter, person: Rpc
@@ -476,6 +486,7 @@ def orders(person: Rpc) -> list[buying.Ordered]:
     return [buying.order(person), buying.order(person), buying.order(person, state="cancelled")]
 
 
+@covers(COMMAND_CONTRACT, TRYTON)
 @guarantees("commands.contract")
 class TestTrytonCommands(CommandContract):
     @pytest.fixture

@@ -26,7 +26,7 @@ from tests.systems.wire.proxy import Which
 ROOT: Final = Path(__file__).resolve().parents[3]
 TIMEOUT_S: Final = 1.5
 MAX_MB: Final = 8
-_PATIENT_S: Final = 20.0  # where nothing is broken, on a machine that is busy
+PATIENT_S: Final = 20.0  # where nothing is broken, on a machine that is busy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,7 @@ class Place:
 
     def patient(self, url: str, *, rows: int = 0) -> Adapter:
         """Return one that waits for a busy machine."""
-        return self.open(replace(self.connection, url=url, timeout_s=_PATIENT_S, page_rows=rows or self.rows))
+        return self.open(replace(self.connection, url=url, timeout_s=PATIENT_S, page_rows=rows or self.rows))
 
 
 def profile_named(name: str) -> Profile:

@@ -6,14 +6,13 @@ import contextlib
 import json
 import os
 import socket
-import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final
 
 from tests.needs import missing
+from tests.systems import processes
 
 VARIABLE: Final = "ERP_MCP_WIRE_VENV"
 ROOT: Final = Path(__file__).resolve().parents[3]
@@ -26,7 +25,7 @@ MODES: Final = (
 )  # fmt: skip
 """What can be broken; see `breaking.py`."""
 
-_START_S: Final = 60
+_START_S: Final = 120
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +83,7 @@ def installed() -> Path:
 @contextlib.contextmanager
 def in_front_of(upstream: str, folder: Path) -> Iterator[Wire]:
     """Yield a proxy in front of an address such as http://127.0.0.1:4004; it ends with the block."""
-    program, port = installed(), _free_port()
+    program, port = installed(), processes.free_port()
     folder.mkdir(parents=True, exist_ok=True)
     wire = Wire(url=f"http://127.0.0.1:{port}", folder=folder)
     wire.mends()
@@ -94,26 +93,16 @@ def in_front_of(upstream: str, folder: Path) -> Iterator[Wire]:
         "--set", f"confdir={folder / 'conf'}", "--set", "keep_host_header=false", "--set", "connection_strategy=lazy",
         "--scripts", str(Path(__file__).with_name("breaking.py")), "--set", f"faults={folder / 'faults.json'}",
     ]  # fmt: skip
-    with (folder / "proxy.log").open("wb") as log:
-        child = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder)
-        try:
-            _wait(port, child, folder)
-            yield wire
-        finally:
-            child.terminate()
-            child.wait(10)
+    log = folder / "proxy.log"
+    child = processes.started(command, log, cwd=folder, stays=False)
+    try:
+        processes.wait_for(child, lambda: _answers(port), name="mitmproxy", log=log, within_s=_START_S)
+        yield wire
+    finally:
+        processes.end(child.pid)
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _wait(port: int, child: subprocess.Popen[bytes], folder: Path) -> None:
-    ends = time.monotonic() + _START_S
-    while time.monotonic() < ends and child.poll() is None:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return
-        time.sleep(0.05)
-    raise RuntimeError((folder / "proxy.log").read_text(encoding="utf-8", errors="replace")[-2000:])
+def _answers(port: int) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5):
+        return True
+    return False

@@ -19,6 +19,7 @@ from tests.systems.cap.buying import Buyer
 from tests.systems.cap.buying import buying as cap_buying
 from tests.systems.cap.server import Cap
 from tests.systems.cap.test_writes import UNITS
+from tests.systems.matrix.covering import CAP_V2, CAP_V4, FAULTS, LOST_REPLY, TRYTON, Of, covers
 from tests.systems.tryton import buying
 from tests.systems.tryton import test_commit as tryton_commit
 from tests.systems.tryton.rpc import Rpc
@@ -28,6 +29,7 @@ from tests.systems.wire.writing import CAP_WRITES, CREATE, DATE, TRYTON_WRITES
 
 pytestmark = pytest.mark.live
 
+BY_PLACE: Final = Of("place", {"s4hana": CAP_V2, "s4hana-v4": CAP_V4, "tryton": TRYTON})
 _TIMEOUT: Final = "    timeout_s: 4\n"
 _TOOLS: Final = {DATE: "propose_update_delivery_date", CREATE: "propose_create_purchase_requisition"}
 # mode → operation, state at the end, sends that left us, those that the system was asked to do
@@ -130,6 +132,8 @@ def tryton_place(folder: Path, tryton: Tryton, person: Rpc, stack: ExitStack) ->
     )  # fmt: skip
 
 
+@covers(FAULTS, BY_PLACE)
+@covers(Of("mode", {"lost_reply": LOST_REPLY}), BY_PLACE)
 @guarantees("P3.people_commit", "P4.one_effect", "P4.unknown", "P9.one_send")
 @pytest.mark.parametrize("mode", STORIES)
 async def test_an_approved_change_ends_as_the_system_has_it(place: Place, mode: str) -> None:

@@ -11,6 +11,7 @@ import pytest
 from tests.guarantees import guarantees
 from tests.needs import missing
 from tests.systems.cap.buying import buying
+from tests.systems.matrix.covering import CAP_V2, CAP_V4, FAULTS, LOST_REPLY, TRYTON, Of, covers
 from tests.systems.wire.at_hand import at_hand
 from tests.systems.wire.proxy import MODES
 from tests.systems.wire.write_lab import WriteLab, opened
@@ -29,6 +30,10 @@ from tests.systems.wire.writing import (
 pytestmark = pytest.mark.live
 
 SYSTEMS: Final = ("cap-v2", "cap-v4", "tryton")
+BY_SYSTEM: Final = Of(
+    "system",
+    {"cap-v2": CAP_V2, "cap-v4": CAP_V4, "tryton": TRYTON, "cap-v2-batch": CAP_V2, "cap-v4-batch": CAP_V4},
+)
 _BY_WORD: Final = {
     "NotSent": "429 429_later unauthorised",
     "Unknown": "reset 503 503_later redirect moved silent claims lost_reply slow drip empty truncated cut_chunks"
@@ -42,7 +47,7 @@ BODILESS: Final = frozenset({"empty", "drip", "twice"})
 NOT_ASKED: Final = frozenset(
     {"reset", "429", "429_later", "503", "503_later", "redirect", "moved", "silent", "unauthorised", "claims"}
 )
-_BOUND_S: Final = 8.0
+_BOUND_S: Final = 30.0
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +74,8 @@ def expected(mode: str, *, bodiless: bool) -> set[str]:
     )
 
 
+@covers(FAULTS, BY_SYSTEM)
+@covers(Of("mode", {"lost_reply": LOST_REPLY}), BY_SYSTEM)
 @guarantees("P4.one_effect", "P4.unknown", "P9.one_send", "P9.every_fault", "P8.no_leaks")
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("mode", MODES)
@@ -80,6 +87,8 @@ def test_one_send_the_right_word_and_one_effect_or_none(lab: WriteLab, system: s
     check_effects(cell, mode)
 
 
+@covers(FAULTS, BY_SYSTEM)
+@covers(Of("mode", {"lost_reply": LOST_REPLY}), BY_SYSTEM)
 @guarantees("P4.one_effect", "P4.unknown", "P9.one_send", "P8.no_leaks")
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("mode", sorted(BATCH_MODES))
