@@ -377,7 +377,7 @@ class Proposals(Protocol):
         ...
 
     def not_applied(self, agent: str, fingerprint: str, *, limit: int = 20) -> list[Proposal]:
-        """Return an agent's proposals of the same meaning that were called NOT_APPLIED, newest first."""
+        """Return an agent's proposals of the same meaning that were sent and ended as not written, newest first."""
         ...
 
     def of_agent(self, agent: str, *, before: str = "", limit: int = 50) -> list[Proposal]:

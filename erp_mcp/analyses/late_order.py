@@ -18,6 +18,8 @@ from erp_mcp.domain.analysis import Analysis, Facts, Findings, RawCell
 from erp_mcp.domain.answer import Gap
 from erp_mcp.domain.days import days_between
 
+# What is figured or chosen wrongly, and not merely left empty, for want of a field: such an answer is not whole.
+_FIGURED: Final = frozenset({"days_late", "alternatives"})
 # What a missing entity keeps from being found; entities that only decorate an answer are not named.
 BLIND_TO: Final = {
     "delivery": ("picked_not_shipped", "carrier_delay"),
@@ -77,7 +79,8 @@ def explain(ledgers: Ledgers, line: SalesLineRow, *, max_depth: int = MAX_DEPTH)
     """
     if not days_late(line, ledgers.plant.today):
         code = "on_time" if line.order_state == "open" else "not_open"
-        return Explanation(line=line, code=code, confidence="high", causes=())
+        sure = code == "not_open" or "days_late" not in ledgers.plant.untold
+        return Explanation(line=line, code=code, confidence="high" if sure else "medium", causes=())
     search = Search(ledgers, max_depth=max_depth)
     causes = tuple(search.line_causes(line))
     blamed = {one.evidence: one for cause in causes for one in cause.steps}
@@ -94,7 +97,9 @@ def explain(ledgers: Ledgers, line: SalesLineRow, *, max_depth: int = MAX_DEPTH)
 
 def _confidence(plant: Plant, causes: tuple[Cause, ...], search: Search) -> str:
     sole = sum(cause.sufficient for cause in causes) == 1 and causes[0].sufficient
-    seen_all = not search.cut and not plant.missing & BLIND_TO.keys() and plant.untold.isdisjoint(ROOT_CAUSES)
+    seen_all = (
+        not search.cut and not plant.missing & BLIND_TO.keys() and plant.untold.isdisjoint({*ROOT_CAUSES, *_FIGURED})
+    )
     return "high" if sole and seen_all and causes[0].certain else "medium"
 
 
@@ -122,7 +127,7 @@ def explain_late_order(facts: Facts) -> Findings:
             "contributing": [row for one in found for row in _contributing(one)],
             "gaps": gaps,
         },
-        complete=not any(gap[4] for gap in gaps),
+        complete=not any(gap[4] for gap in gaps) and plant.untold.isdisjoint(_FIGURED),
         warnings=_warnings(found, has_gaps=bool(gaps)),
     )
 

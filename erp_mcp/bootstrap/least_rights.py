@@ -6,15 +6,12 @@ Our own kinds look at rights themselves, where their systems tell them, on each 
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Final, Protocol, cast
+from collections.abc import Callable, Sequence
+from typing import Final
 
+from erp_mcp.bootstrap.checked_adapter import checked
 from erp_mcp.errors import AccountTooPowerfulError
-from erp_mcp.ports import Adapter, ChangePage, Commands, Introspects, KnowsLacking
-
-if TYPE_CHECKING:
-    from erp_mcp.domain.entities import Record
-    from erp_mcp.domain.introspection import Introspection
+from erp_mcp.ports import Adapter, Commands, Introspects
 
 LOOK_AGAIN_S: Final = 900.0  # as long as what was seen of an account holds
 _NAMED: Final = 8  # rights in an error; `systems probe` shows more
@@ -49,76 +46,14 @@ class RightsCheck:
         self._good_until = self._monotonic() + LOOK_AGAIN_S
 
 
-class LeastRightsAdapter:
-    """Reads as the adapter does, as long as it says that its account can only read.
+def least_rights(adapter: Adapter) -> Adapter:
+    """Return the adapter behind a check of its account, where it can say what that account may do.
 
     `probe` and `introspect` answer all the same, since they are how a person finds out.
     """
-
-    def __init__(self, adapter: Adapter, check: RightsCheck) -> None:
-        """Ask `check` before each use."""
-        self._adapter = adapter
-        self._rights = check
-
-    @property
-    def system(self) -> str:
-        """Name of the configured system."""
-        return self._adapter.system
-
-    @property
-    def entities(self) -> frozenset[str]:
-        """Canonical entities this system can give."""
-        return self._adapter.entities
-
-    async def changes(self, entity: str, watermark: str) -> AsyncIterator[ChangePage]:
-        """Yield pages as `ports.Adapter.changes`; raises AccountTooPowerfulError beside."""
-        await self._rights.check()
-        async for page in self._adapter.changes(entity, watermark):
-            yield page
-            await self._rights.check()
-
-    async def read(self, entity: str, keys: Sequence[str]) -> tuple[Record, ...]:
-        """Return records as `ports.Adapter.read`; raises AccountTooPowerfulError beside."""
-        await self._rights.check()
-        return await self._adapter.read(entity, keys)
-
-    async def probe(self) -> Mapping[str, str]:
-        """Return what `ports.Adapter.probe` does."""
-        return await self._adapter.probe()
-
-    async def introspect(self) -> Introspection:
-        """Return what `ports.Introspects.introspect` does."""
-        assert isinstance(self._adapter, Introspects)  # noqa: S101  `least_rights` sees to it
-        return await self._adapter.introspect()
-
-    def lacking(self, entity: str) -> tuple[str, ...]:
-        """Return what `ports.KnowsLacking.lacking` does; nothing is asked of the system."""
-        return self._adapter.lacking(entity) if isinstance(self._adapter, KnowsLacking) else ()
-
-    async def close(self) -> None:
-        """Let go of connections."""
-        await self._adapter.close()
-
-
-class _Referring(Protocol):
-    async def cross_references(self, entity: str) -> Mapping[str, str]: ...
-
-
-class LeastRightsReferringAdapter(LeastRightsAdapter):
-    """The same for an adapter that has cross-references."""
-
-    async def cross_references(self, entity: str) -> Mapping[str, str]:
-        """Return local id → canonical id; raises AccountTooPowerfulError beside."""
-        await self._rights.check()
-        return await cast("_Referring", self._adapter).cross_references(entity)
-
-
-def least_rights(adapter: Adapter) -> Adapter:
-    """Return the adapter behind a check of its account, where it can say what that account may do."""
     if not isinstance(adapter, Introspects):
         return adapter
-    behind = LeastRightsReferringAdapter if hasattr(adapter, "cross_references") else LeastRightsAdapter
-    return behind(adapter, RightsCheck(adapter.system, adapter))
+    return checked(adapter, RightsCheck(adapter.system, adapter).check, looks_unchecked=True)
 
 
 class WritingRights:

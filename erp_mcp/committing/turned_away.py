@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from erp_mcp.committing.held_back import HeldBackError
 from erp_mcp.committing.moving import found
 from erp_mcp.domain.command import NotSent, RetryContract, Written
 from erp_mcp.domain.proposal import Content
@@ -20,6 +21,7 @@ from erp_mcp.ports import Commands, Proposals
 _BACK: Final = ("proposal.sending", "proposal.approved")  # next to each other in a history
 # Said by an answer of the system, and not for want of a connection: whoever answered may have passed it on.
 _BY_AN_ANSWER: Final = frozenset({"rate_limited", "locked_in_system", "sign_in_refused", "token_refused"})
+_NEVER_LEFT: Final = frozenset({"lease_too_short", "system_unreachable", "system_resting", "not_allowed"})
 _log = logging.getLogger("erp_mcp")
 
 
@@ -41,19 +43,24 @@ class TurnedAway:
     def happened(self, content: Content) -> bool:
         """Say whether a proposal was sent and turned away before: its history goes from sending back to approved.
 
-        Any other way from sending to approved is none of ours; what is found then is for a person to look at.
+        Any other way from sending to approved is none of ours; what is found then is for a person to look at. What
+        never left this machine was not turned away.
         """
-        types = [event.type for event in self.proposals.history(content.proposal_id)]
-        return _BACK in pairwise(types)
+        steps = pairwise(self.proposals.history(content.proposal_id))
+        return any((one.type, two.type) == _BACK and two.payload["reason"] not in _NEVER_LEFT for one, two in steps)
 
     async def check(self, commands: Commands, contract: RetryContract, content: Content) -> None:
         """Refuse to go on with what was turned away before and is there.
 
         Raises:
-            AppliedError: it is there. Otherwise as `ports.Commands.find`: it can't be said now.
+            AppliedError: it is there. HeldBackError: nobody can look, so it is for a person and not sent again.
+            Otherwise as `ports.Commands.find`: it can't be said now.
         """
-        if self.happened(content):
-            await self._look(commands, contract, content)
+        if not self.happened(content):
+            return
+        if contract.kind == "none":
+            raise HeldBackError("hand_over", "cannot_be_read_back")
+        await self._look(commands, contract, content)
 
     async def _look(self, commands: Commands, contract: RetryContract, content: Content) -> None:
         if contract.kind == "none":

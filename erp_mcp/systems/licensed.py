@@ -29,7 +29,7 @@ _VIEWS: Final = (
 )
 _TABLES: Final = "vbak|vbap|vbep|likp|lips|vbrk|vbrp|ekko|ekpo|eket|ekbe|eban|mara|marc|mard|mchb|afko|afpo|resb|matdoc"
 _READ: Final = re.compile(
-    rf"""\b(?:from|join)(?:[\s(]|/\*.*?\*/)*(?:["`\[]?\w+["`\]]?\s*\.\s*)*["`\[]?(?:{_VIEWS}|{_TABLES})(?!\w|["`\]]?\.)""",
+    rf"""\b(?:from|join)\b(?:[\s(]|/\*.*?\*/)*(?:["`\[]?\w+["`\]]?\s*\.\s*)*["`\[]?(?:{_VIEWS}|{_TABLES})(?!\w|["`\]]?\.)""",
     re.IGNORECASE | re.DOTALL,
 )
 

@@ -19,9 +19,10 @@ from erp_mcp.domain.write_plan import Find, Plan
 from erp_mcp.errors import GatewayError
 from erp_mcp.testing import CommandContract, CommandSource
 from tests.guarantees import guarantees
-from tests.unit.adapters.odata.buying_profile import CREATE, PLANS
+from tests.unit.adapters.odata.buying_profile import PLANS
 from tests.unit.adapters.odata.buying_source import BuyingSource
 from tests.unit.adapters.odata.fake_writes import Buying
+from tests.unit.adapters.writing_source import CREATE
 
 
 async def _served(fake: Buying) -> AsyncIterator[CommandSource]:

@@ -9,7 +9,8 @@ import pytest
 
 from erp_mcp.testing import CommandContract, CommandSource
 from tests.guarantees import guarantees
-from tests.unit.adapters.rest.fake_writes import CREATE, PLANS, Shop, ShopSource
+from tests.unit.adapters.rest.fake_writes import PLANS, Shop, ShopSource
+from tests.unit.adapters.writing_source import CREATE
 
 
 @guarantees("commands.contract")

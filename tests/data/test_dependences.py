@@ -155,3 +155,17 @@ async def test_a_field_that_is_not_kept_reaches_every_answer_that_rests_on_it(de
     whole = await _ask(deployment, "get_plant_briefing", {})
     assert whole.complete
     assert not whole.gaps
+
+
+@guarantees("P7.names_what_a_source_lacks")
+@pytest.mark.parametrize(("entity", "field"), [("sales_order_line", "confirmed_date"), ("supplier", "blocked")])
+async def test_days_and_ways_out_figured_without_a_field_are_no_whole_answer(
+    deployment: Deployment, entity: str, field: str
+) -> None:
+    """An order that is late by its confirmed date alone would be called on time, and that for certain."""
+    (late, *_) = await _questions(deployment, "explain_late_order")
+    with _lacking(deployment, **{entity: field}):
+        explained = await _ask(deployment, "explain_late_order", late)
+    assert not explained.complete
+    assert f"{entity}.{field}" in {gap.name for gap in explained.gaps}
+    assert "high" not in {row[9] for row in explained.tables["summary"].rows}

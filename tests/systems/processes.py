@@ -4,17 +4,51 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pwd
 import signal
 import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, TypedDict
 
 _STOP_S: Final = 10
 _LOOK_S: Final = 0.05
 _CHILDREN: dict[int, subprocess.Popen[bytes]] = {}  # kept, since one that is dropped while it runs complains
+
+
+class RunAs(TypedDict):
+    """Whom a process runs as, in the words of `subprocess`; as we do where all are `None`."""
+
+    user: int | None
+    group: int | None
+    extra_groups: list[int] | None
+
+
+_AS_WE_DO: Final = RunAs(user=None, group=None, extra_groups=None)
+
+
+def not_root(name: str) -> RunAs:
+    """Return whom to run a server as that refuses to run as root: the user of that name, or nobody where there is none.
+
+    Raises:
+        RuntimeError: There is neither.
+    """
+    if os.geteuid() != 0:
+        return _AS_WE_DO
+    for one in (name, "nobody"):
+        with contextlib.suppress(KeyError):
+            found = pwd.getpwnam(one)
+            return RunAs(user=found.pw_uid, group=found.pw_gid, extra_groups=[])
+    raise RuntimeError(f"this server does not run as root, and there is no user {name} or nobody")
+
+
+def give(to: RunAs, *places: Path) -> None:
+    """Make files the property of whom a server runs as."""
+    if to["user"] is not None and to["group"] is not None:
+        for place in places:
+            os.chown(place, to["user"], to["group"])
 
 
 def free_port() -> int:
@@ -31,12 +65,14 @@ def started(
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
     stays: bool = True,
+    run_as: RunAs = _AS_WE_DO,
 ) -> subprocess.Popen[bytes]:
     """Start a server; what it says is added to `log`. One that `stays` outlives us and a key that interrupts us."""
     with log.open("ab") as said:
         process = subprocess.Popen(
-            command, stdout=said, stderr=said, stdin=subprocess.DEVNULL, cwd=cwd, env=env, start_new_session=stays
-        )
+            command, stdout=said, stderr=said, stdin=subprocess.DEVNULL, cwd=cwd, env=env, start_new_session=stays,
+            **run_as,
+        )  # fmt: skip
     _CHILDREN[process.pid] = process
     return process
 
@@ -72,11 +108,11 @@ def until(holds: Callable[[], bool], *, name: str, within_s: float) -> None:
         time.sleep(_LOOK_S)
 
 
-def end(pid: int) -> None:
-    """End a server by its id and no other way; one that is gone is left alone."""
+def end(pid: int, *, within_s: float = _STOP_S) -> None:
+    """End a server by its id and no other way, hard where it takes longer; one that is gone is left alone."""
     with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGTERM)
-        deadline = time.monotonic() + _STOP_S
+        deadline = time.monotonic() + within_s
         while time.monotonic() < deadline:
             if _ended(pid):
                 return

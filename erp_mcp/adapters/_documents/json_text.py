@@ -57,6 +57,15 @@ def decode_json(body: bytes) -> Value:
     return value
 
 
+def document_in(body: bytes) -> Document | None:
+    """Return the object that a body is, `None` for anything that is none."""
+    try:
+        found = decode_json(body)
+    except DocumentError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
 def _check_depth(text: str) -> None:
     """Refuse deep nesting before it is parsed: peel empty pairs of brackets off, one level at a time."""
     plain = _ESCAPE.sub("", text) if "\\" in text else text

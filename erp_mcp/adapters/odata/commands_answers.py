@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from erp_mcp.adapters._documents.command_verdicts import Accepted, NativeError, Verdict, of_error
-from erp_mcp.adapters._documents.json_text import Document, DocumentError, Value, decode_json
+from erp_mcp.adapters._documents.json_text import Document, DocumentError, Value, decode_json, document_in
 from erp_mcp.adapters._documents.refusals import native_code
 from erp_mcp.adapters.odata.commands_batch import answers_of
 from erp_mcp.domain.command import Unknown
@@ -72,13 +72,7 @@ def judged_batch(plan: Plan, answer: Answer) -> Verdict:
 
 
 def _document(answer: Answer) -> Document | None:
-    if answer.media_type != "application/json":
-        return None
-    try:
-        found = decode_json(answer.body)
-    except DocumentError:
-        return None
-    return found if isinstance(found, dict) else None
+    return document_in(answer.body) if answer.media_type == "application/json" else None
 
 
 def _error(document: Document | None) -> NativeError | None:

@@ -83,12 +83,13 @@ def _part(number: int, request: Request, base: str) -> bytes:
 def _of_parts(answer: Answer) -> list[Answer] | None:
     """Return the answers inside a multipart one, through change sets; of one that is not whole nothing is returned."""
     head = f"content-type: {answer.headers.get('content-type', '')}\r\n\r\n".encode("latin-1", "replace")
-    message = BytesParser(policy=HTTP).parsebytes(head + answer.body)
-    if not message.is_multipart() or message.defects:
+    try:
+        parts = list(BytesParser(policy=HTTP).parsebytes(head + answer.body).walk())
+    except RecursionError:  # parts in parts without end
         return None
-    found = [
-        _inner(one.get_payload(decode=True)) for one in message.walk() if one.get_content_type() == "application/http"
-    ]
+    if not parts[0].is_multipart() or any(one.defects for one in parts if one.is_multipart()):
+        return None
+    found = [_inner(one.get_payload(decode=True)) for one in parts if one.get_content_type() == "application/http"]
     whole = [one for one in found if one is not None]
     return whole if len(whole) == len(found) else None
 

@@ -25,7 +25,7 @@ from erp_mcp.adapters._documents.command_values import (
 )
 from erp_mcp.adapters._documents.command_verdicts import Accepted, NativeError, Verdict, of_error, without_answer
 from erp_mcp.adapters._documents.commands import NOT_A_SEARCH, bears_alike, value_at
-from erp_mcp.adapters._documents.json_text import Document, DocumentError, Value, decode_json
+from erp_mcp.adapters._documents.json_text import Document, Value, document_in
 from erp_mcp.adapters.rest import commands_readiness as readiness
 from erp_mcp.domain import write_plan as plan_of
 from erp_mcp.domain.command import NotSent, Unknown
@@ -181,13 +181,8 @@ def judged(plan: Plan, answer: Answer) -> Verdict:
 
 def _document(answer: Answer) -> Document | None:
     kind = answer.media_type
-    if kind != "application/json" and not (kind.startswith("application/") and kind.endswith("+json")):
-        return None
-    try:
-        found = decode_json(answer.body)
-    except DocumentError:
-        return None
-    return found if isinstance(found, dict) else None
+    is_json = kind == "application/json" or (kind.startswith("application/") and kind.endswith("+json"))
+    return document_in(answer.body) if is_json else None
 
 
 def _error(judging: Judging, document: Document | None) -> NativeError | None:

@@ -39,8 +39,12 @@ _SAME: Final = (
     "SELECT proposal_id FROM proposal WHERE agent = ? AND fingerprint = ? AND made_at > ?"
     f" AND state IN (SELECT value FROM json_each('{COUNTING}')) ORDER BY proposal_id DESC LIMIT 1"
 )
+WAS_SENT: Final = (
+    "EXISTS (SELECT 1 FROM outbox WHERE aggregate_id = proposal.proposal_id AND type = 'proposal.sending')"
+)
 _NOT_APPLIED: Final = (
-    f"SELECT {COLUMNS} FROM proposal WHERE agent = ? AND fingerprint = ? AND state = 'NOT_APPLIED'"
+    f"SELECT {COLUMNS} FROM proposal WHERE agent = ? AND fingerprint = ? AND (state = 'NOT_APPLIED'"
+    f" OR (state IN ('CANCELLED', 'DENIED', 'EXPIRED', 'NEEDS_HUMAN', 'STALE') AND {WAS_SENT}))"
     " ORDER BY proposal_id DESC"
 )
 _DECISIONS: Final = f"SELECT {DECISION_COLUMNS} FROM decision WHERE proposal_id = ? ORDER BY decided_at, approver_id"
@@ -87,7 +91,7 @@ class ProposalReads:
         return str(row[0]) if row else ""
 
     def not_applied(self, agent: str, fingerprint: str, *, limit: int = 20) -> list[Proposal]:
-        """Return an agent's proposals of the same meaning that were called NOT_APPLIED, newest first."""
+        """Return an agent's proposals of the same meaning that were sent and ended as not written, newest first."""
         with self._file.reading() as connection, closing(connection.cursor()) as cursor:
             return list(islice(_readable(cursor.execute(_NOT_APPLIED, (agent, fingerprint))), limit))
 

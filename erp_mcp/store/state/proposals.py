@@ -20,7 +20,7 @@ from erp_mcp.store.state import limits, switches
 from erp_mcp.store.state.audit import SqliteAudit
 from erp_mcp.store.state.file import StateFile
 from erp_mcp.store.state.moving import Mover, decision_facts, proposal_facts
-from erp_mcp.store.state.proposal_reads import ProposalReads, found
+from erp_mcp.store.state.proposal_reads import WAS_SENT, ProposalReads, found
 from erp_mcp.store.state.rows import (
     COLUMNS,
     DECISION_COLUMNS,
@@ -51,9 +51,10 @@ _DUE: Final = (
     " ORDER BY CASE state WHEN 'SENDING' THEN 0 WHEN 'RECONCILING' THEN 1 WHEN 'UNKNOWN' THEN 1 ELSE 2 END,"
     " since, proposal_id"
 )
+# What was sent before and turned away is a worker's to end, who looks first whether it is there all the same.
 _EXPIRED: Final = (
     "SELECT proposal_id, state FROM proposal WHERE state IN ('AWAITING_APPROVAL', 'APPROVED') AND ends_at <= ?"
-    " ORDER BY proposal_id LIMIT 200"
+    f" AND NOT (state = 'APPROVED' AND {WAS_SENT}) ORDER BY proposal_id LIMIT 200"
 )
 _TAKES: Final = {
     State.SENDING: "find_lost",

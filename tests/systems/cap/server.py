@@ -21,7 +21,7 @@ from psycopg import sql
 
 from erp_mcp.demo.generate import generate
 from tests.needs import missing
-from tests.systems import processes
+from tests.systems import databases, processes
 from tests.systems.cap.seed import seed
 from tests.systems.cap.views import make_views
 from tests.systems.postgresql import server as postgresql
@@ -171,7 +171,7 @@ class _Names:
 
 def _drop(cap: Cap) -> None:
     """Take database and roles out of a server that others use; one that is gone has taken them along."""
-    if not (Path(cap.postgresql) / postgresql.DESCRIPTION).exists():
+    if not (Path(cap.postgresql) / databases.DESCRIPTION).exists():
         return
     server = postgresql.Rig.load(Path(cap.postgresql))
     with contextlib.suppress(psycopg.Error), server.admin() as admin:

@@ -7,18 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import json
 import os
-import pwd
 import secrets
 import shutil
-import signal
-import socket
 import subprocess
-import tempfile
-import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -27,9 +22,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from tests.needs import missing
+from tests.systems import processes
+from tests.systems.databases import Database, Served
 from tests.systems.openbao.certificates import make_certificates
 
-DESCRIPTION: Final = "rig.json"
 VARIABLE: Final = "ERP_MCP_MARIADB_DIR"
 _ADMIN: Final = "admin"
 _START_S: Final = 120
@@ -48,20 +44,8 @@ _SETTINGS: Final = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rig:
-    """A server: where it listens, and who may do everything on it. `directory` holds all its files."""
-
-    host: str
-    port: int
-    user: str
-    password: str
-    version: str
-    directory: str
-
-    @classmethod
-    def load(cls, state: Path) -> Rig:
-        """Return what `start` wrote."""
-        return cls(**json.loads((state / DESCRIPTION).read_text(encoding="utf-8")))
+class Rig(Served):
+    """A server, and what an administrator does on it."""
 
     @property
     def ca_file(self) -> str:
@@ -98,21 +82,12 @@ class Rig:
         self.run("mysql", f"DROP USER IF EXISTS {name}", f"CREATE USER {name} IDENTIFIED BY '{password}'")
 
 
-@contextlib.contextmanager
-def running(state: Path) -> Iterator[Rig]:
+def running(state: Path) -> contextlib.AbstractContextManager[Rig]:
     """Yield the rig that the environment names, or one of our own in `state`; skips where there is no MariaDB."""
     if importlib.util.find_spec("pymysql") is None:
         missing("the driver PyMySQL is not installed (extra `mysql`)")
-    if named := os.environ.get(VARIABLE):
-        yield Rig.load(Path(named))
-        return
-    if not installed():
-        missing("MariaDB is not installed (mariadbd and mariadb-install-db)")
-    rig = start(state)
-    try:
-        yield rig
-    finally:
-        stop(state)
+    lacks = "MariaDB is not installed (mariadbd and mariadb-install-db)"
+    return _DATABASE.running(state, installed=installed, lacks=lacks)
 
 
 def installed() -> bool:
@@ -122,47 +97,22 @@ def installed() -> bool:
 
 def start(state: Path) -> Rig:
     """Make a server and describe it in `state`; one that runs there already is kept."""
-    state.mkdir(parents=True, exist_ok=True)
-    if (state / DESCRIPTION).exists():
-        rig = Rig.load(state)
-        with contextlib.suppress(SQLAlchemyError), rig.admin():
-            return rig
-        stop(state)
-    directory = Path(tempfile.mkdtemp(prefix="erp-mcp-mariadb-"))
-    try:
-        rig = _start(directory)
-    except BaseException:
-        _stop(directory)
-        raise
-    (state / "pid").write_text((directory / "pid").read_text(encoding="ascii"), encoding="ascii")
-    description = state / DESCRIPTION
-    description.touch(mode=0o600)
-    description.write_text(json.dumps(asdict(rig), indent=1), encoding="utf-8")
-    return rig
+    return _DATABASE.start(state)
 
 
 def stop(state: Path) -> None:
     """End the server and remove its files; what is stopped already is left alone."""
-    if not (state / DESCRIPTION).exists():
-        return
-    _stop(Path(Rig.load(state).directory))
-    for name in (DESCRIPTION, "pid"):
-        (state / name).unlink(missing_ok=True)
+    _DATABASE.stop(state)
 
 
 def _start(directory: Path) -> Rig:
-    user, group, groups = _run_as()
-    places = [directory, *(Path(one) for one in make_certificates(directory))]
-    if user is not None and group is not None:
-        for place in places:
-            os.chown(place, user, group)
+    run_as = processes.not_root("mysql")
+    processes.give(run_as, directory, *(Path(one) for one in make_certificates(directory)))
     password = secrets.token_hex(16)
     made = [_program("mariadb-install-db"), "--no-defaults", f"--datadir={directory / 'data'}", "--skip-test-db"]
     made += ["--auth-root-authentication-method=normal", "--skip-name-resolve"]
     with (directory / "log").open("wb") as log:
-        subprocess.run(
-            made, cwd=directory, stdout=log, stderr=log, check=True, user=user, group=group, extra_groups=groups
-        )
+        subprocess.run(made, cwd=directory, stdout=log, stderr=log, check=True, **run_as)
     port = _serve(directory)
     with _connected(port, "root", "", "mysql") as root:
         for text in (
@@ -178,51 +128,43 @@ def _start(directory: Path) -> Rig:
 
 def _serve(directory: Path) -> int:
     """Start the server on a free port; another one is tried when somebody was faster."""
-    user, group, groups = _run_as()
+    log, failed = directory / "log", RuntimeError()
     for _ in range(5):
-        port = _free_port()
+        port = processes.free_port()
         command = [_program("mariadbd"), "--no-defaults", f"--datadir={directory / 'data'}", f"--port={port}"]
         command += [f"--socket={directory / 'socket'}", f"--pid-file={directory / 'server.pid'}", *_SETTINGS]
         command += [f"--ssl-cert={directory / 'server.pem'}", f"--ssl-key={directory / 'server.key'}"]
-        with (directory / "log").open("ab") as log:
-            process = subprocess.Popen(
-                command, cwd=directory, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                user=user, group=group, extra_groups=groups,
-            )  # fmt: skip
+        process = processes.started(command, log, cwd=directory, run_as=processes.not_root("mysql"))
         (directory / "pid").write_text(f"{process.pid}\n", encoding="ascii")
-        if _answers(process, port):
+        try:
+            processes.wait_for(process, partial(_listens, port), name="MariaDB", log=log, within_s=_START_S)
+        except RuntimeError as one:
+            failed = one
+        else:
             return port
-    said = (directory / "log").read_text(encoding="utf-8", errors="replace")[-2000:]
-    raise RuntimeError(f"MariaDB did not start: {said}")
+    raise failed
 
 
-def _answers(process: subprocess.Popen[bytes], port: int) -> bool:
-    ends = time.monotonic() + _START_S
-    while process.poll() is None and time.monotonic() < ends:
-        with contextlib.suppress(SQLAlchemyError), _connected(port, "root", "", "mysql"):
-            return True
-        time.sleep(0.05)
+def _listens(port: int) -> bool:
+    with contextlib.suppress(SQLAlchemyError), _connected(port, "root", "", "mysql"):
+        return True
     return False
 
 
-def _stop(directory: Path) -> None:
-    with contextlib.suppress(FileNotFoundError, ValueError, ProcessLookupError):
-        pid = int((directory / "pid").read_text(encoding="ascii"))
-        os.kill(pid, signal.SIGTERM)
-        _gone(pid)
-    shutil.rmtree(directory, ignore_errors=True)
+def _answers(rig: Rig) -> bool:
+    with contextlib.suppress(SQLAlchemyError), rig.admin():
+        return True
+    return False
 
 
-def _gone(pid: int) -> None:
-    """Wait until a process has ended, and end it hard when it does not."""
-    ends = time.monotonic() + _START_S
-    while time.monotonic() < ends:
-        with contextlib.suppress(ChildProcessError):  # of a command that ended before
-            if os.waitpid(pid, os.WNOHANG) != (0, 0):
-                return
-        os.kill(pid, 0)
-        time.sleep(0.02)
-    os.kill(pid, signal.SIGKILL)
+def _pids(directory: Path) -> list[str]:
+    file = directory / "pid"
+    return file.read_text(encoding="ascii").split() if file.exists() else []
+
+
+def _end(directory: Path) -> None:
+    for pid in _pids(directory):
+        processes.end(int(pid), within_s=_START_S)
 
 
 @contextlib.contextmanager
@@ -237,23 +179,6 @@ def _program(name: str) -> str:
     return shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin") or ""
 
 
-def _user() -> pwd.struct_passwd | None:
-    """Return whom to run as: nobody else, unless we are root."""
-    if os.geteuid() != 0:
-        return None
-    for name in ("mysql", "nobody"):
-        with contextlib.suppress(KeyError):
-            return pwd.getpwnam(name)
-    raise RuntimeError("MariaDB does not run as root, and there is no user mysql or nobody")
-
-
-def _run_as() -> tuple[int | None, int | None, list[int] | None]:
-    """Return user, group and further groups of the server's processes; nothing changes where we are not root."""
-    user = _user()
-    return (None, None, None) if user is None else (user.pw_uid, user.pw_gid, [])
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
+_DATABASE: Final = Database(
+    rig=Rig, prefix="erp-mcp-mariadb-", variable=VARIABLE, make=_start, answers=_answers, pids=_pids, end=_end
+)

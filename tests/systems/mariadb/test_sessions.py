@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import time
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from erp_mcp.domain.call_context import CallContext, calling
 from erp_mcp.errors import (
     BadAnswerError,
     SystemRefusedError,
@@ -24,6 +21,7 @@ from tests.moments import PATIENCE_S, becomes
 from tests.systems.mariadb.conftest import ACCOUNT, DATABASE, MATERIALS, Open, material_profile
 from tests.systems.mariadb.server import Rig
 from tests.systems.openbao.certificates import make_certificates
+from tests.systems.slow_statements import give_up, run_out_of_time
 
 pytestmark = pytest.mark.live
 
@@ -40,12 +38,7 @@ def _at_work(rig: Rig) -> int:
 async def test_a_statement_that_nobody_waits_for_any_more_is_stopped(plant: Rig, opens: Open) -> None:
     """An agent that gave up must not leave the database working on its question."""
     one = opens(material_profile(_SLOW), timeout_s=PATIENCE_S)
-    call = asyncio.create_task(one.read("material", ["A"]))
-    await becomes(lambda: _at_work(plant) == 1)
-    call.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await call
-    await becomes(lambda: _at_work(plant) == 0)
+    await give_up(one, partial(_at_work, plant))
     assert (await one.probe())["product"] == "MariaDB"
 
 
@@ -53,12 +46,7 @@ async def test_a_statement_that_nobody_waits_for_any_more_is_stopped(plant: Rig,
 async def test_the_deadline_of_a_call_holds_for_its_statement(plant: Rig, opens: Open) -> None:
     """It is shorter than the system's own time limit, and than the statement by far."""
     one = opens(material_profile(_SLOW), timeout_s=PATIENCE_S)
-    await one.probe()
-    began = time.monotonic()
-    with calling(CallContext(deadline=began + 0.5)), pytest.raises(SystemTimeoutError):
-        await one.read("material", ["A"])
-    assert time.monotonic() - began < PATIENCE_S / 2
-    await becomes(lambda: _at_work(plant) == 0)
+    await run_out_of_time(one, partial(_at_work, plant))
 
 
 @guarantees("P9.spared_database")

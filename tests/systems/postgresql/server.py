@@ -7,27 +7,24 @@ as nobody where there is no such user; its files lie in a directory of that user
 from __future__ import annotations
 
 import contextlib
-import json
-import os
-import pwd
 import secrets
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import psycopg
 from psycopg import sql
 
-from tests.needs import missing
 from tests.systems import processes
+from tests.systems.databases import Database, Served
 
-DESCRIPTION: Final = "rig.json"
 VARIABLE: Final = "ERP_MCP_POSTGRESQL_DIR"
 _ADMIN: Final = "admin"
+_USER: Final = "postgres"
 _TOOLS: Final = ("initdb", "pg_ctl", "postgres", "pg_basebackup")
 _STATEMENTS: Final = "pg_stat_statements"  # records what the server was asked, where it is installed
 _START_S: Final = 60
@@ -43,26 +40,15 @@ _SETTINGS: Final = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rig:
+class Rig(Served):
     """A primary and its replica: where they listen, and who may do everything on them.
 
     The replica knows the same databases, roles and passwords. `directory` holds all files of both.
     """
 
-    host: str
-    port: int
     replica_port: int
-    user: str
-    password: str
     database: str
-    version: str
-    directory: str
     counts_statements: bool
-
-    @classmethod
-    def load(cls, state: Path) -> Rig:
-        """Return what `start` wrote."""
-        return cls(**json.loads((state / DESCRIPTION).read_text(encoding="utf-8")))
 
     def url(self, database: str = "", *, replica: bool = False) -> str:
         """Return the address of a database, without user and password."""
@@ -80,6 +66,11 @@ class Rig:
         """Run statements as the administrator."""
         with self.admin(database, replica=replica) as connection:
             connection.execute(text)
+
+    def rows(self, database: str, text: str) -> list[tuple[object, ...]]:
+        """Return the rows of a statement as the administrator."""
+        with self.admin(database) as connection:
+            return connection.execute(text).fetchall()
 
     def create_database(self, name: str, *, owner: str = "") -> None:
         """Make an empty database with the rights that the server gives to everybody, as most are.
@@ -128,19 +119,10 @@ class Rig:
             processes.until(caught_up, name="the replica", within_s=timeout_s)
 
 
-@contextlib.contextmanager
-def running(state: Path) -> Iterator[Rig]:
+def running(state: Path) -> contextlib.AbstractContextManager[Rig]:
     """Yield the rig that the environment names, or one of our own in `state`; skips where there is no PostgreSQL."""
-    if named := os.environ.get(VARIABLE):
-        yield Rig.load(Path(named))
-        return
-    if not installed():
-        missing("PostgreSQL is not installed (initdb, pg_ctl, postgres and pg_basebackup)")
-    rig = start(state)
-    try:
-        yield rig
-    finally:
-        stop(state)
+    lacks = "PostgreSQL is not installed (initdb, pg_ctl, postgres and pg_basebackup)"
+    return _DATABASE.running(state, installed=installed, lacks=lacks)
 
 
 def installed() -> bool:
@@ -150,39 +132,19 @@ def installed() -> bool:
 
 def start(state: Path) -> Rig:
     """Make a primary and a replica and describe them in `state`; one that runs there already is kept."""
-    state.mkdir(parents=True, exist_ok=True)
-    if (state / DESCRIPTION).exists():
-        rig = Rig.load(state)
-        with contextlib.suppress(psycopg.OperationalError), rig.admin(), rig.admin(replica=True):
-            return rig
-        stop(state)
-    directory = Path(tempfile.mkdtemp(prefix="erp-mcp-pg-"))
-    try:
-        rig = _start(directory)
-    except BaseException:
-        _stop(directory)
-        raise
-    pids = [(directory / one / "postmaster.pid").read_text().splitlines()[0] for one in ("primary", "replica")]
-    (state / "pid").write_text("\n".join(pids) + "\n", encoding="ascii")
-    processes.describe(state / DESCRIPTION, json.dumps(asdict(rig), indent=1))
-    return rig
+    return _DATABASE.start(state)
 
 
 def stop(state: Path) -> None:
     """End both servers and remove their files; what is stopped already is left alone."""
-    if not (state / DESCRIPTION).exists():
-        return
-    _stop(Path(Rig.load(state).directory))
-    for name in (DESCRIPTION, "pid"):
-        (state / name).unlink(missing_ok=True)
+    _DATABASE.stop(state)
 
 
 def _start(directory: Path) -> Rig:
     password = secrets.token_urlsafe(18)
     word = directory / "password"
     word.write_text(password, encoding="utf-8")
-    for place in (directory, word):
-        _give(place)
+    processes.give(processes.not_root(_USER), directory, word)
     primary, replica = directory / "primary", directory / "replica"
     made = ("initdb", "-D", str(primary), "-U", _ADMIN, f"--pwfile={word}", "-A", "scram-sha-256", "-E", "UTF8")
     _run(directory, *made, "--locale=C.UTF-8", "--no-sync")
@@ -227,12 +189,21 @@ def _serve(directory: Path, name: str, port: int = 0) -> int:
     raise RuntimeError(f"PostgreSQL did not start: {said}")
 
 
-def _stop(directory: Path) -> None:
+def _answers(rig: Rig) -> bool:
+    with contextlib.suppress(psycopg.OperationalError), rig.admin(), rig.admin(replica=True):
+        return True
+    return False
+
+
+def _pids(directory: Path) -> list[str]:
+    return [(directory / one / "postmaster.pid").read_text().splitlines()[0] for one in ("primary", "replica")]
+
+
+def _end(directory: Path) -> None:
     for name in ("replica", "primary"):
         if (directory / name / "postmaster.pid").exists():
             with contextlib.suppress(subprocess.CalledProcessError):
                 _run(directory, "pg_ctl", "-D", str(directory / name), "-m", "immediate", "-w", "stop")
-    shutil.rmtree(directory, ignore_errors=True)
 
 
 def _run(directory: Path, program: str, *arguments: str, **more: str) -> str:
@@ -241,15 +212,11 @@ def _run(directory: Path, program: str, *arguments: str, **more: str) -> str:
     assert folder is not None
     environment = {"PATH": f"{folder}:/usr/bin:/bin", "LC_ALL": "C.UTF-8", **more}
     command = [str(folder / program), *arguments]
-    user = _user()
     with tempfile.TemporaryFile() as output:
-        if user is None:
-            done = subprocess.run(command, cwd=directory, env=environment, stdout=output, stderr=output, check=False)
-        else:
-            done = subprocess.run(
-                command, cwd=directory, env=environment, stdout=output, stderr=output, check=False,
-                user=user.pw_uid, group=user.pw_gid, extra_groups=[],
-            )  # fmt: skip
+        done = subprocess.run(
+            command, cwd=directory, env=environment, stdout=output, stderr=output, check=False,
+            **processes.not_root(_USER),
+        )  # fmt: skip
         output.seek(0)
         said = output.read().decode(errors="replace")
     if done.returncode:
@@ -272,16 +239,6 @@ def _library_folder() -> Path:
     return folder.parent / "lib"
 
 
-def _user() -> pwd.struct_passwd | None:
-    """Return whom to run as: nobody else, unless we are root."""
-    if os.geteuid() != 0:
-        return None
-    for name in ("postgres", "nobody"):
-        with contextlib.suppress(KeyError):
-            return pwd.getpwnam(name)
-    raise RuntimeError("PostgreSQL does not run as root, and there is no user postgres or nobody")
-
-
-def _give(place: Path) -> None:
-    if (user := _user()) is not None:
-        os.chown(place, user.pw_uid, user.pw_gid)
+_DATABASE: Final = Database(
+    rig=Rig, prefix="erp-mcp-pg-", variable=VARIABLE, make=_start, answers=_answers, pids=_pids, end=_end
+)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import time
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -21,9 +19,10 @@ from erp_mcp.errors import (
 )
 from erp_mcp.testing.passes import read_pages
 from tests.guarantees import guarantees
-from tests.moments import PATIENCE_S, becomes
+from tests.moments import PATIENCE_S
 from tests.systems.postgresql.conftest import DATABASE, FAST, MATERIALS, Open, material_profile, password_of
 from tests.systems.postgresql.server import Rig
+from tests.systems.slow_statements import give_up, run_out_of_time
 
 pytestmark = pytest.mark.live
 
@@ -40,35 +39,19 @@ def _at_work(rig: Rig) -> int:
     return int(row[0])
 
 
-async def _becomes(rig: Rig, wanted: int) -> None:
-    await becomes(lambda: _at_work(rig) == wanted)
-
-
 @guarantees("P9.spared_database")
 async def test_a_statement_that_nobody_waits_for_any_more_is_stopped(plant: Rig, opens: Open) -> None:
     """An agent that gave up must not leave the database working on its question."""
     one = opens(material_profile(_SLOW), timeout_s=PATIENCE_S)
-    call = asyncio.create_task(one.read("material", ["A"]))
-    await _becomes(plant, 1)
-    call.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await call
-    await _becomes(plant, 0)
+    await give_up(one, partial(_at_work, plant))
     assert (await one.probe())["product"] == "PostgreSQL"
 
 
 @guarantees("P9.spared_database", "P9.bounded")
 async def test_the_deadline_of_a_call_holds_for_its_statement(plant: Rig, opens: Open) -> None:
     """It is shorter than the system's own time limit, and than the statement by far."""
-    from erp_mcp.domain.call_context import CallContext, calling
-
     one = opens(material_profile(_SLOW), timeout_s=PATIENCE_S)
-    await one.probe()
-    began = time.monotonic()
-    with calling(CallContext(deadline=began + 0.5)), pytest.raises(SystemTimeoutError):
-        await one.read("material", ["A"])
-    assert time.monotonic() - began < PATIENCE_S / 2
-    await _becomes(plant, 0)
+    await run_out_of_time(one, partial(_at_work, plant))
 
 
 @guarantees("P9.spared_database")
@@ -217,12 +200,7 @@ async def test_callers_who_leave_at_once_do_not_make_a_database_seem_ill(plant: 
     one = opens(material_profile(_SLOW), timeout_s=PATIENCE_S, traffic=traffic, limits=replace(FAST, failures=2))
     await one.probe()
     for _ in range(4):
-        call = asyncio.create_task(one.read("material", ["A"]))
-        await _becomes(plant, 1)
-        call.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await call
-        await _becomes(plant, 0)
+        await give_up(one, partial(_at_work, plant))
     assert {state.breaker for state in traffic.states()} == {"closed"}
     assert sum(state.failures for state in traffic.states()) == 0
 

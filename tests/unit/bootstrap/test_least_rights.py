@@ -15,7 +15,7 @@ from erp_mcp.bootstrap.least_rights import LOOK_AGAIN_S, RightsCheck, WritingRig
 from erp_mcp.committing.held_back import held_back_by
 from erp_mcp.domain.introspection import Introspection
 from erp_mcp.errors import AccountTooPowerfulError, SystemTimeoutError
-from erp_mcp.ports import Commands, Introspects
+from erp_mcp.ports import Commands, Introspects, KnowsLacking
 from erp_mcp.sync.identity import CrossReferences
 from erp_mcp.testing import FixedClock
 from erp_mcp.testing.passes import read_pages
@@ -62,6 +62,20 @@ async def test_nothing_is_read_with_an_account_that_can_do_more_than_it_needs(ki
     assert await one.probe() == await adapter.probe()
     assert isinstance(one, Introspects)
     assert (await one.introspect()).excess == ("delete customers",)
+
+
+@guarantees("P2.least_rights")
+def test_what_a_system_does_not_keep_is_told_through_the_check() -> None:
+    """Else an answer that rests on such a field would call itself whole."""
+
+    class Knowing(Plain):
+        def lacking(self, entity: str) -> tuple[str, ...]:
+            return (f"{entity}_note",)
+
+    assert cast("KnowsLacking", least_rights(Knowing("erp", ["stock"], FixedClock()))).lacking("stock") == (
+        "stock_note",
+    )
+    assert cast("KnowsLacking", least_rights(Plain("erp", ["stock"], FixedClock()))).lacking("stock") == ()
 
 
 @guarantees("P2.least_rights", "P7.sync_exact")

@@ -7,10 +7,11 @@ from typing import Any, cast
 import pytest
 
 from erp_mcp.domain.lifecycle import State
+from erp_mcp.domain.proposal import Step
 from erp_mcp.errors import RuleRefusedError, SystemUnreachableError
 from tests.guarantees import guarantees
-from tests.unit.committing.erp import change_line
-from tests.unit.committing.office import CREATE, TOOLS, UPDATE, Office
+from tests.unit.committing.erp import Fault, change_line
+from tests.unit.committing.office import CREATE, TERMS, TOOLS, UPDATE, Office
 from tests.unit.committing.test_checked_again import forbid
 
 
@@ -144,11 +145,53 @@ async def test_what_preparing_meets_ends_or_postpones_what_is_not_there(office: 
     assert (office.stand(content), len(office.erp.sent)) == (ending, 1)
 
 
-@guarantees("P4.turned_away")
-async def test_where_nothing_can_be_found_a_request_turned_away_is_sent_again(office: Office) -> None:
-    """Without a reference and a version there is no looking; the answer's word stands."""
+@guarantees("P4.turned_away", "P4.one_effect")
+async def test_where_nothing_can_be_found_a_request_turned_away_goes_to_a_person(office: Office) -> None:
+    """Without a reference and a version there is no looking; sent again it could be there twice."""
     content = office.approved(CREATE)
     office.erp.kind = "none"
-    office.erp.faults = ["limited"]
+    office.erp.faults = ["limited_after"]
+    proposal = await office.until_end(content)
+    assert (proposal.state, proposal.reason) == (State.NEEDS_HUMAN, "cannot_be_read_back")
+    assert (len(office.erp.sent), office.effects(content)) == (1, 1)
+
+
+@guarantees("P4.turned_away")
+async def test_what_never_left_this_machine_is_sent_later_whatever_the_contract(office: Office) -> None:
+    """No connection is no answer that could be wrong."""
+    content = office.approved(CREATE)
+    office.erp.kind = "none"
+    office.erp.faults = ["down"]
     assert (await office.until_end(content)).state is State.COMMITTED
-    assert (len(office.erp.sent), office.effects(content)) == (2, 1)
+    assert office.effects(content) == 1
+
+
+@guarantees("P4.turned_away", "P3.expires")
+@pytest.mark.parametrize("tool", TOOLS)
+@pytest.mark.parametrize(("fault", "state"), [("limited_after", "COMMITTED"), ("limited", "EXPIRED")])
+async def test_what_was_turned_away_expires_only_once_somebody_looked(
+    office: Office, tool: str, fault: Fault, state: str
+) -> None:
+    """Its time may end before the system lets anybody look; what is there all the same is not called never written."""
+    content = office.approved(tool)
+    office.erp.faults = [fault]
+    await office.work()
+    office.clock.advance(TERMS.valid_s + 1, plant=False)
+    assert office.state.proposals.expire() == 0
+    assert (await office.until_end(content)).state == state
+    assert (len(office.erp.sent), office.effects(content), office.flaws()) == (1, int(state == "COMMITTED"), [])
+
+
+@guarantees("P4.turned_away", "P4.one_effect")
+async def test_the_same_proposed_anew_makes_no_second_document(office: Office) -> None:
+    """The first was cancelled while it stood as turned away, although it is carried out."""
+    first = office.approved(CREATE)
+    office.erp.faults = ["limited_after"]
+    await office.work()
+    step = Step(name="cancel", actor=first.agent, reason="cancelled_by_agent")
+    office.state.proposals.move(first.proposal_id, step)
+    second = office.propose(CREATE, number=2, like=first.fingerprint)
+    office.approve(second)
+    proposal = await office.until_end(second)
+    assert (proposal.state, proposal.reason) == (State.NEEDS_HUMAN, "applied_late")
+    assert (office.effects(first), office.effects(second)) == (1, 0)

@@ -13,8 +13,9 @@ from erp_mcp.domain.write_plan import Children, Plan, Protocol, Value
 from erp_mcp.errors import ProfileFileError
 from erp_mcp.systems.load import load_profile
 from tests.guarantees import guarantees
-from tests.unit.adapters.odata.buying_profile import CREATE, DATE, PLANS
+from tests.unit.adapters.odata.buying_profile import PLANS
 from tests.unit.adapters.rest.fake_writes import PLANS as REST
+from tests.unit.adapters.writing_source import CREATE, DATE
 
 Change = tuple[tuple[str | int, ...], Any]
 GONE: Final = object()

@@ -9,9 +9,7 @@ from erp_mcp.adapters import Connection
 from erp_mcp.domain.profile import Profile
 from erp_mcp.domain.traffic import TrafficLimits
 from tests.unit.adapters.odata.fake_writes import Buying
-
-DATE: Final = "purchase_order_line.update_delivery_date"
-CREATE: Final = "purchase_requisition.create"
+from tests.unit.adapters.writing_source import CREATE, DATE
 
 _KEY: Final = {"PurchasingDocument": {"key": 0}, "PurchasingDocumentItem": {"key": 1}}
 PLANS: Final[dict[str, Any]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 from typing import Any, Final
 
 import pytest
@@ -12,11 +13,12 @@ from erp_mcp.domain.command import Committed, Refused, Unknown
 from erp_mcp.errors import ProfileFileError
 from erp_mcp.testing import FixedClock
 from tests.guarantees import guarantees
-from tests.unit.adapters.odata.buying_profile import DATE, changed_plans, connection, profile
+from tests.unit.adapters.odata.buying_profile import changed_plans, connection, profile
 from tests.unit.adapters.odata.buying_source import VERSIONS, BuyingSource, date_command, served
 from tests.unit.adapters.odata.fake_writes import Version
 from tests.unit.adapters.odata.test_commands import ERROR, JSON, MIXED, part
 from tests.unit.adapters.write_faults import Answered, Fault
+from tests.unit.adapters.writing_source import DATE
 
 LINE: Final = ("4500000001", "00010")
 FORMS: Final = [(2, True), (4, True), (4, "json")]
@@ -32,6 +34,11 @@ _ITEM: Final[dict[str, Any]] = {
 def both(form: bool | str, **write: Any) -> dict[str, Any]:
     """Return plans by which a date is written together with our reference at its item."""
     return changed_plans(DATE, batch=form, together=[{**_ITEM, **write}])
+
+
+def within(bound: str, inner: str) -> bytes:
+    """Return the head of a part that holds parts of its own."""
+    return f"--{bound}\r\nContent-Type: multipart/mixed; boundary={inner}\r\n\r\n".encode()
 
 
 def stands(source: BuyingSource) -> tuple[str, str | None]:
@@ -96,6 +103,8 @@ DONE: Final = {"status": 204}
         (True, (202, MIXED, part(204, b"") + part(412, ERROR) + b"--b--\r\n")),
         (True, (202, MIXED, part(204, b"") + part(201, b'{"d": {}}') + b"--b--\r\n")),
         (True, (202, MIXED, part(204, b"") + part(204, b""))),
+        (True, (202, MIXED, within("b", "c") + (part(204, b"") * 2).replace(b"--b\r\n", b"--c\r\n") + b"--b--\r\n")),
+        (True, (202, MIXED, b"".join(within(*bounds) for bounds in pairwise(["b", *map(str, range(3000))])))),
         ("json", responses({"id": "1", **DONE})),
         ("json", responses({"id": "1", **DONE}, {"id": "1", **DONE})),
         ("json", responses({"id": "1", **DONE}, {"id": "3", **DONE})),

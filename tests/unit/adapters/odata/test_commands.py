@@ -17,10 +17,11 @@ from erp_mcp.domain.traffic import TrafficLimits
 from erp_mcp.egress.local_traffic import LocalTraffic
 from erp_mcp.testing import FixedClock
 from tests.guarantees import guarantees
-from tests.unit.adapters.odata.buying_profile import CREATE, DATE, changed_plans, connection, profile
+from tests.unit.adapters.odata.buying_profile import changed_plans, connection, profile
 from tests.unit.adapters.odata.buying_source import VERSIONS, create_command, date_command, served
 from tests.unit.adapters.odata.fake_writes import SESSION, SYSTEM_TEXT, Version
 from tests.unit.adapters.write_faults import KINDS, WAITING, Answered, Fault
+from tests.unit.adapters.writing_source import CREATE, DATE
 
 LINE: Final = ("4500000001", "00010")
 JSON: Final = {"content-type": "application/json"}

@@ -10,10 +10,11 @@ import pytest
 from erp_mcp.domain.command import Conflict, NotSent, Refused, Unknown
 from erp_mcp.errors import BadAnswerError, GatewayError
 from tests.guarantees import guarantees
-from tests.unit.adapters.odata.buying_profile import CREATE, DATE, PLANS, changed_plans
+from tests.unit.adapters.odata.buying_profile import PLANS, changed_plans
 from tests.unit.adapters.odata.buying_source import VERSIONS, date_command, served
 from tests.unit.adapters.odata.fake_writes import Version
 from tests.unit.adapters.write_faults import Fault
+from tests.unit.adapters.writing_source import CREATE, DATE
 
 LINE: Final = ("4500000001", "00010")
 

@@ -18,13 +18,12 @@ from erp_mcp.domain.command import Command
 from erp_mcp.domain.profile import Profile
 from erp_mcp.domain.reference import reference_of
 from erp_mcp.domain.traffic import TrafficLimits
-from erp_mcp.testing import CommandFault, FixedClock
+from erp_mcp.testing import FixedClock
 from erp_mcp.testing.loopback import LoopbackServer, Message, Receive, Send
 from tests.unit.adapters.write_faults import Answered, Fault, failing, reply
+from tests.unit.adapters.writing_source import CREATE, DATE, WritingSource, a_day, new_requisition
 
 Row = dict[str, Any]
-DATE: Final = "purchase_order_line.update_delivery_date"
-CREATE: Final = "purchase_requisition.create"
 SYSTEM_TEXT: Final = "Traceback in purchase_order.py line 88"
 _JSON: Final = {"content-type": "application/json", "date": "Mon, 04 Jan 2027 08:00:00 GMT"}
 _numbers = itertools.count(1)
@@ -229,7 +228,7 @@ def date_command(fake: Shop, name: str, day: str = "", **more: Any) -> Command:
     row = fake.lines[name]
     fields: dict[str, JsonValue] = {
         "purchase_order_id": row["order"], "line": row["line"],
-        "new_date": day or f"{2028 + number // 144}-{1 + number // 12 % 12:02}-{1 + number % 12:02}",
+        "new_date": day or a_day(number),
     }  # fmt: skip
     asked: dict[str, Any] = {
         "operation": DATE, "system": "erp", "entity": "purchase_order_line", "key": name,
@@ -243,21 +242,17 @@ def create_command(**fields: JsonValue) -> Command:
     number = next(_numbers)
     asked: dict[str, JsonValue] = {
         "material_id": "RM-1", "site": "W1", "qty": f"{number}.25", "uom": "KGM", "delivery_date": "2028-03-01",
-        "supplier_id": None, "cost_object": None,
     }  # fmt: skip
-    return Command(
-        operation=CREATE, system="erp", entity="purchase_requisition", key="", version_token="",
-        reference=reference_of(f"new/{number}"), fields={**asked, **fields},
-    )  # fmt: skip
+    return new_requisition(number, {**asked, **fields})
 
 
-class ShopSource:
+class ShopSource(WritingSource[Shop]):
     """The system as a `CommandSource`."""
 
     secrets = (SYSTEM_TEXT, "done?", "pass-word-9")
 
     def __init__(self, fake: Shop, plans: dict[str, Any] | None = None) -> None:
-        self.fake = fake
+        super().__init__(fake)
         self._names = itertools.cycle(sorted(fake.lines))
         self.commands: PlannedCommands = RestCommands.open(
             connection(fake, secret="pass-word-9"), profile(plans), FixedClock()
@@ -278,15 +273,3 @@ class ShopSource:
     def touch(self, command: Command) -> None:
         self.fake.lines[command.key]["date"] = "2027-01-15"
         self.fake.changed(command.key)
-
-    def effects(self) -> Mapping[str, str]:
-        return self.fake.effects()
-
-    async def fault(self, how: CommandFault) -> None:
-        faults = {"lost_before": ("reset", False), "lost_after": ("reset", True), "nonsense": ("ok_page", True)}
-        kind, commits = faults.get(how, ("", False))
-        self.fake.fault = Fault(kind=kind, commits=commits) if kind else None
-        await (self.fake.server.refuse() if how == "down" else self.fake.server.accept())
-
-    async def settle(self) -> None:
-        await self.fake.server.settle()

@@ -19,8 +19,6 @@ from erp_mcp.errors import BadAnswerError, GatewayError
 from erp_mcp.testing import FixedClock
 from tests.guarantees import guarantees
 from tests.unit.adapters.rest.fake_writes import (
-    CREATE,
-    DATE,
     PLANS,
     SYSTEM_TEXT,
     Shop,
@@ -31,6 +29,7 @@ from tests.unit.adapters.rest.fake_writes import (
     profile,
 )
 from tests.unit.adapters.write_faults import KINDS, WAITING, Fault
+from tests.unit.adapters.writing_source import CREATE, DATE
 
 JSON: Final = {"content-type": "application/json"}
 

@@ -13,8 +13,6 @@ from erp_mcp.errors import BadAnswerError
 from tests.guarantees import guarantees
 from tests.unit.adapters.rest.writing_products import (
     COMPANY,
-    CREATE,
-    DATE,
     PAST,
     BusinessCentral,
     ErpNext,
@@ -22,6 +20,7 @@ from tests.unit.adapters.rest.writing_products import (
     Writable,
     requisition,
 )
+from tests.unit.adapters.writing_source import CREATE, DATE
 
 
 @asynccontextmanager

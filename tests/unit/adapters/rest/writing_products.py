@@ -21,19 +21,17 @@ from erp_mcp.domain.command import Command
 from erp_mcp.domain.reference import reference_of
 from erp_mcp.domain.traffic import TrafficLimits
 from erp_mcp.systems import load_profile
-from erp_mcp.testing import CommandFault, FixedClock
+from erp_mcp.testing import FixedClock
 from erp_mcp.testing.loopback import LoopbackServer, Message, Receive, Send
 from tests.unit.adapters.rest.products import PRODUCTS, Product, Row
 from tests.unit.adapters.write_faults import Answered, Fault, failing, reply
+from tests.unit.adapters.writing_source import DATE, WritingSource, a_day, new_requisition
 
 SHIPPED: Final = Path(__file__).parents[4] / "erp_mcp" / "systems"
 COMPANY: Final = "7e3b0000-0000-4000-8000-00000000000a"
-DATE: Final = "purchase_order_line.update_delivery_date"
-CREATE: Final = "purchase_requisition.create"
 SYSTEM_TEXT: Final = "AVA may not: tabPurchase Order, line 88"
 PAST: Final = "2026-01-01"  # before every order: what each of them refuses as a date
 _JSON: Final = {"content-type": "application/json"}
-_FAULTS: Final = {"lost_before": ("reset", False), "lost_after": ("reset", True), "nonsense": ("ok_page", True)}
 _numbers = itertools.count(1)
 
 
@@ -214,13 +212,13 @@ def _frappe(status: int, kind: str) -> Answered:
     return _told(status, {"exc_type": kind, "exc": json.dumps([SYSTEM_TEXT]), "_server_messages": told})
 
 
-class ProductSource:
+class ProductSource(WritingSource[Writable]):
     """A product as a `CommandSource`, written to by its shipped profile."""
 
     secrets = (SYSTEM_TEXT, "done?", "pass-word-9")
 
     def __init__(self, fake: Writable) -> None:
-        self.fake = fake
+        super().__init__(fake)
         self._keys = itertools.cycle([key for key, _ in fake.lines()])
         limits = TrafficLimits(
             requests_per_s=10_000, burst=10_000, concurrent=50, failures=1000, window=1000, attempts=1
@@ -245,10 +243,9 @@ class ProductSource:
         """Return the change of a line's promise, worked out on the line as it is."""
         number = next(_numbers)
         fields = dict(self.fake.lines())[key]
-        day = day or f"{2028 + number // 144}-{1 + number // 12 % 12:02}-{1 + number % 12:02}"
         return Command(
             operation=DATE, system="erp", entity="purchase_order_line", key=key, version_token=self._version(key),
-            reference=reference_of(f"date/{number}"), fields={**fields, "new_date": day},
+            reference=reference_of(f"date/{number}"), fields={**fields, "new_date": day or a_day(number)},
         )  # fmt: skip
 
     def _version(self, key: str) -> str:
@@ -256,17 +253,6 @@ class ProductSource:
 
     def touch(self, command: Command) -> None:
         self.fake.touch(command.key)
-
-    def effects(self) -> Mapping[str, str]:
-        return self.fake.effects()
-
-    async def fault(self, how: CommandFault) -> None:
-        kind, commits = _FAULTS.get(how, ("", False))
-        self.fake.fault = Fault(kind=kind, commits=commits) if kind else None
-        await (self.fake.server.refuse() if how == "down" else self.fake.server.accept())
-
-    async def settle(self) -> None:
-        await self.fake.server.settle()
 
 
 VERSIONS: Final[dict[str, Callable[[Any, str], str]]] = {
@@ -280,9 +266,5 @@ def requisition(**fields: JsonValue) -> Command:
     number = next(_numbers)
     asked: dict[str, JsonValue] = {
         "material_id": "M-001", "site": "Works", "qty": f"{number}.25", "uom": "C62", "delivery_date": "2028-03-01",
-        "supplier_id": None, "cost_object": None,
     }  # fmt: skip
-    return Command(
-        operation=CREATE, system="erp", entity="purchase_requisition", key="", version_token="",
-        reference=reference_of(f"new/{number}"), fields={**asked, **fields},
-    )  # fmt: skip
+    return new_requisition(number, {**asked, **fields})
