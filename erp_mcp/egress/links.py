@@ -7,7 +7,7 @@ from typing import Final
 
 import httpx2
 
-from erp_mcp.egress.origin import Origin, refused_host
+from erp_mcp.egress.origin import Origin
 from erp_mcp.errors import DestinationNotAllowedError
 
 _MAX_LINK: Final = 8_000
@@ -40,8 +40,7 @@ def next_link(url: str, link: str, *, prefix: str, rewrite: bool = False, system
         raise DestinationNotAllowedError(system=system, reason="next link") from None
     theirs = Origin.of(str(target))
     if theirs is None or (theirs != ours and not rewrite):
-        host = refused_host(theirs.host, theirs.port) if theirs is not None else {}
-        raise DestinationNotAllowedError(system=system, reason="next link to another host", **host)
+        raise DestinationNotAllowedError(system=system, reason="next link to another host")
     if _CLIMBS.search(link.partition("?")[0].partition("://")[2] or link.partition("?")[0]) or not _below(path, prefix):
         raise DestinationNotAllowedError(system=system, reason="next link outside of what was asked")
     return str(httpx2.URL(url).copy_with(raw_path=target.raw_path, fragment=None))

@@ -65,7 +65,7 @@ class DeclarationMissingError(FaultError):
 
 
 class DestinationNotAllowedError(FaultError):
-    """A request to a host that the configuration does not list; facts: `system`, `reason`, `host` with its port."""
+    """A request to a host that the configuration does not list; facts: `system`, `reason`, `host` if it is ours."""
 
     code = "adapter.not_allowed"
     summary = "This address is not on the allow-list."

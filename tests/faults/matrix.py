@@ -48,8 +48,8 @@ class Case:
         """What it must come to."""
         if self.spot in {"find", "read_back"}:
             return State.COMMITTED
-        if self.fault.kind == "throttled":  # a system that turns away what it has done is caught, and not believed
-            return State.NEEDS_HUMAN if self.fault.commits else State.COMMITTED
+        if self.fault.kind == "throttled":  # what a system turned away and did all the same is found and not sent again
+            return State.COMMITTED
         return State.COMMITTED if self.fault.commits else State.NOT_APPLIED
 
     def _from(self, first: int) -> Faults:

@@ -1,4 +1,4 @@
-"""Which host was refused: told by name and port wherever it comes from, and nothing beside that."""
+"""Which host was refused: told by name and port where we named it, and nothing beside that."""
 
 from __future__ import annotations
 
@@ -53,7 +53,9 @@ async def test_a_host_that_is_not_the_systems_is_named() -> None:
 
 
 @guarantees("P9.addresses", "P9.egress")
-async def test_a_host_that_a_redirect_names_is_named() -> None:
-    """A server that was moved says so like this."""
-    async with Faulty(status(308, Location="https://moved.example:8443/secret")) as server:
-        assert await refused(server.egress(), f"{server.url}/secret") == "moved.example:8443"
+async def test_a_host_that_a_redirect_names_is_not_told() -> None:
+    """It is the system's own word, or of whoever speaks for it."""
+    async with Faulty(status(308, Location="https://moved.example:8443/secret")) as server, server.egress() as way:
+        with pytest.raises(DestinationNotAllowedError) as caught:
+            await way.send("GET", f"{server.url}/secret", headers={})
+    assert caught.value.facts == {"system": "erp", "reason": "redirect to another host"}

@@ -205,6 +205,7 @@ def test_every_shipped_profile_with_every_tool_names_what_it_leaves_out(name: st
         assert not (gone and whole), argument.name
 
 
+@guarantees("P7.names_what_a_source_lacks")
 def test_what_nobody_asks_for_is_not_named() -> None:
     """A filter that is off, and a column that an argument would show, say nothing."""
     tool = _tool("get_stock")
@@ -215,6 +216,7 @@ def test_what_nobody_asks_for_is_not_named() -> None:
     assert not whole
 
 
+@guarantees("P7.names_what_a_source_lacks")
 def test_an_empty_column_is_named_and_leaves_the_answer_whole() -> None:
     """All rows are there and none is wrong; the cell is empty since there is no such field."""
     tool = _tool("list_purchase_orders")
@@ -223,6 +225,7 @@ def test_an_empty_column_is_named_and_leaves_the_answer_whole() -> None:
     assert whole
 
 
+@guarantees("P7.names_what_a_source_lacks")
 def test_a_figure_made_without_a_field_is_not_whole() -> None:
     """Days late are still counted, but not those that only the schedule would show."""
     tool = _tool("list_production_orders")
@@ -231,6 +234,7 @@ def test_a_figure_made_without_a_field_is_not_whole() -> None:
     assert not whole
 
 
+@guarantees("P7.names_what_a_source_lacks")
 @pytest.mark.parametrize("also", ["", "other"])
 def test_rows_that_nothing_can_choose_are_refused_unless_another_system_has_them(also: str) -> None:
     """One source of two that knows gives its rows; the answer names the other and is not whole."""
@@ -270,6 +274,7 @@ async def test_rows_of_a_system_that_can_not_be_judged_are_left_out() -> None:
         assert [row[1] for row in got.rows["lines"]] == lines
 
 
+@guarantees("P7.names_what_a_source_lacks")
 def test_a_system_that_was_never_read_lacks_nothing_yet() -> None:
     """What it leaves out is known with its first complete pass; until then freshness refuses or names it."""
     tool = _tool("list_purchase_orders")
@@ -279,6 +284,7 @@ def test_a_system_that_was_never_read_lacks_nothing_yet() -> None:
     assert _assess(tool, {**_defaults(tool), "unconfirmed_only": True}, {"purchase_order_line": (never,)}) == Lacking()
 
 
+@guarantees("P7.names_what_a_source_lacks")
 def test_a_field_that_another_one_makes_up_for_is_not_named() -> None:
     """When the promise was changed is told by the supplier's confirmations as well."""
     tool = _tool("explain_late_order")
