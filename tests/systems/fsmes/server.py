@@ -64,7 +64,7 @@ def start(venv: Path, state: Path) -> Running:
     named = os.environ.get(VARIABLE)
     postgresql = Path(named) if named else state / "postgresql"
     rig = Rig.load(postgresql) if named else start_postgresql(postgresql)
-    admin, reader = secrets.token_urlsafe(18), secrets.token_urlsafe(18)
+    admin, reader = secrets.token_hex(18), secrets.token_hex(18)
     try:
         _prepare(venv, state, rig, admin)
         url, pid = serve(venv, state)
@@ -125,10 +125,10 @@ def _environment(state: Path, rig: Rig) -> Mapping[str, str]:
         "HOME": str(state),
         "FSMES_HOME": str(state),
         "MES_DATABASE_URL": f"postgresql+psycopg://{rig.user}:{rig.password}@{rig.host}:{rig.port}/{DATABASE}",
-        "MES_SECRET_KEY": secrets.token_urlsafe(32),
+        "MES_SECRET_KEY": secrets.token_hex(32),
         "MES_PLANT_TIMEZONE": "Europe/Berlin",
         "MES_LOG_DIR": str(state / "logs"),
-        **{name: secrets.token_urlsafe(18) for name in passwords},
+        **{name: secrets.token_hex(18) for name in passwords},
     }
 
 

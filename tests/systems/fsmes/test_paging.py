@@ -114,7 +114,7 @@ def shop(mes: Running, mes_state: Path, tmp_path_factory: pytest.TempPathFactory
     environment["MES_DATABASE_URL"] = environment["MES_DATABASE_URL"].rpartition("/")[0] + f"/{DATABASE}"
     environment |= {"HOME": str(state), "FSMES_HOME": str(state), "MES_LOG_DIR": str(state / "logs")}
     (state / "environment.json").write_text(json.dumps(environment), encoding="utf-8")
-    admin, reader = secrets.token_urlsafe(18), secrets.token_urlsafe(18)
+    admin, reader = secrets.token_hex(18), secrets.token_hex(18)
     for arguments in (["init-db"], ["add-user", mes.admin, "Administrator", admin, "--role", "admin"]):
         program = str(Path(mes.venv) / "bin" / "fsmes")
         subprocess.run([program, *arguments], check=True, capture_output=True, cwd=state, env=environment)

@@ -87,7 +87,7 @@ class Rig(Served):
 
         `options` are words of `CREATE ROLE`, such as CREATEROLE for an account that makes others.
         """
-        secret = password or secrets.token_urlsafe(18)
+        secret = password or secrets.token_hex(18)
         words = sql.SQL(f" LOGIN {options} PASSWORD ")
         with self.admin() as connection:
             known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (name,)).fetchone()
@@ -141,7 +141,7 @@ def stop(state: Path) -> None:
 
 
 def _start(directory: Path) -> Rig:
-    password = secrets.token_urlsafe(18)
+    password = secrets.token_hex(18)
     word = directory / "password"
     word.write_text(password, encoding="utf-8")
     processes.give(processes.not_root(_USER), directory, word)

@@ -154,7 +154,7 @@ def _initialise(venv: Path, config: Path) -> None:
 
 def secret(path: Path) -> str:
     """Make up a password, written to a file that its owner alone may read."""
-    value = secrets.token_urlsafe(24)
+    value = secrets.token_hex(24)
     path.touch(mode=0o600)
     path.write_text(value, encoding="utf-8")
     return value
