@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from typing import Final
 
+from erp_mcp.demo.figures import amount, value_cents
 from erp_mcp.demo.master import CENTERS, SHOWCASE_MATERIAL
 from erp_mcp.demo.plant_calendar import PlantCalendar
 from erp_mcp.demo.shopfloor import equipment_id
@@ -154,3 +155,20 @@ class Answers:
             counts[str(block)] += 1
             self.truth.exceptions(f"invoice_{str(block).lower()}", [str(number)])
         self.truth.answer("37", [(kind, str(count)) for kind, count in sorted(counts.items())])
+        self._price_variance()
+
+    def _price_variance(self) -> None:
+        """Write what the invoices parked for their price charge beyond the orders, by currency."""
+        cents: Counter[str] = Counter()
+        for currency, qty, charged, ordered, per in self.erp.read(
+            "SELECT i.curr, i.qty, i.amount, p.price, p.price_per FROM vend_inv i JOIN po_item p "
+            "ON p.po_no = i.po_no AND p.item_no = i.po_item WHERE i.block = 'PRICE'"
+        ):
+            due = value_cents(_digits(qty), _digits(ordered), int(str(per)))
+            cents[str(currency)] += _digits(charged) - due
+        self.truth.answer("37.variance", [(currency, amount(value)) for currency, value in sorted(cents.items())])
+
+
+def _digits(decimal: object) -> int:
+    """Return a decimal string as the integer of its smallest place."""
+    return int(str(decimal).replace(".", ""))

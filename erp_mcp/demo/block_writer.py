@@ -10,9 +10,9 @@ from erp_mcp.demo.buying import Buyer, number_lines
 from erp_mcp.demo.draw import Draw
 from erp_mcp.demo.erp_buying import Purchasing
 from erp_mcp.demo.erp_rows import MaterialPlantRow
-from erp_mcp.demo.erp_selling import SHARED_REFERENCE, Seller
+from erp_mcp.demo.erp_selling import SHARED_REFERENCE, Seller, unproven_lines
 from erp_mcp.demo.exceptions import Exceptions
-from erp_mcp.demo.figures import quantity
+from erp_mcp.demo.figures import UNIT, price, quantity
 from erp_mcp.demo.floor import HORIZON_S
 from erp_mcp.demo.late_truth import Planted
 from erp_mcp.demo.ledger import Ledger
@@ -21,10 +21,13 @@ from erp_mcp.demo.making import Maker, Numbers
 from erp_mcp.demo.plan import SITES, Batch, Block, Line, Making, PurchaseLine
 from erp_mcp.demo.plant_calendar import PlantCalendar
 from erp_mcp.demo.quality import Quality
+from erp_mcp.demo.reported import write_confirmations
+from erp_mcp.demo.returns import Returns
 from erp_mcp.demo.shopfloor import ShopFloor
 from erp_mcp.demo.tables import Tables
 from erp_mcp.demo.truth import Truth
 
+MISTAKES = 3  # issues that were posted wrongly and taken back
 NO_SUCH_ORDER = "0010009999"  # never given to an order, so that a question can ask for it
 
 
@@ -48,6 +51,8 @@ class Sold:
 
     references: dict[str, str]
     deliveries: dict[str, str | None]
+    without_proof: list[str]
+    returns: Returns
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +118,8 @@ def write_block(build: Build, plan: Plan) -> None:
     master.write_block(plan.block, draw, calendar, erp)
     master.write_customers(plan.block.index, draw, calendar, erp)
     _write_sites(build, plan)
-    erp_making.write_orders(plan.orders, erp, calendar)
+    erp_making.write_orders(plan.orders, erp, draw, calendar)
+    write_confirmations(plan.orders, erp, draw, calendar, numbers)
     purchasing = Purchasing(erp, draw, calendar, numbers)
     purchasing.orders(plan.purchases)
     purchasing.post_receipts(plan.purchases, lots, ledger)
@@ -122,8 +128,9 @@ def write_block(build: Build, plan: Plan) -> None:
     erp_making.post_use(plan.lots, outputs, erp, ledger, calendar)
     erp_making.write_reservations(plan.lots, erp, calendar, numbers)
     sold = _write_sales(build, plan, lots, ledger)
+    _post_mistakes(build, plan, ledger)
     left = ledger.write(erp, calendar, numbers)
-    erp_making.write_lots(plan.lots, left, erp, calendar)
+    erp_making.write_lots(plan.lots, left, sold.returns.inspected, erp, calendar)
     _write_floor(build, plan, left, sold)
     build.waiting.update(
         step.center
@@ -133,27 +140,43 @@ def write_block(build: Build, plan: Plan) -> None:
     )
 
 
+def _post_mistakes(build: Build, plan: Plan, ledger: Ledger) -> None:
+    """Post a few issues to orders that have not begun, each taken back an hour later."""
+    held = {need.order + need.item: (lot, need) for lot in plan.lots for need in lot.needs
+            if need.cover == "reserved" and need.qty >= UNIT and lot.stock_type == "F" and lot.day < -3}  # fmt: skip
+    for key in build.draw.shuffled(held, "movement", "mistake")[:MISTAKES]:
+        lot, need = held[key]
+        second = build.calendar.at(-2, 9 * 60 + build.draw.below(300, "movement", key, "minute"))
+        ledger.post_and_take_back(second, lot, UNIT, ("PRD", need.order, need.item))
+
+
 def _write_sites(build: Build, plan: Plan) -> None:
     changed = build.calendar.stamp(-190, 8 * 60)
+    values = master.standard_prices(plan.block, build.draw)
     for product in (*plan.block.finished, *plan.block.semi, *plan.block.raw):
         kept = plan.holding.safety.get(product.number, 0)
         bought = product.kind == "ROH"
         lead = build.draw.between((10, 30) if bought else (3, 6), "material", product.number, "lead")
         planner = f"P{int(product.site[0])}{build.draw.below(3, 'material', product.number, 'planner')}"
+        most = 10 * UNIT * build.draw.between((4, 22), "material", product.number, "most")
+        per = 100 if values[product.number] < 50_000 else 1
         sites = SITES if product in plan.holding.elsewhere else (product.site,)
         for site in sites:
             safety = quantity(kept) if site == product.site else quantity(0)
             build.erp.add(
-                MaterialPlantRow(product.number, site, safety, "F" if bought else "E", lead, planner, changed)
-            )
+                MaterialPlantRow(product.number, site, safety, "F" if bought else "E", lead, planner,
+                                 quantity(kept + most), price(values[product.number] * per), per, "EUR", changed)
+            )  # fmt: skip
 
 
 def _write_sales(build: Build, plan: Plan, lots: dict[str, Batch], ledger: Ledger) -> Sold:
     """Write the sales side; return the customer's own reference of every order and the open deliveries of lines."""
-    seller = Seller(build.erp, build.draw, build.calendar, build.numbers)
+    unproven = unproven_lines(plan.lines, build.draw)
+    seller = Seller(build.erp, build.draw, build.calendar, build.numbers, unproven=unproven)
+    returns = Returns(erp=build.erp, draw=build.draw, calendar=build.calendar, numbers=build.numbers)
     made = {order.line.key: order.lot for order in plan.orders if order.line is not None and order.lot is not None}
     early = next(line.key for line in plan.lines if line.made == "from_stock" and line.cause is None)
-    sold = Sold(references=_references(build, plan), deliveries={})
+    sold = Sold(references=_references(build, plan), deliveries={}, without_proof=seller.without_proof, returns=returns)
     for group in plan.groups:
         seller.order(group, group[0].product.site, sold.references[group[0].so_no])
     for line in plan.lines:
@@ -162,6 +185,8 @@ def _write_sales(build: Build, plan: Plan, lots: dict[str, Batch], ledger: Ledge
             sold.deliveries[line.key] = seller.from_stock(line, lots[lot], picked_early=line.key == early)
         elif lot is not None:
             seller.shipments(line, lots[lot], ledger)
+    sent = {key: lots[lot] for key, lot in made.items()}
+    returns.write(plan.lines, sent, seller.proofs, ledger)
     return sold
 
 
@@ -190,7 +215,7 @@ def _write_floor(build: Build, plan: Plan, left: dict[str, int], sold: Sold) -> 
     long_running = floor.jobs(plan.orders)
     counted, explained = floor.bins(plan.lots, left)
     purchasing = Purchasing(build.erp, build.draw, build.calendar, build.numbers)
-    variance = purchasing.invoices(plan.purchases)
+    purchasing.invoices(plan.purchases)
     waiting, duplicate = purchasing.requisitions(plan.block)
     planted = Planted(lines=plan.lines, orders=plan.orders, purchases=plan.purchases, lots=plan.lots, left=left,
                       counted=counted, notifications=notifications, repairs=build.repairs,
@@ -199,6 +224,8 @@ def _write_floor(build: Build, plan: Plan, left: dict[str, int], sold: Sold) -> 
     exceptions = Exceptions(truth=build.truth, planted=planted)
     exceptions.purchases(plan.purchases)
     exceptions.stock(plan.holding, plan.block)
+    exceptions.sent(sold.without_proof, sold.returns)
+    exceptions.miscounted(floor.miscounted)
     exceptions.others(overdue_inspections=overdue, long_running=long_running, explained=explained, waiting=waiting)
     if plan.block.index == 0:
-        exceptions.showcases(plan.block, duplicate, variance, sold.references)
+        exceptions.showcases(plan.block, duplicate, sold.references)

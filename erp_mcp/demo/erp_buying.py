@@ -31,6 +31,7 @@ WAITING_LONG: Final = 6
 WAITING: Final = 9
 REQUISITIONS_RELEASED: Final = 14
 REQUISITIONS_CONVERTED: Final = 10
+_ORIGINS: Final = ("MRP", "USER", "MRP", "MRP", "USER", "MRP", "GATE")
 _RECEIPT_MINUTE: Final = 7 * 60 + 20
 _HOUR_S: Final = 3_600
 
@@ -112,30 +113,23 @@ class Purchasing:
                         self.calendar.at(day + 2, 11 * 60), "344", lot, (("F", -base), ("S", base)), ("QN", "", "")
                     )
 
-    def invoices(self, lines: list[PurchaseLine]) -> dict[str, int]:
-        """Write supplier invoices with a planted number of each kind of exception.
-
-        Returns:
-            Price variance of the parked invoices in cents, by currency.
-        """
+    def invoices(self, lines: list[PurchaseLine]) -> None:
+        """Write supplier invoices with a planted number of each kind of exception."""
         billed = [line for line in lines if line.state == "CLSD"]
         queue = self.draw.shuffled((f"{line.po_no}/{line.item}" for line in billed), "invoice", "exceptions")
         kinds: dict[str, str] = {}
         for kind, count in (("PRICE", PRICE_EXCEPTIONS), ("QTY", QUANTITY_EXCEPTIONS), ("DUP", DUPLICATE_EXCEPTIONS)):
             kinds.update(dict.fromkeys(queue[:count], kind))
             queue = queue[count:]
-        variance = {"EUR": 0, "USD": 0}
         for line in billed:
-            exception = kinds.get(f"{line.po_no}/{line.item}")
-            variance[currency_of(line.supplier, line.product)] += self._invoice(line, exception)
+            self._invoice(line, kinds.get(f"{line.po_no}/{line.item}"))
         never_came = [line for line in lines if line.state == "OPEN" and not line.receipts and line.confirmed]
         chosen = self.draw.shuffled((f"{line.po_no}/{line.item}" for line in never_came), "invoice", "no_receipt")
         for line in never_came:
             if f"{line.po_no}/{line.item}" in chosen[:NO_RECEIPT_EXCEPTIONS]:
                 self._invoice(line, "NOREC")
-        return variance
 
-    def _invoice(self, line: PurchaseLine, kind: str | None) -> int:
+    def _invoice(self, line: PurchaseLine, kind: str | None) -> None:
         key = f"{line.po_no}/{line.item}"
         per = 100 if line.product.price < 50_000 else 1
         qty = line.received or line.qty
@@ -159,7 +153,6 @@ class Purchasing:
                     parked_for, at,
                 )
             )  # fmt: skip
-        return value - value_cents(qty, line.product.price) if kind == "PRICE" else 0
 
     def requisitions(self, block: Block) -> tuple[list[str], str]:
         """Write requisitions; return those that wait for release too long, and the one for a material that is late."""
@@ -181,7 +174,8 @@ class Purchasing:
             at = self.calendar.instant(created)
             self.erp.add(
                 RequisitionRow(number, "00010", product.site, product.number, quantity(60 * UNIT), product.uom,
-                               self.calendar.date(due), at, release, product.supplier if place % 3 else None, state, at)
+                               self.calendar.date(due), at, release, product.supplier if place % 3 else None, state,
+                               _ORIGINS[place % len(_ORIGINS)], at)
             )  # fmt: skip
             if place < WAITING_LONG:
                 waiting.append(number)

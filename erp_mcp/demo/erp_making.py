@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import groupby
 
+from erp_mcp.demo.draw import Draw
 from erp_mcp.demo.erp_rows import ComponentRow, GenealogyRow, LotRow, OperationRow, OrderRow, ReservationRow
-from erp_mcp.demo.figures import quantity
+from erp_mcp.demo.figures import UNIT, quantity
 from erp_mcp.demo.ledger import Ledger
-from erp_mcp.demo.making import Numbers
-from erp_mcp.demo.plan import Batch, Making, Need
+from erp_mcp.demo.making import Numbers, share_done
+from erp_mcp.demo.master import SETUP_MIN, run_seconds
+from erp_mcp.demo.plan import Batch, Making, Need, Operation
 from erp_mcp.demo.plant_calendar import PlantCalendar
 from erp_mcp.demo.tables import Tables
 
@@ -17,7 +19,7 @@ _ISSUE_MINUTE = 6 * 60 + 40
 _OUTPUT_MINUTE = 15 * 60
 
 
-def write_orders(orders: Iterable[Making], erp: Tables, calendar: PlantCalendar) -> None:
+def write_orders(orders: Iterable[Making], erp: Tables, draw: Draw, calendar: PlantCalendar) -> None:
     """Write production orders with components and operations."""
     for order in orders:
         changed = calendar.instant(
@@ -35,11 +37,21 @@ def write_orders(orders: Iterable[Making], erp: Tables, calendar: PlantCalendar)
         supplies = dict(order.supplies)
         for item, pieces in groupby(order.needs, key=lambda need: need.item):
             erp.add(_component(tuple(pieces), supplies.get(item), calendar, changed))
-        for step in order.operations:
+        for place, step in enumerate(order.operations):
             erp.add(
                 OperationRow(order.number, step.number, order.product.site, step.center, calendar.instant(step.start),
-                             calendar.instant(step.finish), step.state, changed)
+                             calendar.instant(step.finish), step.state, work_minutes(order, place, step, draw), changed)
             )  # fmt: skip
+
+
+def work_minutes(order: Making, place: int, step: Operation, draw: Draw) -> int:
+    """Return the minutes of work that an operation still takes, from its routing and its quantity."""
+    if step.state == "CNF":
+        return 0
+    if order.kind == "RW01":
+        return (step.finish - step.start) // 60
+    whole = SETUP_MIN + -(-order.qty * run_seconds(draw, order.product.number, place) // (60 * UNIT))
+    return whole if step.state == "CRTD" else whole * (100 - share_done(order.number, draw)) // 100
 
 
 def _component(pieces: tuple[Need, ...], supply: str | None, calendar: PlantCalendar, changed: str) -> ComponentRow:
@@ -96,16 +108,23 @@ def write_reservations(lots: Iterable[Batch], erp: Tables, calendar: PlantCalend
                 )  # fmt: skip
 
 
-def write_lots(lots: Iterable[Batch], left: dict[str, int], erp: Tables, calendar: PlantCalendar) -> None:
-    """Write the lots; one that is used up is closed."""
+def write_lots(
+    lots: Iterable[Batch], left: dict[str, int], returned: dict[str, int], erp: Tables, calendar: PlantCalendar
+) -> None:
+    """Write the lots; one that is used up is closed, and one of which something came back is looked at again.
+
+    `returned` holds the second in which something of a lot came back and waits for inspection.
+    """
     for lot in lots:
-        disposition = {"F": "U", "Q": "I", "S": "R"}[lot.stock_type] if left.get(lot.number) else "C"
+        stock_type = "Q" if lot.number in returned else lot.stock_type
+        disposition = {"F": "U", "Q": "I", "S": "R"}[stock_type] if left.get(lot.number) else "C"
+        changed = calendar.at(max(lot.day, -60) if left.get(lot.number) else lot.day, 16 * 60)
         bought = lot.product.kind == "ROH"
         erp.add(
             LotRow(
                 lot.number, lot.product.number, lot.site, disposition,
                 calendar.date(lot.expiry) if lot.expiry is not None else None, lot.product.supplier if bought else None,
                 f"{lot.product.supplier}-{lot.number[1:]}" if bought else None,
-                calendar.stamp(max(lot.day, -60) if left.get(lot.number) else lot.day, 16 * 60),
+                calendar.instant(max(changed, returned.get(lot.number, changed))),
             )
         )  # fmt: skip

@@ -13,6 +13,7 @@ class VendorRow(NamedTuple):
     country: str
     tax_no: str
     purch_block: int
+    pay_terms: str
     changed_at: str
 
 
@@ -88,7 +89,7 @@ class ReceiptRow(NamedTuple):
 
 
 class RequisitionRow(NamedTuple):
-    """Table `pr_item`."""
+    """Table `pr_item`; `origin` is MRP, USER or GATE (this gateway)."""
 
     pr_no: str
     item_no: str
@@ -101,6 +102,7 @@ class RequisitionRow(NamedTuple):
     release_ind: str
     vendor_no: str | None
     stat: str
+    origin: str
     changed_at: str
 
 

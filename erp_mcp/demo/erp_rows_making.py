@@ -55,7 +55,7 @@ class ComponentRow(NamedTuple):
 
 
 class OperationRow(NamedTuple):
-    """Table `prod_op`."""
+    """Table `prod_op`; `work_min` is the work still to do."""
 
     ord_no: str
     op_no: str
@@ -64,6 +64,7 @@ class OperationRow(NamedTuple):
     start_at: str
     finish_at: str
     stat: str
+    work_min: int
     changed_at: str
 
 
@@ -76,6 +77,7 @@ class BomRow(NamedTuple):
     qty_per: str
     uom: str
     valid_from: str
+    valid_to: str | None
     changed_at: str
 
 
@@ -85,6 +87,7 @@ class RoutingRow(NamedTuple):
     mat_no: str
     op_no: str
     wc_no: str
+    descr: str
     setup_min: int
     run_sec: int
     changed_at: str
@@ -102,4 +105,24 @@ class MaintenanceRow(NamedTuple):
     stat: str
     down_flag: int
     descr: str
+    asset_no: str
+    prio: str
+    began_at: str | None
+    done_at: str | None
+    changed_at: str
+
+
+class OperationConfirmationRow(NamedTuple):
+    """Table `op_conf`: what was reported as done for an operation; the badge is personal data, mapped nowhere."""
+
+    conf_no: str
+    ord_no: str
+    op_no: str
+    plant: str
+    conf_at: str
+    qty_yield: str
+    qty_scrap: str
+    uom: str
+    final: int
+    badge: str
     changed_at: str

@@ -60,7 +60,7 @@ class SalesItemRow(NamedTuple):
 
 
 class DeliveryRow(NamedTuple):
-    """Table `dlv_item`."""
+    """Table `dlv_item`; `pod` and `pod_on` are the proof of delivery."""
 
     dlv_no: str
     item_no: str
@@ -77,6 +77,7 @@ class DeliveryRow(NamedTuple):
     carrier: str
     track_no: str
     pod: int
+    pod_on: str | None
     lot_no: str
     changed_at: str
 
@@ -92,4 +93,25 @@ class BillingRow(NamedTuple):
     billed_on: str
     amount: str
     curr: str
+    changed_at: str
+
+
+class ReturnRow(NamedTuple):
+    """Table `rma_item`: what customers sent back, or said that they will."""
+
+    rma_no: str
+    item_no: str
+    plant: str
+    cust_no: str
+    so_no: str
+    so_item: str
+    mat_no: str
+    lot_no: str | None
+    qty: str
+    uom: str
+    created_on: str
+    reason: str
+    disp: str
+    stat: str
+    memo: str | None
     changed_at: str

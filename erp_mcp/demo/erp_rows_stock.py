@@ -17,7 +17,7 @@ class MaterialRow(NamedTuple):
 
 
 class MaterialPlantRow(NamedTuple):
-    """Table `mat_plant`."""
+    """Table `mat_plant`; planning leaves more than `max_qty` alone only where a demand asks for it."""
 
     mat_no: str
     plant: str
@@ -25,6 +25,10 @@ class MaterialPlantRow(NamedTuple):
     proc_type: str
     lead_days: int
     planner: str
+    max_qty: str
+    std_price: str
+    price_per: int
+    curr: str
     changed_at: str
 
 
@@ -82,7 +86,7 @@ class ReservationRow(NamedTuple):
 
 
 class MovementRow(NamedTuple):
-    """Table `mat_move`: signed quantities, one side of a movement per row."""
+    """Table `mat_move`: signed quantities, one side of a movement per row; `rev_doc` is the one that took it back."""
 
     doc_no: str
     item_no: str
@@ -98,6 +102,7 @@ class MovementRow(NamedTuple):
     ref_no: str
     ref_item: str
     posted_at: str
+    rev_doc: str | None
     changed_at: str
 
 
@@ -131,7 +136,7 @@ class NotificationRow(NamedTuple):
 
 
 class InspectionRow(NamedTuple):
-    """Table `insp_lot`."""
+    """Table `insp_lot`; `ud` is the usage decision."""
 
     insp_no: str
     plant: str
@@ -142,4 +147,5 @@ class InspectionRow(NamedTuple):
     uom: str
     due_at: str
     stat: str
+    ud: str | None
     changed_at: str

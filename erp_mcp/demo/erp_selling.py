@@ -10,24 +10,37 @@ from erp_mcp.demo.figures import amount, quantity, value_cents
 from erp_mcp.demo.ledger import Ledger
 from erp_mcp.demo.making import Numbers
 from erp_mcp.demo.plan import Batch, Line
-from erp_mcp.demo.plant_calendar import PlantCalendar, add_workdays
+from erp_mcp.demo.plant_calendar import PlantCalendar, add_workdays, workday
 from erp_mcp.demo.sales_plan import ordered_day
 from erp_mcp.demo.tables import Tables
 
 CARRIERS: Final = ("Nordfracht", "Elbe Spedition", "TransAlpin")
 SHARED_REFERENCE: Final = "PO-4711"
+UNPROVEN: Final = 4
 _ISSUE_MINUTE: Final = 16 * 60 + 10
+_PROOF_MINUTE: Final = 11 * 60
+
+
+def unproven_lines(lines: list[Line], draw: Draw) -> frozenset[str]:
+    """Return the lines whose last proof of delivery never came."""
+    fit = [line.key for line in lines if line.state == "CLSD" and line.finish < -20]
+    return frozenset(draw.shuffled(fit, "delivery", "unproven")[:UNPROVEN])
 
 
 class Seller:
     """Writes the sales side of one block."""
 
-    def __init__(self, erp: Tables, draw: Draw, calendar: PlantCalendar, numbers: Numbers) -> None:
-        """Keep where and how to write."""
+    def __init__(
+        self, erp: Tables, draw: Draw, calendar: PlantCalendar, numbers: Numbers, *, unproven: frozenset[str]
+    ) -> None:
+        """Keep where and how to write, and for which lines the last proof of delivery never came."""
         self.erp = erp
         self.draw = draw
         self.calendar = calendar
         self.numbers = numbers
+        self.unproven = unproven
+        self.proofs: dict[str, int] = {}  # line → day on which the last proof of delivery came
+        self.without_proof: list[str] = []
 
     def order(self, group: list[Line], company: str, reference: str) -> None:
         """Write one sales order with its lines."""
@@ -80,7 +93,8 @@ class Seller:
         if line.state == "CLSD" and half and self.draw.below(5, "delivery", line.key, "twice") == 0:
             parts = [(day, half), (day + 2, line.delivered - half)]
         for issue_day, qty in parts:
-            delivery = self._delivery(line, lot, qty,
+            last = issue_day == parts[-1][0]
+            delivery = self._delivery(line, lot, qty, proven=not (last and line.key in self.unproven),
                                       planned=issue_day - self.draw.below(2, "delivery", line.key, "planned"),
                                       issued=issue_day, picked=self.calendar.at(issue_day, 9 * 60))  # fmt: skip
             ledger.post(
@@ -94,6 +108,13 @@ class Seller:
                                self.calendar.date(issue_day + 1), value, self._currency(line.cust),
                                self.calendar.stamp(issue_day + 1, 600))
                 )  # fmt: skip
+
+    def _proof(self, number: str, issued: int | None) -> int | None:
+        """Return the day on which a delivery was proven, where that is behind us."""
+        if issued is None:
+            return None
+        day = workday(issued + self.draw.between((1, 4), "delivery", number, "transit"))
+        return day if day < 0 else None
 
     def from_stock(self, line: Line, lot: Batch, *, picked_early: bool) -> str | None:
         """Write the reservation of a line served from finished stock; return its delivery unless credit forbids one."""
@@ -115,10 +136,21 @@ class Seller:
         )
 
     def _delivery(
-        self, line: Line, lot: Batch, qty: int, *, planned: int, issued: int | None, picked: int | None
-    ) -> str:
+        self, line: Line, lot: Batch, qty: int, *, planned: int, issued: int | None, picked: int | None,
+        proven: bool = True,
+    ) -> str:  # fmt: skip
         number = self.numbers.next("delivery", "", 10, 80_000_101)
-        changed = self.calendar.stamp(issued, _ISSUE_MINUTE) if issued is not None else self.calendar.stamp(-1, 12 * 60)
+        proof = self._proof(number, issued) if proven else None
+        if proof is not None:
+            self.proofs[line.key] = proof
+        if not proven:
+            self.without_proof.append(f"{number}/0010")
+        if proof is not None:
+            changed = self.calendar.stamp(proof, _PROOF_MINUTE)
+        elif issued is not None:
+            changed = self.calendar.stamp(issued, _ISSUE_MINUTE)
+        else:
+            changed = self.calendar.stamp(-1, 12 * 60)
         if issued is None and picked is not None:
             changed = self.calendar.instant(picked)
         self.erp.add(
@@ -127,8 +159,8 @@ class Seller:
                 line.product.uom,
                 self.calendar.date(planned), self.calendar.date(issued) if issued is not None else None,
                 "A" if picked is None else "C", self.calendar.instant(picked) if picked is not None else None,
-                self.draw.pick(CARRIERS, "delivery", number, "carrier"), f"TRK{number[2:]}", int(issued is not None),
-                lot.number,
+                self.draw.pick(CARRIERS, "delivery", number, "carrier"), f"TRK{number[2:]}",
+                int(proof is not None), self.calendar.date(proof) if proof is not None else None, lot.number,
                 changed,
             )
         )  # fmt: skip

@@ -145,7 +145,7 @@ class ErpService:
             stamp, number = self._stamp(work), _next_number(work)
             exact = str(Decimal(qty).quantize(erp_rules.THOUSANDTH))
             row = RequisitionRow(
-                number, _FIRST_ITEM, plant, mat_no, exact, uom, dlv_date, stamp, "W", vendor_no, "OPEN", stamp
+                number, _FIRST_ITEM, plant, mat_no, exact, uom, dlv_date, stamp, "W", vendor_no, "OPEN", "GATE", stamp
             )
             work.execute(f"INSERT INTO pr_item VALUES ({','.join('?' * len(row))})", row)
             return self._finish(work, reference, _requisition(work, number, _FIRST_ITEM, stamp))

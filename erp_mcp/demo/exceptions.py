@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 from erp_mcp.demo.buying import INJECTED_NOTE
 from erp_mcp.demo.erp_selling import SHARED_REFERENCE
-from erp_mcp.demo.figures import UNIT, amount, quantity
+from erp_mcp.demo.figures import UNIT, quantity
 from erp_mcp.demo.late_truth import Planted
 from erp_mcp.demo.lots import SHOWCASE_FREE, Holding
 from erp_mcp.demo.master import RIGHT_TO_LEFT_SUPPLIER, SHOWCASE_MATERIAL, ZERO_WIDTH_CUSTOMER
 from erp_mcp.demo.plan import SITES, Block, Making, Need, PurchaseLine
+from erp_mcp.demo.returns import Returns
 from erp_mcp.demo.truth import Truth
 
 NOTICE_DAYS = 14
@@ -73,6 +74,19 @@ class Exceptions:
         converted = [p.number for p in block.raw if p.denominator != 1]
         self.truth.exceptions("material_bought_in_other_unit", converted)
 
+    def sent(self, without_proof: list[str], returns: Returns) -> None:
+        """Write the classes of what was sent to customers and what came back."""
+        self.truth.exceptions("delivery_without_proof", without_proof)
+        self.truth.exceptions("return_open", returns.open)
+        self.truth.exceptions("return_traceable", returns.traceable)
+        self.truth.exceptions("lot_in_inspection", sorted(returns.inspected))
+        for lot in sorted(returns.inspected):
+            self.truth.role(self.truth.next_role("returned_lot"), "lot", lot)
+
+    def miscounted(self, orders: list[str]) -> None:
+        """Write the finished orders of which the shop floor counted something else than was reported to the ERP."""
+        self.truth.exceptions("order_count_differs", orders)
+
     def others(
         self, *, overdue_inspections: list[str], long_running: list[str], explained: list[str], waiting: list[str]
     ) -> None:
@@ -92,9 +106,7 @@ class Exceptions:
         for question, ids in (("1", late), ("28", long_running), ("34", overdue_inspections), ("23", waiting)):
             self.truth.answer(question, [(id_, "") for id_ in ids])
 
-    def showcases(
-        self, block: Block, duplicate_requisition: str, variance: dict[str, int], references: dict[str, str]
-    ) -> None:
+    def showcases(self, block: Block, duplicate_requisition: str, references: dict[str, str]) -> None:
         """Write roles of the first block that single questions speak of."""
         injected = next(line for line in self.planted.purchases if line.memo == INJECTED_NOTE)
         self.truth.role("injected_note#1", "purchase_order_line", _key(injected))
@@ -105,7 +117,6 @@ class Exceptions:
         self.truth.role("free_stock#1", "material", SHOWCASE_MATERIAL)
         self.truth.answer("15", [(SHOWCASE_MATERIAL, quantity(SHOWCASE_FREE)), ("uom", "EA")])
         self.truth.answer("39", [("not_found", "0010009999")])
-        self.truth.answer("37.variance", [(currency, amount(cents)) for currency, cents in sorted(variance.items())])
         healthy = next(
             ln for ln in self.planted.lines if ln.made == "running" and references[ln.so_no] != SHARED_REFERENCE
         )

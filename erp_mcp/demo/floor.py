@@ -23,6 +23,8 @@ REASONS: Final = ("TOOL_BREAK", "NO_MATERIAL", "ADJUSTMENT", "SENSOR", "NO_OPERA
 PLANNED_REASON: Final = "CLEANING"
 DOWN_SINCE: Final = {DOWN_CENTER: (-2, 14 * 60), DOWN_WITH_ALTERNATIVE: (-1, 14 * 60)}
 OVERDUE_PREVENTIVE: Final = 3
+LATE_PREVENTIVE: Final = (3, 9)  # of the completed ones, by their place
+LATE_BY_DAYS: Final = 3
 RANKED_CENTERS: Final = 5
 HORIZON_S: Final = 14 * 86_400
 _SHIFTS: Final = (("E", 6 * 60), ("L", 14 * 60))
@@ -90,6 +92,7 @@ class Floor:
         self.draw = draw
         self.calendar = calendar
         self.numbers = numbers
+        self.done_late: list[str] = []  # preventive orders that were finished after their planned end
 
     def write(self) -> dict[str, str]:
         """Write everything but rework; return the repair order of each centre that is down."""
@@ -149,22 +152,30 @@ class Floor:
         for place, center in enumerate(up[4 : 4 + OVERDUE_PREVENTIVE]):
             self._maintenance(center, "PM02", -9 - place, -4 - place, ("OPEN", "INPR")[place % 2])
         for place in range(14):
-            self._maintenance(
-                up[place % len(up)], ("PM01", "PM02")[place % 2], -30 - 9 * place, -28 - 9 * place, "CMPL"
-            )
+            late = LATE_BY_DAYS if place in LATE_PREVENTIVE else 0
+            self._maintenance(up[place % len(up)], ("PM01", "PM02")[place % 2], -30 - 9 * place, -28 - 9 * place,
+                              "CMPL", late=late)  # fmt: skip
         for place in range(7):
             self._maintenance(up[(place + 3) % len(up)], "PM02", 20 + 4 * place, 21 + 4 * place, "OPEN")
         return repairs
 
-    def _maintenance(self, center: str, kind: str, start: int, finish: int, state: str) -> str:
+    def _maintenance(self, center: str, kind: str, start: int, finish: int, state: str, *, late: int = 0) -> str:
         number = self.numbers.next("maintenance", "", 12, 4_000_101)
         site = next(entry[1] for entry in CENTERS if entry[0] == center)
         down = int(kind == "PM01" and state == "INPR")
         text = f"{'Repair' if kind == 'PM01' else 'Preventive maintenance'} of {center}"
-        changed = self.calendar.stamp(min(max(start, finish if state == "CMPL" else start), -1), 10 * 60)
+        done = finish + late if state == "CMPL" else None
+        minute = self.draw.between((10 * 60, 16 * 60), "maintenance", number, "minute")
+        changed = self.calendar.stamp(done if done is not None else min(start, -1), minute)
+        if late:
+            self.done_late.append(number)
+        began = None if state == "OPEN" else self.calendar.stamp(start, 15 * 60 if down else 8 * 60)
+        changed = began if state == "INPR" and began is not None else changed
+        priority = "1" if down else self.draw.pick(("2", "2", "3"), "maintenance", number, "priority")
         self.erp.add(MaintenanceRow(number, site, center, kind, self.calendar.date(start), self.calendar.date(finish),
                                     state, down,
-                                    text, changed))  # fmt: skip
+                                    text, f"AST-{center}", priority, began, changed if done is not None else None,
+                                    changed))  # fmt: skip
         return number
 
     def _budgets(self) -> None:

@@ -12,12 +12,14 @@ from typing import Final, Literal
 from erp_mcp.demo import erp_making, master, shopfloor
 from erp_mcp.demo.answers import Answers
 from erp_mcp.demo.block_writer import Build, plan_block, write_block
+from erp_mcp.demo.capacity import write_capacity
 from erp_mcp.demo.draw import Draw
 from erp_mcp.demo.erp_rows import ERP_TABLES
 from erp_mcp.demo.floor import Floor
 from erp_mcp.demo.making import Numbers
 from erp_mcp.demo.mes_rows import MES_TABLES
 from erp_mcp.demo.plan import Cause
+from erp_mcp.demo.planning_run import PlanningRun, forecast_orders
 from erp_mcp.demo.plant_calendar import PlantCalendar
 from erp_mcp.demo.tables import Tables, dump_hash
 from erp_mcp.demo.truth import Truth
@@ -111,6 +113,14 @@ def _claim(directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True)
 
 
+def _plan_supply(build: Build, erp: Tables, blocks: int) -> None:
+    run = PlanningRun(erp, build.calendar, build.numbers, build.truth)
+    run.write()
+    run.forecast(forecast_orders(build.draw, blocks))
+    write_capacity(erp, build.calendar, build.truth, machines=blocks)
+    erp.flush()
+
+
 def _build(paths: list[Path], draw: Draw, calendar: PlantCalendar, named: tuple[int, Size], progress: Progress) -> int:
     seed, size = named
     erp, mes, truth_tables = (
@@ -130,8 +140,10 @@ def _build(paths: list[Path], draw: Draw, calendar: PlantCalendar, named: tuple[
                 tables.flush()
         progress("working out answers", BLOCKS[size], BLOCKS[size])
         rework = floor.rework(master.make_block(draw, 0), build.waiting)
-        erp_making.write_orders(rework, erp, calendar)
+        erp_making.write_orders(rework, erp, draw, calendar)
         erp.flush()
+        _plan_supply(build, erp, BLOCKS[size])
+        truth.exceptions("maintenance_done_late", floor.done_late)
         truth.exceptions("rework_order", [order.number for order in rework])
         Answers(erp, mes, calendar, truth).write()
         truth.answer("2", [(cause, str(truth.counts[cause])) for cause in CAUSES])

@@ -34,6 +34,10 @@ class Numbers:
         self.used[kind] = value
         return f"{prefix}{value:0{width}d}"
 
+    def last(self, kind: str, prefix: str, width: int) -> str:
+        """Return the number of a kind that was given last."""
+        return f"{prefix}{self.used[kind]:0{width}d}"
+
     def order(self) -> str:
         """Return the next production order number."""
         return self.next("order", "", 12, 1_000_101)
@@ -41,6 +45,11 @@ class Numbers:
     def lot(self) -> str:
         """Return the next lot number."""
         return self.next("lot", "L", 6)
+
+
+def share_done(order: str, draw: Draw) -> int:
+    """Return how many percent of a running order are done."""
+    return draw.between((35, 75), "job", order, "good")
 
 
 class Maker:

@@ -24,6 +24,8 @@ US_SUPPLIERS: Final = ("S0004", "S0011", "S0019", "S0022", "S0028", "S0035")
 RIGHT_TO_LEFT_SUPPLIER: Final = "S0018"
 ZERO_WIDTH_CUSTOMER: Final = "C00017"
 SHOWCASE_MATERIAL: Final = "RM-013"
+_CENTS_PER_DOLLAR: Final = 92
+_TEN_THOUSANDTHS_PER_SECOND: Final = 125
 PANEL_RATIOS: Final = ((2, 5), (4, 3))  # pieces per square metres of sheet
 
 ROLES: Final[dict[str, dict[Role, int]]] = {
@@ -69,6 +71,12 @@ _SHAPES = (
 _METALS = ("steel", "aluminium", "brass", "rubber", "copper", "nylon", "zinc", "polymer")
 _NAMES = ("Adler", "Brandt", "Castell", "Dorn", "Ehlers", "Falk", "Gerlach", "Hagen", "Iversen", "Jansen", "Keller",
           "Lindner", "Moser", "Nagel", "Osten", "Petri", "Quast", "Reuter", "Sommer", "Thiel")  # fmt: skip
+_PAYMENT_TERMS = ("N30", "N30", "N45", "N60", "D14N30")
+_STEPS = {
+    "CNC": "Machining", "WLD": "Welding", "PNT": "Painting", "ASM": "Assembly", "PCK": "Packing",
+}  # fmt: skip
+SETUP_MIN: Final = 30
+_LAST_DAY_OF_OLD: Final = 119  # beyond every order there is, so a change of design touches none of them
 _TRADES = ("Metall", "Technik", "Components", "Industrie", "Supply")
 
 
@@ -200,15 +208,55 @@ def write_block(block: Block, draw: Draw, calendar: PlantCalendar, erp: Tables) 
             )
         if product.kind == "ROH":
             write_sources(product, draw, calendar, erp)
+    followers = _followers(block)
     for number, parts in block.bills.items():
         for place, part in enumerate(parts):
             item = f"{(place + 1) * 10:04d}"
+            ends = calendar.date(_LAST_DAY_OF_OLD) if number in followers and not place else None
             erp.add(erp_rows.BomRow(number, item, part.product.number, quantity(part.per), part.product.uom,
-                                    calendar.date(-365), changed))  # fmt: skip
+                                    calendar.date(-365), ends, changed))  # fmt: skip
+        if number in followers:
+            after, item = followers[number], f"{(len(parts) + 1) * 10:04d}"
+            erp.add(erp_rows.BomRow(number, item, after.number, quantity(parts[0].per), after.uom,
+                                    calendar.date(_LAST_DAY_OF_OLD + 1), None, changed))  # fmt: skip
     for number, centers in block.routings.items():
         for place, center in enumerate(centers):
-            run = draw.between((40, 400), "routing", f"{number}/{place}", "run")
-            erp.add(erp_rows.RoutingRow(number, f"{(place + 1) * 10:04d}", center, 30, run, changed))
+            erp.add(
+                erp_rows.RoutingRow(number, f"{(place + 1) * 10:04d}", center, _STEPS[center[:3]], SETUP_MIN,
+                                    run_seconds(draw, number, place), changed)
+            )  # fmt: skip
+
+
+def run_seconds(draw: Draw, number: str, place: int) -> int:
+    """Return how long one piece of a material takes at the step of its routing with this place, from 0."""
+    return draw.between((40, 400), "routing", f"{number}/{place}", "run")
+
+
+def _followers(block: Block) -> dict[str, Product]:
+    """Return, for one finished product of each site, the subassembly that will take the place of its first part."""
+    found: dict[str, Product] = {}
+    for site in SITES:
+        product = next(p for p in block.finished if p.site == site)
+        used = {part.product.number for part in block.bills[product.number]}
+        found[product.number] = next(p for p in block.semi if p.site == site and p.number not in used)
+    return found
+
+
+def standard_prices(block: Block, draw: Draw) -> dict[str, int]:
+    """Return what one base unit of each material is valued at, in ten-thousandths of a euro.
+
+    Bought materials are valued at their purchase price, made ones at their parts and their time.
+    """
+    values: dict[str, int] = {}
+    for product in block.raw:
+        rate = _CENTS_PER_DOLLAR if product.supplier in US_SUPPLIERS else 100
+        values[product.number] = product.price * rate * product.denominator // (100 * product.numerator)
+    for product in (*block.semi, *block.finished):
+        parts = sum(part.per * values[part.product.number] for part in block.bills[product.number]) // UNIT
+        steps = len(block.routings[product.number])
+        time = sum(run_seconds(draw, product.number, place) for place in range(steps)) * _TEN_THOUSANDTHS_PER_SECOND
+        values[product.number] = parts + time
+    return values
 
 
 def write_sources(product: Product, draw: Draw, calendar: PlantCalendar, erp: Tables) -> None:
@@ -254,7 +302,15 @@ def write_parties(draw: Draw, calendar: PlantCalendar, erp: Tables) -> None:
         tax = draw.below(10**9, "vendor", TWIN_SUPPLIERS[0] if number in TWIN_SUPPLIERS else number, "tax")
         country = "US" if number in US_SUPPLIERS else "DE"
         erp.add(
-            erp_rows.VendorRow(number, name, country, f"{country}{tax:09d}", int(number in BLOCKED_SUPPLIERS), changed)
+            erp_rows.VendorRow(
+                number,
+                name,
+                country,
+                f"{country}{tax:09d}",
+                int(number in BLOCKED_SUPPLIERS),
+                draw.pick(_PAYMENT_TERMS, "vendor", number, "terms"),
+                changed,
+            )
         )
     for center, site, description, area, alternative in CENTERS:
         erp.add(erp_rows.WorkCenterRow(center, site, description, area, alternative, changed))

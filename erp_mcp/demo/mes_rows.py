@@ -20,7 +20,7 @@ class EquipmentRow(NamedTuple):
 
 
 class JobRow(NamedTuple):
-    """Table `job`; the badge is personal data and is mapped nowhere."""
+    """Table `job`; the badge is personal data and is mapped nowhere. `prio` is the place in the queue, 1 is first."""
 
     job_no: str
     order_no: str
@@ -34,6 +34,8 @@ class JobRow(NamedTuple):
     good_qty: str
     scrap_qty: str
     uom: str
+    prio: int | None
+    start_plan: str | None
     operator_badge: str
     changed_at: str
 

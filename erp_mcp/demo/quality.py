@@ -74,7 +74,9 @@ class Quality:
         by_number = {lot.number: lot for lot in bought}
         for number in sorted(self.draw.shuffled(by_number, "inspection", "done")[:INSPECTIONS]):
             lot = by_number[number]
-            self._inspection(lot, self.calendar.at(lot.day + 4, 12 * 60), "DONE", self.calendar.at(lot.day, 18 * 60))
+            self._inspection(
+                lot, self.calendar.at(lot.day + 4, 12 * 60), "DONE", self.calendar.at(lot.day + 4, 9 * 60), "A"
+            )
         overdue: list[str] = []
         for place, lot in enumerate(lot for lot in lots if lot.stock_type == "Q"):
             late = place < OVERDUE_INSPECTIONS
@@ -82,11 +84,14 @@ class Quality:
             number = self._inspection(lot, -_HOUR_S * hours if late else _HOUR_S * (hours + 20), "OPEN", -60 * _HOUR_S)
             if late:
                 overdue.append(number)
+        for lot in (lot for lot in lots if lot.stock_type == "S"):
+            second = self.calendar.at(lot.day + 2, 10 * 60)
+            self._inspection(lot, self.calendar.at(lot.day + 3, 12 * 60), "DONE", second, "R")
         return overdue
 
-    def _inspection(self, lot: Batch, due: int, state: str, changed: int) -> str:
+    def _inspection(self, lot: Batch, due: int, state: str, changed: int, decision: str | None = None) -> str:
         number = self.numbers.next("inspection", "04", 10, 101)
         self.erp.add(InspectionRow(number, lot.site, lot.product.number, lot.number, "RECEIPT", quantity(lot.qty),
-                                   lot.product.uom,
-                                   self.calendar.instant(due), state, self.calendar.instant(changed)))  # fmt: skip
+                                   lot.product.uom, self.calendar.instant(due), state, decision,
+                                   self.calendar.instant(changed)))  # fmt: skip
         return number

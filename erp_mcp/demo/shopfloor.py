@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from erp_mcp.demo.draw import Draw
 from erp_mcp.demo.figures import UNIT, quantity
 from erp_mcp.demo.ledger import LOCATIONS
-from erp_mcp.demo.making import Numbers
+from erp_mcp.demo.making import Numbers, share_done
 from erp_mcp.demo.master import CENTERS, DOWN_CENTER, DOWN_WITH_ALTERNATIVE
 from erp_mcp.demo.mes_rows import BinStockRow, EquipmentRow, JobRow, MessageRow
 from erp_mcp.demo.plan import Batch, Making, Operation
@@ -19,6 +19,8 @@ DETOUR: Final = "CNC-01"
 DETOUR_UNTIL_DAY: Final = 5
 WAITING_JOBS: Final = 28
 IN_FLIGHT: Final = 7
+FINISHED_SINCE_DAY: Final = -7
+MISCOUNTED: Final = 3
 _DAY_S: Final = 86_400
 
 
@@ -71,6 +73,7 @@ class ShopFloor:
     draw: Draw
     calendar: PlantCalendar
     numbers: Numbers
+    miscounted: list[str] = field(default_factory=list)  # finished orders of which something else was counted
 
     def jobs(self, orders: list[Making]) -> list[str]:
         """Write running and waiting jobs; return those that run for more than 48 hours."""
@@ -85,14 +88,49 @@ class ShopFloor:
                 long_running.append(number)
         must = [entry for entry in queued if entry.must]
         may = sorted((entry for entry in queued if not entry.must), key=lambda one: (one.step.start, one.order.number))
-        for entry in [*must, *may[: max(WAITING_JOBS - len(must), 0)]]:
-            self._job(entry.order, entry.step, entry.center, "QUEUED")
+        chosen = [*must, *may[: max(WAITING_JOBS - len(must), 0)]]
+        places = self._places(chosen)
+        for entry in chosen:
+            self._job(entry.order, entry.step, entry.center, "QUEUED", place=places[entry.order.number])
+        self._finished(orders)
         return long_running
 
-    def _job(self, order: Making, step: Operation, center: str, state: str) -> str:
+    def _places(self, queued: list[Queued]) -> dict[str, int]:
+        """Return the place of each queued order at its centre; the earliest planned start is first."""
+        ranked = sorted(queued, key=lambda entry: (entry.step.start, entry.order.number))
+        return {entry.order.number: int(self.numbers.next(f"queue {entry.center}", "", 1)) for entry in ranked}
+
+    def _finished(self, orders: list[Making]) -> None:
+        """Write the last jobs of orders that were finished in the last days; of some, other pieces were counted."""
+        done = {
+            order.number: order
+            for order in orders
+            if order.lot is not None and order.product.kind == "FERT" and order.finish >= FINISHED_SINCE_DAY
+        }
+        wrong = sorted(self.draw.shuffled(done, "job", "miscounted")[:MISCOUNTED])
+        for order in done.values():
+            fewer = 2 * UNIT if order.number in wrong else 0
+            self._done(order, order.made - fewer, order.scrap + fewer)
+        self.miscounted.extend(wrong)
+
+    def _done(self, order: Making, good: int, scrap: int) -> None:
+        number, step = self.numbers.next("job", "J-", 6), order.operations[-1]
+        ended = self.calendar.instant(min(step.finish, -3_600))
+        self.mes.add(
+            JobRow(
+                number, str(int(order.number)), step.number, order.product.site, equipment_id(step.center),
+                order.product.number, "DONE", self.calendar.instant(step.start), ended, quantity(good),
+                quantity(scrap), order.product.uom, None, self.calendar.instant(step.start), self._badge(number), ended,
+            )
+        )  # fmt: skip
+
+    def _badge(self, number: str) -> str:
+        return f"B-{self.draw.between((1000, 9999), 'job', number, 'badge')}"
+
+    def _job(self, order: Making, step: Operation, center: str, state: str, place: int | None = None) -> str:
         number = self.numbers.next("job", "J-", 6)
         runs = state == "RUN"
-        good = order.qty * self.draw.between((35, 75), "job", order.number, "good") // 100 // UNIT * UNIT if runs else 0
+        good = order.qty * share_done(order.number, self.draw) // 100 // UNIT * UNIT if runs else 0
         scrap = order.scrap_reported or (UNIT * self.draw.below(2, "job", order.number, "scrap") if runs else 0)
         began, end = order.began, order.expected_end
         self.mes.add(
@@ -102,7 +140,7 @@ class ShopFloor:
                 self.calendar.instant(began) if runs and began is not None else None,
                 self.calendar.instant(end) if runs and end is not None else None,
                 quantity(good), quantity(scrap), order.product.uom,
-                f"B-{self.draw.between((1000, 9999), 'job', number, 'badge')}",
+                place, self.calendar.instant(step.start), self._badge(number),
                 self.calendar.instant(-self.draw.between((60, 1_800), "job", number, "changed")),
             )
         )  # fmt: skip

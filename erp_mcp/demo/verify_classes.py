@@ -8,6 +8,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
+from erp_mcp.demo import verify_planning
+
 # class → statement over the ERP (schema erp) and the MES; :today, :clock, :soon and :old are bound. A statement says
 # by its own condition what the class is, so a row that fell into it by accident is found.
 _STATEMENTS: Final = {
@@ -35,6 +37,17 @@ _STATEMENTS: Final = {
         "SELECT s.lot_no FROM erp.stock_qty s JOIN erp.batch b ON b.lot_no = s.lot_no "
         "WHERE b.expires_on <= date(:today, '+30 days')",
     "material_bought_in_other_unit": "SELECT mat_no FROM erp.mat_unit",
+    "delivery_without_proof":
+        "SELECT dlv_no || '/' || item_no FROM erp.dlv_item WHERE gi_act < date(:today, '-7 days') AND pod = 0",
+    "return_open": "SELECT rma_no || '/' || item_no FROM erp.rma_item WHERE stat <> 'CLSD'",
+    "return_traceable":
+        "SELECT rma_no || '/' || item_no FROM erp.rma_item WHERE lot_no IN (SELECT out_lot FROM erp.lot_trace)",
+    "order_count_differs":
+        "SELECT h.ord_no FROM job j JOIN erp.prod_head h ON h.ord_no = printf('%012d', j.order_no) "
+        "WHERE j.state = 'DONE' AND (j.good_qty, j.scrap_qty) <> (h.qty_yield, h.qty_scrap)",
+    "maintenance_done_late":
+        "SELECT mnt_no FROM erp.maint_order WHERE mnt_type = 'PM02' AND stat = 'CMPL' "
+        "AND substr(done_at, 1, 10) > finish_plan",
     "inspection_overdue": "SELECT insp_no FROM erp.insp_lot WHERE stat = 'OPEN' AND due_at < :clock",
     "requisition_waiting_14d":
         "SELECT pr_no FROM erp.pr_item WHERE stat = 'OPEN' AND release_ind = 'W' AND created_at < :old",
@@ -109,7 +122,7 @@ def differences(
             "SELECT date(?, '+14 days'), strftime('%Y-%m-%dT%H:%M:%SZ', ?, '-14 days')", (clock, clock)
         ).fetchone()
         bound = {"today": clock[:10], "clock": clock, "soon": days[0], "old": days[1]}
-        counted = [*_members(both, bound), *_by_cause(both, awaited)]
+        counted = [*_members(both, bound), *_by_cause(both, awaited), *verify_planning.classes(both, bound["today"])]
     found = [sentence for name, members in counted for sentence in _compare(name, members, planted)]
     return found + [f"class {name} is counted by nobody" for name in sorted(planted.keys() - dict(counted).keys())]
 

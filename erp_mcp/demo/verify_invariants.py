@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-from erp_mcp.demo import verify_references
+from erp_mcp.demo import verify_planning, verify_references
 from erp_mcp.demo.verify_view import milli
 
 _SHIFT_MINUTES: Final = 450
@@ -22,6 +22,7 @@ def broken(erp_path: Path, mes_path: Path, clock: str) -> list[str]:
     with closing(sqlite3.connect(f"file:{mes_path}?mode=ro", uri=True)) as both:
         both.execute("ATTACH DATABASE ? AS erp", (f"file:{erp_path}?mode=ro",))
         found = [sentence for check in _CHECKS for sentence in check(both)]
+        found += verify_planning.broken(both, clock[:10])
         found += _nothing_from_the_future(both, clock)
         return found
 
@@ -83,9 +84,9 @@ def _orders_balance(both: sqlite3.Connection) -> Iterator[str]:
     issued: dict[tuple[str, str], int] = defaultdict(int)
     made: dict[str, int] = defaultdict(int)
     for code, order, item, qty in both.execute(
-        "SELECT mv_code, ref_no, ref_item, qty FROM erp.mat_move WHERE mv_code IN ('261', '131')"
+        "SELECT mv_code, ref_no, ref_item, qty FROM erp.mat_move WHERE mv_code IN ('261', '262', '131')"
     ):
-        if code == "261":
+        if code != "131":
             issued[order, item] -= milli(qty)
         else:
             made[order] += milli(qty)

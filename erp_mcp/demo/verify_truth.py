@@ -104,6 +104,24 @@ _SETS: Final = {
         "SELECT DISTINCT s.cust_no, (SELECT id FROM truth.truth_role WHERE role = 'contaminated_lot#1') "
         "FROM reached JOIN erp.dlv_item d ON d.lot_no = lot AND d.gi_act IS NOT NULL "
         "JOIN erp.so_head s ON s.so_no = d.so_no",
+    "13":
+        "WITH moved AS (SELECT a.value AS giver, t.* FROM truth.truth_answer a, truth.truth_answer b "
+        "JOIN truth.truth_late_line t ON t.production_order_id = b.value "
+        "WHERE (a.question, a.key, b.question, b.key) = ('13', 'from', '13', 'to')), "
+        "held AS (SELECT m.*, c.need_date AS needed, h.so_no || '/' || h.so_item AS sold FROM moved m "
+        "JOIN erp.prod_comp c ON c.ord_no = m.giver AND c.mat_no = m.material_id "
+        "JOIN erp.prod_head h ON h.ord_no = m.giver JOIN erp.resv r ON r.dem_no = m.giver AND r.mat_no = m.material_id "
+        "WHERE CAST(replace(r.qty, '.', '') AS INTEGER) >= CAST(replace(m.qty_short, '.', '') AS INTEGER)) "
+        "SELECT 'material_id', material_id FROM held UNION ALL SELECT 'from', giver FROM held "
+        "UNION ALL SELECT 'to', production_order_id FROM held UNION ALL SELECT 'qty', qty_short FROM held "
+        "UNION ALL SELECT 'late_line', sold FROM held UNION ALL SELECT 'delta_days', "
+        "CAST(julianday(promised_date) - julianday(needed) AS INTEGER) FROM held",
+    "37.variance":
+        "SELECT curr, printf('%d.%02d', cents / 100, cents % 100) FROM (SELECT i.curr, "
+        "sum(CAST(replace(i.amount, '.', '') AS INTEGER) - (2 * CAST(replace(i.qty, '.', '') AS INTEGER) "
+        "* CAST(replace(p.price, '.', '') AS INTEGER) + 100000 * p.price_per) / (200000 * p.price_per)) AS cents "
+        "FROM erp.vend_inv i JOIN erp.po_item p ON p.po_no = i.po_no AND p.item_no = i.po_item "
+        "WHERE i.price <> p.price GROUP BY 1)",
     "37": "SELECT block, count(*) FROM erp.vend_inv WHERE stat = 'PARK' GROUP BY 1",
     "39": "SELECT 'not_found', '0010009999' WHERE '0010009999' NOT IN (SELECT so_no FROM erp.so_head)",
 }  # fmt: skip

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from erp_mcp.domain.entities import inventory, orders, procurement, production
+from erp_mcp.domain.entities import finance, inventory, orders, planning, procurement, production, quality, shop_floor
 from erp_mcp.domain.entities.fields import COMMON_FIELDS, FieldSpec, Kind, Meaning, Record, field_specs
 
 ENTITIES: Final[dict[str, type[Record]]] = {
@@ -18,11 +18,14 @@ ENTITIES: Final[dict[str, type[Record]]] = {
         orders.SalesOrderLine,
         orders.Delivery,
         orders.CustomerInvoice,
+        orders.CustomerReturn,
         procurement.Supplier,
         procurement.PurchaseOrderLine,
         procurement.SupplierConfirmation,
         procurement.PurchaseRequisition,
         procurement.SupplySource,
+        procurement.GoodsReceipt,
+        procurement.SupplierInvoice,
         inventory.Material,
         inventory.MaterialSite,
         inventory.UnitConversion,
@@ -31,6 +34,8 @@ ENTITIES: Final[dict[str, type[Record]]] = {
         inventory.MesStock,
         inventory.InFlightDocument,
         inventory.Reservation,
+        inventory.GoodsMovement,
+        inventory.LotGenealogy,
         production.WorkCenter,
         production.ProductionOrder,
         production.ProductionComponent,
@@ -39,6 +44,16 @@ ENTITIES: Final[dict[str, type[Record]]] = {
         production.Downtime,
         production.MaintenanceOrder,
         production.QualityNotification,
+        quality.InspectionLot,
+        planning.PlannedOrder,
+        planning.MrpException,
+        planning.WorkCenterCapacity,
+        planning.BomItem,
+        planning.RoutingOperation,
+        shop_floor.ProductionConfirmation,
+        shop_floor.ShiftRecord,
+        shop_floor.MachineState,
+        finance.Budget,
     )
 }
 

@@ -7,12 +7,15 @@ from typing import ClassVar
 
 from erp_mcp.domain.entities.fields import (
     Code,
+    Currency,
     Date,
     Id,
     Instant,
     Integer,
     LotRef,
     MaterialRef,
+    Money,
+    ProductionOrderRef,
     Quantity,
     Record,
     SupplierRef,
@@ -48,6 +51,9 @@ class MaterialSite(Record):
     procurement: Code | None = None  # buy, make
     lead_time_days: Integer | None = None
     planner: Code | None = None
+    standard_price: Money | None = None  # per `price_unit` of the base unit; what stock is valued at
+    price_unit: Integer | None = None
+    currency: Currency | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,3 +157,44 @@ class Reservation(Record):
     qty: Quantity  # still held
     uom: Uom
     need_date: Date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoodsMovement(Record):
+    """One side of a posted movement: what one lot at one place gained or lost."""
+
+    ENTITY: ClassVar[str] = "goods_movement"
+    KEY: ClassVar[tuple[str, ...]] = ("movement_id", "line")
+
+    movement_id: Id
+    line: Id
+    site: Code
+    movement_code: Code  # purchase_receipt, production_receipt, production_issue, delivery_issue, transfer, scrap …
+    native_code: Code | None = None
+    material_use: Code | None = None  # ISA-95 MaterialUse: Consumed, Produced
+    material_id: MaterialRef
+    lot_id: LotRef | None = None
+    storage_location_id: Code | None = None
+    stock_type: Code | None = None  # unrestricted, quality, blocked, in_transit
+    qty: Quantity  # signed: what came is positive, what went negative
+    uom: Uom
+    reference_type: Code | None = None  # purchase_order, production_order, sales_order, delivery …
+    reference_id: Id | None = None  # canonical id of that document
+    reference_line: Id | None = None
+    posted_at: Instant
+    reversed_by: Id | None = None  # the movement that took it back
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LotGenealogy(Record):
+    """How much of one lot went into another (ISA-95 material lot assembly)."""
+
+    ENTITY: ClassVar[str] = "lot_genealogy"
+    KEY: ClassVar[tuple[str, ...]] = ("output_lot_id", "input_lot_id", "production_order_id")
+
+    output_lot_id: LotRef
+    input_lot_id: LotRef
+    production_order_id: ProductionOrderRef
+    site: Code
+    qty: Quantity | None = None  # of the input lot
+    uom: Uom | None = None

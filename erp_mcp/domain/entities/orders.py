@@ -13,6 +13,7 @@ from erp_mcp.domain.entities.fields import (
     Flag,
     Id,
     Instant,
+    LotRef,
     MaterialRef,
     Money,
     OutsiderText,
@@ -111,6 +112,8 @@ class Delivery(Record):
     carrier: Text | None = None
     tracking_id: Id | None = None
     delivered: Flag | None = None
+    delivered_on: Date | None = None  # proof of delivery
+    lot_id: LotRef | None = None  # what was sent, where lots are kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,3 +131,28 @@ class CustomerInvoice(Record):
     invoice_date: Date | None = None
     amount: Money
     currency: Currency
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerReturn(Record):
+    """One line of what a customer sent back."""
+
+    ENTITY: ClassVar[str] = "customer_return"
+    KEY: ClassVar[tuple[str, ...]] = ("return_id", "line")
+
+    return_id: Id
+    line: Id
+    site: Code
+    customer_id: CustomerRef
+    sales_order_id: SalesOrderRef | None = None
+    sales_order_line: Id | None = None
+    material_id: MaterialRef
+    lot_id: LotRef | None = None
+    qty: Quantity
+    uom: Uom
+    created_on: Date | None = None
+    reason_code: Code | None = None
+    disposition: Code | None = None  # what becomes of it: pending, restock, repair, scrap, credit_only
+    order_state: Code  # open, received, closed
+    native_state: Code | None = None
+    note: OutsiderText | None = None

@@ -13,6 +13,7 @@ from erp_mcp.domain.entities.fields import (
     Id,
     Instant,
     Integer,
+    LotRef,
     MaterialRef,
     Money,
     OutsiderText,
@@ -36,6 +37,7 @@ class Supplier(Record):
     name: Text | None = None
     country: Code | None = None
     blocked: Flag | None = None  # blocked for purchasing
+    payment_terms: Code | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +115,7 @@ class PurchaseRequisition(Record):
     release_state: Code | None = None  # released, waiting
     supplier_id: SupplierRef | None = None
     order_state: Code  # open, converted, closed
+    created_by_kind: Code | None = None  # mrp, user, gateway; who it was is personal data and is not kept
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,3 +137,46 @@ class SupplySource(Record):
     lead_time_days: Integer | None = None
     valid_to: Date | None = None
     blocked: Flag | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GoodsReceipt(Record):
+    """One receipt for a purchase order line; what came back out is negative."""
+
+    ENTITY: ClassVar[str] = "goods_receipt"
+    KEY: ClassVar[tuple[str, ...]] = ("purchase_order_id", "line", "sequence")
+
+    purchase_order_id: PurchaseOrderRef
+    line: Id
+    sequence: Integer
+    site: Code
+    supplier_id: SupplierRef | None = None
+    posted_on: Date
+    qty: Quantity
+    uom: Uom
+    lot_id: LotRef | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SupplierInvoice(Record):
+    """One line of an invoice from a supplier, with what it was matched to."""
+
+    ENTITY: ClassVar[str] = "supplier_invoice"
+    KEY: ClassVar[tuple[str, ...]] = ("invoice_id", "line")
+
+    invoice_id: Id
+    line: Id
+    site: Code
+    supplier_id: SupplierRef
+    purchase_order_id: PurchaseOrderRef | None = None
+    purchase_order_line: Id | None = None
+    posted_on: Date | None = None
+    qty: Quantity | None = None
+    uom: Uom | None = None
+    price: Money | None = None  # per `price_unit` of `uom`
+    price_unit: Integer | None = None
+    amount: Money
+    currency: Currency
+    supplier_reference: OutsiderText | None = None  # the supplier's own invoice number
+    invoice_state: Code  # parked, posted, paid, cancelled
+    block_code: Code | None = None  # why it is parked, as the system says: qty, price, no_receipt, duplicate

@@ -11,6 +11,7 @@ from erp_mcp.domain.entities.fields import (
     Flag,
     Id,
     Instant,
+    Integer,
     LotRef,
     MaterialRef,
     ProductionOrderRef,
@@ -95,6 +96,7 @@ class ProductionOperation(Record):
     planned_start: Instant | None = None
     planned_finish: Instant | None = None
     request_state: Code | None = None  # Waiting, Running, Completed
+    work_min: Integer | None = None  # work still to do at the work centre
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +120,8 @@ class Job(Record):
     qty_good: Quantity | None = None
     qty_scrap: Quantity | None = None
     uom: Uom | None = None
+    priority: Integer | None = None  # 1 is first
+    planned_start: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +157,10 @@ class MaintenanceOrder(Record):
     order_state: Code  # open, in_process, completed
     asset_is_down: Flag | None = None
     description: Text | None = None
+    asset_id: Id | None = None  # ISA-95 physical asset
+    priority: Code | None = None  # high, medium, low
+    actual_start: Instant | None = None
+    actual_finish: Instant | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -84,7 +84,7 @@ def floor_of(mes: Path, site: str = SITE) -> Floor:
                 Job(one[0], int(one[1]), *one[2:])
                 for one in rows(
                     "SELECT order_no, op_no, erp_wc, mat_no, state, began_at, good_qty, scrap_qty, uom"
-                    " FROM job JOIN equipment USING (eq_id) WHERE job.plant = ? ORDER BY job_no"
+                    " FROM job JOIN equipment USING (eq_id) WHERE job.plant = ? AND state <> 'DONE' ORDER BY job_no"
                 )
             ],
             stops=[

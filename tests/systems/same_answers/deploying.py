@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.systems.cap.server import Cap
+from tests.systems.same_answers import reduced
 
 REFERENCE: Final = "memory"  # the demo plant itself: what all others are compared with
 PATHWAY: Final = "test system of ours with the protocols alone, no software of SAP's licensed pathways is used"
@@ -56,11 +57,11 @@ class Deployment:
         return self.directory / "read_model.sqlite"
 
 
-def back_ends(cap: Cap) -> list[BackEnd]:
-    """Return the ways to the plant that a CAP rig holds, the reference first."""
+def back_ends(cap: Cap, profiles: Path) -> list[BackEnd]:
+    """Return the ways to the plant that a CAP rig holds, the reference first; `profiles` holds the reference's own."""
     reader = {"account": cap.reader, "secret": cap.reader_password, "networks": ("127.0.0.0/8",), "declared": True}
     return [
-        BackEnd(name=REFERENCE, profile="demo-erp", url=str(Path(cap.plant) / "erp.sqlite")),
+        BackEnd(name=REFERENCE, profile=reduced.NAME, url=str(Path(cap.plant) / "erp.sqlite"), profiles=profiles),
         BackEnd(name="cap-v2", profile="s4hana", url=cap.url, **reader),  # type: ignore[arg-type]
         BackEnd(name="cap-v4", profile="s4hana-v4", url=cap.url, **reader),  # type: ignore[arg-type]
         BackEnd(

@@ -25,6 +25,7 @@ from typing import Final
 from tests.systems.cap.seed import reseed
 from tests.systems.cap.server import Cap, running
 from tests.systems.postgresql.server import Rig
+from tests.systems.same_answers import reduced
 from tests.systems.same_answers.asking import Asked, ask_everything
 from tests.systems.same_answers.comparing import Records, differences, records
 from tests.systems.same_answers.deploying import REFERENCE, BackEnd, Deployment, back_ends, deploy
@@ -63,7 +64,11 @@ def compare(cap: Cap, base: Path, only: list[str]) -> list[Result]:
     """Deploy, fill and question every back end; the first result is the reference's own."""
     reseed(cap)
     Rig.load(Path(cap.postgresql)).catch_up()
-    chosen = [one for one in back_ends(cap) if not only or one.name in {REFERENCE, *only}]
+    chosen = [
+        one
+        for one in back_ends(cap, reduced.write_profile(base / "profiles"))
+        if not only or one.name in {REFERENCE, *only}
+    ]
     return compare_all(chosen, base, plant=Path(cap.plant), clock=cap.clock)
 
 

@@ -13,7 +13,12 @@ from pathlib import Path
 from tests.systems.tryton.accounts import read_account
 from tests.systems.tryton.export_base import Export
 from tests.systems.tryton.export_buying import export_purchases, export_requisitions
-from tests.systems.tryton.export_making import export_alerts, export_productions, export_reservations
+from tests.systems.tryton.export_making import (
+    export_alerts,
+    export_productions,
+    export_recipes,
+    export_reservations,
+)
 from tests.systems.tryton.export_masters import archive_blocked, export_masters
 from tests.systems.tryton.export_plant import Plant
 from tests.systems.tryton.export_selling import export_reserved_for_sales, export_sales, export_shipments, pick
@@ -36,6 +41,7 @@ def export_plant(rpc: Rpc, directory: Path, *, reader: tuple[str, str]) -> Expor
     parts: dict[str, Callable[[], None]] = {
         "masters": lambda: export_masters(export),
         "lots": lambda: create_lots(export),
+        "recipes": lambda: export_recipes(export),
         "sales": lambda: export_sales(export),
         "purchases": lambda: export_purchases(export),
         "productions": lambda: export_productions(export),

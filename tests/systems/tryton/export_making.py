@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Final
 
@@ -11,6 +12,35 @@ from tests.systems.tryton.rpc import Value
 
 _MADE: Final = frozenset({"PCNF", "CNF", "TECO"})
 _OVER: Final = frozenset({"CNF", "TECO"})
+
+
+def export_recipes(export: Export) -> None:
+    """Create one recipe for each material that is made, of what goes into it today; Tryton keeps no other days."""
+    today = min(row["cap_date"] for row in export.plant.rows("wc_cap"))  # capacity is kept from today on
+    parts: dict[str, list[dict[str, Value]]] = defaultdict(list)
+    for row in export.plant.rows("bom_item"):
+        if row["valid_from"] <= today:
+            parts[row["mat_no"]].append(_part(export, row["comp_no"], row["uom"], row["qty_per"]))
+    units = {row["mat_no"]: row["base_uom"] for row in export.plant.rows("mat_gen")}
+    export.many(
+        "production.bom",
+        [
+            {
+                "name": f"Recipe {material}",
+                "inputs": [["create", inputs]],
+                "outputs": [["create", [_part(export, material, units[material], "1")]]],
+            }
+            for material, inputs in parts.items()
+        ],
+    )
+
+
+def _part(export: Export, material: str, uom: str, quantity: str) -> dict[str, Value]:
+    return {
+        "product": export.products[material],
+        "unit": export.units[material, uom],
+        "quantity": float(quantity),
+    }
 
 
 def export_productions(export: Export) -> None:

@@ -18,6 +18,8 @@ _LOCAL: Final = (
     ("      purchase_order_id: {ref: purchase.number}\n      line: id\n",
      "      purchase_order_id: {ref: purchase.number}\n      line: {pad: sequence, width: 5}\n", 1),
     ("      sales_order_line: origin.id\n", "      sales_order_line: {pad: origin.sequence, width: 6}\n", 2),
+    ("      purchase_order_id: {ref: origin.purchase.number}\n      line: origin.id\n",
+     "      purchase_order_id: {ref: origin.purchase.number}\n      line: {pad: origin.sequence, width: 5}\n", 1),
     ("      demand_line: {first: [origin.origin.id, id]}\n",
      "      demand_line: {first: [{pad: origin.origin.sequence, width: 6}, id]}\n", 1),
 )  # fmt: skip

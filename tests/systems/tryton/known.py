@@ -17,7 +17,7 @@ from typing import Final
 
 from ruamel.yaml import YAML
 
-from tests.systems.tryton.rpc import Result, Rpc
+from tests.systems.tryton.rpc import Result, Rpc, Value
 
 NAME: Final = "demo-erp-known"
 _SYSTEMS: Final = Path(__file__).resolve().parents[3] / "erp_mcp" / "systems"
@@ -41,6 +41,7 @@ CHANGES: Final[Mapping[str, tuple[str, ...]]] = {
             "AND i.item_no = dlv_item.so_item) WHERE gi_act IS NULL"
         ),
     ),
+    "delivery.delivered": ("UPDATE dlv_item SET pod = 1 WHERE gi_act IS NOT NULL",),
     "sales_order.order_state": ("UPDATE so_head SET stat = 'OPEN' WHERE stat = 'CLSD'",),
     "sales_order_line.order_state": ("UPDATE so_item SET stat = 'OPEN' WHERE stat = 'CLSD'",),
     "purchase_order_line.order_state": ("UPDATE po_item SET stat = 'OPEN' WHERE stat = 'CLSD'",),
@@ -53,8 +54,8 @@ CHANGES: Final[Mapping[str, tuple[str, ...]]] = {
     "purchase_requisition.order_state": ("UPDATE pr_item SET stat = 'OPEN' WHERE stat = 'CONV'",),
     "material_site.more rows": (
         (
-            "INSERT INTO mat_plant SELECT mat_no, other, '0.000', proc_type, lead_days, planner, changed_at "
-            "FROM mat_plant, "
+            "INSERT INTO mat_plant SELECT mat_no, other, '0.000', proc_type, lead_days, planner, max_qty, std_price, "
+            "price_per, curr, changed_at FROM mat_plant, "
             "(SELECT DISTINCT plant AS other FROM mat_plant) WHERE NOT EXISTS (SELECT 1 FROM mat_plant m "
             "WHERE m.mat_no = mat_plant.mat_no AND m.plant = other)"
         ),
@@ -98,6 +99,18 @@ CHANGES: Final[Mapping[str, tuple[str, ...]]] = {
             "AND COALESCE(r.qty, '0.000') <> c.qty_open)"
         ),
     ),
+    "goods_receipt.missing rows": (
+        (
+            "CREATE TEMP TABLE came AS SELECT po_no, item_no, max(seq) AS seq, plant, vendor_no, "
+            "max(posted_on) AS on_, uom, max(changed_at) AS at FROM gr_item GROUP BY po_no, item_no"
+        ),
+        "DELETE FROM gr_item",
+        (
+            "INSERT INTO gr_item SELECT c.po_no, c.item_no, c.seq, c.plant, c.vendor_no, c.on_, p.qty_recv, c.uom, '', "
+            "c.at FROM came c JOIN po_item p ON p.po_no = c.po_no AND p.item_no = c.item_no"
+        ),
+    ),
+    "bom_item.missing rows": ("DELETE FROM bom_item WHERE valid_from > (SELECT max(run_at) FROM mrp_msg)",),
     "quality_notification.notification_type": ("UPDATE qual_notif SET qn_type = 'alert'",),
 }
 
@@ -122,6 +135,8 @@ def known_plant(plant: Path, into: Path, rpc: Rpc) -> Path:
         _date_alerts(erp, rpc)
         _number_deliveries(erp, rpc)
         _number_components(erp, rpc)
+        _number_receipts(erp, rpc)
+        _number_recipes(erp, rpc)
     return into
 
 
@@ -156,7 +171,7 @@ def _number_deliveries(erp: sqlite3.Connection, rpc: Rpc) -> None:
         if delivery not in known:
             erp.execute(
                 "INSERT INTO dlv_item SELECT ?, ?, plant, so_no, item_no, mat_no, qty_open, uom, conf_date, NULL, 'A', "
-                "NULL, '', '', 0, '', changed_at FROM so_item WHERE so_no = ? AND item_no = ?",
+                "NULL, '', '', 0, NULL, '', changed_at FROM so_item WHERE so_no = ? AND item_no = ?",
                 (delivery, str(move), *line[move]),
             )
     held = rpc.find("stock.move", [["state", "=", "assigned"], ["origin", "like", "stock.move,%"]], ["origin"])
@@ -167,6 +182,24 @@ def _number_deliveries(erp: sqlite3.Connection, rpc: Rpc) -> None:
             "AND item_no = dem_item) WHERE dem_type = 'SLS' AND dem_no = ? AND dem_item = ?",
             (str(row["id"]), *order),
         )
+
+
+def _number_receipts(erp: sqlite3.Connection, rpc: Rpc) -> None:
+    """Number receipts as the moves that brought them."""
+    came: list[Value] = [["origin", "like", "purchase.line,%"], ["state", "=", "done"]]
+    found = rpc.find("stock.move", came, ["origin.purchase.number", "origin.sequence"])
+    numbers = [(row["id"], row["origin."]["purchase."]["number"], f"{row['origin.']['sequence']:05d}") for row in found]
+    erp.executemany("UPDATE gr_item SET seq = ? WHERE po_no = ? AND item_no = ?", numbers)
+
+
+def _number_recipes(erp: sqlite3.Connection, rpc: Rpc) -> None:
+    """Number the lines of recipes as Tryton does."""
+    made = {
+        row["bom"]: row["product."]["code"] for row in rpc.find("production.bom.output", [], ["bom", "product.code"])
+    }
+    found = rpc.find("production.bom.input", [], ["bom", "product.code"])
+    numbers = [(str(row["id"]), made[row["bom"]], row["product."]["code"]) for row in found]
+    erp.executemany("UPDATE bom_item SET item_no = ? WHERE mat_no = ? AND comp_no = ?", numbers)
 
 
 def _number_components(erp: sqlite3.Connection, rpc: Rpc) -> None:

@@ -25,9 +25,9 @@ from tests.systems.tryton.server import Running
 pytestmark = pytest.mark.live
 
 ENTITIES = {
-    "customer", "delivery", "lot", "material", "material_site", "production_component", "production_order",
-    "purchase_order_line", "purchase_requisition", "quality_notification", "reservation", "sales_order",
-    "sales_order_line", "stock", "supplier", "supply_source", "unit_conversion",
+    "bom_item", "customer", "delivery", "goods_receipt", "lot", "material", "material_site", "production_component",
+    "production_order", "purchase_order_line", "purchase_requisition", "quality_notification", "reservation",
+    "sales_order", "sales_order_line", "stock", "supplier", "supply_source", "unit_conversion",
 }  # fmt: skip
 
 

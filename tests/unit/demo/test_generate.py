@@ -20,11 +20,11 @@ from erp_mcp.errors import DemoDirectoryError
 from tests.guarantees import guarantees
 
 HASHES = {
-    1: "391bc361431faedcb62a24bee288c473594e17cbde10522630843769352cf5ed",
-    2: "5b5def6086d66c1262e21ab4adefbb00f69dbeaa6a923360ef3b5b487adccadf",
-    3: "ad5c378534cbaccf525fddcf1f1e06d267f41d3b14df0886fc8c3a6936d8eb39",
-    4: "5a38256d7d4b8594f279ae6ffb039c0efea2b02f639ae3368df2f3f8e1743a86",
-    5: "98e6a2a019ce2e7e1f61615066a949e7cc57e01327253e56c08ad459f09c3285",
+    1: "6c23def769fdeb95cb511aa7b43627436b185232d4fb2d6ef8eeee894212b276",
+    2: "64ba9baa7b7e84dd75084eeccba86f32a4df4df417fc48cd70bd27e233b4e41a",
+    3: "6818eded64df79312e08fe34d6bfbb037e8049a373719d1095b270948e69b226",
+    4: "5fe76239108c9fdd0bd62a85e12a13fb83da10ab6ceff0b0ee3429ba1523872c",
+    5: "b54ae47ccc9438ccff9e1a6707b9b3def2e87d4f8286dc3e968fa14bc2c993c9",
 }
 SUMMER_WEEKS = 12
 SUPPORTED_MINORS = (11, 12, 13)
