@@ -10,11 +10,58 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from erp_mcp.analyses import briefing, expedite, late_order, shortages, supply_demand
+from erp_mcp.analyses import (
+    asset_history,
+    availability,
+    bill_of_material,
+    briefing,
+    capacity,
+    expedite,
+    genealogy,
+    late_order,
+    match,
+    oee,
+    order_differences,
+    pareto,
+    purchase_history,
+    scorecard,
+    shortage_list,
+    shortages,
+    slow_stock,
+    stock_differences,
+    supply_demand,
+    timeline,
+    vendor_summary,
+    what_if,
+    wip_ageing,
+)
 from erp_mcp.domain.analysis import Analysis
 
-ANALYSES: Final[Mapping[str, Analysis]] = MappingProxyType(
-    {module.ANALYSIS.name: module.ANALYSIS for module in (briefing, expedite, late_order, shortages, supply_demand)}
+_ALL: Final = (
+    asset_history.ANALYSIS,
+    availability.ANALYSIS,
+    bill_of_material.ANALYSIS,
+    briefing.ANALYSIS,
+    capacity.ANALYSIS,
+    expedite.ANALYSIS,
+    genealogy.ANALYSIS,
+    late_order.ANALYSIS,
+    match.ANALYSIS,
+    oee.ANALYSIS,
+    order_differences.ANALYSIS,
+    pareto.ANALYSIS,
+    purchase_history.ANALYSIS,
+    scorecard.ANALYSIS,
+    shortage_list.ANALYSIS,
+    shortages.ANALYSIS,
+    slow_stock.ANALYSIS,
+    stock_differences.ANALYSIS,
+    supply_demand.ANALYSIS,
+    timeline.ANALYSIS,
+    vendor_summary.ANALYSIS,
+    what_if.ANALYSIS,
+    wip_ageing.ANALYSIS,
 )
+ANALYSES: Final[Mapping[str, Analysis]] = MappingProxyType({analysis.name: analysis for analysis in _ALL})
 
 __all__ = ["ANALYSES"]

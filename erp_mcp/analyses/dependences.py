@@ -88,6 +88,13 @@ SHORTAGES: Final = (
     *counts("qty_short"),
     *_by(("next_supply_date",), "job.expected_finish"),
 )
+SHORTAGE_LIST: Final = (
+    *pegging("first_short_date", "qty_short", "covering_supply"),
+    *counts("qty_short"),
+    *_by(("covering_supply", "covered_on"), "job.expected_finish"),
+    *_by(("qty_short",), "delivery.pick_status", "delivery.actual_goods_issue"),
+    *_by(("procurement",), "material_site.procurement"),
+)
 SUPPLY_DEMAND: Final = (
     *pegging("elements", "lowest_available"),
     *_by(("firm",), "purchase_order_line.confirmed"),
@@ -102,6 +109,25 @@ EXPEDITE: Final = (
     *_by(("revenue_at_risk",), "sales_order_line.open_value", "sales_order_line.currency"),
     *_by(("other_sources",), "supply_source.blocked", "supply_source.valid_to", "supply_source.lead_time_days"),
     *_by(("other_sources",), "supplier.blocked", "purchase_order_line.supplier_id"),
+)
+ASSET_HISTORY: Final = (
+    *_by(("failures", "mtbf_h", "mttr_h"), "maintenance_order.actual_start"),
+    *_by(("failures", "mtbf_h", "mttr_h", "pm_compliance_pct"), "maintenance_order.order_type"),
+    *_by(("mtbf_h", "mttr_h", "pm_compliance_pct"), "maintenance_order.actual_finish"),
+    *_by(("pm_compliance_pct",), "maintenance_order.planned_finish"),
+    *_by(("unplanned_stops",), "downtime.planned", "maintenance_order.work_center_id"),
+    *_by(("unplanned_stop_min",), "downtime.ended_at"),
+    *_by(("asset_id",), "maintenance_order.asset_id"),
+    *_by(("events",), "maintenance_order.planned_start", "maintenance_order.priority", "maintenance_order.description"),
+)
+GENEALOGY: Final = (
+    *_by(("customers_reached", "deliveries"), "delivery.lot_id"),
+    *_by(("customers_reached",), "delivery.actual_goods_issue"),
+    *_either(("suppliers_reached",), "lot.supplier_id", "goods_receipt.lot_id"),
+    *_by(("supplier_lot",), "lot.supplier_lot"),
+    *_by(("qty_on_hand",), "stock.lot_id"),
+    *_by(("edges",), "lot_genealogy.qty", "lot_genealogy.uom"),
+    *_by(("nodes",), "lot.lot_disposition", "lot.expiry_date"),
 )
 
 

@@ -10,12 +10,12 @@ from typing import Final
 from erp_mcp.analyses.alternatives import source_refusal
 from erp_mcp.analyses.cover import first_promise, with_promise
 from erp_mcp.analyses.dependences import EXPEDITE
-from erp_mcp.analyses.ledgers import Ledgers
+from erp_mcp.analyses.ledgers import Ledgers, order_behind
 from erp_mcp.analyses.plant import Plant, plant_of, reads, rows_of
 from erp_mcp.analyses.rows import CustomerRow, PurchaseLineRow, SalesLineRow
 from erp_mcp.domain.analysis import Analysis, Facts, Findings, RawCell
 from erp_mcp.domain.days import NEVER, days_between, shift
-from erp_mcp.domain.pegging import Allocation, Demand, allocate
+from erp_mcp.domain.pegging import Allocation, allocate
 from erp_mcp.domain.value import money_text
 
 _WEIGHTS: Final = {"A": 3, "B": 2, "C": 1}
@@ -118,30 +118,12 @@ def _hurts(  # noqa: PLR0917 - what one row is judged by
         if not need < arrival or need > end:
             continue
         days = max(1, days_between(min(arrival, allocation.arrival), need))
-        order, line = _order_behind(plant, allocation.demand, lines)
+        order, key = order_behind(plant, allocation.demand)
+        line = lines.get(key)
         if order not in found or found[order].days < days:
             weight = weights.get((line.customer_id or "") if line else "", 1)
             found[order] = Hurt(order=order, days=days, weight=weight, line=line)
     return sorted(found.values(), key=lambda one: (-one.days * one.weight, one.order))
-
-
-def _order_behind(
-    plant: Plant, demand: Demand, lines: dict[tuple[str, str], SalesLineRow]
-) -> tuple[str, SalesLineRow | None]:
-    """Climb from a demand to the sales order line it is for, or to the topmost production order."""
-    if demand.owner_type == "sales_order":
-        return f"{demand.owner_id}/{demand.line}", lines.get((demand.owner_id, demand.line))
-    order_id, seen = demand.owner_id, set[str]()
-    while order_id not in seen:
-        seen.add(order_id)
-        order = plant.orders.get(order_id)
-        if order is not None and order.sales_order_id:
-            key = (order.sales_order_id, order.sales_order_line or "")
-            return "/".join(part for part in key if part), lines.get(key)
-        if order is None or not order.parent_order_id:
-            break
-        order_id = order.parent_order_id
-    return order_id, None
 
 
 def _row(plant: Plant, row: PurchaseLineRow, served: Iterable[Allocation], hurts: list[Hurt]) -> tuple[RawCell, ...]:

@@ -77,6 +77,28 @@ def sales_demand(plant: Plant, row: rows.SalesLineRow) -> Demand:
     )
 
 
+def order_behind(plant: Plant, demand: Demand) -> tuple[str, tuple[str, str]]:
+    """Climb from a demand to what it is for in the end.
+
+    Returns:
+        The sales order line as `order/line`, or the topmost production order known; and the key (order, line) of that
+        sales order line, with empty texts where there is none.
+    """
+    if demand.owner_type == "sales_order":
+        return f"{demand.owner_id}/{demand.line}", (demand.owner_id, demand.line)
+    order_id, seen = demand.owner_id, set[str]()
+    while order_id not in seen:
+        seen.add(order_id)
+        order = plant.orders.get(order_id)
+        if order is not None and order.sales_order_id:
+            key = (order.sales_order_id, order.sales_order_line or "")
+            return "/".join(part for part in key if part), key
+        if order is None or not order.parent_order_id:
+            break
+        order_id = order.parent_order_id
+    return order_id, ("", "")
+
+
 def _ledger(plant: Plant, place: tuple[str, str]) -> Ledger:
     components = [
         component_demand(one, _start_of(plant, one.production_order_id)) for one in plant.demand.get(place, ())

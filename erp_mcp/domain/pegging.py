@@ -136,6 +136,19 @@ def free_stock(ledger: Ledger) -> int:
     return _cover_from_reservations(ledger, {}, {})
 
 
+def unpegged(ledger: Ledger) -> tuple[int, dict[str, int]]:
+    """Return what is not decided by reservations and by orders made for one demand.
+
+    Returns:
+        The free stock, and by demand key what neither a reservation nor an order made for the demand covers.
+    """
+    left = {demand.key: demand.qty for demand in ledger.demands}
+    covers: dict[str, list[Cover]] = {key: [] for key in left}
+    free = _cover_from_reservations(ledger, covers, left)
+    _cover_from_own_orders(ledger, covers, left)
+    return free, left
+
+
 def _cover_from_reservations(ledger: Ledger, covers: dict[str, list[Cover]], left: dict[str, int]) -> int:
     """Use held stock for its demand; return the free stock: what no reservation holds."""
     stock = dict(ledger.lots)

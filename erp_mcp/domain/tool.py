@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Effect = Literal["read", "write", "status"]  # status: of the caller's own proposals
+# status: of the caller's own proposals; discovery: of the tools themselves
+Effect = Literal["read", "write", "status", "discovery"]
 Risk = Literal["W1", "W2", "W3"]
-ArgumentType = Literal["id", "code", "key", "text", "date", "quantity", "money", "integer", "flag"]  # key: the caller's
+ArgumentType = Literal["id", "code", "key", "text", "date", "quantity", "money", "integer", "flag", "object"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,10 +104,11 @@ class Tool:
     """A tool, ready to be shown and called.
 
     Exactly one binding: `query` alone (its rows are the first table), `analysis` (a name in `erp_mcp.analyses`) over
-    the named `reads`, `command` (a name in `erp_mcp.commands`, of a tool that proposes) over them, or `status` (what is
-    asked or done about the caller's own proposals). `risk` is the class of what a command writes. `live` names an
-    entity that may be read from its system when the read model is too old. `conditions` are the `entity.field` names by
-    which rows are chosen, grouped or sorted whatever is asked: which rows come then tells of these fields.
+    the named `reads`, `command` (a name in `erp_mcp.commands`, of a tool that proposes) over them, `status` (what is
+    asked or done about the caller's own proposals) or `discovery` (how other tools are found and called). `risk` is the
+    class of what a command writes. `live` names an entity that may be read from its system when the read model is too
+    old. `conditions` are the `entity.field` names by which rows are chosen, grouped or sorted whatever is asked: which
+    rows come then tells of these fields.
     """
 
     name: str
@@ -130,6 +132,7 @@ class Tool:
     examples: tuple[str, ...] = ()  # canonical JSON of arguments
     hash: str = ""  # SHA-256 of the canonical definition
     conditions: tuple[str, ...] = ()
+    discovery: str = ""
 
     @property
     def entities(self) -> tuple[str, ...]:

@@ -40,6 +40,7 @@ class SmallPlant:
         """Start with nothing."""
         self.reads: dict[str, list[NamedTuple]] = {}
         self.gaps: list[Gap] = []
+        self.lacking: frozenset[str] = frozenset()
         self.zone: tzinfo = UTC
 
     def add(self, read: str, row: type[Row], **given: object) -> Row:
@@ -223,6 +224,7 @@ class SmallPlant:
             now=NOW,
             gaps=tuple(self.gaps),
             zone=self.zone,
+            lacking=self.lacking,
         )
 
     def ask(self, analysis: Analysis, **arguments: ArgumentValue) -> Findings:

@@ -1,0 +1,222 @@
+"""`get_capacity_load`: how much work waits at each work centre, week by week, against what it can do."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+from typing import Final, NamedTuple
+
+from erp_mcp.analyses.figures import hours, percent
+from erp_mcp.analyses.plant import rows_of
+from erp_mcp.domain.analysis import Analysis, Dependence, Facts, Findings, RawCell
+from erp_mcp.domain.days import local_day, shift
+
+_DEFAULT_WEEKS = 4
+
+
+class WorkRow(NamedTuple):
+    """An operation of an unfinished order that is not completed; `work_min` is what is still to do."""
+
+    system: str
+    as_of: str
+    production_order_id: str
+    operation_id: str
+    site: str
+    work_center_id: str
+    planned_start: str | None
+    request_state: str | None
+    work_min: int | None
+
+
+class CapacityRow(NamedTuple):
+    """What a work centre can do on one day."""
+
+    system: str
+    as_of: str
+    work_center_id: str
+    site: str
+    capacity_date: str
+    available_min: int
+
+
+class Week(NamedTuple):
+    """A calendar week as far as it lies in the horizon."""
+
+    name: str  # ISO 8601: 2026-W12
+    first: str
+    last: str
+
+
+class Work(NamedTuple):
+    """An operation on the day its work counts on: that of its planned start, today when that has passed."""
+
+    day: str
+    waiting: bool
+    overdue: bool
+    minutes: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """Work against capacity in minutes; `None` where nothing tells."""
+
+    work: tuple[Work, ...]
+    available: int | None
+
+    @property
+    def committed(self) -> int | None:
+        """Minutes of work, of the operations that say how much it is."""
+        told = [one.minutes for one in self.work if one.minutes is not None]
+        return sum(told) if told or not self.work else None
+
+    @property
+    def load_pct(self) -> int | None:
+        """Work in percent of capacity."""
+        if self.committed is None or self.available is None:
+            return None
+        return percent(self.committed, self.available)
+
+    @property
+    def overload(self) -> int | None:
+        """Minutes of work that do not fit."""
+        if self.committed is None or self.available is None:
+            return None
+        return max(0, self.committed - self.available)
+
+
+def capacity_load(facts: Facts) -> Findings:
+    """Answer `get_capacity_load`: tables `work_centers` and `weeks`.
+
+    Args:
+        facts: Rows of reads `work` and `capacity`; argument `weeks` (1..26): seven days each, from today on.
+
+    Returns:
+        Per work centre and calendar week, clipped to the horizon: hours available and committed, load in percent and
+        hours above capacity; per work centre the same over the horizon, the week with the highest load, and how many
+        operations wait, should have begun, or can't be placed for want of a start or of work. Busiest first.
+    """
+    asked = facts.arguments.get("weeks")
+    horizon = _weeks(facts.today, 7 * (asked if isinstance(asked, int) else _DEFAULT_WEEKS))
+    end = horizon[-1].last
+    work, loose = _work(facts)
+    capacity = _capacity(facts, end)
+    centers: list[tuple[RawCell, ...]] = []
+    weeks: list[tuple[RawCell, ...]] = []
+    for center in sorted({*work, *loose, *capacity}):
+        inside = [one for one in work.get(center, ()) if one.day <= end]
+        loads = {week: _load(week, inside, capacity.get(center, {})) for week in horizon}
+        weeks += [(*center, *week, len(load.work), *_figures(load)) for week, load in loads.items()]
+        centers.append(_center(center, loads, loose.get(center, 0)))
+    centers.sort(key=_busiest)
+    return Findings(
+        tables={"work_centers": centers, "weeks": weeks},
+        complete=not facts.gaps,
+        warnings=_warnings(facts, {center for center, _ in (*work, *loose, *capacity)}),
+    )
+
+
+def _weeks(today: str, days: int) -> list[Week]:
+    """Cut the days from today on into calendar weeks; the first and the last may be parts of one."""
+    found: list[Week] = []
+    last_day, first = shift(today, days - 1), today
+    while first <= last_day:
+        weekday = date.fromisoformat(first)
+        year, number, day = weekday.isocalendar()
+        last = min(shift(first, 7 - day), last_day)
+        found.append(Week(f"{year}-W{number:02}", first, last))
+        first = shift(last, 1)
+    return found
+
+
+_Center = tuple[str, str]  # work centre and site
+
+
+def _work(facts: Facts) -> tuple[dict[_Center, list[Work]], dict[_Center, int]]:
+    """Return the work by work centre, and how many operations can't be placed."""
+    placed: defaultdict[_Center, list[Work]] = defaultdict(list)
+    loose: defaultdict[_Center, int] = defaultdict(int)
+    for row in rows_of(facts, "work", WorkRow):
+        center = (row.work_center_id, row.site)
+        loose[center] += row.planned_start is None or row.work_min is None
+        if row.planned_start is None:
+            continue
+        start, waiting = local_day(row.planned_start, facts.zone), row.request_state != "Running"
+        overdue = waiting and start < facts.today
+        placed[center].append(Work(day=max(start, facts.today), waiting=waiting, overdue=overdue, minutes=row.work_min))
+    return dict(placed), dict(loose)
+
+
+def _capacity(facts: Facts, end: str) -> dict[_Center, dict[str, int]]:
+    """Return available minutes by work centre and day."""
+    found: defaultdict[_Center, dict[str, int]] = defaultdict(dict)
+    for row in rows_of(facts, "capacity", CapacityRow):
+        if facts.today <= row.capacity_date <= end:
+            found[row.work_center_id, row.site][row.capacity_date] = row.available_min
+    return dict(found)
+
+
+def _load(week: Week, work: Iterable[Work], capacity: dict[str, int]) -> Load:
+    days = [minutes for day, minutes in capacity.items() if week.first <= day <= week.last]
+    return Load(
+        work=tuple(one for one in work if week.first <= one.day <= week.last), available=sum(days) if days else None
+    )
+
+
+def _figures(load: Load) -> tuple[RawCell, ...]:
+    minutes = (load.available, load.committed, load.overload)
+    available, committed, overload = (None if one is None else hours(one) for one in minutes)
+    return (available, committed, load.load_pct, overload)
+
+
+def _center(center: _Center, loads: dict[Week, Load], loose: int) -> tuple[RawCell, ...]:
+    work = tuple(one for load in loads.values() for one in load.work)
+    known = [load.available for load in loads.values() if load.available is not None]
+    whole = Load(work=work, available=sum(known) if known else None)
+    overloads = [load.overload for load in loads.values() if load.overload is not None]
+    peak = max(loads, key=lambda week: loads[week].load_pct or 0)
+    peak_pct = loads[peak].load_pct
+    available, committed, load_pct, _ = _figures(whole)
+    return (
+        *center,
+        sum(one.waiting and not one.overdue for one in work),
+        sum(one.overdue for one in work),
+        loose,
+        available,
+        committed,
+        load_pct,
+        hours(sum(overloads)) if overloads else None,
+        peak.name if peak_pct else None,
+        peak_pct,
+    )
+
+
+def _busiest(row: tuple[RawCell, ...]) -> tuple[int, int, str]:
+    load_pct, waiting = row[7], row[2]
+    return (
+        -(load_pct if isinstance(load_pct, int) else -1),
+        -(waiting if isinstance(waiting, int) else 0),
+        str(row[0]),
+    )
+
+
+def _warnings(facts: Facts, known: Iterable[str]) -> tuple[str, ...]:
+    asked = facts.arguments.get("work_center_id")
+    silent = sorted(set(asked if isinstance(asked, tuple) else ()) - set(known))
+    if not silent:
+        return ()
+    return (f"Neither work nor capacity in the data at hand, or none in this role's scope: {', '.join(silent)}.",)
+
+
+ANALYSIS: Final = Analysis(
+    name="capacity_load",
+    function=capacity_load,
+    reads={"work": WorkRow, "capacity": CapacityRow},
+    definition_id="capacity_load.1",
+    dependences=(
+        Dependence(fields=("production_operation.planned_start",), tells=("weeks", "operations_waiting")),
+        Dependence(fields=("production_operation.request_state",), tells=("operations_waiting", "operations_overdue")),
+        Dependence(fields=("production_operation.work_min",), tells=("committed_h", "load_pct", "overload_h")),
+    ),
+)
