@@ -12,13 +12,14 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from erp_mcp.catalog import arguments as contract
 from erp_mcp.catalog import schemas
+from erp_mcp.catalog.arguments import CheckedArguments
 from erp_mcp.catalog.registry import Catalog
 from erp_mcp.domain.analysis import Analysis
 from erp_mcp.domain.answer import Answer, Refusal
@@ -28,20 +29,25 @@ from erp_mcp.domain.call_context import CallContext, agent_caller, calling, trac
 from erp_mcp.domain.decision import Decision, Obligations
 from erp_mcp.domain.freshness import FreshnessBudget
 from erp_mcp.domain.instants import instant_text
-from erp_mcp.domain.nearest import nearest
 from erp_mcp.domain.principal import Principal
 from erp_mcp.domain.tool import Tool
 from erp_mcp.errors import (
     BoundaryError,
     BusyError,
     CallCancelledError,
+    CallDirectlyError,
     GatewayError,
     InternalError,
     NotAllowedError,
+    PersonalDataError,
+    UnknownArgumentError,
     UnknownToolError,
 )
-from erp_mcp.policy import boundary, decide, obligations
+from erp_mcp.finding import Finding, of_argument, unknown
+from erp_mcp.policy import boundary, decide, obligations, personal
 from erp_mcp.policy.bundle import Bundle, from_json
+from erp_mcp.policy.listing import listed
+from erp_mcp.policy.permissions import Permissions, permissions_of
 from erp_mcp.ports import AuditStore, Bundles, Clock, ReadModel
 from erp_mcp.projections import freshness, lacking
 from erp_mcp.reading import Keys, Question, Reading
@@ -49,7 +55,6 @@ from erp_mcp.reading import Keys, Question, Reading
 if TYPE_CHECKING:
     from erp_mcp.proposing import Proposing
 
-_TYPO: Final = 0.85  # how like a visible tool's name one must be for it to be suggested
 _log = logging.getLogger("erp_mcp")
 
 
@@ -74,6 +79,7 @@ class _Trail:
     decision: Decision | None = None
     rows: dict[str, int] = field(default_factory=dict)
     proposal: dict[str, JsonValue] = field(default_factory=dict)
+    through: str = ""  # the tool that passed the call on
 
 
 @dataclass(kw_only=True)
@@ -145,25 +151,56 @@ class Gateway:
         bundle = self._policy()
         trail.principal = principal = decide.identify(bundle, trail.principal.agent)
         # (2) screen, find, validate — hidden and missing tools take the same way out, after the same screening.
-        violation = boundary.recognise(call.tool, call.arguments)
-        if violation is not None:
-            raise BoundaryError(rule=violation.code)
-        tool = trail.tool = self._find(bundle, principal, call.tool)
-        checked = contract.check(tool, call.arguments)
+        tool, checked = self._asked(bundle, call, trail)
+        if tool.discovery == "call":  # what is asked for through it takes the same step, as if it came alone
+            tool, checked = self._passed_on(bundle, call, trail)
         # (3) decide
         decision = trail.decision = decide.decide(bundle, principal, tool, checked.arguments)
         terms = _terms(decision)
         # (4) obligations — one that can't be fulfilled is a denial.
         obligations.check_masked_arguments(tool, checked.arguments, terms.masks)
         obligations.check_window(tool, checked.arguments, terms.max_window_days)
-        # (5) read, or propose, or tell what became of proposals — (8) checked against the tool's result contract
+        # (5) read, find tools, propose, or tell of proposals — (8) checked against the tool's result contract
         question = Question(principal=principal, tool=tool, checked=checked, obligations=terms, call_id=call.call_id)
         if tool.effect == "read":
             answer = await self._read(question)
+        elif tool.effect == "discovery":
+            able = decide.visible(bundle, principal, self.catalog)
+            answer = self._finding.answer(question, able, bundle.shows[principal.role])
         else:  # whether a proposal happens is (6), decided by people over another channel
             answer = await self._propose(question, call, decision, trail)
         trail.rows = {name: len(table.rows) for name, table in answer.tables.items()}
         return answer
+
+    def _asked(
+        self, bundle: Bundle, call: ToolCall, trail: _Trail, *, reads_only: bool = False
+    ) -> tuple[Tool, CheckedArguments]:
+        """Screen one call, find its tool and check its arguments."""
+        violation = boundary.recognise(call.tool, call.arguments)
+        if violation is not None:
+            raise BoundaryError(rule=violation.code)
+        try:
+            tool = trail.tool = self._find(bundle, trail.principal, call.tool)
+            if reads_only and tool.effect != "read":
+                raise CallDirectlyError(tool=tool.name)
+            return tool, contract.check(tool, call.arguments)
+        except (UnknownToolError, UnknownArgumentError):
+            if personal.asks(call.tool, call.arguments):
+                raise PersonalDataError from None
+            raise
+
+    def _passed_on(self, bundle: Bundle, call: ToolCall, trail: _Trail) -> tuple[Tool, CheckedArguments]:
+        """Take a call out of the one that it came in, as if it had come alone.
+
+        Only what reads is passed on: a standing permission for the tool that passes on must cover no write.
+        """
+        trail.through, trail.tool = call.tool, None
+        name, arguments = call.arguments["name"], call.arguments.get("arguments", {})
+        inner = replace(call, tool=str(name), arguments=arguments if isinstance(arguments, dict) else {})
+        try:
+            return self._asked(bundle, inner, trail, reads_only=True)
+        except UnknownToolError as error:
+            raise of_argument(error) from None
 
     async def _read(self, question: Question) -> Answer:
         now = self.clock.plant()
@@ -202,17 +239,43 @@ class Gateway:
         return told.answer
 
     def tools(self, principal: Principal) -> tuple[ToolView, ...]:
-        """Return the tools this principal may call, in a stable order; none when the policy does not know the agent."""
+        """Return the tools of this principal's list, in a stable order; none when the policy does not know the agent.
+
+        What else it may call is found through the tools for that.
+        """
         try:
             bundle = self._policy()
             known = decide.identify(bundle, principal.agent)
         except GatewayError:
             return ()
-        return tuple(self._views[tool.name] for tool in decide.visible(bundle, known, self.catalog))
+        able = decide.visible(bundle, known, self.catalog)
+        return tuple(self._views[tool.name] for tool in listed(able, bundle.shows[known.role]))
+
+    def callable_tools(self, principal: Principal) -> tuple[Tool, ...]:
+        """Return every tool this principal may call, listed or not, in a stable order; none as `tools`."""
+        try:
+            bundle = self._policy()
+            known = decide.identify(bundle, principal.agent)
+        except GatewayError:
+            return ()
+        return tuple(decide.visible(bundle, known, self.catalog))
+
+    def permissions(self, principal: Principal) -> Permissions | None:
+        """Return what this principal may do by the applied policy; `None` when that does not know the agent."""
+        try:
+            bundle = self._policy()
+            known = decide.identify(bundle, principal.agent)
+        except GatewayError:
+            return None
+        return permissions_of(bundle, known, self.catalog)
 
     def bundle_digest(self) -> str:
         """Return the digest of the applied policy; cheap, and fresh whichever process applied it."""
         return self.bundles.active_digest()
+
+    @cached_property
+    def _finding(self) -> Finding:
+        return Finding(catalog=self.catalog)
 
     @cached_property
     def _views(self) -> dict[str, ToolView]:
@@ -223,7 +286,7 @@ class Gateway:
                 description=tool.description,
                 input_schema=schemas.input_schema(tool),
                 output_schema=schemas.output_schema(tool),
-                read_only=tool.effect == "read" or tool.status in ("get", "list"),
+                read_only=tool.effect in ("read", "discovery") or tool.status in ("get", "list"),
             )
             for tool in self.catalog
         }
@@ -231,9 +294,7 @@ class Gateway:
     def _find(self, bundle: Bundle, principal: Principal, name: str) -> Tool:
         tool = self.catalog.get(name)
         if tool is None or not decide.visible(bundle, principal, (tool,)):
-            seen = (one.name for one in decide.visible(bundle, principal, self.catalog))
-            meant = nearest(name, seen, cutoff=_TYPO)
-            raise UnknownToolError(**({"suggestion": meant} if meant else {}))
+            raise unknown(name, decide.visible(bundle, principal, self.catalog))
         return tool
 
     def _policy(self) -> Bundle:
@@ -266,6 +327,7 @@ def _entry(call: ToolCall, trail: _Trail, outcome: Answer | Refusal) -> AuditEnt
         "bundle": decision.bundle if decision else "",
         "rules": list(decision.rules) if decision else [],
         "reasons": list(decision.reasons) if decision else [],
+        **({"through": trail.through} if trail.through else {}),
         **trail.proposal,
     }
     if isinstance(outcome, Refusal):

@@ -184,6 +184,13 @@ def _decimal(argument: Argument, value: JsonValue) -> Scalar:
     return scaled
 
 
+def _object(argument: Argument, value: JsonValue) -> Scalar:
+    """Check that it is an object. Its members are another tool's arguments, and checked as such once it is found."""
+    if type(value) is not dict:
+        raise _wrong(argument, "type", value)
+    return None
+
+
 _CHECKS: Final[dict[ArgumentType, Callable[[Argument, JsonValue], Scalar]]] = {
     "id": _id,
     "code": _id,
@@ -194,6 +201,7 @@ _CHECKS: Final[dict[ArgumentType, Callable[[Argument, JsonValue], Scalar]]] = {
     "money": _decimal,
     "integer": _integer,
     "flag": _flag,
+    "object": _object,
 }
 
 
@@ -261,6 +269,9 @@ def type_word(value: JsonValue) -> str:
     return _TYPE_WORDS[type(value)]
 
 
+_UNBOUNDED: Final[Mapping[str, str]] = {"date": "a calendar date as YYYY-MM-DD", "flag": "true or false"}
+
+
 def _expected(argument: Argument) -> str:
     if argument.many:
         return f"a list of 1 to {argument.max_items} of: {_expected_one(argument)}"
@@ -270,6 +281,8 @@ def _expected(argument: Argument) -> str:
 def _expected_one(argument: Argument) -> str:
     low, high = _bounds(argument)
     match argument.type:
+        case "date" | "flag":
+            return _UNBOUNDED[argument.type]
         case "id" | "code" if argument.values:
             return f"one of {', '.join(argument.values)}"
         case "id" | "code":
@@ -279,13 +292,11 @@ def _expected_one(argument: Argument) -> str:
         case "text":
             low, high = argument.minimum or 1, argument.maximum or MAX_TEXT
             return f"text of {low} to {high} characters without control characters"
-        case "date":
-            return "a calendar date as YYYY-MM-DD"
         case "integer":
             return f"an integer from {low} to {high}"
-        case "flag":
-            return "true or false"
         case "quantity":
             return f'a decimal string such as "12.5", at most 6 places, from {low} to {high}'
         case "money":
             return f'a decimal string such as "12.50", at most 4 places, from {low} to {high}'
+        case "object":
+            return "an object: the arguments of the tool named"

@@ -11,7 +11,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-from erp_mcp.catalog import proposal_tables
+from erp_mcp.catalog import discovery_tables, proposal_tables
 from erp_mcp.catalog.compiled import canonical, definition_hash
 from erp_mcp.catalog.grammar import BindingSpec, ReadSpec, ToolFile
 from erp_mcp.catalog.meaning import Relation
@@ -65,11 +65,12 @@ class _Bound:
     analysis: Analysis | None = None
     operation: Operation | None = None
     status: str = ""
+    discovery: str = ""
 
     @property
     def fixed(self) -> bool:
         """Whether arguments and tables are added here, being the same for all tools of the kind."""
-        return self.operation is not None or bool(self.status)
+        return self.operation is not None or bool(self.status or self.discovery)
 
 
 def compile_tool(
@@ -97,6 +98,8 @@ def compile_tool(
     parts = _Parts(arguments={argument.name: argument for argument in (*arguments_of(spec), *_added(spec))})
     if binding.status:
         bound = _Bound(tables=proposal_tables.status_tables(binding.status), status=binding.status)
+    elif binding.discovery:
+        bound = _Bound(tables=discovery_tables.TABLES[binding.discovery], discovery=binding.discovery)
     elif binding.command:
         bound = _command(binding, spec.level, parts, operations)
     elif binding.analysis:
@@ -111,13 +114,14 @@ def compile_tool(
 
 def _check_kind(spec: ToolFile) -> None:
     binding = spec.binding
-    chosen = (binding.query, binding.document, binding.analysis, binding.command, binding.status)
+    own = (binding.status, binding.discovery)  # what the gateway answers of itself
+    chosen = (binding.query, binding.document, binding.analysis, binding.command, *own)
     if sum(map(bool, chosen)) != 1 or bool(binding.reads) != bool(binding.analysis or binding.command):
-        detail = "give one of query, document, analysis with reads, command with reads, or status"
+        detail = "give one of query, document, analysis with reads, command with reads, status or discovery"
         raise ProblemError("binding.kind", detail, ("binding",))
-    fixed = bool(binding.command or binding.status)
+    fixed = bool(binding.command) or any(own)
     if fixed and spec.result:
-        detail = "all tools about proposals have the same result, which is not written here"
+        detail = "all tools of this kind have the same result, which is not written here"
         raise ProblemError("result.fixed", detail, ("result",))
     if not fixed and not spec.result:
         raise ProblemError("result.missing", "say which tables and columns come back", ("result",))
@@ -127,6 +131,8 @@ def _added(spec: ToolFile) -> tuple[Argument, ...]:
     """Return the arguments that are the same for all tools of the kind."""
     if spec.binding.status:
         added = proposal_tables.STATUS_ARGUMENTS[spec.binding.status]
+    elif spec.binding.discovery:
+        added = discovery_tables.ARGUMENTS[spec.binding.discovery]
     else:
         added = proposal_tables.PROPOSE_ARGUMENTS if spec.binding.command else ()
     for one in added:
@@ -247,7 +253,7 @@ def _check_guards(names: Names) -> None:
 
 
 def _check_arguments(parts: _Parts, spec: ToolFile) -> None:
-    if spec.binding.analysis or spec.binding.command or spec.binding.status:
+    if spec.binding.analysis or spec.binding.command or spec.binding.status or spec.binding.discovery:
         return  # these get every argument, so they may use what no statement does
     for name, argument in parts.arguments.items():
         if not argument.is_site and name not in parts.used:
@@ -293,6 +299,7 @@ def _tool(spec: ToolFile, toolset: str, parts: _Parts, bound: _Bound) -> Tool:
         analysis=bound.analysis.name if bound.analysis else "",
         command=bound.operation.name if bound.operation else "",
         status=bound.status,
+        discovery=bound.discovery,
         risk=spec.risk or "",
         live=spec.live or "",
         definition_id=bound.analysis.definition_id if bound.analysis else "",

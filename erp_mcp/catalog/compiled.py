@@ -17,8 +17,9 @@ from typing import Any, Final
 
 from erp_mcp.catalog.registry import Catalog, catalog_of
 from erp_mcp.domain.tool import NOTHING, Argument, Column, Needs, Query, Table, Tool
+from erp_mcp.domain.vocabulary import Vocabulary
 
-FORMAT: Final = 4  # raise it when the form below changes
+FORMAT: Final = 5  # raise it when the form below changes
 _PACKAGE: Final = Path(__file__).resolve().parent.parent
 # What decides the outcome beside the tool files: the compiler and the model it compiles against.
 _COMPILER: Final = ("catalog", "domain", "analyses", "commands")
@@ -36,7 +37,8 @@ def definition_hash(definition: Mapping[str, object]) -> str:
 
 def to_json(catalog: Catalog) -> str:
     """Return the catalogue as canonical JSON; `from_json` gives back an equal one."""
-    return canonical({"format": FORMAT, "tools": [_lean(asdict(tool)) for tool in catalog]})
+    tools = [_lean(asdict(tool)) for tool in catalog]
+    return canonical({"format": FORMAT, "tools": tools, "vocabulary": asdict(catalog.vocabulary)})
 
 
 def _lean(raw: dict[str, Any]) -> dict[str, Any]:
@@ -58,14 +60,15 @@ def from_json(text: str) -> Catalog:
     raw = json.loads(text)
     if raw["format"] != FORMAT:
         raise ValueError("another format of the compiled catalogue")
-    return catalog_of(_tool(one) for one in raw["tools"])
+    words = Vocabulary(**_all_frozen(raw["vocabulary"]))
+    return catalog_of((_tool(one) for one in raw["tools"]), words)
 
 
 def source_digest(folders: Iterable[Path], also: Iterable[Path] = ()) -> str:
     """Return the SHA-256 over names and bytes of all tool files and of the code that compiles them."""
     digest = hashlib.sha256(f"format {FORMAT}\n".encode())
     for number, folder in enumerate(folders):
-        for path in sorted(folder.glob("*/*.yaml")):
+        for path in (*sorted(folder.glob("*/*.yaml")), *folder.glob("search.yaml")):
             _add(digest.update, f"{number}/{path.parent.name}/{path.name}", path)
     for part in _COMPILER:
         for path in sorted((_PACKAGE / part).rglob("*.py")):

@@ -6,7 +6,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, StringConstraints
 
-from erp_mcp.domain.tool import ArgumentType, Effect, Risk
+from erp_mcp.domain.tool import Effect, Risk
 
 NAME: Final = r"^[a-z][a-z0-9_]{2,63}$"
 PART: Final = r"^[a-z][a-z0-9_]{0,39}$"
@@ -15,10 +15,12 @@ Part = Annotated[str, StringConstraints(pattern=PART)]
 OrderKey = Annotated[str, StringConstraints(pattern=r"^-?[a-z][a-z0-9_]{0,39}$")]
 Operation = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$")]
 FieldName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*\.[a-z][a-z0-9_]*$")]
-Scope = Annotated[str, StringConstraints(pattern=r"^[a-z]+\.(read|write|status)$")]
+Scope = Annotated[str, StringConstraints(pattern=r"^[a-z]+\.(read|write|status|discovery)$")]
 ErrorCode = Annotated[str, StringConstraints(pattern=r"^[a-z_]+\.[a-z_]+$")]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=600, strip_whitespace=True)]
 Statement = Annotated[str, StringConstraints(min_length=8, max_length=8000)]
+# What a tool file may declare; an object is taken by the tool that passes on other calls, and by no other.
+DeclaredType = Literal["id", "code", "key", "text", "date", "quantity", "money", "integer", "flag"]
 ResultKind = Literal["id", "ref", "code", "text", "quantity", "money", "date", "instant", "integer", "flag"]
 
 
@@ -26,14 +28,16 @@ def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-class _Strict(BaseModel):
+class StrictForm(BaseModel):
+    """A closed, frozen form."""
+
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
-class ArgumentSpec(_Strict):
+class ArgumentSpec(StrictForm):
     """One argument; the key above it is its name."""
 
-    type: ArgumentType
+    type: DeclaredType
     description: Annotated[str, StringConstraints(max_length=160)] = ""
     required: bool = False
     many: bool = False
@@ -45,7 +49,7 @@ class ArgumentSpec(_Strict):
     site: bool = False
 
 
-class ColumnSpec(_Strict):
+class ColumnSpec(StrictForm):
     """One result column: the entity fields it comes from, and its kind where that does not follow from them."""
 
     from_: Annotated[list[FieldName], BeforeValidator(_listed)] = Field(default=[], alias="from")
@@ -53,7 +57,7 @@ class ColumnSpec(_Strict):
     description: Annotated[str, StringConstraints(max_length=160)] = ""
 
 
-class TableSpec(_Strict):
+class TableSpec(StrictForm):
     """One table of the result; the key above it is its name."""
 
     columns: Annotated[dict[Part, ColumnSpec], Field(min_length=1, max_length=40)]
@@ -62,7 +66,7 @@ class TableSpec(_Strict):
     max_rows: Annotated[int, Field(ge=1, le=1000)] = 200
 
 
-class ReadSpec(_Strict):
+class ReadSpec(StrictForm):
     """One SELECT; an optional one may find its sources missing or too old."""
 
     query: Statement
@@ -77,11 +81,12 @@ def _as_read(value: object) -> object:
 Read = Annotated[ReadSpec, BeforeValidator(_as_read)]
 
 
-class BindingSpec(_Strict):
+class BindingSpec(StrictForm):
     """What is behind the tool.
 
     Rows of one `query`, of a `document` of several, or of an `analysis` over `reads`; a `command` that is proposed from
-    what its `reads` found; or what is asked or done about the caller's own proposals (`status`).
+    what its `reads` found; what is asked or done about the caller's own proposals (`status`); or how other tools are
+    found and called (`discovery`).
     """
 
     query: Statement | None = None
@@ -89,10 +94,11 @@ class BindingSpec(_Strict):
     analysis: Part | None = None
     command: Operation | None = None
     status: Literal["get", "list", "cancel"] | None = None
+    discovery: Literal["search", "describe", "call"] | None = None
     reads: dict[Part, Read] = {}
 
 
-class ToolFile(_Strict):
+class ToolFile(StrictForm):
     """A whole tool file."""
 
     name: Name

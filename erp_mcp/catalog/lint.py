@@ -20,6 +20,7 @@ READ_VERBS: Final = frozenset(
 )
 WRITE_VERBS: Final = frozenset({"propose"})  # nothing that an agent calls commits
 STATUS_VERBS: Final = frozenset({"get", "list", "cancel"})
+DISCOVERY_VERBS: Final = frozenset({"search", "describe", "call"})
 # Words of the control side. A tool that is named after one of them has no place on the planning side.
 BOUNDARY_WORDS: Final = frozenset(
     {
@@ -28,7 +29,9 @@ BOUNDARY_WORDS: Final = frozenset(
         "abort", "dispatch", "force", "reset", "acknowledge",
     }
 )  # fmt: skip
+READABLE_NOUNS: Final = ("dispatch_list",)  # the queue of a work centre: reading it sends nothing to the floor
 STATUS_SCOPE: Final = "proposals.status"
+DISCOVERY_SCOPE: Final = "catalog.discovery"
 MAX_WORDS: Final = 60
 MAX_LISTED: Final = 1600  # characters of name, description and input schema together
 LEVELS: Final = (3, 4)
@@ -36,7 +39,10 @@ _EFFECT_OF: Final = {
     "read": "a tool that only reads says effect: read",
     "write": "a tool that proposes a command says effect: write",
     "status": "a tool about the caller's own proposals says effect: status",
+    "discovery": "a tool that finds or calls other tools says effect: discovery",
 }
+_SCOPES: Final = {"status": STATUS_SCOPE, "discovery": DISCOVERY_SCOPE}
+_VERBS: Final = {"read": READ_VERBS, "write": WRITE_VERBS, "status": STATUS_VERBS, "discovery": DISCOVERY_VERBS}
 _FOLDER: Final = re.compile(r"[a-z][a-z_]{2,39}").fullmatch
 _ID_LIKE: Final = re.compile(r"[0-9]{3,}|\b[A-Z]{2,}-[0-9]+")
 
@@ -82,6 +88,8 @@ def _bound(spec: ToolFile) -> Effect:
     """Return the effect that a tool's binding has, whatever the file says of it."""
     if spec.binding.command:
         return "write"
+    if spec.binding.discovery:
+        return "discovery"
     return "status" if spec.binding.status else "read"
 
 
@@ -94,8 +102,8 @@ def _effect_problems(spec: ToolFile) -> list[Problem]:
     if (bound == "write") != (spec.risk is not None):
         detail = "a tool that writes names the risk class of what is written, W1 to W3; no other tool does"
         problems.append(Problem(rule="risk.class", place=("risk",), detail=detail))
-    if not spec.scope.endswith(f".{spec.effect}") or (spec.effect == "status" and spec.scope != STATUS_SCOPE):
-        wanted = STATUS_SCOPE if spec.effect == "status" else f".{spec.effect}"
+    wanted = _SCOPES.get(spec.effect, f".{spec.effect}")
+    if not spec.scope.endswith(wanted):
         detail = f"the scope of a {spec.effect} tool ends with {wanted}"
         problems.append(Problem(rule="scope.effect", place=("scope",), detail=detail))
     return problems
@@ -103,7 +111,7 @@ def _effect_problems(spec: ToolFile) -> list[Problem]:
 
 def _name_problems(spec: ToolFile, stem: str, toolset: str) -> list[Problem]:
     words = spec.name.split("_")
-    verbs = {"read": READ_VERBS, "write": WRITE_VERBS, "status": STATUS_VERBS}[_bound(spec)]
+    verbs = _VERBS[_bound(spec)]
     problems = []
     if spec.name != stem:
         detail = f"the file is called {stem}.yaml; file and tool have one name"
@@ -111,13 +119,19 @@ def _name_problems(spec: ToolFile, stem: str, toolset: str) -> list[Problem]:
     if words[0] not in verbs or len(words) < 2:
         detail = f"a name is verb_noun with one of: {', '.join(sorted(verbs))}"
         problems.append(Problem(rule="name.verb", place=("name",), detail=detail))
-    for word in sorted(BOUNDARY_WORDS & set(words)):
+    for word in sorted(BOUNDARY_WORDS & set(_without_readable(spec.name).split("_"))):
         detail = f"{word} belongs below the planning side"
         problems.append(Problem(rule="name.boundary", place=("name",), detail=detail))
     if _FOLDER(toolset) is None:
         detail = "a toolset is a folder of small letters"
         problems.append(Problem(rule="name.toolset", place=("name",), detail=detail))
     return problems
+
+
+def _without_readable(name: str) -> str:
+    for noun in READABLE_NOUNS:
+        name = name.replace(noun, "")
+    return name
 
 
 def _description_problems(spec: ToolFile) -> list[Problem]:

@@ -11,6 +11,7 @@ from erp_mcp.catalog.grammar import ToolFile
 from erp_mcp.catalog.lint import check_file, check_tool
 from erp_mcp.catalog.problems import Problem, ProblemError
 from erp_mcp.catalog.registry import Catalog, catalog_of
+from erp_mcp.catalog.vocabulary import FILE, read_vocabulary
 from erp_mcp.domain.analysis import Analysis
 from erp_mcp.domain.operation import Operation
 from erp_mcp.domain.tool import Tool
@@ -54,7 +55,7 @@ def load_catalog(
             reason=first.detail,
             others=len(findings) - 1,
         )
-    return catalog_of(tools)
+    return catalog_of(tools, read_vocabulary(folders))
 
 
 def inspect(
@@ -73,6 +74,11 @@ def inspect(
             findings.append(Finding(file=_shown(path), line=1, rule="name.twice", key="name", detail=detail))
         else:
             tools[tool.name] = tool
+    for folder in folders:
+        try:
+            read_vocabulary([folder])
+        except CatalogFileError as error:
+            findings.append(_unreadable(folder / FILE, error))
     return list(tools.values()), findings
 
 

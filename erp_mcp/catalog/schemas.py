@@ -11,7 +11,7 @@ from typing import Final
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.tool import Argument, Table, Tool
 
-_TYPES: Final = {"integer": "integer", "flag": "boolean"}
+_TYPES: Final = {"integer": "integer", "flag": "boolean", "object": "object"}
 
 
 def input_schema(tool: Tool) -> dict[str, JsonValue]:

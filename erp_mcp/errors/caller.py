@@ -45,12 +45,28 @@ class BadScopeError(CallerError):
     advice = "Use all, or tool:NAME, agent:NAME, system:NAME."
 
 
+class CallDirectlyError(CallerError):
+    """A tool that is not passed on to: one that writes, or one that finds tools. Facts: `tool`."""
+
+    code = "call.call_directly"
+    summary = "This tool is called by its own name, not through another tool."
+    advice = "Call the tool named in `tool` directly, with the same arguments."
+
+
 class CatalogFileError(CallerError):
     """A tool file that breaks the grammar or a lint rule."""
 
     code = "catalog.bad_file"
     summary = "A tool file is wrong."
     advice = "Mend the file at the line named and run `erp-mcp tools lint`."
+
+
+class ClientFileError(CallerError):
+    """A configuration file of an MCP client that can't be edited without risk; facts: `file`, `line`, `reason`."""
+
+    code = "settings.bad_client_file"
+    summary = "The client's configuration can't be edited safely."
+    advice = "Mend what is named, or put the entry in by hand: `erp-mcp client install --dry-run` prints it."
 
 
 class ConfigurationError(CallerError):
@@ -160,12 +176,28 @@ class UnknownArgumentError(CallerError):
     advice = "Leave it out or use the argument suggested."
 
 
+class UnknownPromptError(CallerError):
+    """No prompt of this name is offered: missing and hidden answer alike."""
+
+    code = "call.unknown_prompt"
+    summary = "There is no such prompt."
+    advice = "Use one of `prompts/list`; it names those whose tools this role may call."
+
+
+class UnknownResourceError(CallerError):
+    """No resource of this address is offered: missing and hidden answer alike."""
+
+    code = "call.unknown_resource"
+    summary = "There is no such resource."
+    advice = "Read one of `resources/list`, or fill in one of `resources/templates/list`."
+
+
 class UnknownToolError(CallerError):
     """No tool of this name is visible: missing and hidden answer alike."""
 
     code = "call.unknown_tool"
     summary = "There is no such tool."
-    advice = "Use the tool suggested, or another of the list; the list is what this role may call."
+    advice = "Use the tool suggested, or another of the list; where the list has `search_tools`, it finds more."
 
 
 class WeakPassphraseError(CallerError):

@@ -45,6 +45,14 @@ class NotAnApproverError(DeniedError):
     advice = "Ask one of the approvers that `erp-mcp approvals show` names."
 
 
+class PersonalDataError(DeniedError):
+    """The request asks about a person: who did something, how to reach them, what they earn."""
+
+    code = "policy.personal_data"
+    summary = "This asks for personal data; no tool of the gateway has any."
+    advice = "Ask for the work centre, the shift or the role instead; who it was, only the system of record knows."
+
+
 class PolicyNeedsApproverError(DeniedError):
     """A policy that newly allows writes and that no approver has signed."""
 

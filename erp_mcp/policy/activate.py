@@ -37,7 +37,7 @@ class Difference:
     whose definition is another one by now: until it is applied they are denied. `writes` are the tools for which
     anything else of it becomes different. None of them stands under `newly_allowed`. `wider` and `narrower` are sites
     of tools allowed before and after. `masks` and `limits` are those of roles that were there before; what a new role
-    starts with is no change.
+    starts with is no change; nor is it for `lists`, which of its tools a role's list shows.
     """
 
     newly_writable: tuple[Change, ...]
@@ -51,6 +51,7 @@ class Difference:
     limits: tuple[Change, ...]
     agents: tuple[Change, ...]
     rules: tuple[Change, ...]
+    lists: tuple[Change, ...] = ()
 
     @property
     def empty(self) -> bool:
@@ -79,6 +80,7 @@ class Difference:
             "limits": ("~", "limit"),
             "agents": ("~", "agent"),
             "rules": ("~", "rule"),
+            "lists": ("~", "list of tools"),
         }
         for name, changes in self._groups():
             sign, words = titles.get(name, ("", ""))
@@ -123,6 +125,7 @@ def diff(old: Bundle | None, new: Bundle, tools: Mapping[str, Tool]) -> Differen
         ),
         agents=tuple(_changes({"": _agents(old)}, {"": _agents(new)})),
         rules=tuple(_changes({"": _rules(old)}, {"": _rules(new)})) if old is not None else (),
+        lists=tuple(_changes({role: _list(old, role) for role in stay}, {role: _list(new, role) for role in stay})),
     )
 
 
@@ -241,6 +244,11 @@ def _limits(bundle: Bundle | None, role: str) -> dict[str, str]:
         "max_age_factor": str(terms.max_age_factor),
         **{f"budget of {entity}": f"{seconds} s" for entity, seconds in terms.budgets_s},
     }
+
+
+def _list(bundle: Bundle | None, role: str) -> dict[str, str]:
+    shown = bundle.shows.get(role) if bundle else None
+    return {"shows": ", ".join(shown)} if shown is not None else {}
 
 
 def _agents(bundle: Bundle | None) -> dict[str, str]:

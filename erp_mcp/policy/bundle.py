@@ -16,11 +16,13 @@ from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.decision import Decision, Obligations
 from erp_mcp.domain.principal import Principal
 from erp_mcp.policy import document as reading
-from erp_mcp.policy.cells import Compiling, compile_cells, compile_status
+from erp_mcp.policy.cells import Compiling, compile_cells, compile_discovery, compile_status
 from erp_mcp.policy.document import refuse
 from erp_mcp.policy.rules import ApprovalRule, Evidence, Grant, LimitRule, Rule
 
-FORMAT: Final = 2
+FORMAT: Final = 3
+_BEFORE_WRITES: Final = 1
+_BEFORE_SHOWS: Final = 2
 _KEYS_1: Final = ("format", "sites", "levels", "agents", "roles", "rules")
 _KEYS: Final = (*_KEYS_1, "approvals", "limits", "writes")
 
@@ -33,7 +35,8 @@ class Bundle:
     that names no site; a cell that is absent is denied. `roles` holds what every call of a role is bound to; its
     `sites` are the role's own, before rules narrow them. `grants` are the write tools that rules with evidence name.
     `writes` are those of them that some role may call, and `status` holds, for each such role, the decision about the
-    tools that look after its own proposals.
+    tools that look after its own proposals; `discovery` holds, for each role that may call something, the decision
+    about the tools that find others. `shows` names what a role's list shows, `None` where the policy does not say.
     """
 
     digest: str
@@ -48,6 +51,8 @@ class Bundle:
     grants: Mapping[str, Grant]
     cells: Mapping[tuple[str, str, int], Decision]
     status: Mapping[str, Decision]
+    discovery: Mapping[str, Decision]
+    shows: Mapping[str, tuple[str, ...] | None]
     writes: frozenset[str]
 
     def evidence(self, decision: Decision) -> tuple[tuple[str, Evidence], ...]:
@@ -87,12 +92,15 @@ def from_json(text: str, digest: str = "") -> Bundle:
 def from_document(document: JsonValue) -> Bundle:
     """Return the bundle of a document as `load` writes it; every unknown or missing key is refused.
 
-    A document of format 1, from before there were writes, still opens; it grants no write, whatever it says.
+    A document of format 1, from before there were writes, still opens; it grants no write, whatever it says. So does
+    one of format 2, from before roles said what they show.
     """
-    old = _is_old(document)
+    form = _format(document)
+    old = form == _BEFORE_WRITES
     top = reading.fields(document, _KEYS_1 if old else _KEYS)
     sites, levels = reading.texts(top["sites"]), reading.levels(top["levels"])
-    roles = {name: reading.role_terms(one, sites) for name, one in reading.named(top["roles"])}
+    declared = reading.named(top["roles"])
+    roles = {name: reading.role_terms(one, sites, shows=form > _BEFORE_SHOWS) for name, one in declared}
     written = [_without_evidence(one) if old else one for one in reading.items(top["rules"])]
     rules = tuple(reading.rule(one, roles, sites) for one in written)
     approvals = tuple(reading.approval(one) for one in reading.items(top.get("approvals", [])))
@@ -116,6 +124,8 @@ def from_document(document: JsonValue) -> Bundle:
         grants=grants,
         cells=cells,
         status=compile_status(cells, roles, grants, digest),
+        discovery=compile_discovery(cells, roles, digest),
+        shows={name: reading.role_shows(one) for name, one in declared},
         writes=frozenset(tool for (_, tool, _), cell in cells.items() if cell.allowed and tool in grants),
     )
 
@@ -149,11 +159,11 @@ def _plain(terms: object) -> JsonValue:
     return cast("JsonValue", asdict(terms))  # type: ignore[call-overload]  # texts, numbers, flags and tuples of texts
 
 
-def _is_old(document: JsonValue) -> bool:
+def _format(document: JsonValue) -> int:
     form = document.get("format") if isinstance(document, dict) else None
-    if type(form) is not int or form not in (1, FORMAT):
+    if type(form) is not int or not _BEFORE_WRITES <= form <= FORMAT:
         refuse("format")
-    return form == 1
+    return form
 
 
 def _without_evidence(rule: JsonValue) -> JsonValue:

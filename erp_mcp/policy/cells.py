@@ -52,6 +52,14 @@ def compile_status(
     }
 
 
+def compile_discovery(
+    cells: Mapping[Key, Decision], roles: Mapping[str, Obligations], digest: str
+) -> dict[str, Decision]:
+    """Return, for each role that may call some tool, the decision about what finds tools among those it may call."""
+    able = dict.fromkeys(role for (role, _, _), cell in cells.items() if cell.allowed)
+    return {role: Decision(allowed=True, obligations=roles[role], bundle=digest) for role in able}
+
+
 def with_sites(terms: Obligations, sites: Sites) -> Obligations:
     """Return the same obligations with another row filter.
 

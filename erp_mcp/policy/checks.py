@@ -8,10 +8,11 @@ from itertools import pairwise
 
 from erp_mcp.domain.entities import Kind
 from erp_mcp.policy.bundle import Bundle
+from erp_mcp.policy.decide import decide_role
 from erp_mcp.policy.files import Files
 from erp_mcp.policy.grammar import BaseFile, CaseForm, MaskForm, RuleForm
 from erp_mcp.policy.names import WILDCARD, KnownNames
-from erp_mcp.policy.problems import Place, Problem, Source
+from erp_mcp.policy.problems import Advice, Place, Problem, Source
 from erp_mcp.policy.rules import LEVELS, Rule
 from erp_mcp.policy.write_checks import check_writes
 
@@ -51,6 +52,17 @@ def check_reach(files: Files, known: KnownNames, bundle: Bundle) -> list[Problem
             problems.append(source.problem(place, "unreachable_rule", _why_unreachable(cells, taken[kind])))
         taken[kind] |= cells
     return problems
+
+
+def shown_in_vain(files: Files, known: KnownNames, bundle: Bundle) -> Iterator[Advice]:
+    """Yield what a role's list names and no rule lets the role call: it is not listed, which is hardly meant."""
+    source, base = files.base
+    for name, role in base.roles.items():
+        for index, pattern in enumerate(role.shows or []):
+            tools = [known.tools[one] for one in known.expand([pattern])]
+            if tools and not any(decide_role(bundle, name, tool, {}).allowed for tool in tools):
+                reason = f"{pattern} is among what {name} is shown, and no rule lets {name} call it"
+                yield source.advice(("roles", name, "shows", index), reason)
 
 
 def check_tested(files: Files) -> list[Problem]:
@@ -125,6 +137,7 @@ def _roles(files: Files, known: KnownNames) -> Iterator[Problem]:
             if mask.field in fields[:index]:
                 yield source.problem((*place, "field"), "duplicate_mask", f"{name} has a mask on {mask.field} already")
             yield from _mask(source, place, mask, known)
+        yield from _known_tools(source, ("roles", name, "shows"), role.shows or [], known)
 
 
 def _mask(source: Source, place: Place, mask: MaskForm, known: KnownNames) -> Iterator[Problem]:
@@ -169,7 +182,7 @@ def _rule(source: Source, place: Place, rule: RuleForm, files: Files, known: Kno
     for index, role in enumerate(rule.roles):
         if role not in base.roles:
             yield source.problem((*place, "roles", index), "unknown_role", f"no role is called {role}")
-    yield from _rule_tools(source, place, rule, known)
+    yield from _known_tools(source, (*place, "tools"), rule.tools, known)
     yield from _unknown_sites(source, (*place, "sites"), rule.sites or [], base)
     for index, level in enumerate(rule.levels or []):
         if level not in base.boundary.isa95_levels:
@@ -179,9 +192,9 @@ def _rule(source: Source, place: Place, rule: RuleForm, files: Files, known: Kno
         yield source.problem((*place, "enforcement"), "shadow_permit", reason)
 
 
-def _rule_tools(source: Source, place: Place, rule: RuleForm, known: KnownNames) -> Iterator[Problem]:
-    for index, pattern in enumerate(rule.tools):
-        spot = (*place, "tools", index)
+def _known_tools(source: Source, place: Place, patterns: list[str], known: KnownNames) -> Iterator[Problem]:
+    for index, pattern in enumerate(patterns):
+        spot = (*place, index)
         if pattern.endswith(WILDCARD):
             if pattern.removesuffix(WILDCARD) not in known.toolsets:
                 yield source.problem(spot, "unknown_toolset", f"no toolset is called {pattern.removesuffix(WILDCARD)}")

@@ -2,13 +2,14 @@
 
 Default deny; forbid wins; whatever goes wrong while deciding is a denial. A tool that writes is allowed only where a
 permit of exactly this tool and role carries evidence, and only as it was defined then. Tools that look after the
-caller's own proposals are allowed where some write is; no rule names them. Nothing here reads a file, a clock or a
-network.
+caller's own proposals are allowed where some write is, those that find other tools where anything is; no rule names
+them. Nothing here reads a file, a clock or a network.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Final
 
 from erp_mcp.domain.call import ArgumentValue
 from erp_mcp.domain.decision import Decision
@@ -20,6 +21,11 @@ from erp_mcp.policy.cells import with_sites
 from erp_mcp.policy.rules import WRITE_LEVEL
 
 Arguments = Mapping[str, ArgumentValue]
+# What the gateway answers of itself: allowed by what else a role may call, never by a rule.
+_OWN: Final[Mapping[str, Callable[[Bundle], Mapping[str, Decision]]]] = {
+    "status": lambda bundle: bundle.status,
+    "discovery": lambda bundle: bundle.discovery,
+}
 
 
 def identify(bundle: Bundle, agent: str) -> Principal:
@@ -73,13 +79,13 @@ def visible(bundle: Bundle, principal: Principal, tools: Iterable[Tool]) -> list
 def _of_role(bundle: Bundle, role: str, tool: Tool, arguments: Arguments) -> Decision:
     if tool.level not in bundle.levels or (tool.effect == "write" and tool.level != WRITE_LEVEL):
         return _denied(bundle, "level")
-    status = tool.effect == "status"
-    cell = bundle.status.get(role) if status else bundle.cells.get((role, tool.name, tool.level))
+    own = _OWN.get(tool.effect)
+    cell = own(bundle).get(role) if own else bundle.cells.get((role, tool.name, tool.level))
     if cell is None:
         return _denied(bundle, "default_deny")
     if not cell.allowed:
         return cell
-    if not status and not _as_granted(bundle, tool):
+    if not own and not _as_granted(bundle, tool):
         return _denied(bundle, "write")
     broken = _broken_masks(tool, cell)
     if broken:

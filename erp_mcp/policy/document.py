@@ -38,6 +38,7 @@ _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 _AMOUNT: Final = {"count": re.compile(r"[1-9][0-9]{0,8}"), "value": re.compile(r"(0|[1-9][0-9]{0,10})(\.[0-9]{1,4})?")}
 
+_ROLE_KEYS: Final = ("sites", "masks", "max_rows", "max_window_days", "max_age_factor", "budgets_s")
 _Object = dict[str, JsonValue]
 _LimitKey = Literal["agent", "owner", "material"]
 
@@ -51,9 +52,9 @@ def agent(name: str, value: JsonValue, roles: Mapping[str, Obligations]) -> Prin
     return Principal(agent=name, owner=_text(one["owner"]), role=role)
 
 
-def role_terms(value: JsonValue, declared: tuple[str, ...]) -> Obligations:
-    """Return what every call of a role is bound to."""
-    one = fields(value, ("sites", "masks", "max_rows", "max_window_days", "max_age_factor", "budgets_s"))
+def role_terms(value: JsonValue, declared: tuple[str, ...], *, shows: bool = True) -> Obligations:
+    """Return what every call of a role is bound to; `shows` tells whether a document of this age has that key."""
+    one = fields(value, (*_ROLE_KEYS, "shows") if shows else _ROLE_KEYS)
     budgets = tuple((entity, _count(seconds)) for entity, seconds in named(one["budgets_s"]))
     return Obligations(
         sites=_some_sites(one["sites"], declared),
@@ -63,6 +64,12 @@ def role_terms(value: JsonValue, declared: tuple[str, ...]) -> Obligations:
         max_age_factor=_within(one["max_age_factor"], 1, MAX_AGE_FACTOR),
         budgets_s=budgets,
     )
+
+
+def role_shows(value: JsonValue) -> tuple[str, ...] | None:
+    """Return which tools a role's list shows, `None` where the policy does not say."""
+    shown = value.get("shows") if isinstance(value, dict) else None
+    return None if shown is None else texts(shown)
 
 
 def rule(value: JsonValue, roles: Mapping[str, Obligations], declared: tuple[str, ...]) -> Rule:

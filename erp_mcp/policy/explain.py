@@ -40,7 +40,7 @@ class Explanation:
     """A decision with its grounds. `masks` are those on fields that the tool reads or filters by.
 
     Of a call that is denied because masks can't hold, they are these masks. `evidence` is what earned a write, by rule.
-    `status` says why a tool that looks after the caller's own proposals is there, or is not. `redefined` says of a
+    `status` says why a tool that the gateway answers of itself is there, or is not. `redefined` says of a
     write whose definition is not the granted one which they are, and what to do.
     """
 
@@ -112,7 +112,7 @@ def explain(bundle: Bundle, role: str, tool: Tool, arguments: Mapping[str, Argum
         notes=tuple(notes),
         masks=masks,
         evidence=bundle.evidence(decision) if writes else (),
-        status=_status(bundle, role) if tool.effect == "status" else "",
+        status=_of_itself(bundle, role, tool),
         redefined=_redefined(bundle, tool) if "write" in decision.reasons else "",
     )
 
@@ -124,6 +124,15 @@ def _redefined(bundle: Bundle, tool: Tool) -> str:
     then, now = writing.short(bundle.grants[tool.name].hash), writing.short(tool.hash)
     changed = f"definition of {tool.name} changed since it was granted ({then} → {now})"
     return f"{changed}: look at what changed, then run `erp-mcp policy apply` again as an approver"
+
+
+def _of_itself(bundle: Bundle, role: str, tool: Tool) -> str:
+    """Return why a tool that no rule names is there, or is not; empty for all others."""
+    if tool.effect == "discovery" and role in bundle.discovery:
+        return "it finds tools among those that this role may call"
+    if tool.effect == "discovery":
+        return "it finds tools, and no rule lets this role call any"
+    return _status(bundle, role) if tool.effect == "status" else ""
 
 
 def _status(bundle: Bundle, role: str) -> str:

@@ -139,13 +139,14 @@ class MaskForm(_Form):
 
 
 class RoleForm(_Form):
-    """What a role is bound to in every call. `sites` is `all` or a list."""
+    """What a role is bound to in every call, and which of its tools its list shows. `sites` is `all` or a list."""
 
     description: Annotated[str, Field(max_length=200)] = ""
     sites: Literal["all"] | Annotated[list[Site], Field(min_length=1)]
     caps: CapsForm = CapsForm()
     freshness: FreshnessForm = FreshnessForm()
     masks: Annotated[list[MaskForm], Field(min_length=1)] | None = None
+    shows: Annotated[list[ToolPattern], Field(min_length=1)] | None = None
 
 
 class EvidenceForm(_Form):

@@ -11,7 +11,7 @@ from erp_mcp.domain.call import JsonValue
 from erp_mcp.policy import bundle as bundles
 from erp_mcp.policy.bundle import Bundle
 from erp_mcp.policy.cases import Case, failures
-from erp_mcp.policy.checks import check_files, check_reach, check_tested
+from erp_mcp.policy.checks import check_files, check_reach, check_tested, shown_in_vain
 from erp_mcp.policy.files import Files
 from erp_mcp.policy.grammar import (
     ApprovalForm,
@@ -25,7 +25,7 @@ from erp_mcp.policy.grammar import (
     SiteFile,
 )
 from erp_mcp.policy.names import KnownNames
-from erp_mcp.policy.problems import Form, Problem, Source, first_error, read_form, read_source
+from erp_mcp.policy.problems import Advice, Form, Problem, Source, first_error, read_form, read_source
 from erp_mcp.policy.rules import HOUR_S
 from erp_mcp.policy.write_checks import check_write_reach
 
@@ -43,10 +43,11 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checked:
-    """A folder as found: every problem in it, and the loaded form when there is none."""
+    """A folder as found: every problem in it, and the loaded form when there is none, with what to look at."""
 
     problems: tuple[Problem, ...]
     loaded: Loaded | None
+    advice: tuple[Advice, ...] = ()
 
 
 def load(folder: Path, known: KnownNames) -> Loaded:
@@ -79,7 +80,10 @@ def check(folder: Path, known: KnownNames) -> Checked:
     cases = _cases(files)
     if not problems:
         problems = failures(bundle, cases, known.tools)
-    return _wrong(problems) if problems else Checked(problems=(), loaded=Loaded(bundle=bundle, cases=cases))
+    if problems:
+        return _wrong(problems)
+    advice = tuple(shown_in_vain(files, known, bundle))
+    return Checked(problems=(), loaded=Loaded(bundle=bundle, cases=cases), advice=advice)
 
 
 def _wrong(problems: Sequence[Problem]) -> Checked:
@@ -135,7 +139,7 @@ def _document(files: Files, known: KnownNames) -> dict[str, JsonValue]:
         "sites": _texts(sorted(set(base.sites))),
         "levels": [*sorted(set(base.boundary.isa95_levels))],
         "agents": {name: {"owner": one.owner, "role": one.role} for name, one in base.agents.items()},
-        "roles": {name: _role(role) for name, role in base.roles.items()},
+        "roles": {name: _role(role, known) for name, role in base.roles.items()},
         "rules": list(rules),
         "approvals": [_approval(one) for one in base.approvals or []],
         "limits": [_limit(one) for one in base.limits or []],
@@ -150,7 +154,7 @@ def _writes(files: Files, known: KnownNames) -> JsonValue:
     return {tool.name: {"level": tool.level, "risk": tool.risk, "hash": tool.hash} for tool in tools}
 
 
-def _role(role: RoleForm) -> JsonValue:
+def _role(role: RoleForm, known: KnownNames) -> JsonValue:
     return {
         "sites": None if role.sites == "all" else _texts(sorted(set(role.sites))),
         "masks": [_mask(mask) for mask in role.masks or []],
@@ -158,6 +162,7 @@ def _role(role: RoleForm) -> JsonValue:
         "max_window_days": role.caps.window_days,
         "max_age_factor": role.freshness.max_age_factor,
         "budgets_s": dict(role.freshness.budgets_s),
+        "shows": None if role.shows is None else _texts(known.expand(role.shows)),
     }
 
 

@@ -34,6 +34,16 @@ class Problem:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Advice:
+    """What is hardly meant and does no harm: `key` is the dotted place in the file, `reason` a sentence."""
+
+    file: str
+    line: int
+    key: str
+    reason: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """A file that could be read as YAML; `name` is its path inside the policy folder."""
@@ -45,6 +55,11 @@ class Source:
         """Return a mistake at a place of this file."""
         key = ".".join(str(part) for part in place)
         return Problem(file=self.name, line=self.document.line(place), problem=problem, key=key, reason=reason)
+
+    def advice(self, place: Place, reason: str) -> Advice:
+        """Return something to look at, at a place of this file."""
+        key = ".".join(str(part) for part in place)
+        return Advice(file=self.name, line=self.document.line(place), key=key, reason=reason)
 
 
 def read_source(path: Path, name: str) -> Source | Problem:

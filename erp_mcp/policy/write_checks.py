@@ -62,6 +62,9 @@ def _rule(source: Source, place: Place, rule: RuleForm, known: KnownNames) -> It
         if tool is not None and tool.effect == "status":
             reason = "it comes by itself to each role that may propose something, and to no other"
             yield source.problem(spot, "status_tool", reason)
+        elif tool is not None and tool.effect == "discovery":
+            reason = "it comes by itself to each role that may call something, and finds nothing else"
+            yield source.problem(spot, "status_tool", reason)
         elif tool is not None and tool.effect == "write" and rule.effect == "permit":
             writes = True
             yield from _grant(source, place, spot, rule, tool)

@@ -25,8 +25,23 @@ _OPTIONAL = {
 }
 # Worked out by the read model, so no system can lack it.
 _OURS = {"purchase_order_line.qty_open_base", "purchase_order_line.base_uom"}
-TOOLS = ("explain_late_order", "get_plant_briefing", "get_shortages_for_order", "get_supply_demand",
-         "rank_expedite_candidates")  # fmt: skip
+# What to ask tools that need no id.
+_WHOLE: dict[str, list[dict[str, JsonValue]]] = {
+    "compare_order_erp_mes": [{}],
+    "get_capacity_load": [{"weeks": 2}],
+    "get_downtime_pareto": [{}, {"kind": "planned"}],
+    "get_oee": [{}],
+    "get_plant_briefing": [{}, {"site": "1000"}],
+    "get_wip_ageing": [{}],
+    "get_bom": [{"material_id": "FG-001", "depth": 10}],
+    "get_purchase_history": [{"material_id": "RM-014", "supplier_id": "S0034", "qty": "500"}],
+    "get_supplier_scorecard": [{"min_receipts": 1, "top_n": 50, "limit": 50}],
+    "get_vendor_summary": [{"supplier_id": "S0005"}, {"supplier_id": "S0035"}],
+    "list_match_exceptions": [{"limit": 200}, {"status": ["posted"]}],
+    "list_shortages": [{}, {"procurement": "buy"}],
+    "rank_expedite_candidates": [{"impact": "any"}],
+}
+TOOLS = ("explain_late_order", "get_shortages_for_order", "get_supply_demand", *sorted(_WHOLE))
 
 
 class _Emptied:
@@ -67,10 +82,8 @@ async def _ask(deployment: Deployment, tool: str, arguments: dict[str, JsonValue
 
 async def _questions(deployment: Deployment, tool: str) -> list[dict[str, JsonValue]]:
     """Return what to ask a tool: the late orders with their needs, or everything."""
-    if tool == "get_plant_briefing":
-        return [{}, {"site": "1000"}]
-    if tool == "rank_expedite_candidates":
-        return [{"impact": "any"}]
+    if tool in _WHOLE:
+        return _WHOLE[tool]
     late = (await _ask(deployment, "list_sales_orders", {"late_only": True})).tables["lines"]
     orders = sorted({str(row[late.columns.index("sales_order_id")]) for row in late.rows})[:25]
     if tool == "explain_late_order":

@@ -31,7 +31,7 @@ POLICIES = ROOT / "policies"
 FILES = sorted(POLICIES.rglob("*.yaml"))
 STATUS = {"get_proposal", "list_my_proposals", "cancel_proposal"}
 WRITES = {"propose_update_delivery_date", "propose_create_purchase_requisition"}
-ORDERS = {"list_sales_orders", "get_sales_order", "find_order", "explain_late_order"}
+FINDERS = {"search_tools", "describe_tool", "call_tool"}
 
 
 @pytest.fixture(scope="module")
@@ -61,31 +61,95 @@ def test_every_rule_and_mask_is_proved_by_the_cases_beside_it(bundle: Bundle) ->
         (
             "buyer",
             {
-                "list_purchase_orders",
-                "rank_expedite_candidates",
-                "get_stock",
+                "procurement",
+                "inventory",
                 "get_shortages_for_order",
+                "list_shortages",
+                "get_supplier",
+                "get_material",
                 "propose_update_delivery_date",
                 *STATUS,
             },
         ),
-        ("supervisor", {"list_production_orders", "list_wip_jobs", "list_hold_lots", "get_plant_briefing"}),
-        ("quality", {"list_hold_lots", "get_stock", "find_order", "list_wip_jobs"}),
-        ("support", ORDERS),
-        ("auditor", set()),
+        (
+            "supervisor",
+            {
+                "production",
+                "maintenance",
+                "quality",
+                "get_plant_briefing",
+                "get_capacity_load",
+                "get_shortages_for_order",
+            },
+        ),
+        (
+            "quality",
+            {
+                "quality",
+                "get_stock",
+                "list_goods_movements",
+                "find_order",
+                "get_material",
+                "get_supplier",
+                "list_wip_jobs",
+            },
+        ),
+        ("support", {"orders", "get_customer"}),
+        (
+            "maintenance",
+            {
+                "maintenance",
+                "get_oee",
+                "get_downtime_pareto",
+                "get_capacity_load",
+                "list_production_orders",
+                "get_stock",
+            },
+        ),
+        (
+            "finance",
+            {
+                "finance",
+                "procurement",
+                "inventory",
+                "list_sales_orders",
+                "get_sales_order",
+                "list_customer_returns",
+                "get_wip_ageing",
+                "get_supplier",
+                "get_customer",
+                "get_material",
+            },
+        ),
     ],
 )
 def test_each_demo_role_sees_what_its_work_needs(
     role: str, expected: set[str] | None, bundle: Bundle, tools: Mapping[str, Tool]
 ) -> None:
-    """Least privilege, role by role; the planner sees every read tool and no other."""
+    """Least privilege, role by role, by toolset and by name; the planner sees every read tool and no other."""
     principal = identify(bundle, role)
 
     seen = {tool.name for tool in visible(bundle, principal, tools.values())}
 
     assert principal.owner == "demo-owner"
     reads = {tool.name for tool in tools.values() if tool.effect == "read"}
-    assert seen == (reads if expected is None else expected)
+    whole = {tool.toolset for tool in tools.values()}
+    wanted = {name for name in reads if expected is None or {name, tools[name].toolset} & expected}
+    assert seen == wanted | FINDERS | ((expected or set()) - whole)
+
+
+@guarantees("P1.hidden_is_missing", "discovery.lists")
+def test_whoever_calls_no_tool_sees_none_not_even_those_that_find_others(
+    bundle: Bundle, tools: Mapping[str, Tool]
+) -> None:
+    """An auditor reads the log on the command line."""
+    assert visible(bundle, identify(bundle, "auditor"), tools.values()) == []
+
+
+@guarantees("discovery.lists")
+def test_every_list_shows_only_what_its_role_may_call(tools: Mapping[str, Tool]) -> None:
+    """`policy check` has nothing to advise."""
+    assert check(POLICIES, KnownNames.of(tools.values())).advice == ()
 
 
 @guarantees("P2.one_at_a_time", "P2.evidence")
@@ -189,6 +253,22 @@ def test_a_supervisor_of_site_1000_sees_nothing_of_site_2000(bundle: Bundle, too
         decision = decide(bundle, principal, tools["list_wip_jobs"], {"site": site})
         assert decision.obligations is not None
         assert decision.obligations.sites == scope
+
+
+@guarantees("P8.masks")
+@pytest.mark.parametrize("role", ["quality", "support", "maintenance"])
+def test_roles_that_buy_nothing_see_no_prices(role: str, bundle: Bundle) -> None:
+    """What is ordered, billed and valued, wherever it stands."""
+    masked = {mask.field for mask in bundle.roles[role].masks}
+
+    assert masked >= {
+        "material_site.standard_price",
+        "purchase_order_line.price",
+        "purchase_order_line.open_value",
+        "supplier_invoice.amount",
+        "supplier_invoice.price",
+        "supply_source.price",
+    }
 
 
 @guarantees("P8.masks")

@@ -60,6 +60,9 @@ class FakeGateway:
             names.append("one_more")
         return tuple(View(name=name) for name in names)
 
+    def permissions(self, principal: Principal) -> None:
+        return None
+
     def bundle_digest(self) -> str:
         return (self._folder / "policy").read_text() if self._folder else "digest"
 

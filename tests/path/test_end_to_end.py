@@ -58,11 +58,36 @@ async def test_every_listed_tool_reads_and_says_so(plant: Path, era: Literal["le
     async with Client(server(plant), mode=era) as client:
         tools = (await client.list_tools()).tools
 
-    assert len(tools) == 13
+    assert len(tools) == 14
     assert [tool.name for tool in tools if not (tool.annotations and tool.annotations.read_only_hint)] == []
     assert [
-        tool.name for tool in tools if not tool.name.startswith(("list_", "get_", "find_", "explain_", "rank_"))
+        tool.name
+        for tool in tools
+        if not tool.name.startswith(("list_", "get_", "find_", "explain_", "check_", "search_", "describe_", "call_"))
     ] == []
+
+
+@guarantees("discovery.lists", "discovery.as_direct")
+@pytest.mark.parametrize("era", ERAS)
+async def test_a_tool_that_is_not_listed_is_found_and_called_by_either_way(
+    plant: Path, era: Literal["legacy", "auto"]
+) -> None:
+    """Hosts call what a list shows; a name that a person says works as well. Every answer fits what is published."""
+    asked = {"min_age_h": 48}
+    async with Client(server(plant), mode=era) as client:
+        schemas = {tool.name: tool.output_schema for tool in (await client.list_tools()).tools}
+        found = await client.call_tool("search_tools", {"query": "jobs that run for more than two days"})
+        through = await client.call_tool("call_tool", {"name": "list_wip_jobs", "arguments": asked})
+        direct = await client.call_tool("list_wip_jobs", asked)
+        unknown = await client.call_tool("call_tool", {"name": "no_such_tool"})
+
+    for name, result in (("search_tools", found), ("call_tool", through), ("call_tool", unknown)):
+        jsonschema_rs.validator_for(schemas[name] or {}).validate(result.structured_content)
+    assert "list_wip_jobs" not in schemas
+    assert records(found.structured_content, "tools")[0]["tool"] == "list_wip_jobs"
+    assert through.structured_content["tables"] == direct.structured_content["tables"]
+    assert unknown.is_error
+    assert unknown.structured_content["error"]["code"] == "call.unknown_tool"
 
 
 @guarantees("P7.provenance")
@@ -70,7 +95,7 @@ async def test_both_blocks_hold_the_whole_answer_and_fit_the_published_schema(pl
     """Hosts put one block or the other before the model, so each is whole."""
     async with Client(server(plant)) as client:
         schemas = {tool.name: tool.output_schema for tool in (await client.list_tools()).tools}
-        for tool in ("list_sales_orders", "list_wip_jobs", "get_plant_briefing"):
+        for tool in ("list_sales_orders", "list_production_orders", "get_plant_briefing"):
             result = await client.call_tool(tool, {})
             jsonschema_rs.validator_for(schemas[tool] or {}).validate(result.structured_content)
             (block,) = result.content

@@ -102,7 +102,7 @@ def test_stateless_request_of_an_unknown_revision_is_told_which_are_served() -> 
 def test_handshake_announces_that_the_list_can_change() -> None:
     """The SDK's high-level server says false here although it sends the notice (G19)."""
     with RawServer() as wire:
-        assert wire.handshake()["result"]["capabilities"] == {"tools": {"listChanged": True}}
+        assert wire.handshake()["result"]["capabilities"]["tools"] == {"listChanged": True}
 
 
 @guarantees("mcp.list_changed")

@@ -27,7 +27,7 @@ LOOSE: list[tuple[str, dict[str, Any], str]] = [
     ("list_sales_orders", {"late_only": "true"}, "late_only"),
     ("list_sales_orders", {"status": '["open"]'}, "status"),
     ("list_sales_orders", {"evil": 1}, "evil"),
-    ("get_sales_order", {"sales_order_id": 10000282}, "sales_order_id"),
+    ("explain_late_order", {"sales_order_id": 10000282}, "sales_order_id"),
     ("get_stock", {"material_id": '["RM-013"]'}, "material_id"),
 ]
 # one call of each kind of tool, with an answer on the demo plant
@@ -35,11 +35,13 @@ CALLS: list[tuple[str, dict[str, Any]]] = [
     ("list_sales_orders", {"late_only": True, "limit": 3}),
     ("list_purchase_orders", {"limit": 3}),
     ("list_production_orders", {"limit": 3}),
-    ("list_wip_jobs", {"limit": 3}),
-    ("list_hold_lots", {}),
+    ("list_shortages", {"limit": 3}),
+    ("find_order", {"reference": "10000123"}),
     ("get_stock", {"material_id": ["RM-013"]}),
     ("get_supply_demand", {"material_id": "RM-013", "site": "1000"}),
-    ("rank_expedite_candidates", {"limit": 3}),
+    ("check_availability", {"material_id": "RM-013", "qty": "500", "date": "2026-04-15"}),
+    ("search_tools", {"query": "lots on hold"}),
+    ("call_tool", {"name": "list_hold_lots", "arguments": {}}),
     ("get_plant_briefing", {}),
 ]
 # The server of its arguments, with the name of every database it opens on standard error.
@@ -125,7 +127,7 @@ def test_nothing_is_asked_of_the_client_and_nothing_it_brings_along_is_an_approv
 
     assert with_state["structuredContent"]["tables"] == plain["structuredContent"]["tables"]
     assert with_state.get("resultType") in {None, "complete"}
-    for method in ("tasks/get", "tasks/cancel", "elicitation/create", "sampling/createMessage", "resources/read"):
+    for method in ("tasks/get", "tasks/cancel", "elicitation/create", "sampling/createMessage", "resources/subscribe"):
         wire.request(method, method, {**era, "taskId": "1", "uri": "erp://payroll/secret"})
         assert wire.receive()["error"]["code"] == -32601, method
     assert wire.rest() == b""

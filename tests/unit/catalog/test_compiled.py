@@ -92,6 +92,7 @@ def test_a_place_that_cannot_be_written_costs_time_and_not_the_answer(tmp_path: 
 def test_the_digest_follows_every_definition_and_no_order() -> None:
     """Decision records name it, so it must stand for exactly these tools."""
     tools = list(CATALOG)
-    assert catalog_of(reversed(tools)) == CATALOG
+    assert catalog_of(reversed(tools), CATALOG.vocabulary) == CATALOG
+    assert catalog_of(tools).digest == CATALOG.digest  # words to search by are no part of a definition
     assert catalog_of(tools[1:]).digest != CATALOG.digest
     assert [tool.toolset for tool in CATALOG] == sorted(tool.toolset for tool in CATALOG)

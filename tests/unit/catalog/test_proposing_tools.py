@@ -124,6 +124,7 @@ def test_the_compiled_form_keeps_command_risk_and_status() -> None:
         assert (tool.command, tool.risk, tool.status) == (
             again.tools[tool.name].command, again.tools[tool.name].risk, again.tools[tool.name].status
         )  # fmt: skip
+        assert again.tools[tool.name].discovery == tool.discovery
     assert {tool.command for tool in again if tool.command} == set(OPERATIONS)
 
 
@@ -131,10 +132,10 @@ def test_the_compiled_form_keeps_command_risk_and_status() -> None:
 def test_a_tool_is_bound_to_exactly_one_thing_that_is_its_effect() -> None:
     """The gateway goes by the effect, the binding says what it does."""
     for tool in CATALOG:
-        bound = {"write": bool(tool.command), "status": bool(tool.status)}
+        bound = {"write": bool(tool.command), "status": bool(tool.status), "discovery": bool(tool.discovery)}
         assert [effect for effect, is_bound in bound.items() if is_bound] == [tool.effect] * (tool.effect != "read")
         assert bool(tool.risk) == (tool.effect == "write")
-        assert not (tool.reads and tool.effect == "status")
+        assert not (tool.reads and tool.effect in {"status", "discovery"})
 
 
 @guarantees("catalog.lint")

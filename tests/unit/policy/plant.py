@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.principal import Principal
@@ -86,6 +86,7 @@ def role(**terms: JsonValue) -> dict[str, JsonValue]:
         "max_window_days": 366,
         "max_age_factor": 4,
         "budgets_s": {},
+        "shows": None,
         **terms,
     }
 
@@ -142,7 +143,7 @@ def document(
     """Return a bundle document with sites 1000 and 2000; each role has an agent of its name."""
     named = dict(roles or {"planner": role()})
     return {
-        "format": 2,
+        "format": 3,
         "sites": ["1000", "2000"],
         "levels": [3, 4],
         "agents": {name: {"owner": "owner", "role": name} for name in named},
@@ -162,6 +163,8 @@ def granted(tool: Tool, **changed: JsonValue) -> JsonValue:
 def old_document(*rules: dict[str, JsonValue], **terms: JsonValue) -> dict[str, JsonValue]:
     """Return a bundle document as it was written before there were writes."""
     whole = document(*rules)
+    roles = cast("dict[str, dict[str, JsonValue]]", whole["roles"])
+    whole["roles"] = {name: {key: one[key] for key in one if key != "shows"} for name, one in roles.items()}
     return {**{key: whole[key] for key in ("sites", "levels", "agents", "roles", "rules")}, "format": 1, **terms}
 
 

@@ -53,7 +53,8 @@ def _changed(*path: str | int, value: JsonValue) -> dict[str, JsonValue]:
 @pytest.mark.parametrize(
     "changed",
     [
-        _changed("format", value=3),
+        _changed("format", value=4),
+        _changed("format", value=2),
         _changed("format", value=1),
         _changed("format", value=True),
         _changed("format", value=2.0),
@@ -66,6 +67,8 @@ def _changed(*path: str | int, value: JsonValue) -> dict[str, JsonValue]:
         _changed("roles", "planner", "max_rows", value=True),
         _changed("roles", "planner", "max_rows", value=0),
         _changed("roles", "planner", "extra", value=1),
+        _changed("roles", "planner", "shows", value="find_order"),
+        _changed("roles", "planner", "shows", value=[""]),
         _changed("roles", "planner", "masks", value=[{"id": "m", "field": "a.b", "way": "band", "edges": []}]),
         _changed("roles", "planner", "masks", value=[{"id": "m", "field": "a.b", "way": "drop", "edges": ["1"]}]),
         _changed("roles", "planner", "masks", value=[{"id": "m", "field": "a.b", "way": "blur", "edges": []}]),
