@@ -31,7 +31,7 @@ check: $(STAMP)
 
 ## lock: pin again what requirements/*.in ask for, with hashes (needs uv)
 lock:
-	for set in run:3.11 dev:3.11 openbao:3.11 wire:3.11 fsmes:3.12; do \
+	for set in run:3.11 dev:3.11 openbao:3.11 wire:3.11 browser:3.11 fsmes:3.12; do \
 		$(UV) pip compile --universal --python-version $${set#*:} --generate-hashes --no-header --no-emit-index-url \
 			--no-annotate --upgrade -q requirements/$${set%:*}.in -o requirements/$${set%:*}.txt || exit 1; \
 	done

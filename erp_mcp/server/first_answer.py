@@ -23,7 +23,6 @@ _SERVER_INFO: Final[dict[str, JsonValue]] = {
     "title": identity.TITLE,
     "version": identity.VERSION,
 }
-_CAPABILITIES: Final[dict[str, JsonValue]] = {"tools": {"listChanged": True}}
 _KNOWN_CAPABILITIES: Final = frozenset({"experimental", "sampling", "elicitation", "roots", "extensions", "tasks"})
 _INITIALIZE_KEYS: Final = frozenset({"protocolVersion", "capabilities", "clientInfo"})
 _CLIENT_TEXTS: Final = frozenset({"name", "version", "title", "description", "websiteUrl"})
@@ -44,7 +43,7 @@ def _initialize(params: Mapping[str, JsonValue]) -> dict[str, JsonValue] | None:
         return None
     return {
         "protocolVersion": requested if requested in identity.HANDSHAKE_VERSIONS else identity.HANDSHAKE_VERSIONS[-1],
-        "capabilities": _CAPABILITIES,
+        "capabilities": identity.CAPABILITIES,
         "serverInfo": _SERVER_INFO,
         "instructions": identity.INSTRUCTIONS,
     }
@@ -62,7 +61,7 @@ def _discover(params: Mapping[str, JsonValue]) -> dict[str, JsonValue] | None:
     return {
         "_meta": {identity.META_SERVER: _SERVER_INFO},
         "cacheScope": "private",
-        "capabilities": _CAPABILITIES,
+        "capabilities": identity.CAPABILITIES,
         "instructions": identity.INSTRUCTIONS,
         "resultType": "complete",
         "supportedVersions": list(identity.STATELESS_VERSIONS),

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from erp_mcp import views
 from erp_mcp.domain.answer import Refusal
 from erp_mcp.domain.call import JsonValue, ToolCall
 from erp_mcp.errors import GatewayError, InternalError, UnknownToolError
@@ -67,8 +68,11 @@ class Handlers:
         await self._opened.wait()
         return self._session
 
-    async def list_tools(self) -> dict[str, JsonValue]:
+    async def list_tools(self, *, pictures: bool = False) -> dict[str, JsonValue]:
         """Return the wire form of the principal's list; never shared between principals, never cached.
+
+        Args:
+            pictures: Whether the client shows pages, so that a tool names the one that shows its answers.
 
         Raises:
             RpcError: −32603, when the list can't be made.
@@ -79,7 +83,7 @@ class Handlers:
             say(f"tools/list failed. {describe(error)}")
             raise error_from(INTERNAL_ERROR, "Internal error", InternalError()) from None
         return {
-            "tools": [tool_on_wire(tool) for tool in tools],
+            "tools": [tool_on_wire(tool, pictures=pictures) for tool in tools],
             "ttlMs": 0,
             "cacheScope": "private",
             "resultType": "complete",
@@ -106,7 +110,7 @@ class Handlers:
             raise _unknown_tool(request.name, Refusal.of(UnknownToolError(), ""))
         call = _tool_call(request, session.ids.new())
         outcome = await _outcome(session, call, busy=request.busy)
-        if isinstance(outcome, Refusal) and outcome.code == UnknownToolError.code:
+        if isinstance(outcome, Refusal) and outcome.code == UnknownToolError.code and not _names_another(outcome):
             raise _unknown_tool(request.name, outcome)
         return _result(session, outcome)
 
@@ -124,8 +128,10 @@ class Handlers:
         return call.call_id
 
 
-def tool_on_wire(tool: ToolView) -> dict[str, JsonValue]:
-    """Return one tool as `tools/list` publishes it."""
+def tool_on_wire(tool: ToolView, *, pictures: bool = False) -> dict[str, JsonValue]:
+    """Return one tool as `tools/list` publishes it; with the page that shows its answers, where there is one."""
+    page = views.view_of(tool.name) if pictures else None
+    shown: dict[str, JsonValue] = {"_meta": {"ui": {"resourceUri": page.uri}}} if page else {}
     return {
         "name": tool.name,
         "title": tool.title,
@@ -133,6 +139,7 @@ def tool_on_wire(tool: ToolView) -> dict[str, JsonValue]:
         "inputSchema": dict(tool.input_schema),
         "outputSchema": dict(tool.output_schema),
         "annotations": {**ANNOTATIONS, "readOnlyHint": tool.read_only},
+        **shown,
     }
 
 
@@ -157,6 +164,11 @@ def _result(session: Session, outcome: Outcome) -> dict[str, JsonValue]:
     except Exception as error:  # noqa: BLE001 - see above
         say(f"the answer of call {outcome.call_id} could not be rendered. {describe(error)}")
         raise error_from(INTERNAL_ERROR, "Internal error", InternalError(call_id=outcome.call_id)) from None
+
+
+def _names_another(refusal: Refusal) -> bool:
+    """Whether the unknown tool is one that an argument names: the tool that was called is there and answers."""
+    return refusal.facts.get("argument") == "name"
 
 
 def _tool_call(request: CallRequest, call_id: str) -> ToolCall:

@@ -17,6 +17,7 @@ METHOD_NOT_FOUND: Final = -32601
 INVALID_PARAMS: Final = -32602
 INTERNAL_ERROR: Final = -32603
 SERVER_BUSY: Final = -32000
+RESOURCE_NOT_FOUND: Final = -32002  # to 2025-11-25; since then it is one of the invalid parameters
 
 RequestId = int | str
 

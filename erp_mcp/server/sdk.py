@@ -24,13 +24,22 @@ from mcp.shared.transport_context import TransportContext
 from pydantic import ValidationError
 
 from erp_mcp.domain.call import JsonValue
-from erp_mcp.errors import InternalError, MalformedRequestError
-from erp_mcp.server import identity
+from erp_mcp.errors import BusyError, InternalError, MalformedRequestError
+from erp_mcp.server import completion, identity, prompts, resources
 from erp_mcp.server.exchange import Exchange, SendNotice
 from erp_mcp.server.handlers import CallRequest, Handlers, clean
 from erp_mcp.server.listeners import LIST_CHANGED, Listeners
+from erp_mcp.server.progress import telling, token_of
 from erp_mcp.server.report import describe, say
-from erp_mcp.server.rpc import INTERNAL_ERROR, INVALID_PARAMS, RequestId, RpcError, error_from
+from erp_mcp.server.rpc import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    RESOURCE_NOT_FOUND,
+    SERVER_BUSY,
+    RequestId,
+    RpcError,
+    error_from,
+)
 
 _TRANSPORT: Final = TransportContext(kind="stdio", can_send_request=False)
 
@@ -121,36 +130,89 @@ class SdkPeer:
         )
         # Its tracing writes texts of exceptions into spans.
         server.middleware.clear()
+        server.add_request_handler("server/discover", types.RequestParams, self._discover)
         server.add_request_handler("tools/list", types.PaginatedRequestParams, self._list_tools)
         server.add_request_handler("tools/call", types.CallToolRequestParams, self._call_tool)
+        server.add_request_handler("resources/list", types.PaginatedRequestParams, self._list_resources)
+        server.add_request_handler("resources/templates/list", types.PaginatedRequestParams, self._list_templates)
+        server.add_request_handler("resources/read", types.ReadResourceRequestParams, self._read_resource)
+        server.add_request_handler("prompts/list", types.PaginatedRequestParams, self._list_prompts)
+        server.add_request_handler("prompts/get", types.GetPromptRequestParams, self._get_prompt)
+        server.add_request_handler("completion/complete", types.CompleteRequestParams, self._complete)
         server.add_request_handler("subscriptions/listen", types.SubscriptionsListenRequestParams, self._listen)
         return server
 
-    async def _list_tools(self, _context: _Context, params: types.PaginatedRequestParams) -> dict[str, Any]:
-        if params.cursor is not None:
-            raise RpcError(INVALID_PARAMS, "Unknown cursor: the list is one page")
+    async def _discover(self, _context: _Context, _params: types.RequestParams) -> types.DiscoverResult:
+        # What the SDK derives would promise notices that are not sent.
+        return types.DiscoverResult(
+            supported_versions=list(identity.STATELESS_VERSIONS),
+            capabilities=types.ServerCapabilities.model_validate(identity.CAPABILITIES),
+            instructions=identity.INSTRUCTIONS,
+        )
+
+    async def _list_tools(self, context: _Context, params: types.PaginatedRequestParams) -> dict[str, Any]:
+        _only_page(params)
         # Wire form, built by hand: the SDK's model drops a misspelt key without a word.
-        return await self._handlers.list_tools()
+        return await self._handlers.list_tools(pictures=_shows_pages(context))
+
+    async def _list_resources(self, context: _Context, params: types.PaginatedRequestParams) -> dict[str, Any]:
+        _only_page(params)
+        return resources.resource_list(await self._handlers.opened(), pictures=_shows_pages(context))
+
+    async def _list_templates(self, _context: _Context, params: types.PaginatedRequestParams) -> dict[str, Any]:
+        _only_page(params)
+        return resources.template_list()
+
+    async def _read_resource(self, context: _Context, params: types.ReadResourceRequestParams) -> dict[str, Any]:
+        not_found = INVALID_PARAMS if _is_stateless(context.lifespan_context.params) else RESOURCE_NOT_FOUND
+        return resources.read(await self._handlers.opened(), params.uri, not_found=not_found)
 
     async def _call_tool(self, context: _Context, params: types.CallToolRequestParams) -> dict[str, Any]:
         client = context.session.client_params
-        meta = (context.params or {}).get("_meta")
-        return await self._handlers.call_tool(
-            CallRequest(
-                name=params.name,
-                arguments=params.arguments or {},
-                meta=meta if isinstance(meta, Mapping) else {},
-                client_name=client.client_info.name if client else "",
-                client_version=client.client_info.version if client else "",
-                busy=context.lifespan_context.busy,
-            )
+        given = (context.params or {}).get("_meta")
+        meta = given if isinstance(given, Mapping) else {}
+        request = CallRequest(
+            name=params.name,
+            arguments=params.arguments or {},
+            meta=meta,
+            client_name=client.client_info.name if client else "",
+            client_version=client.client_info.version if client else "",
+            busy=context.lifespan_context.busy,
         )
+        with telling(token_of(meta), context.lifespan_context.notify):
+            return await self._handlers.call_tool(request)
+
+    async def _list_prompts(self, _context: _Context, params: types.PaginatedRequestParams) -> dict[str, Any]:
+        _only_page(params)
+        return prompts.prompt_list(await self._handlers.opened())
+
+    async def _get_prompt(self, _context: _Context, params: types.GetPromptRequestParams) -> dict[str, Any]:
+        return prompts.get(await self._handlers.opened(), params.name, params.arguments or {})
+
+    async def _complete(self, context: _Context, params: types.CompleteRequestParams) -> dict[str, Any]:
+        if context.lifespan_context.busy:
+            raise error_from(SERVER_BUSY, "Too many requests", BusyError())
+        session = await self._handlers.opened()
+        if isinstance(params.ref, types.PromptReference):
+            return await completion.of_prompt(session, params.ref.name, params.argument.name, params.argument.value)
+        return completion.of_template(session, params.ref.uri, params.argument.name, params.argument.value)
 
     async def _listen(self, context: _Context, params: types.SubscriptionsListenRequestParams) -> dict[str, Any]:
         exchange = context.lifespan_context
         return await self._listeners.serve(
             exchange.id, tools=params.notifications.tools_list_changed is True, notify=exchange.notify
         )
+
+
+def _only_page(params: types.PaginatedRequestParams) -> None:
+    if params.cursor is not None:
+        raise RpcError(INVALID_PARAMS, "Unknown cursor: the list is one page")
+
+
+def _shows_pages(context: _Context) -> bool:
+    """Whether the client says that it shows pages of this kind."""
+    declared = context.session.client_capabilities
+    return declared is not None and identity.shows_pages(declared.extensions)
 
 
 def _is_stateless(params: Mapping[str, JsonValue] | None) -> bool:
@@ -220,7 +282,7 @@ class _Dispatch(_Channel):
         return anyio.Event()
 
     async def progress(self, progress: float, total: float | None = None, message: str | None = None) -> None:
-        """Report no progress: the longest call, one that waits for a proposal to move, ends before hosts give up."""
+        """Report nothing: signs of life of a call are sent where it is called."""
 
 
 def _refuse(method: str) -> NoReturn:

@@ -10,6 +10,7 @@ from erp_mcp.domain.answer import Answer, Refusal
 from erp_mcp.domain.call import JsonValue, ToolCall
 from erp_mcp.domain.principal import Principal
 from erp_mcp.errors import GatewayError
+from erp_mcp.policy.permissions import Permissions
 from erp_mcp.ports import Ids
 
 Outcome = Answer | Refusal
@@ -53,7 +54,11 @@ class Gateway(Protocol):
     """The gateway as the server needs it."""
 
     def tools(self, principal: Principal) -> Sequence[ToolView]:
-        """Return the tools this principal may call, in a stable order."""
+        """Return the tools of this principal's list, in a stable order."""
+        ...
+
+    def permissions(self, principal: Principal) -> Permissions | None:
+        """Return what this principal may do by the applied policy; `None` when that does not know the agent."""
         ...
 
     async def call(self, principal: Principal, call: ToolCall) -> Outcome:

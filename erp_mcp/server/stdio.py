@@ -41,6 +41,7 @@ READ_AHEAD: Final = 2  # chunks of the pipe that wait to be handled
 
 CALL: Final = "tools/call"
 _NEEDS_SESSION: Final = frozenset({CALL, "tools/list"})
+_READS: Final = frozenset({CALL, "completion/complete"})  # what reads from the read model takes one of the places
 Lines = list[bytes | None]
 
 
@@ -105,14 +106,14 @@ class StdioLoop:
             return
         if request.method in _NEEDS_SESSION:
             await peer.ready()
-        busy = request.method == CALL and not await self._place()
+        busy = request.method in _READS and not await self._place()
         exchange = Exchange(id=request.id, method=request.method, params=request.params, notify=self.notify, busy=busy)
         if request.method == "initialize":
             # What came before must not profit from it, what follows in the pipe may rely on it.
             await asyncio.sleep(0)
             await self._answer(peer, exchange)
             return
-        takes_place = request.method == CALL and not busy
+        takes_place = request.method in _READS and not busy
         self._calls += takes_place
         task = asyncio.create_task(self._answer(peer, exchange))
         self._tasks[request.id] = task

@@ -26,6 +26,9 @@ class FakeGateway:
     def tools(self, principal: Principal) -> tuple[()]:
         return ()
 
+    def permissions(self, principal: Principal) -> None:
+        return None
+
     def bundle_digest(self) -> str:
         return ""
 

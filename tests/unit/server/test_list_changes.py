@@ -41,6 +41,9 @@ class FakeGateway:
     def tools(self, principal: Principal) -> tuple[View, ...]:
         return self.views
 
+    def permissions(self, principal: Principal) -> None:
+        return None
+
     def bundle_digest(self) -> str:
         if self.failing:
             raise OSError("the store is busy")

@@ -12,7 +12,7 @@ from typing import Any
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.server.exchange import Exchange
 from erp_mcp.server.rpc import Request
-from erp_mcp.server.stdio import MAX_REQUESTS, StdioLoop
+from erp_mcp.server.stdio import MAX_CALLS, MAX_REQUESTS, StdioLoop
 from erp_mcp.server.wire import LineReader, write_all
 from erp_mcp.server.writer import HIGH_WATER_BYTES, Writer
 from tests.guarantees import guarantees
@@ -24,10 +24,12 @@ class FakePeer:
     def __init__(self) -> None:
         self.seen: list[str] = []
         self.cancelled: list[str] = []
+        self.busy: list[bool] = []
 
     async def request(self, exchange: Exchange) -> dict[str, JsonValue]:
         self.seen.append(exchange.method)
-        if exchange.method == "hang":
+        self.busy.append(exchange.busy)
+        if exchange.method in {"hang", "completion/complete"} and not exchange.busy:
             try:
                 await asyncio.Event().wait()
             finally:
@@ -119,6 +121,18 @@ async def test_requests_of_any_kind_are_bounded() -> None:
         -32000,
         "gateway.busy",
     )
+
+
+@guarantees("P9.bounded", "mcp.completion")
+async def test_completions_take_the_places_of_calls() -> None:
+    """Each is a look at the read model, and a person types faster than that is answered."""
+    async with line() as connection:
+        connection.send(*({"id": number, "method": "completion/complete"} for number in range(MAX_CALLS + 1)))
+        (refused,) = await connection.receive()
+        await connection.loop.drain(connection.peer, within_s=0)
+
+    assert refused["id"] == MAX_CALLS
+    assert connection.peer.busy == [False] * MAX_CALLS + [True]
 
 
 @guarantees("mcp.fast_first_answer", "mcp.both_eras")

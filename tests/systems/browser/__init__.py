@@ -1,0 +1,1 @@
+"""Pages shown in a real headless browser, beside a host that speaks the protocol of MCP Apps."""
