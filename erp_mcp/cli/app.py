@@ -15,6 +15,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "demo": ("erp_mcp.cli.demo", "Build the demo plant and take the tour."),
     "init": ("erp_mcp.cli.init", "Write a configuration and policies to start from."),
     "serve": ("erp_mcp.cli.serve", "Serve MCP over stdio (a client starts this)."),
+    "client": ("erp_mcp.cli.client", "Let an MCP client start the server, or make a bundle for it."),
     "approvals": ("erp_mcp.cli.approvals", "Decide about what agents propose."),
     "worker": ("erp_mcp.cli.worker", "Commit what people approved, and read back what is unknown."),
     "writes": ("erp_mcp.cli.writes", "Stop writes, let them go on, see what is stopped."),
@@ -27,6 +28,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "audit": ("erp_mcp.cli.audit", "Show and verify the audit log."),
     "health": ("erp_mcp.cli.health", "Show how each system of record is doing, and what rests."),
     "doctor": ("erp_mcp.cli.doctor", "Check the whole set-up and say what to do."),
+    "support-bundle": ("erp_mcp.cli.support", "Collect a redacted report for whoever is to help."),
 }
 
 

@@ -17,9 +17,11 @@ from typing import Final
 import click
 
 from erp_mcp import administration
+from erp_mcp.administration.clients import Machine
 from erp_mcp.answers.clean import clean_code
 from erp_mcp.bootstrap import Deployment, open_deployment
 from erp_mcp.bootstrap.profiles import check_profile
+from erp_mcp.cli import doctor_machine
 from erp_mcp.cli.audit import verify_deployment
 from erp_mcp.cli.checkup import Check, writes
 from erp_mcp.cli.options import (
@@ -44,7 +46,9 @@ _MARK: Final = {"ok": ("✓", "green"), "note": ("!", "yellow"), "bad": ("✗", 
 _MAX_AGE_FACTOR: Final = 4
 _SHOWN_SITES: Final = 20
 _SHOWN_ENTITIES: Final = 3
-_COMMAND: Final = re.compile(r"`(erp-mcp (?:sync|policy|audit|doctor|approvals|worker|writes|systems|secrets)\b[^`]*)`")
+_COMMAND: Final = re.compile(
+    r"`(erp-mcp (?:sync|policy|audit|doctor|approvals|worker|writes|systems|secrets|client)\b[^`]*)`"
+)
 
 
 @click.command(
@@ -63,8 +67,13 @@ Exit status: 0 all right (notes allowed), 1 something must be mended.
 @json_option
 @clear_errors
 def command(config: str, demo_dir: str, *, connect: bool, as_json: bool) -> None:
-    """Check configuration, state directory, audit log, tools, policy, read model and systems; say what to do."""
-    checks = list(_all_checks(deployment_file(config, demo_dir), connect=connect))
+    """Check the whole set-up and say what to do.
+
+    Configuration, rights, state, audit log, tools, policy, writes, data and their age, sites, systems, secrets, clock,
+    disk, and the clients of this account.
+    """
+    machine = click.get_current_context().find_object(Machine) or Machine.here()
+    checks = list(all_checks(deployment_file(config, demo_dir), machine, connect=connect))
     if config or demo_dir:  # what is advised must find the deployment that was looked at
         named = f"--config {config}" if config else f"--demo-dir {demo_dir}"
         checks = [
@@ -96,7 +105,7 @@ def _print(checks: list[Check]) -> None:
     click.echo(f"\n{THREAT_LINE} See SECURITY.md.")
 
 
-def _all_checks(file: Path, *, connect: bool) -> Iterator[Check]:
+def all_checks(file: Path, machine: Machine, *, connect: bool) -> Iterator[Check]:
     """Yield the checks; the later ones need the earlier ones, so a broken configuration ends them."""
     try:
         deployment = open_deployment(file)
@@ -106,6 +115,7 @@ def _all_checks(file: Path, *, connect: bool) -> Iterator[Check]:
     found = deployment.settings
     yield Check(name="configuration", status="ok", detail=f"{found.file} ({found.deployment}, {found.environment})")
     looks: list[tuple[str, Callable[[Deployment], Iterator[Check]]]] = [
+        ("permissions", doctor_machine.permissions),
         ("state directory", _state_directory),
         ("audit", _audit),
         ("tools", _tools),
@@ -115,13 +125,16 @@ def _all_checks(file: Path, *, connect: bool) -> Iterator[Check]:
         ("sites", _sites),
         ("systems", _connections if connect else _systems),
         ("secrets", lambda found: secret_checks(found, connect=connect)),
+        ("clock", doctor_machine.clock),
+        ("disk", doctor_machine.disk),
+        ("clients", lambda found: doctor_machine.clients(found, machine)),
     ]
     try:
         for name, look in looks:
             yield from _guarded(name, look, deployment)
     finally:
         deployment.close()
-    yield _secure_mode(deployment)
+    yield doctor_machine.environment(deployment)
 
 
 def _guarded(name: str, look: Callable[[Deployment], Iterator[Check]], deployment: Deployment) -> Iterator[Check]:
@@ -328,12 +341,3 @@ async def _probe(deployment: Deployment, name: str) -> dict[str, str]:
         return dict(await adapter.probe())
     finally:
         await adapter.close()
-
-
-def _secure_mode(deployment: Deployment) -> Check:
-    if deployment.settings.environment == "demo":
-        detail = "a demo: invented data, a plant clock that stands still"
-        return Check(
-            name="environment", status="note", detail=detail, advice="For your own systems run `erp-mcp init`."
-        )
-    return Check(name="environment", status="ok", detail=deployment.settings.environment)

@@ -291,6 +291,9 @@ def _checked_json(checked: load.Checked) -> dict[str, JsonValue]:
         "ok": bundle is not None,
         "bundle": bundle.digest if bundle else "",
         "problems": problems,
+        "advice": [
+            {"file": one.file, "line": one.line, "key": one.key, "reason": one.reason} for one in checked.advice
+        ],
         "writes": [one.as_json() for one in writing.granted(bundle)] if bundle else [],
     }
 
@@ -308,6 +311,8 @@ def _show_checked(checked: load.Checked, folder: Path) -> None:
     counts = ", ".join(counted(number, noun) for number, noun in found)
     click.secho("All is right", fg="green", nl=False)
     click.echo(f": {counts}; bundle {bundle.digest[:12]}")
+    for advice in checked.advice:
+        click.echo(f"  {_shown(folder / advice.file)}:{advice.line}: {printable(advice.reason)}")
     for write in writing.granted(bundle):
         click.secho(f"  {write}", fg="yellow")
 

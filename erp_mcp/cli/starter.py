@@ -27,6 +27,19 @@ roles:
   planner:
     description: Plans orders and material.
     sites: {scope}
+    # What its list shows, about a dozen tools; the others that its rules permit are found by search_tools.
+    shows:
+      - get_plant_briefing
+      - explain_late_order
+      - find_order
+      - list_sales_orders
+      - list_purchase_orders
+      - get_stock
+      - check_availability
+      - get_supply_demand
+      - get_shortages_for_order
+      - list_shortages
+      - list_production_orders
 
   guest:
     description: Calls nothing. Start your next role here, give it a rule and an agent.
@@ -36,7 +49,17 @@ rules:
   - id: planner-reads
     effect: permit
     roles: [planner]
-    tools: [orders/*, procurement/*, inventory/*, planning/*, production/*, quality/*, exceptions/*]
+    tools:
+      - orders/*
+      - procurement/*
+      - inventory/*
+      - planning/*
+      - production/*
+      - quality/*
+      - maintenance/*
+      - finance/*
+      - master_data/*
+      - exceptions/*
 
 # No agent may write anything: `toolset/*` stands for reads alone. A write is turned on one tool and one role at a time,
 # by a rule that says what earned it. What an agent gets with it is to propose; an enrolled approver decides about each

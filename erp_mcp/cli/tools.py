@@ -5,18 +5,20 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from erp_mcp import answers, bootstrap, settings
+from erp_mcp.administration import sheets
 from erp_mcp.analyses import ANALYSES
 from erp_mcp.catalog.grammar import editor_schema
 from erp_mcp.catalog.load import Finding, inspect
 from erp_mcp.catalog.registry import Catalog
 from erp_mcp.catalog.schemas import input_schema, output_schema
+from erp_mcp.cli import tools_export
 from erp_mcp.cli.options import (
     any_deployment,
     clear_errors,
@@ -102,16 +104,19 @@ Examples:
 def list_(agent: str, config: str, demo_dir: str, *, as_json: bool) -> None:
     """List tools: all of them, or what an agent may call."""
     with _catalog(config, demo_dir) as (catalog, deployment):
-        tools = list(catalog)
+        tools, listed = list(catalog), None
         if agent:
-            names = {view.name for view in _needed(deployment).gateway.tools(_needed(deployment).principal(agent))}
-            tools = [tool for tool in tools if tool.name in names]
+            gateway, principal = _needed(deployment).gateway, _needed(deployment).principal(agent)
+            listed = {view.name for view in gateway.tools(principal)}
+            tools = list(gateway.callable_tools(principal))
         if as_json:
-            print_json({"digest": catalog.digest, "tools": [_summary(tool) for tool in tools]})
+            print_json({"digest": catalog.digest, "tools": [_listed(tool, listed) for tool in tools]})
             return
         for tool in tools:
-            click.echo(f"{tool.toolset + '/' + tool.name:42} level {tool.level}  {tool.effect:6}  {tool.title}")
-        click.echo(counted(len(tools), "tool"))
+            mark = "" if listed is None or tool.name in listed else "  (found by search_tools)"
+            click.echo(f"{tool.toolset + '/' + tool.name:42} level {tool.level}  {tool.effect:9}  {tool.title}{mark}")
+        shown = "" if listed is None else f", {len(listed)} of them in the list of {agent}"
+        click.echo(f"{counted(len(tools), 'tool')}{shown}")
         if agent and not tools:
             click.echo(_why_none(_needed(deployment), agent), err=True)
 
@@ -147,6 +152,7 @@ Examples:
   erp-mcp tools call list_sales_orders '{"late_only": true}' --demo-dir DIR
   erp-mcp tools call get_stock --as buyer --demo-dir DIR
   echo '{"reference": "4711"}' | erp-mcp tools call find_order - --json
+  erp-mcp tools call list_sales_orders --export late.xlsx --demo-dir DIR
 
 \b
 Exit status: 0 answered, 2 the call is wrong, 3 refused by policy or age,
@@ -156,11 +162,24 @@ Exit status: 0 answered, 2 the call is wrong, 3 refused by policy or age,
 @click.argument("name")
 @click.argument("arguments", default="{}", metavar="[JSON]")
 @click.option("--as", "agent", default="", metavar="AGENT", help="Call as this agent (default: of the configuration).")
+@click.option("--export", "target", default="", metavar="FILE", help="Write all pages to a new .csv or .xlsx file.")
+@click.option(
+    "--max-rows",
+    default=tools_export.MAX_ROWS,
+    show_default=True,
+    type=click.IntRange(1, sheets.MAX_XLSX_ROWS),
+    help="Bound of an export.",
+)
 @deployment_options
 @json_option
 @clear_errors
-def call(name: str, arguments: str, agent: str, config: str, demo_dir: str, *, as_json: bool) -> None:
-    """Call a tool through the gateway, as an agent would: same policy, same limits, same audit record."""
+def call(
+    name: str, arguments: str, *, agent: str, target: str, max_rows: int, config: str, demo_dir: str, as_json: bool
+) -> None:
+    """Call a tool through the gateway, as an agent would: same policy, same limits, same audit record.
+
+    With --export every page is asked for, and the whole answer goes into a file without live formulas.
+    """
     text = sys.stdin.read() if arguments == "-" else arguments
     given = decode(text.encode())
     if not isinstance(given, dict):
@@ -168,6 +187,10 @@ def call(name: str, arguments: str, agent: str, config: str, demo_dir: str, *, a
     deployment = bootstrap.open_deployment(deployment_file(config, demo_dir))
     try:
         request = ToolCall(tool=name, arguments=given, call_id=deployment.ids.new(), client="erp-mcp tools call")
+        if target:
+            tools_export.checked(Path(target), name, given, deployment)
+            refused = tools_export.export(deployment, agent, request, Path(target), max_rows)
+            sys.exit(_status(refused.code) if refused else 0)
         outcome = asyncio.run(deployment.gateway.call(deployment.principal(agent), request))
     finally:
         deployment.close()
@@ -251,6 +274,11 @@ def _summary(tool: Tool) -> dict[str, JsonValue]:
         "scope": tool.scope,
         "hash": tool.hash,
     }
+
+
+def _listed(tool: Tool, listed: Collection[str] | None) -> dict[str, JsonValue]:
+    """Return a summary, and for an agent whether its list shows the tool."""
+    return _summary(tool) if listed is None else {**_summary(tool), "listed": tool.name in listed}
 
 
 def _details(tool: Tool) -> dict[str, JsonValue]:

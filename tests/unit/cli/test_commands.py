@@ -167,7 +167,18 @@ def test_every_command_but_serve_uses_the_configuration_of_the_working_directory
     assert "1 problem" not in runner.invoke(main, ["tools", "lint"]).output
     assert settings.find_file(environ={}) != tmp_path / "p" / "erp-mcp.yaml"  # what `serve` asks
     for name in COMMANDS:
-        if name not in {"init", "demo", "tools", "policy", "audit", "approvals", "writes", "systems", "secrets"}:
+        if name not in {
+            "init",
+            "demo",
+            "client",
+            "tools",
+            "policy",
+            "audit",
+            "approvals",
+            "writes",
+            "systems",
+            "secrets",
+        }:
             told = " ".join(runner.invoke(main, [name, "--help"]).output.split())
             assert ("./erp-mcp.yaml" in told) == (name != "serve"), name
 

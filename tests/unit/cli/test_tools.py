@@ -63,12 +63,13 @@ def test_lint_finds_nothing_in_the_shipped_tools_and_every_mistake_in_the_broken
 
 @guarantees("cli.teaches", "P1.hidden_is_missing")
 def test_list_shows_all_tools_or_those_of_an_agent(plant: str) -> None:
-    """The same answer that a client of this agent gets."""
+    """All that this agent may call, and what of it a client's list shows."""
     everything = json.loads(_run("list", "--json").stdout)["tools"]
     support = json.loads(_run("list", "--json", "--as", "support", "--demo-dir", plant).stdout)["tools"]
     stranger = json.loads(_run("list", "--json", "--as", "stranger", "--demo-dir", plant).stdout)["tools"]
-    assert len(everything) == 18
-    assert {tool["toolset"] for tool in support} == {"orders"}
+    assert len(everything) == len(list((ROOT / "tools").glob("*/*.yaml")))
+    assert {tool["toolset"] for tool in support} == {"orders", "master_data", "discovery"}
+    assert {tool["toolset"] for tool in support if tool["listed"]} == {"orders", "master_data"}
     assert stranger == []
     assert _run("list", "--as", "support").exit_code == 2
 

@@ -1,0 +1,122 @@
+"""Takes out of a report what a reader outside has no business with: hosts, accounts, paths, names of people.
+
+A report is made of figures and of our own words. This is the second line of defence, for what slips into a message.
+"""
+
+from __future__ import annotations
+
+import getpass
+import platform
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+from erp_mcp.domain.call import JsonValue
+from erp_mcp.settings import Settings
+
+_SHORTEST: Final = 3  # shorter words are parts of others
+_TOLD: Final = frozenset({"name", "profile", "owns", "kind", "client_auth", "algorithm", "zone", "mount"})
+_URL: Final = re.compile(r"\b[a-z][a-z0-9+.-]*://[^\s\"'<>]+", re.IGNORECASE)
+_MAIL: Final = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+")
+_ADDRESS: Final = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b")
+
+
+class Redactor:
+    """Replaces known words by what they stand for, and everything that looks like an address."""
+
+    def __init__(self, known: Mapping[str, str], *, with_hosts: bool = False) -> None:
+        """Take words and what is shown instead of them; with hosts, addresses stay."""
+        usable = {word: told for word, told in known.items() if len(word) >= _SHORTEST}
+        ordered = sorted(usable, key=len, reverse=True)
+        self._told = {word.casefold(): told for word, told in usable.items()}
+        self._words = re.compile("|".join(map(re.escape, ordered)), re.IGNORECASE) if ordered else None
+        self._with_hosts = with_hosts
+
+    def value(self, value: JsonValue) -> JsonValue:
+        """Return JSON with every text in it redacted, keys included."""
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, list):
+            return [self.value(one) for one in value]
+        if isinstance(value, dict):
+            return {self.text(key): self.value(one) for key, one in value.items()}
+        return value
+
+    def text(self, text: str) -> str:
+        """Return a text without what is hidden."""
+        if self._words is not None:
+            text = self._words.sub(lambda found: self._told[found[0].casefold()], text)
+        text = _MAIL.sub("<mail address>", text)
+        if self._with_hosts:
+            return text
+        return _ADDRESS.sub("<address>", _URL.sub("<url>", text))
+
+
+def hidden_words(settings: Settings, people: Mapping[str, str], *, with_hosts: bool = False) -> dict[str, str]:
+    """Return what must not leave a deployment, and what is shown instead.
+
+    Args:
+        settings: Of the deployment: addresses, accounts, databases, paths, references of secrets.
+        people: Names of people, and what is shown instead of each.
+        with_hosts: Leave the hosts of systems in.
+    """
+    shown = {one.name for one in settings.systems} | {one.profile for one in settings.systems}
+    found = dict(people)
+    for system in settings.systems:
+        for word in _leaves(asdict(system)):
+            found.setdefault(word, f"<hidden, system {system.name}>")
+        for word, told in _places(system.url, system.name):
+            found[word] = told
+            if with_hosts and told.startswith("<host"):
+                del found[word]
+                found.pop(system.url, None)
+    for word in _leaves(asdict(settings.vault) if settings.vault is not None else {}):
+        found.setdefault(word, "<hidden, vault>")
+    found |= {settings.deployment: "<deployment>", str(settings.state_dir): "<state directory>"}
+    found |= machine_words(settings.file)
+    return {word: told for word, told in found.items() if word not in shown}
+
+
+def machine_words(file: Path) -> dict[str, str]:
+    """Return what of a machine and its account is hidden, for a configuration file that may not even open."""
+    return {
+        _account(): "<account>",
+        platform.node(): "<machine>",
+        str(Path.home()): "<home>",
+        str(file.resolve().parent): "<deployment directory>",
+    }
+
+
+def _leaves(value: object) -> Iterator[str]:
+    """Yield every text of the settings but words of our own."""
+    if isinstance(value, str):
+        yield value
+        yield from filter(None, [value.partition(":")[2]] if "://" not in value else [])
+    elif isinstance(value, Mapping):
+        for key, one in value.items():
+            if key not in _TOLD:
+                yield from _leaves(one)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _leaves(one)
+
+
+def _places(url: str, system: str) -> Iterator[tuple[str, str]]:
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return
+    yield from ((word, f"<hidden, system {system}>") for word in (parts.username, parts.password) if word)
+    if host:
+        yield host, f"<host of {system}>"
+
+
+def _account() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return ""
