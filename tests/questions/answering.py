@@ -135,7 +135,9 @@ async def unknown_order(desk: Desk, subject: Subject) -> Answer:
     try:
         answer = await desk.ask("get_sales_order", **subject)
     except RefusedError as error:
-        return [("not_found" if "not_found" in error.code else error.code,)]
+        if "not_found" not in error.code:
+            raise
+        return [("not_found",)]
     return [("not_found" if not rows(answer, "order") and answer["sources"][0]["as_of"] else "invented",)]
 
 

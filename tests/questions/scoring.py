@@ -16,6 +16,7 @@ from tests.questions.answering import Answer, Subject
 from tests.questions.desk import Desk, rows
 
 QUESTIONS = Path(__file__).parents[2] / "fixtures" / "questions" / "questions.yaml"
+MORE_QUESTIONS = QUESTIONS.with_name("more_questions.yaml")
 
 # The control: what joining tables says, without asking who gets which supply.
 NAIVE = """
@@ -50,11 +51,21 @@ class Question:
     score: str
     subject: str = ""
     numbers: tuple[int, ...] = ()
+    database: str = "truth"  # which file of the plant is asked for what is right
 
 
 def questions() -> list[Question]:
-    """Return all questions, in the file's order."""
-    loaded = YAML(typ="safe").load(QUESTIONS.read_text(encoding="utf-8"))
+    """Return the questions about late orders and what is behind them, in the file's order."""
+    return _loaded(QUESTIONS)
+
+
+def every_question() -> list[Question]:
+    """Return those, and the ones about everything else."""
+    return [*questions(), *_loaded(MORE_QUESTIONS)]
+
+
+def _loaded(path: Path) -> list[Question]:
+    loaded = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
     return [Question(**{**one, "numbers": tuple(one.get("numbers", ()))}) for one in loaded]
 
 
@@ -64,9 +75,10 @@ class Truth:
 
     path: Path
 
-    def select(self, statement: str) -> list[dict[str, Any]]:
-        """Return rows by column name."""
-        with closing(sqlite3.connect(f"file:{self.path}?mode=ro", uri=True)) as connection:
+    def select(self, statement: str, database: str = "") -> list[dict[str, Any]]:
+        """Return rows by column name; `database` is another file of the plant."""
+        path = self.path.with_name(f"{database}.sqlite") if database else self.path
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
             connection.row_factory = sqlite3.Row
             return [dict(row) for row in connection.execute(statement)]
 
@@ -75,21 +87,39 @@ class Truth:
         found = self.select(question.subject)[0] if question.subject else {}
         return {name: str(value) for name, value in found.items()}
 
+    def wanted(self, question: Question) -> Answer:
+        """Return what is right."""
+        statement = question.expect.format(**self.subject(question))
+        database = "" if question.database == "truth" else question.database
+        found = [tuple(row.values()) for row in self.select(statement, database)]
+        assert found, f"question {question.id}: the truth is empty"
+        if question.score == "tuple":
+            assert len(found) == 1, f"question {question.id}: the truth is not one row"
+        return found
+
     def right(self, question: Question, answer: Answer) -> bool:
         """Tell whether an answer is exactly what the truth says."""
-        wanted = [tuple(row.values()) for row in self.select(question.expect)]
-        assert wanted, f"question {question.id}: the truth is empty"
-        if question.score == "tuple":
-            assert len(wanted) == 1, f"question {question.id}: the truth is not one row"
-        return _comparable(wanted, question.numbers) == _comparable(answer, question.numbers)
+        wanted, told = (
+            _comparable(found, question.numbers, ordered=question.score == "list")
+            for found in (self.wanted(question), answer)
+        )
+        return wanted == told
+
+    def invents(self, question: Question, answer: Answer) -> bool:
+        """Tell whether a list names what is not on it; a list that is only too short does not."""
+        wanted, told = (set(_comparable(found, question.numbers)) for found in (self.wanted(question), answer))
+        return question.score == "set" and not told <= wanted
 
 
-def _comparable(found: Iterable[tuple[Any, ...]], numbers: tuple[int, ...]) -> list[tuple[str, ...]]:
-    """Rows as sorted texts; numbers by value, so that 60 equals 60.000."""
-    return sorted(
+def _comparable(
+    found: Iterable[tuple[Any, ...]], numbers: tuple[int, ...], *, ordered: bool = False
+) -> list[tuple[str, ...]]:
+    """Rows as texts, sorted unless their order counts; numbers by value, so that 60 equals 60.000."""
+    texts = [
         tuple(str(Decimal(cell).normalize()) if place in numbers else str(cell) for place, cell in enumerate(row))
         for row in found
-    )
+    ]
+    return texts if ordered else sorted(texts)
 
 
 @dataclass(slots=True, kw_only=True)
