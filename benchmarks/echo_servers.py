@@ -59,6 +59,9 @@ def _prepare_loop() -> Run:
         def turn_away(self, _principal: Principal, call: ToolCall, _why: GatewayError | None = None) -> Outcome:
             return Answer(tables={}, complete=False, sources=[], warnings=["busy"], call_id=call.call_id)
 
+        def permissions(self, _principal: Principal) -> None:
+            return None
+
         def bundle_digest(self) -> str:
             return ""
 
