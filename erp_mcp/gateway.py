@@ -185,7 +185,7 @@ class Gateway:
                 raise CallDirectlyError(tool=tool.name)
             return tool, contract.check(tool, call.arguments)
         except (UnknownToolError, UnknownArgumentError):
-            if personal.asks(call.tool, call.arguments):
+            if (trail.tool is None or trail.tool.effect == "read") and personal.asks(call.tool, call.arguments):
                 raise PersonalDataError from None
             raise
 

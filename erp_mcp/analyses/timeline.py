@@ -43,6 +43,7 @@ class MadeRow(NamedTuple):
     """A production order made for a line, with when it was last confirmed."""
 
     production_order_id: str
+    sales_order_id: str | None
     sales_order_line: str | None
     material_id: str
     qty_planned: int

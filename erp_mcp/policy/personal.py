@@ -12,7 +12,7 @@ from typing import Final
 
 from erp_mcp.domain.call import JsonValue
 
-_MAX_TEXTS: Final = 200
+_MAX_KEYS: Final = 200
 _MAX_TEXT: Final = 200
 _WORD: Final = re.compile(r"[a-zäöüß]+")
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -28,17 +28,19 @@ PERSONS: Final = _words(
     "ausweis gehalt lohn telefon handynummer geburtstag krankenstand"
 )
 # `confirmed_by` asks who; what is grouped or sorted by something does not.
-_BY: Final = _words("created changed confirmed entered posted released approved started finished handled owned")
+_BY: Final = _words("created changed confirmed entered posted started finished handled owned")
 
 
 def asks(name: str, arguments: JsonValue) -> bool:
-    """Say whether the name of a tool, or a key or short text of its arguments, asks about a person.
+    """Say whether the name of a tool, or a key of its arguments, asks about a person.
+
+    Values are left alone: a reason for a change may well speak of a mail.
 
     Args:
         name: Of a tool that may not exist.
-        arguments: As they came in, unchecked; at most 200 texts of 200 characters are looked at.
+        arguments: As they came in, unchecked; at most 200 keys of 200 characters are looked at.
     """
-    return any(mentions(text) for text in (name, *_texts(arguments)[:_MAX_TEXTS]))
+    return any(mentions(text) for text in (name, *_keys(arguments)[:_MAX_KEYS]))
 
 
 def mentions(text: str) -> bool:
@@ -50,12 +52,9 @@ def mentions(text: str) -> bool:
     return any(one in _BY and other == "by" for one, other in pairwise(words))
 
 
-def _texts(value: JsonValue) -> list[str]:
-    if isinstance(value, str):
-        return [value]
+def _keys(value: JsonValue) -> list[str]:
     if isinstance(value, dict):
-        inner = [text for one in value.values() for text in _texts(one)]
-        return [*(str(key) for key in value), *inner]
+        return [*map(str, value), *(key for one in value.values() for key in _keys(one))]
     if isinstance(value, list | tuple):
-        return [text for one in value for text in _texts(one)]
+        return [key for one in value for key in _keys(one)]
     return []

@@ -69,8 +69,8 @@ def edit(file: Path, before: str = ONE_LINE, after: str = ANY_ORDER) -> None:
 
 
 def listed(desk: Desk, agent: str = "buyer") -> set[str]:
-    """Return the tools that an agent sees."""
-    return {view.name for view in desk.deployment.gateway.tools(desk.deployment.principal(agent))}
+    """Return the tools that an agent may call, listed or found."""
+    return {tool.name for tool in desk.deployment.gateway.callable_tools(desk.deployment.principal(agent))}
 
 
 def told(directory: Path, *words: str) -> Result:

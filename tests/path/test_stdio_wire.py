@@ -90,7 +90,7 @@ def test_unknown_method_early_call_and_wrong_parameters_have_the_codes_of_the_st
         wire.request(2, "no/such")
         wire.request(3, "tools/call", {"arguments": {}})
         wire.request(4, "tools/list", {"cursor": "of somebody else"})
-        wire.request(5, "resources/list")
+        wire.request(5, "resources/write")
         answers = {1: early, **wire.receive_all(4)}
 
     codes = {number: answer["error"]["code"] for number, answer in answers.items()}

@@ -59,7 +59,7 @@ def test_a_prepared_demo_is_all_right_and_known_as_a_demo(demo: Path) -> None:
         "writes": "ok",
         "approvers": "ok",
         "data of erp": "ok",
-        "data of mes": "ok",
+        "data of mes": "note",  # one feed of the plant is late on purpose
         "sites": "ok",
         "system erp": "ok",
         "system mes": "ok",

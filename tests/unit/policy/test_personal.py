@@ -17,9 +17,9 @@ from tests.guarantees import guarantees
         ("listEmployees", {}),
         ("list_wip_jobs", {"operator_badge": "B-1"}),
         ("list_wip_jobs", {"confirmed_by": "x"}),
-        ("list_wip_jobs", {"fields": ["job_id", "operator"]}),
-        ("get_supplier", {"with": {"contact": "phone"}}),
-        ("wer", {"frage": "Welcher Mitarbeiter hat das gebucht?"}),
+        ("list_wip_jobs", {"fields": [{"operator": True}]}),
+        ("get_supplier", {"with": {"contact": {"phone": 1}}}),
+        ("wer", {"frage": {"Mitarbeiter": "ja"}}),
     ],
 )
 def test_a_question_about_a_person_is_recognised(name: str, arguments: dict[str, JsonValue]) -> None:
@@ -37,6 +37,7 @@ def test_a_question_about_a_person_is_recognised(name: str, arguments: dict[str,
         ("get_operations", {"work_center": "ASM-01"}),
         ("cooperate", {"personalised": "no"}),
         ("x", ["5", 7, None, True]),
+        ("propose_something", {"reason": "The supplier wrote a mail about the badge.", "idempotency_key": "mail-7"}),
     ],
 )
 def test_other_questions_are_not(name: str, arguments: JsonValue) -> None:
