@@ -24,6 +24,7 @@ from tests.systems.fsmes.server import DATABASE, Running
 
 SITE: Final = "1000"
 _PATIENCE_S: Final = 10
+_NOT_THERE: Final = 404
 _UNITS: Final = {"EA": "ea", "KGM": "kg", "MTR": "m"}
 
 
@@ -132,8 +133,15 @@ class Api:
         client.headers["Authorization"] = f"Bearer {told['token']}"
 
     def post(self, path: str, body: Mapping[str, object]) -> dict[str, str]:
-        """Send something, and fail where it is not taken."""
+        """Send something, and fail where it is not taken.
+
+        The API answers a moment before it has committed, so what was just made may not be there yet: 404 did nothing,
+        and is asked again for a while.
+        """
+        deadline = time.monotonic() + _PATIENCE_S
         answer = self._client.post(path, json=body)
+        while answer.status_code == _NOT_THERE and time.monotonic() < deadline:
+            answer = self._client.post(path, json=body)
         if answer.status_code >= 300:
             raise RuntimeError(f"{path}: {answer.status_code} {answer.text[:300]}")
         found: dict[str, str] = answer.json()
