@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -67,6 +69,20 @@ def test_a_prepared_demo_is_all_right_and_known_as_a_demo(demo: Path) -> None:
         "clients": "ok",
         "environment": "note",
     }
+
+
+@guarantees("cli.teaches")
+def test_data_of_a_demo_that_is_old_for_another_reason_than_planted_is_a_fault(demo: Path) -> None:
+    """Only the one late feed of the plant is no news; whatever else is refused for its age is."""
+    with closing(sqlite3.connect(demo / "read_model.sqlite")) as model, model:
+        ((kept,),) = model.execute("SELECT as_of FROM sync_state WHERE entity = 'job'").fetchall()
+        model.execute("UPDATE sync_state SET as_of = '2026-03-14T05:00:00Z' WHERE entity = 'job'")
+    try:
+        status, checks, _ = examined("--demo-dir", str(demo))
+    finally:
+        with closing(sqlite3.connect(demo / "read_model.sqlite")) as model, model:
+            model.execute("UPDATE sync_state SET as_of = ? WHERE entity = 'job'", (kept,))
+    assert (status, checks["data of mes"]) == (1, "bad")
 
 
 @guarantees("cli.teaches")
