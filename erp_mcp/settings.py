@@ -73,6 +73,23 @@ class SystemSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PostgresqlSettings:
+    """A schema on PostgreSQL that holds the state in place of a file; secrets are references.
+
+    `account` serves from it. `owner_account` owns it, and nothing but its preparation signs in as it. `ca_file` (an
+    absolute path) vouches for the server; without it the machine's own certificates do, and on this machine nobody.
+    """
+
+    url: str
+    schema: str
+    account: str
+    secret: str
+    owner_account: str
+    owner_secret: str
+    ca_file: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything one deployment needs to know; absolute paths.
 
@@ -94,6 +111,7 @@ class Settings:
     systems: tuple[SystemSettings, ...]
     deadline_s: int
     vault: VaultSettings | None = None
+    state: PostgresqlSettings | None = None
 
 
 def data_root() -> Path:
@@ -176,6 +194,7 @@ def load(path: Path) -> Settings:
         systems=tuple(one.settings(name, root) for name, one in form.systems.items()),
         deadline_s=form.deadline_s,
         vault=form.vault.settings(root) if form.vault is not None else None,
+        state=form.state.postgresql.settings(root) if form.state is not None else None,
     )
 
 
@@ -321,6 +340,44 @@ class _System(_Form):
                 yield key, "there is no vault: at the top of this file that says where the vault is"
 
 
+def _database(value: str) -> str:
+    if not re.fullmatch(r"postgresql://[^\s/@?#]+/[^\s/@?#]+", value):
+        raise ValueError("must be postgresql://HOST:PORT/DATABASE, without user, password, `?` and `#`")
+    return value
+
+
+def _own_reference(value: str) -> str:
+    if value.startswith("vault"):
+        raise ValueError("the secret of the state is one of this machine: keyring:, file: or env:")
+    return grammar.reference(value)
+
+
+class _Postgresql(_Form):
+    url: Annotated[str, Field(max_length=500), AfterValidator(_database)]
+    schema_: Annotated[str, Field(alias="schema", pattern=r"^[a-z_][a-z0-9_]{0,62}$")] = "erp_mcp"
+    account: Annotated[str, Field(min_length=1, max_length=200)]
+    secret: Annotated[str, AfterValidator(_own_reference)] = ""
+    owner_account: Annotated[str, Field(max_length=200)] = ""
+    owner_secret: Annotated[str, AfterValidator(_own_reference)] = ""
+    ca_file: str = ""
+
+    def settings(self, root: Path) -> PostgresqlSettings:
+        """Return the frozen form."""
+        return PostgresqlSettings(
+            url=self.url,
+            schema=self.schema_,
+            account=self.account,
+            secret=self.secret,
+            owner_account=self.owner_account,
+            owner_secret=self.owner_secret,
+            ca_file=str((root / Path(self.ca_file).expanduser()).resolve()) if self.ca_file else "",
+        )
+
+
+class _State(_Form):
+    postgresql: _Postgresql
+
+
 class _File(_Form):
     version: Literal[1]
     deployment: _Name
@@ -336,3 +393,4 @@ class _File(_Form):
     deadline_s: Annotated[int, Field(ge=1, le=60)] = 10
     systems: dict[_Name, _System] = {}
     vault: grammar.Vault | None = None
+    state: _State | None = None

@@ -75,6 +75,11 @@ def hidden_words(settings: Settings, people: Mapping[str, str], *, with_hosts: b
                 found.pop(system.url, None)
     for word in _leaves(asdict(settings.vault) if settings.vault is not None else {}):
         found.setdefault(word, "<hidden, vault>")
+    if settings.state is not None:
+        where = {name: word for name, word in asdict(settings.state).items() if name != "schema"}
+        for word in _leaves(where):
+            found.setdefault(word, "<hidden, state>")
+        found |= dict(_places(settings.state.url, "state"))
     found |= {settings.deployment: "<deployment>", str(settings.state_dir): "<state directory>"}
     found |= machine_words(settings.file)
     return {word: told for word, told in found.items() if word not in shown}

@@ -21,6 +21,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "writes": ("erp_mcp.cli.writes", "Stop writes, let them go on, see what is stopped."),
     "events": ("erp_mcp.cli.events", "Show what became of proposals."),
     "systems": ("erp_mcp.cli.systems", "List the systems of record and look at one closely."),
+    "state": ("erp_mcp.cli.state", "Prepare a database that is to keep the state of a deployment."),
     "secrets": ("erp_mcp.cli.secrets", "Store the secrets of systems, and check that they are there."),
     "sync": ("erp_mcp.cli.sync", "Fill the read model from the systems of record."),
     "tools": ("erp_mcp.cli.tools", "List, describe, lint and call tools."),

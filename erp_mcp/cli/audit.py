@@ -148,7 +148,7 @@ def verify_deployment(deployment: Deployment) -> Report:
 
 def _verified(deployment: Deployment, expected: Head | None) -> Report:
     state = deployment.state
-    with state.file.snapshot():  # others may write meanwhile, and rows must not run ahead of their records
+    with state.engine.snapshot():  # others may write meanwhile, and rows must not run ahead of their records
         records, strays = state.audit.read_all(), state.audit.strays()
         return verify(
             records, expected=expected, strays=strays, proposals=state.proposals.kept(), rows=state.kept_rows()

@@ -165,7 +165,9 @@ def _state_directory(deployment: Deployment) -> Iterator[Check]:
             name="state directory", status="bad", detail=f"others may read {path}", advice=f"chmod -R go= {path}"
         )
         return
-    yield Check(name="state directory", status="ok", detail=f"{directory}, its owner's alone")
+    state = deployment.settings.state
+    elsewhere = f"; the state itself in schema {state.schema} on PostgreSQL" if state is not None else ""
+    yield Check(name="state directory", status="ok", detail=f"{directory}, its owner's alone{elsewhere}")
 
 
 def _private_files(directory: Path) -> Iterator[Path]:

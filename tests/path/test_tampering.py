@@ -59,9 +59,10 @@ class Scene:
         deployment = open_deployment(config)
         try:
             asyncio.run(work_once(deployment, lambda _proposal, _lost: None))
-            row = deployment.state.file.records.execute(
-                "SELECT state, reason FROM proposal WHERE proposal_id = ?", (self.approved[0],)
-            ).fetchone()
+            with deployment.state.engine.reading() as session:
+                row = session.execute(
+                    "SELECT state, reason FROM proposal WHERE proposal_id = ?", (self.approved[0],)
+                ).fetchone()
         finally:
             deployment.close()
             shutil.rmtree(state)
@@ -267,7 +268,8 @@ def test_a_preview_that_was_made_harmless_before_a_person_saw_it_is_found(
     desk = open_desk(plant)
     try:
         handle = propose(desk, 0)
-        told = json.loads(desk.deployment.state.file.records.execute("SELECT content FROM proposal").fetchone()[0])
+        with desk.deployment.state.engine.reading() as session:
+            told = json.loads(session.execute("SELECT content FROM proposal").fetchone()[0])
         if field == "headline":
             told["preview"]["headline"] = "Correct a spelling mistake"
         else:

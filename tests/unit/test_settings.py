@@ -24,6 +24,7 @@ systems:
 TOKENS = "kind: client_credentials"
 AT = "kind: client_credentials, token_url: 'https://i.example/t'"
 VAULT = "url: 'https://v.example:8200'"
+STATE = "url: 'postgresql://h/d', account: a"
 ROLE = "kind: approle, role_id: r, secret_id: 'env:S'"
 
 
@@ -108,6 +109,30 @@ def test_relative_paths_are_relative_to_the_file(tmp_path: Path) -> None:
         ('secret: "file:secrets/erp"', 'secret: "keyring:"', "systems.erp.secret", 7),
         ("account: reader", "account: r, write: {auth: {kind: bearer}}", "systems.erp.write.secret", 7),
         ("account: reader", "account: r, write: {account: w, secret: 'vault-db:w'}", "systems.erp.write.secret", 7),
+        ("systems:", "state: {}\nsystems:", "state.postgresql", 6),
+        ("systems:", "state: {postgresql: {url: 'postgresql://h/d'}}\nsystems:", "state.postgresql.account", 6),
+        *(
+            ("systems:", f"state: {{postgresql: {{url: '{url}', account: a}}}}\nsystems:", "state.postgresql.url", 6)
+            for url in (
+                *("mysql://h/d", "postgresql://u:hunter2@h/d", "postgresql://u@h/d", "postgresql://h"),
+                *(
+                    "postgresql://h/d?sslmode=disable",
+                    "postgresql:///d",
+                    "postgresql://h/d#x",
+                    "host=h password=hunter2",
+                ),
+            )
+        ),
+        *(
+            ("systems:", f"state: {{postgresql: {{{STATE}, {word}}}}}\nsystems:", key, 6)
+            for word, key in (
+                ("secret: hunter2", "state.postgresql.secret"),
+                ("secret: 'vault:kv/erp#p'", "state.postgresql.secret"),
+                ("owner_secret: 'vault-db:o'", "state.postgresql.owner_secret"),
+                ("schema: 'Erp; DROP'", "state.postgresql.schema"),
+                ("password: x", "state.postgresql.password"),
+            )
+        ),
         ("systems:", "vault: {url: 'https://v.example'}\nsystems:", "vault.auth", 6),
         ("systems:", f"vault: {{{VAULT}, auth: {{kind: token}}}}\nsystems:", "vault.auth.token", 6),
         ("systems:", f"vault: {{{VAULT}, auth: {{kind: token, token: hunter2}}}}\nsystems:", "vault.auth.token", 6),
@@ -253,3 +278,19 @@ def test_what_is_not_named_is_left_to_the_kind_of_adapter(tmp_path: Path) -> Non
     erp = settings.load(write(tmp_path, GOOD)).systems[0]
 
     assert (erp.auth, erp.networks, erp.limits, erp.tls) == (None, (), TrafficLimits(), TlsSettings())
+
+
+@guarantees("P4.two_stores")
+def test_the_state_is_a_file_unless_a_schema_is_named(tmp_path: Path) -> None:
+    """Nobody needs a database to begin with; who names one gets the usual schema and certificates beside the file."""
+    assert settings.load(write(tmp_path, GOOD)).state is None
+    found = settings.load(write(tmp_path, f"{GOOD}state: {{postgresql: {{{STATE}, ca_file: db.pem}}}}\n")).state
+    assert found == settings.PostgresqlSettings(
+        url="postgresql://h/d",
+        schema="erp_mcp",
+        account="a",
+        secret="",
+        owner_account="",
+        owner_secret="",
+        ca_file=str(tmp_path / "db.pem"),
+    )

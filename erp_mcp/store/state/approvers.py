@@ -1,4 +1,4 @@
-"""Enrolments and revocations of approvers on SQLite; whoever uses them verifies them."""
+"""Enrolments and revocations of approvers; whoever uses them verifies them."""
 
 from __future__ import annotations
 
@@ -10,17 +10,21 @@ from erp_mcp.domain.approver import Approver, Signed
 from erp_mcp.domain.audit import AuditEntry
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.errors import ApproverExistsError, ApproverNotFoundError
-from erp_mcp.store.state.audit import SqliteAudit
-from erp_mcp.store.state.file import StateFile
+from erp_mcp.store.state.audit import StoredAudit
+from erp_mcp.store.state.engine import Engine
 
 _ALL: Final = (
     "SELECT approver_id, enrolment, enrolment_signer, enrolment_signature, sealed_key,"
     " revocation, revocation_signer, revocation_signature FROM approver ORDER BY position"
 )
-_TAKEN: Final = "SELECT approver_id = ?1 FROM approver WHERE approver_id = ?1 OR public_key = ?2 ORDER BY 1 DESC"
+_LOCK: Final = "approvers"
+_TAKEN: Final = (
+    "SELECT approver_id = :approver FROM approver WHERE approver_id = :approver OR public_key = :key ORDER BY 1 DESC"
+)
 _ENROL: Final = (
-    "INSERT INTO approver (approver_id, enrolment, enrolment_signer, enrolment_signature, public_key, sealed_key)"
-    " VALUES (?, ?, ?, ?, ?, ?)"
+    "INSERT INTO approver"
+    " (position, approver_id, enrolment, enrolment_signer, enrolment_signature, public_key, sealed_key)"
+    " VALUES ((SELECT COALESCE(MAX(position), 0) + 1 FROM approver), ?, ?, ?, ?, ?, ?)"
 )
 _REVOKE: Final = (
     "UPDATE approver SET revocation = ?, revocation_signer = ?, revocation_signature = ?"
@@ -28,12 +32,12 @@ _REVOKE: Final = (
 )
 
 
-class SqliteApprovers:
+class StoredApprovers:
     """Who may decide, as enrolled and revoked; every change stands or falls with its audit record."""
 
-    def __init__(self, file: StateFile, audit: SqliteAudit) -> None:
-        """Keep enrolments in `file`; each change is recorded through `audit`."""
-        self._file = file
+    def __init__(self, engine: Engine, audit: StoredAudit) -> None:
+        """Keep enrolments in what `engine` speaks to; each change is recorded through `audit`."""
+        self._engine = engine
         self._audit = audit
 
     def all(self) -> list[Approver]:
@@ -42,8 +46,8 @@ class SqliteApprovers:
         Raises:
             StateUnavailableError: `state.unavailable`.
         """
-        with self._file.reading() as connection:
-            rows = connection.execute(_ALL).fetchall()
+        with self._engine.reading() as session:
+            rows = session.execute(_ALL).fetchall()
         return [
             Approver(
                 approver_id=row[0],
@@ -62,13 +66,14 @@ class SqliteApprovers:
             StateUnavailableError: `state.unavailable`; nothing was written.
         """
         signed, public_key = approver.enrolment, _public_key(approver.enrolment.text)
-        with self._file.writing() as connection:
-            taken = connection.execute(_TAKEN, (approver.approver_id, public_key)).fetchone()
+        with self._engine.writing() as session:
+            session.lock(_LOCK)
+            taken = session.execute(_TAKEN, {"approver": approver.approver_id, "key": public_key}).fetchone()
             if taken is not None:
                 raise ApproverExistsError(approver_id=approver.approver_id, taken="id" if taken[0] else "key")
             values = (signed.text, signed.signer, signed.signature, public_key, approver.sealed_key)
-            connection.execute(_ENROL, (approver.approver_id, *values))
-            self._audit.add(connection, _entry("approver.enrolled", approver.approver_id, signed))
+            session.execute(_ENROL, (approver.approver_id, *values))
+            self._audit.add(session, _entry("approver.enrolled", approver.approver_id, signed))
 
     def revoke(self, approver_id: str, revocation: Signed) -> None:
         """Store a revocation with its audit record `approver.revoked`; it is final, and survives power loss.
@@ -77,11 +82,12 @@ class SqliteApprovers:
             ApproverNotFoundError: `approval.not_found`, for an id that is not enrolled, or not any more.
             StateUnavailableError: `state.unavailable`; nothing was written.
         """
-        with self._file.writing() as connection:
+        with self._engine.writing() as session:
+            session.lock(_LOCK)
             values = (revocation.text, revocation.signer, revocation.signature, approver_id)
-            if connection.execute(_REVOKE, values).rowcount != 1:
+            if session.execute(_REVOKE, values).rowcount != 1:
                 raise ApproverNotFoundError(approver_id=approver_id)
-            self._audit.add(connection, _entry("approver.revoked", approver_id, revocation))
+            self._audit.add(session, _entry("approver.revoked", approver_id, revocation))
 
 
 def _entry(kind: str, approver_id: str, signed: Signed) -> AuditEntry:

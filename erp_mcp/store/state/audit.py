@@ -1,10 +1,9 @@
-"""Audit records on SQLite: one append-only chain for all processes of a deployment."""
+"""Audit records: one append-only chain for all processes of a deployment."""
 
 from __future__ import annotations
 
 import json
 import secrets
-import sqlite3
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -13,9 +12,9 @@ from erp_mcp.domain.audit import AuditEntry, AuditRecord
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.canonical_json import canonical
 from erp_mcp.domain.instants import exact_instant
-from erp_mcp.errors import AuditUnavailableError
+from erp_mcp.errors import AuditUnavailableError, StateUnavailableError
 from erp_mcp.ports import Clock, Ids
-from erp_mcp.store.state.file import StateFile, transaction
+from erp_mcp.store.state.engine import AUDIT, Engine, Session
 
 _LAST: Final = "SELECT seq, leaf_hash FROM audit_record ORDER BY seq DESC LIMIT 1"
 _ADD_RECORD: Final = "INSERT INTO audit_record (seq, leaf, leaf_hash) VALUES (?, ?, ?)"
@@ -24,7 +23,7 @@ _READ: Final = "SELECT seq, leaf, leaf_hash FROM audit_record WHERE seq > ? ORDE
 _BELOW_FIRST: Final = "SELECT seq, leaf, leaf_hash FROM audit_record WHERE seq < 1 ORDER BY seq LIMIT ?"
 _STRAYS: Final = (
     "SELECT seq FROM (SELECT seq FROM audit_detail UNION SELECT audit_seq FROM policy_bundle"
-    " UNION SELECT audit_seq FROM outbox)"
+    " UNION SELECT audit_seq FROM outbox) AS told"
     " WHERE seq NOT IN (SELECT seq FROM audit_record) ORDER BY seq LIMIT ?"
 )
 _READ_DETAILS: Final = "SELECT seq, name, salt, value FROM audit_detail WHERE seq BETWEEN ? AND ?"
@@ -32,12 +31,12 @@ _FIND: Final = "SELECT seq FROM audit_record WHERE instr(leaf, ?) > 0 ORDER BY s
 _PAGE: Final = 1000
 
 
-class SqliteAudit:
+class StoredAudit:
     """Append-only audit records; several processes append to one chain."""
 
-    def __init__(self, file: StateFile, clock: Clock, ids: Ids) -> None:
-        """Keep records in `file`, with times of `clock.wall` and ids of `ids`."""
-        self._file = file
+    def __init__(self, engine: Engine, clock: Clock, ids: Ids) -> None:
+        """Keep records in what `engine` speaks to, with times of `clock.wall` and ids of `ids`."""
+        self._engine = engine
         self._clock = clock
         self._ids = ids
 
@@ -47,16 +46,19 @@ class SqliteAudit:
         Raises:
             AuditUnavailableError: `audit.unavailable`; nothing was written.
         """
-        file = self._file
         try:
-            with file.lock, transaction(file.records):
-                return self.add(file.records, entry)
-        except (sqlite3.Error, ValueError, OSError) as error:
-            raise AuditUnavailableError(reason=type(error).__name__) from error
+            with self._engine.recording() as session:
+                return self.add(session, entry)
+        except (StateUnavailableError, ValueError, OSError) as error:
+            raise _unavailable(error) from error
 
-    def add(self, connection: sqlite3.Connection, entry: AuditEntry) -> AuditRecord:
-        """Write one entry inside a transaction of the caller, so that it stands or falls with what it records."""
-        seq, prev = connection.execute(_LAST).fetchone() or (0, GENESIS)
+    def add(self, session: Session, entry: AuditEntry) -> AuditRecord:
+        """Write one entry inside a transaction of the caller, so that it stands or falls with what it records.
+
+        The end of the chain is this transaction's from now on, so it must not wait for anybody any more.
+        """
+        session.lock(AUDIT)
+        seq, prev = session.execute(_LAST).fetchone() or (0, GENESIS)
         record = build(
             entry,
             seq=seq + 1,
@@ -65,10 +67,10 @@ class SqliteAudit:
             time=exact_instant(self._clock.wall()),
             salts=secrets.token_bytes,
         )
-        connection.execute(_ADD_RECORD, (record.seq, record.leaf, record.leaf_hash))
+        session.execute(_ADD_RECORD, (record.seq, record.leaf, record.leaf_hash))
         if record.details:
             rows = [(record.seq, name, salt, _json(value)) for name, (salt, value) in record.details.items()]
-            connection.executemany(_ADD_DETAIL, rows)
+            session.executemany(_ADD_DETAIL, rows)
         return record
 
     def read(self, *, after: int = 0, limit: int = 100) -> list[AuditRecord]:
@@ -77,15 +79,14 @@ class SqliteAudit:
         Raises:
             AuditUnavailableError: `audit.unavailable`, when the file can't be read.
         """
-        connection = self._file.records
         try:
-            with self._file.lock:
-                rows = connection.execute(_READ, (after, limit)).fetchall()
+            with self._engine.reading() as session:
+                rows = session.execute(_READ, (after, limit)).fetchall()
                 if not rows:
                     return []
-                details = connection.execute(_READ_DETAILS, (rows[0][0], rows[-1][0])).fetchall()
-        except sqlite3.Error as error:
-            raise AuditUnavailableError(reason=type(error).__name__) from error
+                details = session.execute(_READ_DETAILS, (rows[0][0], rows[-1][0])).fetchall()
+        except StateUnavailableError as error:
+            raise _unavailable(error) from error
         kept: dict[int, list[tuple[str, str, str]]] = {}
         for seq, name, salt, value in details:
             kept.setdefault(seq, []).append((name, salt, value))
@@ -110,10 +111,10 @@ class SqliteAudit:
 
     def _rows(self, query: str, values: tuple[int | bytes, ...]) -> list[tuple[Any, ...]]:
         try:
-            with self._file.lock:
-                return self._file.records.execute(query, values).fetchall()
-        except sqlite3.Error as error:
-            raise AuditUnavailableError(reason=type(error).__name__) from error
+            with self._engine.reading() as session:
+                return session.execute(query, values).fetchall()
+        except StateUnavailableError as error:
+            raise _unavailable(error) from error
 
     def last(self, limit: int) -> list[AuditRecord]:
         """Return the newest records, at most `limit`, oldest first."""
@@ -127,6 +128,11 @@ class SqliteAudit:
         """
         found = self._rows(_FIND, (text.encode(), limit))
         return [record for (seq,) in reversed(found) for record in self.read(after=seq - 1, limit=1)]
+
+
+def _unavailable(error: Exception) -> AuditUnavailableError:
+    facts = error.facts if isinstance(error, StateUnavailableError) else {"reason": type(error).__name__}
+    return AuditUnavailableError(**facts)
 
 
 def _json(value: JsonValue) -> str:

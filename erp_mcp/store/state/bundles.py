@@ -1,4 +1,4 @@
-"""Applied policy bundles on SQLite."""
+"""Applied policy bundles."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.instants import exact_instant
 from erp_mcp.errors import BundleChangedError
 from erp_mcp.ports import Clock
-from erp_mcp.store.state.audit import SqliteAudit
-from erp_mcp.store.state.file import StateFile
+from erp_mcp.store.state.audit import StoredAudit
+from erp_mcp.store.state.engine import Engine
 
 if TYPE_CHECKING:
     from erp_mcp.domain.approver import Applied, Signed
 
+_LOCK: Final = "policy"
 _ACTIVE_DIGEST: Final = "SELECT digest FROM policy_bundle ORDER BY version DESC LIMIT 1"
 _ACTIVE: Final = "SELECT digest, bundle FROM policy_bundle ORDER BY version DESC LIMIT 1"
 _ADD: Final = (
     "INSERT INTO policy_bundle"
-    " (digest, bundle, applied_by, applied_at, audit_seq, approval, approval_signer, approval_signature)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+    " (version, digest, bundle, applied_by, applied_at, audit_seq, approval, approval_signer, approval_signature)"
+    " VALUES ((SELECT COALESCE(MAX(version), 0) + 1 FROM policy_bundle), ?, ?, ?, ?, ?, ?, ?, ?) RETURNING version"
 )
 # The newest one counts whenever it was applied.
 _APPLIED: Final = (
@@ -33,27 +34,27 @@ _APPLIED: Final = (
 )
 
 
-class SqliteBundles:
+class StoredBundles:
     """Applied policy bundles: a history whose newest row is active for all processes at once."""
 
-    def __init__(self, file: StateFile, audit: SqliteAudit, clock: Clock) -> None:
-        """Keep bundles in `file`; each change is recorded through `audit`."""
-        self._file = file
+    def __init__(self, engine: Engine, audit: StoredAudit, clock: Clock) -> None:
+        """Keep bundles in what `engine` speaks to; each change is recorded through `audit`."""
+        self._engine = engine
         self._audit = audit
         self._clock = clock
-        self._seen = (-1, "")
+        self._seen: tuple[int | None, str] = (None, "")
 
     def active_digest(self) -> str:
-        """Return the digest of the applied bundle, empty when none was applied; a few microseconds.
+        """Return the digest of the applied bundle, empty when none was applied; cheap enough for every call.
 
         Raises:
             StateUnavailableError: `state.unavailable`.
         """
-        with self._file.reading() as connection:
-            version = connection.execute("PRAGMA data_version").fetchone()[0]
-            if version != self._seen[0]:
-                row = connection.execute(_ACTIVE_DIGEST).fetchone()
-                self._seen = (version, row[0] if row else "")
+        with self._engine.reading() as session:
+            mark = session.mark()
+            if mark is None or mark != self._seen[0]:
+                row = session.execute(_ACTIVE_DIGEST).fetchone()
+                self._seen = (mark, row[0] if row else "")
             return self._seen[1]
 
     def active(self) -> tuple[str, str]:
@@ -62,8 +63,8 @@ class SqliteBundles:
         Raises:
             StateUnavailableError: `state.unavailable`.
         """
-        with self._file.reading() as connection:
-            row = connection.execute(_ACTIVE).fetchone()
+        with self._engine.reading() as session:
+            row = session.execute(_ACTIVE).fetchone()
         return (row[0], row[1]) if row else ("", "")
 
     def applied(self, *, since: str = "") -> list[Applied]:
@@ -74,8 +75,8 @@ class SqliteBundles:
         """
         from erp_mcp.domain.approver import Applied, Signed  # the path of a call has no use for them
 
-        with self._file.reading() as connection:
-            rows = connection.execute(_APPLIED, (since,)).fetchall()
+        with self._engine.reading() as session:
+            rows = session.execute(_APPLIED, (since,)).fetchall()
         return [
             Applied(
                 digest=digest,
@@ -116,13 +117,14 @@ class SqliteBundles:
         """
         signed = (approval.text, approval.signer, approval.signature) if approval else ("", "", "")
         facts: dict[str, JsonValue] = {"bundle": digest, "previous": previous, **_signature(approval)}
-        with self._file.writing() as connection:
-            row = connection.execute(_ACTIVE_DIGEST).fetchone()
+        with self._engine.writing() as session:
+            session.lock(_LOCK)
+            row = session.execute(_ACTIVE_DIGEST).fetchone()
             if (row[0] if row else "") != previous:
                 raise BundleChangedError(active=row[0] if row else "")
-            record = self._audit.add(connection, _entry(applied_by, correlation_id, facts))
+            record = self._audit.add(session, _entry(applied_by, correlation_id, facts))
             values = (digest, bundle, applied_by, exact_instant(self._clock.wall()), record.seq, *signed)
-            return int(connection.execute(_ADD, values).lastrowid or 0)
+            return int(session.execute(_ADD, values).fetchone()[0])
 
 
 def _signature(approval: Signed | None) -> dict[str, JsonValue]:

@@ -10,17 +10,50 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
 from erp_mcp.errors import StateUnavailableError
+from erp_mcp.store.state.engine import Values
 
 FILE_NAME: Final = "state.sqlite"
 BUSY_S: Final = 2.0  # how long to wait for another process's transaction; they take well under a millisecond
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
 VERSION: Final = 3  # number of the newest migration
+
+
+class FileSession:
+    """A connection to the file. Who writes has all of it, so nothing in it is held or skipped apart."""
+
+    holding = ""
+    skipping = ""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """Run statements on `connection`."""
+        self._connection = connection
+
+    def execute(self, statement: str, values: Values = ()) -> sqlite3.Cursor:
+        """Run one statement; see `engine.Session`."""
+        try:
+            return self._connection.execute(statement, values)
+        except sqlite3.Error as error:
+            raise StateUnavailableError(reason=type(error).__name__) from error
+
+    def executemany(self, statement: str, rows: Iterable[Sequence[object]]) -> None:
+        """Run one statement for each of some rows; see `engine.Session`."""
+        try:
+            self._connection.executemany(statement, rows)
+        except sqlite3.Error as error:
+            raise StateUnavailableError(reason=type(error).__name__) from error
+
+    def lock(self, *names: str, shared: bool = False) -> None:
+        """Do nothing: the transaction has locked the file."""
+
+    def mark(self) -> int:
+        """Return SQLite's count of what other connections have written."""
+        return int(self._connection.execute("PRAGMA data_version").fetchone()[0])
 
 
 class StateFile:
@@ -43,6 +76,7 @@ class StateFile:
         try:
             _make_private(directory, self.path)
             self.records = _connect(self.path, "NORMAL", busy_s)
+            self._session = FileSession(self.records)
             try:
                 self._migrate()
             except BaseException:
@@ -59,15 +93,15 @@ class StateFile:
         return self._effects
 
     @contextmanager
-    def reading(self) -> Iterator[sqlite3.Connection]:
-        """Give the connection to read with, to one thread at a time.
+    def reading(self) -> Iterator[FileSession]:
+        """Give the session to read with, to one thread at a time.
 
         Raises:
             StateUnavailableError: `state.unavailable`, for whatever SQLite says inside the block.
         """
         try:
             with self.lock:
-                yield self.records
+                yield self._session
         except sqlite3.Error as error:
             raise StateUnavailableError(reason=type(error).__name__) from error
 
@@ -78,23 +112,36 @@ class StateFile:
         Raises:
             StateUnavailableError: `state.unavailable`, for whatever SQLite says inside the block.
         """
-        with self.reading() as connection:
-            connection.execute("BEGIN")
+        with self.reading() as session:
+            session.execute("BEGIN")
             try:
                 yield
             finally:
-                connection.execute("ROLLBACK")
+                session.execute("ROLLBACK")
 
     @contextmanager
-    def writing(self) -> Iterator[sqlite3.Connection]:
-        """Give a connection inside one transaction that survives power loss: all of it is written or nothing.
+    def recording(self) -> Iterator[FileSession]:
+        """Give a session inside one transaction that survives the death of the process.
+
+        Raises:
+            StateUnavailableError: `state.unavailable`, for whatever SQLite says inside the block; nothing was written.
+        """
+        try:
+            with self.lock, transaction(self.records):
+                yield self._session
+        except sqlite3.Error as error:
+            raise StateUnavailableError(reason=type(error).__name__) from error
+
+    @contextmanager
+    def writing(self) -> Iterator[FileSession]:
+        """Give a session inside one transaction that survives power loss: all of it is written or nothing.
 
         Raises:
             StateUnavailableError: `state.unavailable`, for whatever SQLite says inside the block; nothing was written.
         """
         try:
             with self.lock, transaction(self.effects):
-                yield self.effects
+                yield FileSession(self.effects)
         except sqlite3.Error as error:
             raise StateUnavailableError(reason=type(error).__name__) from error
 

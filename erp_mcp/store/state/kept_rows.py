@@ -8,7 +8,7 @@ from typing import Final
 
 from erp_mcp.audit.record import text_digest
 from erp_mcp.domain.audit import KeptRow
-from erp_mcp.store.state.file import StateFile
+from erp_mcp.store.state.engine import Engine
 
 _APPROVERS: Final = (
     "SELECT approver_id, enrolment, enrolment_signer, enrolment_signature,"
@@ -28,17 +28,17 @@ _DECLARATIONS: Final = (
 _STOPS: Final = "SELECT scope, set_by FROM kill_switch ORDER BY scope"
 
 
-def kept_rows(file: StateFile) -> Iterator[KeptRow]:
+def kept_rows(engine: Engine) -> Iterator[KeptRow]:
     """Yield enrolments, revocations, applied policies, stops, declarations and decisions as they are stored.
 
     Raises:
         StateUnavailableError: `state.unavailable`.
     """
-    with file.reading() as connection:
-        approvers = connection.execute(_APPROVERS).fetchall()
-        policies = connection.execute(_POLICIES).fetchall()
-        stops = connection.execute(_STOPS).fetchall()
-        declarations = connection.execute(_DECLARATIONS).fetchall()
+    with engine.reading() as session:
+        approvers = session.execute(_APPROVERS).fetchall()
+        policies = session.execute(_POLICIES).fetchall()
+        stops = session.execute(_STOPS).fetchall()
+        declarations = session.execute(_DECLARATIONS).fetchall()
     for approver_id, text, signer, signature, *revocation in approvers:
         yield KeptRow(kind="enrolment", name=approver_id, told=(_digest(text), signer, signature))
         if any(revocation):
@@ -53,14 +53,14 @@ def kept_rows(file: StateFile) -> Iterator[KeptRow]:
     for system, account, name, target, by, pathway, at in declarations:
         vouched = (account, name, target, text_digest(by, pathway))
         yield KeptRow(kind="declaration", name=system, told=vouched, at=at)
-    yield from _decisions(file)
+    yield from _decisions(engine)
 
 
-def _decisions(file: StateFile) -> Iterator[KeptRow]:
+def _decisions(engine: Engine) -> Iterator[KeptRow]:
     after = ("", "")
     while True:
-        with file.reading() as connection:
-            rows = connection.execute(_DECISIONS, after).fetchall()
+        with engine.reading() as session:
+            rows = session.execute(_DECISIONS, after).fetchall()
         if not rows:
             return
         for proposal_id, approver_id, decision, envelope, signature, nonce in rows:

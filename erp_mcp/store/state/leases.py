@@ -1,20 +1,28 @@
-"""Leases with fences on SQLite."""
+"""Leases with fences."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Final
 
 from erp_mcp.domain.instants import exact_instant
 from erp_mcp.ports import Clock, Lease
-from erp_mcp.store.state.file import StateFile
+from erp_mcp.store.state.engine import Engine
+
+_HELD: Final = "SELECT holder, fence, expires_at FROM lease WHERE name = ?"
+_HOLD: Final = (
+    "INSERT INTO lease (name, holder, fence, expires_at) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE"
+    " SET holder = excluded.holder, fence = excluded.fence, expires_at = excluded.expires_at"
+)
+_RELEASE: Final = "UPDATE lease SET expires_at = '' WHERE name = ? AND holder = ? AND fence = ?"
 
 
-class SqliteLeases:
+class StoredLeases:
     """Leases with fences, on the wall clock."""
 
-    def __init__(self, file: StateFile, clock: Clock) -> None:
-        """Keep leases in `file`."""
-        self._file = file
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        """Keep leases in what `engine` speaks to."""
+        self._engine = engine
         self._clock = clock
 
     def acquire(self, name: str, holder: str, *, ttl_s: int) -> Lease | None:
@@ -27,13 +35,14 @@ class SqliteLeases:
         """
         now = self._clock.wall()
         expires_at = exact_instant(now + timedelta(seconds=ttl_s))
-        with self._file.writing() as connection:
-            row = connection.execute("SELECT holder, fence, expires_at FROM lease WHERE name = ?", (name,)).fetchone()
+        with self._engine.writing() as session:
+            session.lock(f"lease:{name}")
+            row = session.execute(_HELD, (name,)).fetchone()
             running = row is not None and row[2] > exact_instant(now)
             if running and row[0] != holder:
                 return None
             fence = row[1] if running else (row[1] if row else 0) + 1
-            connection.execute("INSERT OR REPLACE INTO lease VALUES (?, ?, ?, ?)", (name, holder, fence, expires_at))
+            session.execute(_HOLD, (name, holder, fence, expires_at))
         return Lease(name=name, holder=holder, fence=fence, expires_at=expires_at)
 
     def release(self, lease: Lease) -> None:
@@ -42,6 +51,6 @@ class SqliteLeases:
         Raises:
             StateUnavailableError: `state.unavailable`.
         """
-        query = "UPDATE lease SET expires_at = '' WHERE name = ? AND holder = ? AND fence = ?"
-        with self._file.writing() as connection:
-            connection.execute(query, (lease.name, lease.holder, lease.fence))
+        with self._engine.writing() as session:
+            session.lock(f"lease:{lease.name}")
+            session.execute(_RELEASE, (lease.name, lease.holder, lease.fence))

@@ -2,68 +2,76 @@
 
 from __future__ import annotations
 
-import sqlite3
 from datetime import datetime, timedelta
 from typing import Final
 
 from erp_mcp.domain.instants import exact_instant
 from erp_mcp.domain.proposal import Content, LimitUse
 from erp_mcp.errors import LimitExceededError
+from erp_mcp.store.state.engine import Session
 from erp_mcp.store.state.rows import COUNTING, SENT
 
 _ADD: Final = "INSERT INTO limit_use (proposal_id, limit_id, key, amount, at) VALUES (?, ?, ?, ?, ?)"
 _SENT_NOW: Final = "UPDATE limit_use SET at = ? WHERE proposal_id = ?"
 # What waits although its time is over counts no more, whether or not a worker has come by to say so.
 _USED: Final = (
-    "SELECT COALESCE(SUM(amount), 0) FROM limit_use JOIN proposal USING (proposal_id)"
+    "SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) FROM limit_use JOIN proposal USING (proposal_id)"
     " WHERE limit_id = :limit AND key = :key AND at > :since AND proposal_id <> :this"
-    " AND state IN (SELECT value FROM json_each(:states))"
+    " AND state IN ({states})"
     " AND NOT (state IN ('PROPOSED', 'AWAITING_APPROVAL', 'APPROVED') AND ends_at <= :now)"
 )
+_USED_PROPOSED: Final = _USED.format(states=COUNTING)
+_USED_SENT: Final = _USED.format(states=SENT)
 
 
-def check_proposed(connection: sqlite3.Connection, content: Content, now: datetime) -> None:
+def check_proposed(session: Session, content: Content, now: datetime) -> None:
     """Refuse a proposal that would go beyond a limit, together with all that are under way or done.
 
     Raises:
         LimitExceededError: `limit.exceeded`.
     """
+    _hold(session, content)
     for use in content.limits:
-        _check(connection, content, use, now=now, states=COUNTING)
+        _check(session, content, use, _USED_PROPOSED, now)
 
 
-def check_sent(connection: sqlite3.Connection, content: Content, now: datetime) -> None:
+def check_sent(session: Session, content: Content, now: datetime) -> None:
     """Refuse to send a change that would go beyond a limit, together with what was sent within its window.
 
     Raises:
         LimitExceededError: `limit.exceeded`.
     """
+    _hold(session, content)
     for use in content.limits:
-        _check(connection, content, use, now=now, states=SENT)
+        _check(session, content, use, _USED_SENT, now)
 
 
-def count(connection: sqlite3.Connection, content: Content, now: datetime) -> None:
+def count(session: Session, content: Content, now: datetime) -> None:
     """Count a new proposal against its limits."""
     at = exact_instant(now)
     rows = [(content.proposal_id, use.limit, use.key, use.amount, at) for use in content.limits]
-    connection.executemany(_ADD, rows)
+    session.executemany(_ADD, rows)
 
 
-def count_sent(connection: sqlite3.Connection, proposal_id: str, now: datetime) -> None:
+def count_sent(session: Session, proposal_id: str, now: datetime) -> None:
     """Count a proposal from now on: its window begins when it is sent."""
-    connection.execute(_SENT_NOW, (exact_instant(now), proposal_id))
+    session.execute(_SENT_NOW, (exact_instant(now), proposal_id))
 
 
-def _check(connection: sqlite3.Connection, content: Content, use: LimitUse, *, now: datetime, states: str) -> None:
+def _hold(session: Session, content: Content) -> None:
+    """Let nobody else count against the same limits until this transaction ends."""
+    session.lock(*{f"limit:{use.limit}:{use.key}" for use in content.limits})
+
+
+def _check(session: Session, content: Content, use: LimitUse, statement: str, now: datetime) -> None:
     parameters = {
         "limit": use.limit,
         "key": use.key,
         "since": exact_instant(now - timedelta(seconds=use.window_s)),
         "this": content.proposal_id,
-        "states": states,
         "now": exact_instant(now),
     }
-    (used,) = connection.execute(_USED, parameters).fetchone()
+    (used,) = session.execute(statement, parameters).fetchone()
     if used + use.amount > use.maximum:
         raise LimitExceededError(
             limit=use.limit, maximum=use.told(use.maximum), used=use.told(used), window_s=use.window_s

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sqlite3
 from hashlib import sha256
 from typing import Final
 
@@ -19,7 +18,8 @@ from erp_mcp.domain.proposal import Content, SignedDecision, Step
 from erp_mcp.errors import ProposalMovedError
 from erp_mcp.ports import Clock, Ids
 from erp_mcp.store.state import limits, switches
-from erp_mcp.store.state.audit import SqliteAudit
+from erp_mcp.store.state.audit import StoredAudit
+from erp_mcp.store.state.engine import Session
 from erp_mcp.store.state.rows import Stored
 
 _MOVE: Final = (
@@ -36,13 +36,13 @@ _UNDER_LEASE: Final = frozenset({State.CLAIMED, State.SENDING, State.RECONCILING
 class Mover:
     """Makes moves and writes what is told of them."""
 
-    def __init__(self, audit: SqliteAudit, clock: Clock, ids: Ids) -> None:
+    def __init__(self, audit: StoredAudit, clock: Clock, ids: Ids) -> None:
         """Record through `audit`; times are of `clock.wall`."""
         self._audit = audit
         self._clock = clock
         self._ids = ids
 
-    def make(self, connection: sqlite3.Connection, before: Stored, step: Step, **fields: JsonValue) -> Stored:
+    def make(self, session: Session, before: Stored, step: Step, **fields: JsonValue) -> Stored:
         """Make one move and return where the proposal stands then; `fields` go into its record, erasable.
 
         Raises:
@@ -52,22 +52,22 @@ class Mover:
         """
         move = self._checked(before, step)
         if step.name == "send":
-            self._may_send(connection, before)
+            self._may_send(session, before)
         after = self._after(before, move, step)
         receipt = canonical(to_json(step.receipt)).decode("utf-8") if step.receipt else None
         values = (after.state, after.since, after.reason, after.fence, after.holder, after.lease_expires_at)
         key = (before.proposal_id, before.state, before.fence)
         row = (*values, after.not_before, after.misses, receipt, *key)
-        if connection.execute(_MOVE, row).rowcount != 1:
+        if session.execute(_MOVE, row).rowcount != 1:
             raise ProposalMovedError(state=before.state, move=step.name)
         if step.receipt is not None:
             fields["receipt"] = to_json(step.receipt)
-        self.tell(connection, after, step, f"proposal.{after.state.lower()}", source=before.state, **fields)
+        self.tell(session, after, step, f"proposal.{after.state.lower()}", source=before.state, **fields)
         return after
 
     def tell(
         self,
-        connection: sqlite3.Connection,
+        session: Session,
         after: Stored,
         step: Step,
         kind: str,
@@ -90,7 +90,7 @@ class Mover:
         document = after.receipt.written.document if after.receipt else ""
         if step.receipt is not None:
             facts["document"] = document
-        record = self._audit.add(connection, _entry(after.content, kind, step.actor, facts, fields))
+        record = self._audit.add(session, _entry(after.content, kind, step.actor, facts, fields))
         payload: dict[str, JsonValue] = {
             "proposal_id": after.proposal_id,
             "state": str(after.state),
@@ -104,9 +104,9 @@ class Mover:
             "document": document,
         }
         text = canonical(payload).decode("utf-8")
-        connection.execute(
+        session.execute(
             _ADD_EVENT,
-            (self._event_id(connection), after.proposal_id, kind, exact_instant(self._clock.wall()), text, record.seq),
+            (self._event_id(session), after.proposal_id, kind, exact_instant(self._clock.wall()), text, record.seq),
         )
 
     def _checked(self, before: Stored, step: Step) -> Move:
@@ -118,12 +118,12 @@ class Mover:
             raise ProposalMovedError(state=before.state, move=step.name, reason="under_lease")
         return move
 
-    def _may_send(self, connection: sqlite3.Connection, before: Stored) -> None:
+    def _may_send(self, session: Session, before: Stored) -> None:
         """Look once more, where nobody can come between: is it stopped, is there room within its limits?"""
-        switches.check_not_stopped(connection, switches.scopes_of(before.tool, before.agent, before.system))
+        switches.check_not_stopped(session, switches.scopes_of(before.tool, before.agent, before.system))
         now = self._clock.wall()
-        limits.check_sent(connection, before.proposal.content, now)
-        limits.count_sent(connection, before.proposal_id, now)
+        limits.check_sent(session, before.proposal.content, now)
+        limits.count_sent(session, before.proposal_id, now)
 
     def _after(self, before: Stored, move: Move, step: Step) -> Stored:
         under_lease = move.target in _UNDER_LEASE
@@ -141,10 +141,10 @@ class Mover:
             receipt=step.receipt or before.receipt,
         )
 
-    def _event_id(self, connection: sqlite3.Connection) -> str:
+    def _event_id(self, session: Session) -> str:
         """Return an id that is not there yet: within a millisecond only some bits tell two of them apart."""
         made = event_id_of(self._ids.new())
-        while connection.execute(_EVENT_THERE, (made,)).fetchone() is not None:
+        while session.execute(_EVENT_THERE, (made,)).fetchone() is not None:
             made = event_id_of(self._ids.new())
         return made
 

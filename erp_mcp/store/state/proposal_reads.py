@@ -1,13 +1,10 @@
-"""Looking at proposals on SQLite: standing, decisions, events."""
+"""Looking at proposals: standing, decisions, events."""
 
 from __future__ import annotations
 
-import json
-import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import closing, suppress
+from contextlib import suppress
 from datetime import timedelta
-from itertools import islice
 from typing import Any, Final
 
 from erp_mcp.domain.audit import KeptProposal
@@ -16,7 +13,7 @@ from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.proposal import Event, Proposal, SignedDecision
 from erp_mcp.errors import ProposalDamagedError, ProposalNotFoundError
 from erp_mcp.ports import Clock
-from erp_mcp.store.state.file import StateFile
+from erp_mcp.store.state.engine import Engine, Session
 from erp_mcp.store.state.rows import (
     COLUMNS,
     COUNTING,
@@ -31,21 +28,23 @@ from erp_mcp.store.state.rows import (
 
 _ONE: Final = f"SELECT {COLUMNS} FROM proposal WHERE proposal_id = ?"
 _BY_KEY: Final = f"SELECT {COLUMNS} FROM proposal WHERE agent = ? AND tool = ? AND idempotency_key = ?"
-_OF_AGENT: Final = f"SELECT {COLUMNS} FROM proposal WHERE agent = ? AND proposal_id < ? ORDER BY proposal_id DESC"
-_IN_STATES: Final = (
-    f"SELECT {COLUMNS} FROM proposal WHERE state IN (SELECT value FROM json_each(?)) ORDER BY proposal_id LIMIT ?"
+_OF_AGENT: Final = (
+    f"SELECT {COLUMNS} FROM proposal WHERE agent = :agent AND proposal_id < :before"
+    " ORDER BY proposal_id DESC LIMIT :limit"
 )
+_IN_STATES: Final = f"SELECT {COLUMNS} FROM proposal WHERE state IN ({{states}}) ORDER BY proposal_id LIMIT ?"
 _SAME: Final = (
     "SELECT proposal_id FROM proposal WHERE agent = ? AND fingerprint = ? AND made_at > ?"
-    f" AND state IN (SELECT value FROM json_each('{COUNTING}')) ORDER BY proposal_id DESC LIMIT 1"
+    f" AND state IN ({COUNTING}) ORDER BY proposal_id DESC LIMIT 1"
 )
 WAS_SENT: Final = (
     "EXISTS (SELECT 1 FROM outbox WHERE aggregate_id = proposal.proposal_id AND type = 'proposal.sending')"
 )
 _NOT_APPLIED: Final = (
-    f"SELECT {COLUMNS} FROM proposal WHERE agent = ? AND fingerprint = ? AND (state = 'NOT_APPLIED'"
+    f"SELECT {COLUMNS} FROM proposal WHERE agent = :agent AND fingerprint = :fingerprint AND proposal_id < :before"
+    f" AND (state = 'NOT_APPLIED'"
     f" OR (state IN ('CANCELLED', 'DENIED', 'EXPIRED', 'NEEDS_HUMAN', 'STALE') AND {WAS_SENT}))"
-    " ORDER BY proposal_id DESC"
+    " ORDER BY proposal_id DESC LIMIT :limit"
 )
 _DECISIONS: Final = f"SELECT {DECISION_COLUMNS} FROM decision WHERE proposal_id = ? ORDER BY decided_at, approver_id"
 _HISTORY: Final = f"SELECT {EVENT_COLUMNS} FROM outbox WHERE aggregate_id = ? ORDER BY audit_seq"
@@ -61,9 +60,9 @@ _KEPT: Final = (
 class ProposalReads:
     """What is read of proposals; nothing here changes anything."""
 
-    def __init__(self, file: StateFile, clock: Clock) -> None:
-        """Read from `file`; times are of `clock.wall`."""
-        self._file = file
+    def __init__(self, engine: Engine, clock: Clock) -> None:
+        """Read from what `engine` speaks to; times are of `clock.wall`."""
+        self._engine = engine
         self._clock = clock
 
     def get(self, proposal_id: str) -> Proposal:
@@ -74,86 +73,101 @@ class ProposalReads:
             ProposalDamagedError: `proposal.damaged`, when its row is not what was written.
             StateUnavailableError: `state.unavailable`.
         """
-        with self._file.reading() as connection:
-            return found(connection, proposal_id).proposal
+        with self._engine.reading() as session:
+            return found(session, proposal_id).proposal
 
     def by_key(self, agent: str, tool: str, idempotency_key: str) -> Proposal | None:
         """Return the proposal that an agent made with a key, if there is one; raises as `get`."""
-        with self._file.reading() as connection:
-            row = connection.execute(_BY_KEY, (agent, tool, idempotency_key)).fetchone()
+        with self._engine.reading() as session:
+            row = session.execute(_BY_KEY, (agent, tool, idempotency_key)).fetchone()
         return stored(row).proposal if row else None
 
     def same(self, agent: str, fingerprint: str, *, within_s: int) -> str:
         """Return the id of a live or committed proposal of the same meaning made within the last seconds, or empty."""
         since = exact_instant(self._clock.wall() - timedelta(seconds=within_s))
-        with self._file.reading() as connection:
-            row = connection.execute(_SAME, (agent, fingerprint, since)).fetchone()
+        with self._engine.reading() as session:
+            row = session.execute(_SAME, (agent, fingerprint, since)).fetchone()
         return str(row[0]) if row else ""
 
     def not_applied(self, agent: str, fingerprint: str, *, limit: int = 20) -> list[Proposal]:
         """Return an agent's proposals of the same meaning that were sent and ended as not written, newest first."""
-        with self._file.reading() as connection, closing(connection.cursor()) as cursor:
-            return list(islice(_readable(cursor.execute(_NOT_APPLIED, (agent, fingerprint))), limit))
+        with self._engine.reading() as session:
+            asked = {"agent": agent, "fingerprint": fingerprint}
+            return _newest(session, _NOT_APPLIED, asked, limit)
 
     def of_agent(self, agent: str, *, before: str = "", limit: int = 50) -> list[Proposal]:
         """Return an agent's proposals, newest first, those before an id; damaged ones are left out, `get` tells."""
-        with self._file.reading() as connection, closing(connection.cursor()) as cursor:
-            return list(islice(_readable(cursor.execute(_OF_AGENT, (agent, before or "~"))), limit))
+        with self._engine.reading() as session:
+            return _newest(session, _OF_AGENT, {"agent": agent}, limit, before=before)
 
     def in_states(self, states: tuple[State, ...], *, limit: int = 200) -> list[Proposal]:
         """Return proposals that stand in one of the states, oldest first; damaged ones are left out, `get` tells."""
-        with self._file.reading() as connection:
-            rows = connection.execute(_IN_STATES, (json.dumps([str(one) for one in states]), limit)).fetchall()
+        with self._engine.reading() as session:
+            statement = _IN_STATES.format(states=", ".join("?" * len(states)) or "NULL")
+            rows = session.execute(statement, (*(str(one) for one in states), limit)).fetchall()
         return list(_readable(rows))
 
     def decisions(self, proposal_id: str) -> list[SignedDecision]:
         """Return the decisions about a proposal, oldest first; nothing of them is verified here."""
-        with self._file.reading() as connection:
-            return [decision(row) for row in connection.execute(_DECISIONS, (proposal_id,))]
+        with self._engine.reading() as session:
+            return [decision(row) for row in session.execute(_DECISIONS, (proposal_id,))]
 
     def history(self, proposal_id: str) -> list[Event]:
         """Return the events of a proposal, oldest first."""
-        with self._file.reading() as connection:
-            return [event(row) for row in connection.execute(_HISTORY, (proposal_id,))]
+        with self._engine.reading() as session:
+            return [event(row) for row in session.execute(_HISTORY, (proposal_id,))]
 
     def events(self, *, after: int = 0, limit: int = 100) -> list[Event]:
         """Return events whose audit record is numbered above `after`, oldest first."""
-        with self._file.reading() as connection:
-            return [event(row) for row in connection.execute(_EVENTS, (after, limit))]
+        with self._engine.reading() as session:
+            return [event(row) for row in session.execute(_EVENTS, (after, limit))]
 
     def last_events(self, limit: int) -> list[Event]:
         """Return the newest events, at most `limit`, oldest first."""
-        with self._file.reading() as connection:
-            return [event(row) for row in reversed(connection.execute(_LAST_EVENTS, (limit,)).fetchall())]
+        with self._engine.reading() as session:
+            return [event(row) for row in reversed(session.execute(_LAST_EVENTS, (limit,)).fetchall())]
 
     def standing(self) -> dict[str, int]:
         """Return how many proposals stand in each state that any stands in."""
-        with self._file.reading() as connection:
-            return dict(connection.execute(_STANDING).fetchall())
+        with self._engine.reading() as session:
+            return dict(session.execute(_STANDING).fetchall())
 
     def kept(self) -> Iterator[KeptProposal]:
         """Yield what the rows of all proposals hold, damaged or not, for verification against the audit."""
         after = ""
         while True:
-            with self._file.reading() as connection:
-                rows = connection.execute(_KEPT, (after,)).fetchall()
+            with self._engine.reading() as session:
+                rows = session.execute(_KEPT, (after,)).fetchall()
             if not rows:
                 return
             yield from (kept(*row) for row in rows)
             after = rows[-1][0]
 
 
-def found(connection: sqlite3.Connection, proposal_id: str) -> Stored:
-    """Return the row of a proposal as the connection sees it.
+def found(session: Session, proposal_id: str, *, held: bool = False) -> Stored:
+    """Return the row of a proposal as the session sees it; `held`, it is the caller's until its transaction ends.
 
     Raises:
         ProposalNotFoundError: `proposal.not_found`.
         ProposalDamagedError: `proposal.damaged`, when it stands in no known state.
     """
-    row = connection.execute(_ONE, (proposal_id,)).fetchone()
+    row = session.execute(_ONE + session.holding if held else _ONE, (proposal_id,)).fetchone()
     if row is None:
         raise ProposalNotFoundError
     return stored(row)
+
+
+def _newest(session: Session, statement: str, asked: dict[str, str], limit: int, *, before: str = "") -> list[Proposal]:
+    """Return the first readable proposals of a list whose newest come first; damaged ones do not shorten it."""
+    readable: list[Proposal] = []
+    before = before or "~"  # behind every id
+    while len(readable) < limit:
+        rows = session.execute(statement, {**asked, "before": before, "limit": limit}).fetchall()
+        readable += _readable(rows)
+        if len(rows) < limit:
+            break
+        before = rows[-1][0]
+    return readable[:limit]
 
 
 def _readable(rows: Iterable[tuple[Any, ...]]) -> Iterator[Proposal]:

@@ -1,9 +1,8 @@
-"""Proposals on SQLite: every move is one transaction with its audit record and its outgoing event."""
+"""Proposals: every move is one transaction with its audit record and its outgoing event."""
 
 from __future__ import annotations
 
 import json
-import sqlite3
 from datetime import timedelta
 from typing import Final
 
@@ -13,12 +12,13 @@ from erp_mcp.domain.proposal import Content, Proposal, SignedDecision, Step
 from erp_mcp.errors import (
     KeyReusedError,
     ProposalMovedError,
+    StateUnavailableError,
     TooManyProposalsError,
 )
 from erp_mcp.ports import Clock, Ids
 from erp_mcp.store.state import limits, switches
-from erp_mcp.store.state.audit import SqliteAudit
-from erp_mcp.store.state.file import StateFile
+from erp_mcp.store.state.audit import StoredAudit
+from erp_mcp.store.state.engine import Engine, Session
 from erp_mcp.store.state.moving import Mover, decision_facts, proposal_facts
 from erp_mcp.store.state.proposal_reads import WAS_SENT, ProposalReads, found
 from erp_mcp.store.state.rows import (
@@ -44,13 +44,16 @@ _DECIDED: Final = "SELECT 1 FROM decision WHERE nonce = ? OR (proposal_id = ? AN
 _APPROVALS: Final = "SELECT COUNT(*) FROM decision WHERE proposal_id = ? AND decision = 'approve'"
 _OVER: Final = "SELECT 1 FROM proposal WHERE proposal_id = ? AND ends_at <= ?"
 # Work for a worker, the most urgent first: what may have been sent, what was claimed and lost, what is approved.
+_IS_DUE: Final = (
+    "((state IN ('SENDING', 'CLAIMED', 'RECONCILING') AND rtrim(lease_expires_at, 'Z') <= :now)"
+    " OR (state IN ('UNKNOWN', 'APPROVED') AND rtrim(not_before, 'Z') <= :now))"
+)
 _DUE: Final = (
-    "SELECT proposal_id, state, tool, agent, system FROM proposal"
-    " WHERE (state IN ('SENDING', 'CLAIMED', 'RECONCILING') AND rtrim(lease_expires_at, 'Z') <= :now)"
-    " OR (state IN ('UNKNOWN', 'APPROVED') AND rtrim(not_before, 'Z') <= :now)"
+    f"SELECT proposal_id, state, tool, agent, system FROM proposal WHERE {_IS_DUE}"
     " ORDER BY CASE state WHEN 'SENDING' THEN 0 WHEN 'RECONCILING' THEN 1 WHEN 'UNKNOWN' THEN 1 ELSE 2 END,"
     " since, proposal_id"
 )
+_STILL_DUE: Final = f"SELECT {COLUMNS} FROM proposal WHERE proposal_id = :proposal AND {_IS_DUE}"
 # What was sent before and turned away is a worker's to end, who looks first whether it is there all the same.
 _EXPIRED: Final = (
     "SELECT proposal_id, state FROM proposal WHERE state IN ('AWAITING_APPROVAL', 'APPROVED') AND ends_at <= ?"
@@ -69,12 +72,12 @@ _HELD: Final = frozenset({State.CLAIMED, State.RECONCILING})
 _BY_DECISION: Final = frozenset({"approve", "reject"})  # moves that only a stored decision makes
 
 
-class SqliteProposals(ProposalReads):
+class StoredProposals(ProposalReads):
     """Proposals, the decisions about them and their events."""
 
-    def __init__(self, file: StateFile, audit: SqliteAudit, clock: Clock, ids: Ids) -> None:
-        """Keep proposals in `file`; times are of `clock.wall`."""
-        super().__init__(file, clock)
+    def __init__(self, engine: Engine, audit: StoredAudit, clock: Clock, ids: Ids) -> None:
+        """Keep proposals in what `engine` speaks to; times are of `clock.wall`."""
+        super().__init__(engine, clock)
         self._mover = Mover(audit, clock, ids)
 
     def create(self, content: Content) -> tuple[Proposal, bool]:
@@ -90,19 +93,20 @@ class SqliteProposals(ProposalReads):
             StateUnavailableError: `state.unavailable`. Nothing was written in any of these cases.
         """
         text = content_text(content)
-        with self._file.writing() as connection:
-            row = connection.execute(_BY_KEY, (content.agent, content.tool, content.idempotency_key)).fetchone()
+        with self._engine.writing() as session:
+            session.lock(f"agent:{content.agent}")
+            row = session.execute(_BY_KEY, (content.agent, content.tool, content.idempotency_key)).fetchone()
             if row is not None:
                 return _of_same_meaning(stored(row).proposal, content), False
-            self._check_room(connection, content)
+            self._check_room(session, content)
             now = self._clock.wall()
             new = _proposed(content, content_digest(text), exact_instant(now))
-            connection.execute(_ADD, (new.proposal_id, text, new.digest, new.state, new.since, *beside(content)))
-            limits.count(connection, content, now)
+            session.execute(_ADD, (new.proposal_id, text, new.digest, new.state, new.since, *beside(content)))
+            limits.count(session, content, now)
             proposed = Step(name="propose", actor=content.agent, facts=proposal_facts(content))
             told = json.loads(text)
-            self._mover.tell(connection, new, proposed, "proposal.proposed", source="", content=told)
-            return self._mover.make(connection, new, Step(name="submit", actor="gateway")).proposal, True
+            self._mover.tell(session, new, proposed, "proposal.proposed", source="", content=told)
+            return self._mover.make(session, new, Step(name="submit", actor="gateway")).proposal, True
 
     def move(self, proposal_id: str, step: Step) -> Proposal:
         """Make one move of the table in `domain.lifecycle`; what takes a decision is made by `decide` alone.
@@ -114,12 +118,12 @@ class SqliteProposals(ProposalReads):
             WritesStoppedError, LimitExceededError: for the move `send` alone; nothing was written.
             StateUnavailableError: `state.unavailable`; nothing was written.
         """
-        with self._file.writing() as connection:
-            before = found(connection, proposal_id)
+        with self._engine.writing() as session:
+            before = found(session, proposal_id, held=True)
             if step.name in _BY_DECISION:
                 raise ProposalMovedError(state=before.state, move=step.name, reason="needs_decision")
             _ = before.proposal  # of a damaged one nothing is carried out
-            return self._mover.make(connection, before, step).proposal
+            return self._mover.make(session, before, step).proposal
 
     def decide(self, decision: SignedDecision) -> Proposal:
         """Store a decision, and make its move once enough people have decided; one person decides once.
@@ -130,19 +134,19 @@ class SqliteProposals(ProposalReads):
                 this person has decided or this nonce was used; nothing was written.
             StateUnavailableError: `state.unavailable`; nothing was written.
         """
-        with self._file.writing() as connection:
-            before = found(connection, decision.proposal_id)
+        with self._engine.writing() as session:
+            before = found(session, decision.proposal_id, held=True)
             proposal = before.proposal
-            self._check_decidable(connection, before, decision)
+            self._check_decidable(session, before, decision)
             row = (decision.envelope, decision.signature, decision.nonce, decision.decided_at)
-            connection.execute(_ADD_DECISION, (decision.proposal_id, decision.approver_id, decision.decision, *row))
+            session.execute(_ADD_DECISION, (decision.proposal_id, decision.approver_id, decision.decision, *row))
             step = Step(name=decision.decision, actor=decision.approver_id, facts=decision_facts(decision))
-            (given,) = connection.execute(_APPROVALS, (decision.proposal_id,)).fetchone()
+            (given,) = session.execute(_APPROVALS, (decision.proposal_id,)).fetchone()
             if decision.decision == "approve" and given < proposal.content.terms.needed:
                 kind = "proposal.approved_in_part"
-                self._mover.tell(connection, before, step, kind, source=before.state, envelope=decision.envelope)
+                self._mover.tell(session, before, step, kind, source=before.state, envelope=decision.envelope)
                 return proposal
-            return self._mover.make(connection, before, step, envelope=decision.envelope).proposal
+            return self._mover.make(session, before, step, envelope=decision.envelope).proposal
 
     def expire(self) -> int:
         """Let everything go whose time is over, damaged or not; return how many.
@@ -165,52 +169,55 @@ class SqliteProposals(ProposalReads):
         Raises:
             StateUnavailableError: `state.unavailable`; nothing was written.
         """
-        with self._file.writing() as connection:
+        with self._engine.writing() as session:
             now = self._clock.wall()
             due, until = exact_instant(now), exact_instant(now + timedelta(seconds=lease_s))
-            stopped = switches.stops(connection)
-            for proposal_id, state, tool, agent, system in connection.execute(_DUE, {"now": due}).fetchall():
+            stopped = switches.stops(session)
+            for proposal_id, state, tool, agent, system in session.execute(_DUE, {"now": due}).fetchall():
                 if state in _NOTHING_SENT and stopped & switches.scopes_of(tool, agent, system):
                     continue
-                before = found(connection, proposal_id)
+                before = _still_due(session, proposal_id, due)
+                if before is None:  # another worker has it
+                    continue
                 if before.content is None:
-                    self._give_up(connection, before, holder, until)
+                    self._give_up(session, before, holder, until)
                     continue
                 step = Step(name=_TAKES[before.state], actor=holder, lease_expires_at=until)
-                return self._mover.make(connection, before, step).proposal
+                return self._mover.make(session, before, step).proposal
         return None
 
     # --- inside a transaction -----------------------------------------------------------------------------------------
 
-    def _check_room(self, connection: sqlite3.Connection, content: Content) -> None:
+    def _check_room(self, session: Session, content: Content) -> None:
         """Refuse a new proposal where writes are stopped, too many wait, or a limit is reached."""
         now = self._clock.wall()
         scopes = switches.scopes_of(content.tool, content.agent, content.command.system)
-        switches.check_not_stopped(connection, scopes)
-        (waiting,) = connection.execute(_WAITING, (content.agent, exact_instant(now))).fetchone()
+        switches.check_not_stopped(session, scopes)
+        (waiting,) = session.execute(_WAITING, (content.agent, exact_instant(now))).fetchone()
         if waiting >= MAX_WAITING:
             raise TooManyProposalsError(waiting=waiting, maximum=MAX_WAITING)
-        limits.check_proposed(connection, content, now)
+        limits.check_proposed(session, content, now)
 
-    def _check_decidable(self, connection: sqlite3.Connection, before: Stored, decision: SignedDecision) -> None:
+    def _check_decidable(self, session: Session, before: Stored, decision: SignedDecision) -> None:
         if before.state is not State.AWAITING_APPROVAL:
             raise ProposalMovedError(state=before.state)
-        if connection.execute(_OVER, (before.proposal_id, exact_instant(self._clock.wall()))).fetchone():
+        if session.execute(_OVER, (before.proposal_id, exact_instant(self._clock.wall()))).fetchone():
             raise ProposalMovedError(state=before.state, reason="not_decided")
         there = (decision.nonce, decision.proposal_id, decision.approver_id)
-        if connection.execute(_DECIDED, there).fetchone():
+        if session.execute(_DECIDED, there).fetchone():
             raise ProposalMovedError(state=before.state, reason="decided_already")
 
     def _expire_some(self) -> int:
         gone = 0
-        with self._file.writing() as connection:
-            for proposal_id, state in connection.execute(_EXPIRED, (exact_instant(self._clock.wall()),)).fetchall():
+        with self._engine.writing() as session:
+            over = session.execute(_EXPIRED + session.skipping, (exact_instant(self._clock.wall()),)).fetchall()
+            for proposal_id, state in over:
                 reason = "not_decided" if state == State.AWAITING_APPROVAL else "not_carried_out"
                 step = Step(name="expire", actor="clock", reason=reason)
-                gone += self._apart(connection, found(connection, proposal_id), [step])
+                gone += self._apart(session, found(session, proposal_id), [step])
         return gone
 
-    def _give_up(self, connection: sqlite3.Connection, before: Stored, holder: str, until: str) -> None:
+    def _give_up(self, session: Session, before: Stored, holder: str, until: str) -> None:
         """Hand a damaged proposal over to a person, by the moves that there are."""
         state, fence = before.state, before.fence
         steps: list[Step] = []
@@ -219,20 +226,30 @@ class SqliteProposals(ProposalReads):
             fence += 1
             state = _TAKEN_TO[state]
         steps.append(Step(name="hand_over", actor=holder, fence=fence, reason="damaged"))
-        self._apart(connection, before, steps)
+        self._apart(session, before, steps)
 
-    def _apart(self, connection: sqlite3.Connection, before: Stored, steps: list[Step]) -> bool:
+    def _apart(self, session: Session, before: Stored, steps: list[Step]) -> bool:
         """Make moves of one proposal that must not hold up the others: all of them, or none and it stays."""
-        connection.execute("SAVEPOINT one_proposal")
+        session.execute("SAVEPOINT one_proposal")
         try:
             for step in steps:
-                before = self._mover.make(connection, before, step)
-        except (sqlite3.Error, ProposalMovedError):
-            connection.execute("ROLLBACK TO one_proposal")
+                before = self._mover.make(session, before, step)
+        except (StateUnavailableError, ProposalMovedError):
+            session.execute("ROLLBACK TO one_proposal")
             return False
         finally:
-            connection.execute("RELEASE one_proposal")
+            session.execute("RELEASE one_proposal")
         return True
+
+
+def _still_due(session: Session, proposal_id: str, now: str) -> Stored | None:
+    """Return a proposal as the caller's until its transaction ends, `None` when somebody else has it or has moved it.
+
+    Raises:
+        ProposalDamagedError: `proposal.damaged`, when it stands in no known state.
+    """
+    row = session.execute(_STILL_DUE + session.skipping, {"now": now, "proposal": proposal_id}).fetchone()
+    return stored(row) if row else None
 
 
 def _proposed(content: Content, digest: str, now: str) -> Stored:

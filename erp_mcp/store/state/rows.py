@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Final
@@ -37,8 +37,15 @@ WITHOUT_EFFECT: Final = frozenset(
 )
 # Nothing has been sent yet.
 _UNSENT: Final = frozenset({State.PROPOSED, State.AWAITING_APPROVAL, State.APPROVED, State.CLAIMED})
-COUNTING: Final = json.dumps(sorted(frozenset(State) - WITHOUT_EFFECT))
-SENT: Final = json.dumps(sorted(frozenset(State) - WITHOUT_EFFECT - _UNSENT))
+
+
+def in_sql(states: Iterable[State]) -> str:
+    """Return states as a list of SQL: `'A', 'B'`; they are our own names, so nothing is quoted away."""
+    return ", ".join(f"'{state}'" for state in sorted(states))
+
+
+COUNTING: Final = in_sql(frozenset(State) - WITHOUT_EFFECT)
+SENT: Final = in_sql(frozenset(State) - WITHOUT_EFFECT - _UNSENT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

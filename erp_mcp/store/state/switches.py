@@ -1,9 +1,8 @@
-"""The kill switch on SQLite: rows that stop writes, looked at inside the transactions that would go on with them."""
+"""The kill switch: rows that stop writes, looked at inside the transactions that would go on with them."""
 
 from __future__ import annotations
 
 import re
-import sqlite3
 from typing import Final
 
 from erp_mcp.domain.approver import Stop
@@ -12,8 +11,8 @@ from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.instants import exact_instant
 from erp_mcp.errors import BadScopeError, WritesStoppedError
 from erp_mcp.ports import Clock
-from erp_mcp.store.state.audit import SqliteAudit
-from erp_mcp.store.state.file import StateFile
+from erp_mcp.store.state.audit import StoredAudit
+from erp_mcp.store.state.engine import SWITCHES, Engine, Session
 
 _SCOPE: Final = re.compile(r"all|(?:tool|agent|system):[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ALL: Final = "SELECT scope, set_by, set_at, reason FROM kill_switch ORDER BY scope"
@@ -24,12 +23,12 @@ _STOP: Final = (
 )
 
 
-class SqliteSwitches:
+class StoredSwitches:
     """What is stopped; every change stands or falls with its audit record and survives power loss."""
 
-    def __init__(self, file: StateFile, audit: SqliteAudit, clock: Clock) -> None:
-        """Keep switches in `file`; each change is recorded through `audit`."""
-        self._file = file
+    def __init__(self, engine: Engine, audit: StoredAudit, clock: Clock) -> None:
+        """Keep switches in what `engine` speaks to; each change is recorded through `audit`."""
+        self._engine = engine
         self._audit = audit
         self._clock = clock
 
@@ -39,8 +38,8 @@ class SqliteSwitches:
         Raises:
             StateUnavailableError: `state.unavailable`.
         """
-        with self._file.reading() as connection:
-            rows = connection.execute(_ALL).fetchall()
+        with self._engine.reading() as session:
+            rows = session.execute(_ALL).fetchall()
         return [Stop(scope=scope, set_by=by, set_at=at, reason=reason) for scope, by, at, reason in rows]
 
     def stop(self, scope: str, *, by: str, reason: str) -> None:
@@ -50,9 +49,10 @@ class SqliteSwitches:
             BadScopeError: `writes.bad_scope`. StateUnavailableError: `state.unavailable`; nothing was written.
         """
         _check(scope)
-        with self._file.writing() as connection:
-            connection.execute(_STOP, (scope, by, exact_instant(self._clock.wall()), reason))
-            self._audit.add(connection, _entry("writes.stopped", scope, by, reason))
+        with self._engine.writing() as session:
+            session.lock(SWITCHES)
+            session.execute(_STOP, (scope, by, exact_instant(self._clock.wall()), reason))
+            self._audit.add(session, _entry("writes.stopped", scope, by, reason))
 
     def resume(self, scope: str, *, by: str) -> bool:
         """Let writes of a scope go on, with the audit record `writes.resumed`; return whether it was stopped.
@@ -61,16 +61,18 @@ class SqliteSwitches:
             BadScopeError: `writes.bad_scope`. StateUnavailableError: `state.unavailable`; nothing was written.
         """
         _check(scope)
-        with self._file.writing() as connection:
-            if connection.execute("DELETE FROM kill_switch WHERE scope = ?", (scope,)).rowcount != 1:
+        with self._engine.writing() as session:
+            session.lock(SWITCHES)
+            if session.execute("DELETE FROM kill_switch WHERE scope = ?", (scope,)).rowcount != 1:
                 return False
-            self._audit.add(connection, _entry("writes.resumed", scope, by, ""))
+            self._audit.add(session, _entry("writes.resumed", scope, by, ""))
         return True
 
 
-def stops(connection: sqlite3.Connection) -> frozenset[str]:
-    """Return the scopes that are stopped, as the transaction of the caller sees them."""
-    return frozenset(scope for (scope,) in connection.execute(_SCOPES))
+def stops(session: Session) -> frozenset[str]:
+    """Return the scopes that are stopped; nobody stops or resumes anything until the caller's transaction ends."""
+    session.lock(SWITCHES, shared=True)
+    return frozenset(scope for (scope,) in session.execute(_SCOPES))
 
 
 def scopes_of(tool: str, agent: str, system: str) -> frozenset[str]:
@@ -78,13 +80,13 @@ def scopes_of(tool: str, agent: str, system: str) -> frozenset[str]:
     return frozenset({"all", f"tool:{tool}", f"agent:{agent}", f"system:{system}"})
 
 
-def check_not_stopped(connection: sqlite3.Connection, scopes: frozenset[str]) -> None:
+def check_not_stopped(session: Session, scopes: frozenset[str]) -> None:
     """Refuse to go on where one of the scopes is stopped.
 
     Raises:
         WritesStoppedError: `writes.stopped`, naming the scope.
     """
-    if hit := stops(connection) & scopes:
+    if hit := stops(session) & scopes:
         raise WritesStoppedError(scope=min(hit))
 
 

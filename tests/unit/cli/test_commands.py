@@ -48,6 +48,7 @@ def test_every_command_explains_itself_with_examples_within_eighty_columns(
         assert "Examples" in told
         assert told.count(context.command_path) >= 2  # beside the line of its usage
         assert [line for line in told.splitlines() if len(line) > 80] == []
+        assert [line for line in told.splitlines()[1:] if line.endswith("...")] == []  # a command's line, cut off
 
 
 @guarantees("cli.teaches")
@@ -178,6 +179,7 @@ def test_every_command_but_serve_uses_the_configuration_of_the_working_directory
             "writes",
             "systems",
             "secrets",
+            "state",
         }:
             told = " ".join(runner.invoke(main, [name, "--help"]).output.split())
             assert ("./erp-mcp.yaml" in told) == (name != "serve"), name

@@ -123,7 +123,8 @@ def test_declarations_are_recorded_and_their_rows_are_vouched_for(config: Path) 
 
     run(config, "systems", "declare", "toy", *BY)
     deployment = open_deployment(config)
-    deployment.state.file.effects.execute("UPDATE declaration SET declared_by = 'nobody'")
+    with deployment.state.engine.writing() as session:
+        session.execute("UPDATE declaration SET declared_by = 'nobody'")
     deployment.close()
     found = json.loads(run(config, "audit", "verify", "--json").stdout)["findings"]
     assert [(one["code"], one["detail"]) for one in found] == [("row_changed", "declaration toy")]

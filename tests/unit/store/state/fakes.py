@@ -147,17 +147,3 @@ def an_approver(name: str, *, key: str = "") -> Approver:
         enrolment=Signed(text=enrolment.decode("utf-8"), signer=name, signature="f" * 128),
         sealed_key="sealed",
     )
-
-
-def stand(state: State, proposal: str, where: str, *, fence: int = 0, lease: str = "", text: str = "") -> None:
-    """Put a proposal into a state behind the back of the store, as no move does."""
-    state.file.effects.execute(
-        "UPDATE proposal SET state = ?, fence = ?, lease_expires_at = ?, reason = ? WHERE proposal_id = ?",
-        (where, fence, lease, text, proposal),
-    )
-
-
-def everything(state: State) -> list[tuple[object, ...]]:
-    """Return all rows that a move could touch, to see that nothing changed."""
-    tables = ("proposal", "decision", "limit_use", "outbox", "audit_record", "approver", "kill_switch", "policy_bundle")
-    return [row for table in tables for row in state.file.records.execute(f"SELECT '{table}', * FROM {table}")]

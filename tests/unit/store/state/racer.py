@@ -1,6 +1,6 @@
-"""A process of its own that races others for proposals: `racer.py DIRECTORY ROLE NAME IDS…`, a line of input starts it.
+"""A process of racers, each a thread with connections of its own: `racer.py DIRECTORY ROLE NAME COUNT IDS…`.
 
-It prints one line of JSON: what it got, per id.
+A line of input starts them. It prints one line of JSON: what each of them got, per id.
 """
 
 from __future__ import annotations
@@ -8,19 +8,22 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import ParamSpec
 
 from erp_mcp.domain.proposal import LimitUse, Step
 from erp_mcp.errors import GatewayError
-from erp_mcp.store.state.sqlite import State
-from tests.unit.store.state.fakes import a_content, a_decision, a_state
+from erp_mcp.store.state.deployment_state import DeploymentState
+from tests.unit.store.state.fakes import a_content, a_decision
+from tests.unit.store.state.stores import opened
 
 Arguments = ParamSpec("Arguments")
-USE = LimitUse(limit="race", key="all", amount=1, maximum=20, window_s=3600)
+USE = LimitUse(limit="race", key="all", amount=1, maximum=3, window_s=3600)
 
 
-def create(state: State, name: str, ids: list[str]) -> dict[str, str]:
+def create(state: DeploymentState, name: str, ids: list[str]) -> dict[str, str]:
     """Propose under keys that the others use too."""
     told = {}
     for key in ids:
@@ -29,18 +32,18 @@ def create(state: State, name: str, ids: list[str]) -> dict[str, str]:
     return told
 
 
-def propose(state: State, name: str, ids: list[str]) -> dict[str, str]:
+def propose(state: DeploymentState, name: str, ids: list[str]) -> dict[str, str]:
     """Propose under keys of one's own, against a limit that all share."""
     return {key: _tried(state.proposals.create, a_content(f"{name}-{key}", limits=(USE,))) for key in ids}
 
 
-def decide(state: State, name: str, ids: list[str]) -> dict[str, str]:
+def decide(state: DeploymentState, name: str, ids: list[str]) -> dict[str, str]:
     """Decide about what the others decide about too, each in another order."""
     at = sum(map(ord, name)) % len(ids)
     return {one: _tried(state.proposals.decide, a_decision(one, by=name)) for one in ids[at:] + ids[:at]}
 
 
-def take(state: State, name: str, ids: list[str]) -> dict[str, str]:
+def take(state: DeploymentState, name: str, ids: list[str]) -> dict[str, str]:
     """Take work until there is none."""
     told = {}
     while (taken := state.proposals.take(name, lease_s=3600)) is not None:
@@ -48,12 +51,28 @@ def take(state: State, name: str, ids: list[str]) -> dict[str, str]:
     return told
 
 
-def send(state: State, name: str, ids: list[str]) -> dict[str, str]:
+def send(state: DeploymentState, name: str, ids: list[str]) -> dict[str, str]:
     """Take work and send it, against a limit that all share."""
     told = {}
     while (taken := state.proposals.take(name, lease_s=3600)) is not None:
         one, step = taken.content.proposal_id, Step(name="send", actor=name, fence=taken.fence)
         told[one] = _tried(state.proposals.move, one, step)
+    return told
+
+
+def mix(state: DeploymentState, name: str, ids: list[str]) -> dict[str, str]:
+    """Do everything that others do at the same time, in another order each."""
+    at = sum(map(ord, name)) % len(ids)
+    told = {}
+    for number, one in enumerate(ids[at:] + ids[:at]):
+        told[f"decide {number}"] = _tried(state.proposals.decide, a_decision(one, by=name))
+        told[f"create {number}"] = _tried(state.proposals.create, a_content(f"{name}-{number}", limits=(USE,)))
+        told[f"cancel {number}"] = _tried(state.proposals.move, one, Step(name="cancel", actor="buyer"))
+        told[f"take {number}"] = _tried(state.proposals.take, name, lease_s=3600)
+        told[f"expire {number}"] = _tried(state.proposals.expire)
+        told[f"stop {number}"] = _tried(state.switches.stop, f"tool:t{number % 3}", by=name, reason="")
+        told[f"resume {number}"] = _tried(state.switches.resume, f"tool:t{number % 3}", by=name)
+        told[f"lease {number}"] = _tried(state.leases.acquire, "sync", name, ttl_s=1)
     return told
 
 
@@ -65,11 +84,27 @@ def _tried(act: Callable[Arguments, object], *arguments: Arguments.args, **named
     return "done"
 
 
-ROLES = {"create": create, "propose": propose, "decide": decide, "take": take, "send": send}
+ROLES = {"create": create, "propose": propose, "decide": decide, "take": take, "send": send, "mix": mix}
 
-if __name__ == "__main__":
-    opened = a_state(Path(sys.argv[1]), busy_s=30.0)
+
+def race(directory: Path, role: str, name: str, count: int, ids: list[str]) -> list[dict[str, str]]:
+    """Let threads race once a line has come; return what each of them got."""
+    states = [opened(directory, busy_s=60.0) for _ in range(count)]
+    together = Barrier(count)
+
+    def one(number: int) -> dict[str, str]:
+        together.wait()
+        return ROLES[role](states[number], f"{name}-{number}", ids)
+
     print("ready", flush=True)
     sys.stdin.readline()
-    print(json.dumps(ROLES[sys.argv[2]](opened, sys.argv[3], sys.argv[4:])))
-    opened.close()
+    with ThreadPoolExecutor(count) as pool:
+        told = list(pool.map(one, range(count)))
+    for state in states:
+        state.close()
+    return told
+
+
+if __name__ == "__main__":
+    _, where, act, who, racers, *keys = sys.argv
+    print(json.dumps(race(Path(where), act, who, int(racers), keys)))

@@ -16,10 +16,12 @@ from erp_mcp.domain.audit import AuditEntry, AuditRecord
 from erp_mcp.domain.lifecycle import State as Standing
 from erp_mcp.domain.proposal import LimitUse, Step
 from erp_mcp.errors import ProposalDamagedError, StateUnavailableError
+from erp_mcp.store.state.deployment_state import DeploymentState
 from erp_mcp.store.state.file import FILE_NAME
 from erp_mcp.store.state.sqlite import State
 from tests.guarantees import guarantees
-from tests.unit.store.state.fakes import FakeClock, a_content, a_decision, a_state, an_approver, everything, stand
+from tests.unit.store.state.fakes import FakeClock, a_content, a_decision, a_state, an_approver
+from tests.unit.store.state.stores import REFUSED, Behind, stand
 
 USE = LimitUse(limit="l", key="k", amount=1, maximum=9, window_s=60)
 DAMAGES = {
@@ -35,10 +37,9 @@ DAMAGES = {
 }
 
 
-def damage(state: State, statement: str, proposal_id: str) -> None:
+def damage(behind: Behind, statement: str, proposal_id: str) -> None:
     """Change a row as its owner can, around the triggers."""
-    state.file.effects.execute("DROP TRIGGER IF EXISTS proposal_content_is_final")
-    state.file.effects.execute(f"{statement} WHERE proposal_id = ?", (proposal_id,))
+    behind.forge(f"{statement} WHERE proposal_id = ?", (proposal_id,))
 
 
 @guarantees("P3.binding")
@@ -50,11 +51,9 @@ def damage(state: State, statement: str, proposal_id: str) -> None:
         "UPDATE proposal SET ends_at = '9999'",
         "UPDATE proposal SET system = 'mes'",
         "DELETE FROM proposal",
-        "REPLACE INTO proposal SELECT * FROM proposal",
         "UPDATE decision SET approver_id = 'bea'",
         "UPDATE decision SET decision = 'reject'",
         "DELETE FROM decision",
-        "REPLACE INTO decision SELECT * FROM decision",
         "UPDATE limit_use SET amount = 0",
         "DELETE FROM limit_use",
         "UPDATE outbox SET payload = '{}'",
@@ -62,43 +61,59 @@ def damage(state: State, statement: str, proposal_id: str) -> None:
         "INSERT INTO limit_use VALUES ('prp_x', 'l', 'k', 1, '')",
     ],
 )
-def test_the_file_itself_refuses_to_change_what_was_proposed_and_decided(statement: str, state: State) -> None:
+def test_the_store_itself_refuses_to_change_what_was_proposed_and_decided(
+    statement: str, state: DeploymentState, behind: Behind
+) -> None:
     """A slip with an SQL shell must not change what somebody signed."""
     content = a_content(limits=(USE,))
     state.proposals.create(content)
     state.proposals.decide(a_decision(content.proposal_id))
+    with pytest.raises(REFUSED):
+        behind.run(statement)
+
+
+@guarantees("P3.binding")
+@pytest.mark.parametrize("table", ["approver", "decision", "proposal"])
+def test_the_file_refuses_to_replace_rows_by_themselves(table: str, file_state: State) -> None:
+    """SQLite's own way to delete and insert asks the triggers only where that is switched on."""
+    content = a_content(limits=(USE,))
+    file_state.approvers.enrol(an_approver("anna"))
+    file_state.proposals.create(content)
+    file_state.proposals.decide(a_decision(content.proposal_id))
     with pytest.raises(sqlite3.IntegrityError):
-        state.file.effects.execute(statement)
+        file_state.file.effects.execute(f"REPLACE INTO {table} SELECT * FROM {table}")
 
 
 @guarantees("P3.binding")
 @pytest.mark.parametrize("statement", DAMAGES.values(), ids=DAMAGES)
-def test_a_damaged_proposal_is_told_and_nothing_of_it_is_carried_out(statement: str, state: State) -> None:
+def test_a_damaged_proposal_is_told_and_nothing_of_it_is_carried_out(
+    statement: str, state: DeploymentState, behind: Behind
+) -> None:
     """What can't be read as it was written can't be shown to anybody, approved or sent."""
     damaged, healthy = a_content("key-damaged"), a_content("key-healthy")
     for content in (damaged, healthy):
         state.proposals.create(content)
-    damage(state, statement, damaged.proposal_id)
-    before = everything(state)
+    damage(behind, statement, damaged.proposal_id)
+    before = behind.everything()
     with pytest.raises(ProposalDamagedError):
         state.proposals.get(damaged.proposal_id)
     with pytest.raises(ProposalDamagedError):
         state.proposals.decide(a_decision(damaged.proposal_id))
     with pytest.raises(ProposalDamagedError):
         state.proposals.move(damaged.proposal_id, Step(name="cancel", actor="buyer"))
-    assert everything(state) == before
+    assert behind.everything() == before
     assert [one.content for one in state.proposals.in_states(tuple(Standing))] == [healthy]
     assert [one.content for one in state.proposals.of_agent("buyer")] == [healthy]
 
 
 @guarantees("P3.binding")
-def test_damaged_proposals_do_not_shorten_a_page(state: State) -> None:
+def test_damaged_proposals_do_not_shorten_a_page(state: DeploymentState, behind: Behind) -> None:
     """A short page reads as the last one, and what is behind it would never be seen."""
     made = [a_content(f"key-{number:08d}") for number in range(4)]
     for content in made:
         state.proposals.create(content)
     newest, *older = state.proposals.of_agent("buyer")
-    damage(state, DAMAGES["no JSON"], newest.content.proposal_id)
+    damage(behind, DAMAGES["no JSON"], newest.content.proposal_id)
     assert state.proposals.of_agent("buyer", limit=3) == older
 
 
@@ -109,7 +124,7 @@ def test_damaged_proposals_do_not_shorten_a_page(state: State) -> None:
     + [("APPROVED", statement) for statement in DAMAGES.values()],
 )
 def test_a_damaged_proposal_holds_up_no_work_and_goes_to_a_person(
-    statement: str, where: str, state: State, clock: FakeClock
+    statement: str, where: str, state: DeploymentState, clock: FakeClock, behind: Behind
 ) -> None:
     """It comes first in the queue; the next one must be taken all the same."""
     damaged, healthy = a_content("key-damaged"), a_content("key-healthy")
@@ -117,32 +132,29 @@ def test_a_damaged_proposal_holds_up_no_work_and_goes_to_a_person(
         state.proposals.create(content)
         state.proposals.decide(a_decision(content.proposal_id))
         clock.pass_seconds(1)
-    stand(state, damaged.proposal_id, where)
-    damage(state, statement, damaged.proposal_id)
+    stand(behind, damaged.proposal_id, where)
+    damage(behind, statement, damaged.proposal_id)
     taken = state.proposals.take("w", lease_s=60)
     assert taken is not None
     assert taken.content == healthy
-    row = state.file.records.execute(
-        "SELECT state, reason FROM proposal WHERE proposal_id = ?", (damaged.proposal_id,)
-    ).fetchone()
-    assert row == ("NEEDS_HUMAN", "damaged")
+    rows = behind.rows(f"SELECT state, reason FROM proposal WHERE proposal_id = '{damaged.proposal_id}'")
+    assert rows == [("NEEDS_HUMAN", "damaged")]
     assert state.proposals.history(damaged.proposal_id)[-1].type == "proposal.needs_human"
     assert state.proposals.take("w", lease_s=60) is None
 
 
 @guarantees("P10.survives", "P5.audit_or_nothing")
-def test_one_that_can_not_even_be_handed_over_is_passed_by(state: State, clock: FakeClock) -> None:
+def test_one_that_can_not_even_be_handed_over_is_passed_by(
+    state: DeploymentState, clock: FakeClock, behind: Behind
+) -> None:
     """Without its record it stays where it is, and the work behind it goes on."""
     damaged, healthy = a_content("key-damaged"), a_content("key-healthy")
     for content in (damaged, healthy):
         state.proposals.create(content)
         state.proposals.decide(a_decision(content.proposal_id))
         clock.pass_seconds(1)
-    damage(state, DAMAGES["no JSON"], damaged.proposal_id)
-    state.file.effects.execute(
-        "CREATE TRIGGER stuck BEFORE UPDATE ON proposal WHEN NEW.state = 'NEEDS_HUMAN' BEGIN"
-        " SELECT RAISE(ABORT, 'stuck'); END"
-    )
+    damage(behind, DAMAGES["no JSON"], damaged.proposal_id)
+    behind.refuse("proposal", "UPDATE", when="NEW.state = 'NEEDS_HUMAN'")
     records = len(state.audit.read())
     taken = state.proposals.take("w", lease_s=60)
     assert taken is not None
@@ -152,22 +164,22 @@ def test_one_that_can_not_even_be_handed_over_is_passed_by(state: State, clock: 
 
 
 @guarantees("P3.expires")
-def test_a_damaged_proposal_expires_like_any_other(state: State, clock: FakeClock) -> None:
+def test_a_damaged_proposal_expires_like_any_other(state: DeploymentState, clock: FakeClock, behind: Behind) -> None:
     """It must not stay before its approvers for ever, nor hold up the others."""
     damaged, healthy = a_content("key-damaged"), a_content("key-healthy")
     for content in (damaged, healthy):
         state.proposals.create(content)
-    damage(state, DAMAGES["no JSON"], damaged.proposal_id)
+    damage(behind, DAMAGES["no JSON"], damaged.proposal_id)
     clock.pass_seconds(4 * 3600)
     assert state.proposals.expire() == 2
 
 
 @guarantees("P3.binding")
-def test_a_proposal_in_a_state_that_does_not_exist_moves_nowhere(state: State) -> None:
+def test_a_proposal_in_a_state_that_does_not_exist_moves_nowhere(state: DeploymentState, behind: Behind) -> None:
     """Whatever somebody wrote there, no move starts from it."""
     content = a_content()
     state.proposals.create(content)
-    stand(state, content.proposal_id, "APPROVED_BY_MAGIC")
+    stand(behind, content.proposal_id, "APPROVED_BY_MAGIC")
     with pytest.raises(ProposalDamagedError):
         state.proposals.get(content.proposal_id)
     with pytest.raises(ProposalDamagedError):
@@ -175,7 +187,7 @@ def test_a_proposal_in_a_state_that_does_not_exist_moves_nowhere(state: State) -
     assert state.proposals.take("w", lease_s=60) is None
 
 
-ACTS: dict[str, Callable[[State, str], object]] = {
+ACTS: dict[str, Callable[[DeploymentState, str], object]] = {
     "create": lambda state, one: state.proposals.create(a_content("key-other", limits=(USE,))),
     "decide": lambda state, one: state.proposals.decide(a_decision(one)),
     "move": lambda state, one: state.proposals.move(one, Step(name="cancel", actor="buyer")),
@@ -189,7 +201,7 @@ ACTS: dict[str, Callable[[State, str], object]] = {
 }
 
 
-def _ready(state: State, clock: FakeClock) -> str:
+def _ready(state: DeploymentState, clock: FakeClock) -> str:
     """Leave something to do for every act; return the id of a proposal that waits for a decision."""
     state.approvers.enrol(an_approver("anna"))
     state.switches.stop("tool:other", by="olga", reason="")
@@ -203,49 +215,57 @@ def _ready(state: State, clock: FakeClock) -> str:
 
 @guarantees("P5.audit_or_nothing")
 @pytest.mark.parametrize("act", [name for name in ACTS if name != "expire"])
-def test_where_no_record_can_be_written_nothing_happens(act: str, state: State, clock: FakeClock) -> None:
+def test_where_no_record_can_be_written_nothing_happens(
+    act: str, state: DeploymentState, clock: FakeClock, behind: Behind
+) -> None:
     """An effect without its record would be an effect that nobody can prove."""
     proposal_id = _ready(state, clock)
-    state.file.effects.execute(
-        "CREATE TRIGGER full BEFORE INSERT ON audit_record BEGIN SELECT RAISE(ABORT, 'disk full'); END"
-    )
-    before = everything(state)
+    behind.refuse("audit_record", "INSERT")
+    before = behind.everything()
     with pytest.raises(StateUnavailableError):
         ACTS[act](state, proposal_id)
-    assert everything(state) == before
-    state.file.effects.execute("DROP TRIGGER full")
+    assert behind.everything() == before
+    behind.allow("audit_record")
     ACTS[act](state, proposal_id)
-    assert everything(state) != before
+    assert behind.everything() != before
 
 
 @guarantees("P5.audit_or_nothing")
-def test_where_no_record_can_be_written_nothing_expires(state: State, clock: FakeClock) -> None:
+def test_where_no_record_can_be_written_nothing_expires(
+    state: DeploymentState, clock: FakeClock, behind: Behind
+) -> None:
     """One that can't be let go is passed by, and stays where it is."""
     _ready(state, clock)
-    state.file.effects.execute(
-        "CREATE TRIGGER full BEFORE INSERT ON audit_record BEGIN SELECT RAISE(ABORT, 'disk full'); END"
-    )
-    before = everything(state)
+    behind.refuse("audit_record", "INSERT")
+    before = behind.everything()
     assert state.proposals.expire() == 0
-    assert everything(state) == before
+    assert behind.everything() == before
 
 
 @guarantees("P5.audit_or_nothing")
 @pytest.mark.parametrize("act", ACTS)
-def test_a_file_that_can_not_be_written_is_told_as_such(act: str, state: State, clock: FakeClock) -> None:
+def test_a_store_that_can_not_be_written_is_told_as_such(
+    act: str, state: DeploymentState, clock: FakeClock, behind: Behind
+) -> None:
     """One code for whatever SQLite says, and nothing half done."""
     proposal_id = _ready(state, clock)
-    before = everything(state)
-    state.file.effects.execute("PRAGMA query_only = ON")
+    before = behind.everything()
+    _let_only_read(state, behind)
     with pytest.raises(StateUnavailableError):
         ACTS[act](state, proposal_id)
-    assert everything(state) == before
+    assert behind.everything() == before
+
+
+def _let_only_read(state: DeploymentState, behind: Behind) -> None:
+    if isinstance(state, State):
+        state.file.effects.execute("PRAGMA query_only = ON")
+    else:
+        behind.revoke()
 
 
 @guarantees("input.clear_errors")
-def test_a_closed_file_is_told_as_such(tmp_path: Path) -> None:
+def test_a_closed_store_is_told_as_such(state: DeploymentState) -> None:
     """Readers get the same one code."""
-    state = a_state(tmp_path)
     state.close()
     for read in (
         lambda: state.proposals.get("prp_x"),

@@ -9,9 +9,10 @@ import pytest
 from erp_mcp.audit.verify import verify
 from erp_mcp.domain.approver import Signed
 from erp_mcp.domain.declaration import Declaration
-from erp_mcp.store.state.sqlite import State
+from erp_mcp.store.state.deployment_state import DeploymentState
 from tests.guarantees import guarantees
 from tests.unit.store.state.fakes import a_content, a_decision, an_approver
+from tests.unit.store.state.stores import Behind
 
 # What somebody with the file does, and the row that verification names.
 CHANGES = {
@@ -22,8 +23,9 @@ CHANGES = {
     "an approver gone": ("DELETE FROM approver WHERE approver_id = 'anna'", ("row_missing", "enrolment anna")),
     "an approver whom nobody enrolled": (
         (
-            "INSERT INTO approver (approver_id, enrolment, enrolment_signer, enrolment_signature, sealed_key)"
-            " SELECT 'eve', enrolment, enrolment_signer, enrolment_signature, sealed_key FROM approver LIMIT 1"
+            "INSERT INTO approver (position, approver_id, enrolment, enrolment_signer, enrolment_signature, sealed_key)"
+            " SELECT 9, 'eve', enrolment, enrolment_signer, enrolment_signature, sealed_key FROM approver"
+            " WHERE approver_id = 'anna'"
         ),
         ("unrecorded", "enrolment eve"),
     ),
@@ -37,8 +39,8 @@ CHANGES = {
     ),
     "an earlier policy once more": (
         (
-            "INSERT INTO policy_bundle (digest, bundle, applied_by, applied_at, audit_seq) SELECT"
-            " digest, bundle, applied_by, applied_at, audit_seq FROM policy_bundle WHERE version = 1"
+            "INSERT INTO policy_bundle (version, digest, bundle, applied_by, applied_at, audit_seq) SELECT"
+            " 3, digest, bundle, applied_by, applied_at, audit_seq FROM policy_bundle WHERE version = 1"
         ),
         ("unrecorded", "policy 3"),
     ),
@@ -81,7 +83,7 @@ CHANGES = {
 
 
 @pytest.fixture
-def used(state: State) -> State:
+def used(state: DeploymentState) -> DeploymentState:
     """A state with two approvers (one revoked), two policies, a decision and stops."""
     for text, before in (("1", ""), ("2", digest_of("1"))):
         state.bundles.put_bundle(digest_of(text), text, applied_by="root", previous=before)
@@ -106,25 +108,22 @@ def digest_of(text: str) -> str:
     return sha256(text.encode()).hexdigest()
 
 
-def found(state: State) -> list[tuple[str, str]]:
+def found(state: DeploymentState) -> list[tuple[str, str]]:
     """Return what verification finds wrong."""
     report = verify(state.audit.read_all(), rows=state.kept_rows())
     return [(finding.code, finding.detail) for finding in report.findings]
 
 
 @guarantees("P5.rows_vouched")
-def test_rows_that_nobody_touched_are_those_recorded(used: State) -> None:
+def test_rows_that_nobody_touched_are_those_recorded(used: DeploymentState) -> None:
     """A verification that cries over what is right would soon be looked at by nobody."""
     assert found(used) == []
 
 
 @guarantees("P5.rows_vouched")
 @pytest.mark.parametrize("name", CHANGES)
-def test_a_row_changed_behind_its_record_is_named(used: State, name: str) -> None:
+def test_a_row_changed_behind_its_record_is_named(used: DeploymentState, behind: Behind, name: str) -> None:
     """Signatures hold what a row says; that it is gone, came back or is used again, only the records tell."""
     statement, (code, detail) = CHANGES[name]
-    file = used.file.effects
-    for (trigger,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
-        file.execute(f"DROP TRIGGER {trigger}")
-    file.execute(statement)
+    behind.forge(statement)
     assert [(one, where.startswith(detail)) for one, where in found(used)] == [(code, True)], found(used)

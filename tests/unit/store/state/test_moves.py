@@ -8,9 +8,10 @@ from erp_mcp.audit.verify import verify
 from erp_mcp.domain.lifecycle import MOVES, Move, State, moves
 from erp_mcp.domain.proposal import LimitUse, Step
 from erp_mcp.errors import LimitExceededError, ProposalMovedError, ProposalNotFoundError, WritesStoppedError
-from erp_mcp.store.state.sqlite import State as Store
+from erp_mcp.store.state.deployment_state import DeploymentState
 from tests.guarantees import guarantees
-from tests.unit.store.state.fakes import FakeClock, a_content, a_decision, a_receipt, everything, stand
+from tests.unit.store.state.fakes import FakeClock, a_content, a_decision, a_receipt
+from tests.unit.store.state.stores import Behind, stand
 
 NAMES = sorted({move.name for move in MOVES})
 FENCE = 3
@@ -33,10 +34,12 @@ def a_step(move: Move, *, fence: int = FENCE) -> Step:
 
 @guarantees("P4.table", "P5.events")
 @pytest.mark.parametrize("move", MOVES, ids=lambda move: f"{move.name} from {move.source}")
-def test_every_move_of_the_table_is_made_with_its_record_and_its_event(move: Move, state: Store) -> None:
+def test_every_move_of_the_table_is_made_with_its_record_and_its_event(
+    move: Move, state: DeploymentState, behind: Behind
+) -> None:
     """The table is the truth: a row of it that the store could not make would strand proposals there."""
     proposal_id = state.proposals.create(a_content())[0].content.proposal_id
-    stand(state, proposal_id, move.source, fence=FENCE)
+    stand(behind, proposal_id, move.source, fence=FENCE)
     if move.name in {"approve", "reject"}:
         after = state.proposals.decide(a_decision(proposal_id, decision=move.name))  # type: ignore[arg-type]
     else:
@@ -53,53 +56,57 @@ def test_every_move_of_the_table_is_made_with_its_record_and_its_event(move: Mov
 
 @guarantees("P4.table")
 @pytest.mark.parametrize("name", [*NAMES, "propose", "none"])
-def test_every_move_that_the_table_does_not_have_is_refused_and_changes_nothing(name: str, state: Store) -> None:
+def test_every_move_that_the_table_does_not_have_is_refused_and_changes_nothing(
+    name: str, state: DeploymentState, behind: Behind
+) -> None:
     """All pairs of move and state, not a sample: the one forgotten would be the way around an approval."""
     proposal_id = state.proposals.create(a_content())[0].content.proposal_id
     for source in State:
         if moves(name, source) is not None:
             continue  # proved above
-        stand(state, proposal_id, source, fence=FENCE)
-        before = everything(state)
+        stand(behind, proposal_id, source, fence=FENCE)
+        before = behind.everything()
         with pytest.raises(ProposalMovedError) as told:
             state.proposals.move(proposal_id, Step(name=name, actor="worker-1", fence=FENCE, receipt=a_receipt()))
         assert told.value.facts["state"] == source
         if name in {"approve", "reject"}:
             with pytest.raises(ProposalMovedError):
                 state.proposals.decide(a_decision(proposal_id, decision=name))  # type: ignore[arg-type]
-        assert everything(state) == before, source
+        assert behind.everything() == before, source
 
 
 @guarantees("P3.people_commit", "P4.table")
 @pytest.mark.parametrize("name", ["approve", "reject"])
-def test_a_decision_can_not_be_made_as_a_mere_move(name: str, state: Store) -> None:
+def test_a_decision_can_not_be_made_as_a_mere_move(name: str, state: DeploymentState, behind: Behind) -> None:
     """Without a stored decision there is nothing whose signature a worker could check."""
     proposal_id = state.proposals.create(a_content())[0].content.proposal_id
-    before = everything(state)
+    before = behind.everything()
     with pytest.raises(ProposalMovedError):
         state.proposals.move(proposal_id, Step(name=name, actor="buyer"))
-    assert everything(state) == before
+    assert behind.everything() == before
 
 
 @guarantees("P4.table", "P4.one_effect")
 @pytest.mark.parametrize("move", [move for move in MOVES if move.leased], ids=lambda move: f"{move.name} {move.source}")
-def test_a_worker_without_the_present_fence_moves_nothing(move: Move, state: Store) -> None:
+def test_a_worker_without_the_present_fence_moves_nothing(move: Move, state: DeploymentState, behind: Behind) -> None:
     """A worker that slept through its lease comes back with an old fence, and another one has gone on."""
     proposal_id = state.proposals.create(a_content())[0].content.proposal_id
-    stand(state, proposal_id, move.source, fence=FENCE)
-    before = everything(state)
+    stand(behind, proposal_id, move.source, fence=FENCE)
+    before = behind.everything()
     for fence in (FENCE - 1, 0, FENCE + 1):
         with pytest.raises(ProposalMovedError):
             state.proposals.move(proposal_id, a_step(move, fence=fence))
-    assert everything(state) == before
+    assert behind.everything() == before
 
 
 @guarantees("P4.table")
 @pytest.mark.parametrize("source", [State.CLAIMED, State.SENDING, State.RECONCILING])
-def test_a_running_lease_is_not_taken_away(source: State, state: Store, clock: FakeClock) -> None:
+def test_a_running_lease_is_not_taken_away(
+    source: State, state: DeploymentState, clock: FakeClock, behind: Behind
+) -> None:
     """Two workers at one proposal would be two effects; only time gives it to another one."""
     proposal_id = state.proposals.create(a_content())[0].content.proposal_id
-    stand(state, proposal_id, source, fence=FENCE, lease=LATER)
+    stand(behind, proposal_id, source, fence=FENCE, lease=LATER)
     move = next(move for move in MOVES if move.takes_lease and move.source is source)
     with pytest.raises(ProposalMovedError):
         state.proposals.move(proposal_id, a_step(move))
@@ -115,14 +122,14 @@ def test_a_running_lease_is_not_taken_away(source: State, state: Store, clock: F
 
 
 @guarantees("input.clear_errors")
-def test_a_move_of_nothing_says_so(state: Store) -> None:
+def test_a_move_of_nothing_says_so(state: DeploymentState) -> None:
     """An id that does not exist is a mistake of the caller, not a fault."""
     with pytest.raises(ProposalNotFoundError):
         state.proposals.move("prp_nothing", Step(name="cancel", actor="buyer"))
 
 
 @guarantees("P4.table", "P5.moves_proved")
-def test_a_whole_course_from_proposal_to_receipt_is_kept_and_verifies(state: Store, clock: FakeClock) -> None:
+def test_a_whole_course_from_proposal_to_receipt_is_kept_and_verifies(state: DeploymentState, clock: FakeClock) -> None:
     """What a worker leaves step by step is what the next process reads."""
     proposal_id = state.proposals.create(a_content())[0].content.proposal_id
     state.proposals.decide(a_decision(proposal_id))
@@ -156,11 +163,13 @@ def test_a_whole_course_from_proposal_to_receipt_is_kept_and_verifies(state: Sto
 
 
 @guarantees("P4.one_effect")
-def test_what_may_have_been_sent_is_taken_before_what_waits(state: Store, clock: FakeClock) -> None:
+def test_what_may_have_been_sent_is_taken_before_what_waits(
+    state: DeploymentState, clock: FakeClock, behind: Behind
+) -> None:
     """An unknown outcome blocks people; new work can wait a moment."""
     ids = [state.proposals.create(a_content(f"key-{n:08d}"))[0].content.proposal_id for n in range(5)]
     for proposal_id, where in zip(ids, ("APPROVED", "CLAIMED", "UNKNOWN", "RECONCILING", "SENDING"), strict=True):
-        stand(state, proposal_id, where)
+        stand(behind, proposal_id, where)
     taken = []
     while (proposal := state.proposals.take("w", lease_s=60)) is not None:
         taken.append((proposal.content.proposal_id, proposal.state.value))
@@ -171,7 +180,7 @@ def test_what_may_have_been_sent_is_taken_before_what_waits(state: Store, clock:
 
 
 @guarantees("P4.table")
-def test_work_is_not_taken_before_its_time(state: Store, clock: FakeClock) -> None:
+def test_work_is_not_taken_before_its_time(state: DeploymentState, clock: FakeClock) -> None:
     """A system that asked to be left alone for a while is left alone."""
     proposal_id = state.proposals.create(a_content())[0].content.proposal_id
     state.proposals.decide(a_decision(proposal_id))
@@ -185,20 +194,20 @@ def test_work_is_not_taken_before_its_time(state: Store, clock: FakeClock) -> No
 
 @guarantees("P4.kill_switch")
 @pytest.mark.parametrize("scope", ["all", "tool:propose_update_delivery_date", "agent:buyer", "system:erp"])
-def test_what_is_stopped_is_not_claimed_and_not_sent(scope: str, state: Store) -> None:
+def test_what_is_stopped_is_not_claimed_and_not_sent(scope: str, state: DeploymentState, behind: Behind) -> None:
     """Between a look and a write somebody can press the switch, so both transactions look."""
     waiting = state.proposals.create(a_content("key-waiting"))[0].content.proposal_id
     claimed = state.proposals.create(a_content("key-claimed"))[0].content.proposal_id
     unknown = state.proposals.create(a_content("key-unknown"))[0].content.proposal_id
-    stand(state, waiting, "APPROVED")
-    stand(state, claimed, "CLAIMED", fence=1)
-    stand(state, unknown, "UNKNOWN")
+    stand(behind, waiting, "APPROVED")
+    stand(behind, claimed, "CLAIMED", fence=1)
+    stand(behind, unknown, "UNKNOWN")
     state.switches.stop(scope, by="olga", reason="inventory")
-    before = everything(state)
+    before = behind.everything()
     with pytest.raises(WritesStoppedError) as told:
         state.proposals.move(claimed, Step(name="send", actor="w", fence=1))
     assert told.value.facts == {"scope": scope}
-    assert everything(state) == before
+    assert behind.everything() == before
     taken = state.proposals.take("w", lease_s=60)
     assert taken is not None
     assert taken.content.proposal_id == unknown, "what may have been sent is still read back"
@@ -209,17 +218,17 @@ def test_what_is_stopped_is_not_claimed_and_not_sent(scope: str, state: Store) -
 
 
 @guarantees("P4.kill_switch")
-def test_another_scope_stops_nothing(state: Store) -> None:
+def test_another_scope_stops_nothing(state: DeploymentState, behind: Behind) -> None:
     """A switch for one tool must not stop the plant."""
     proposal_id = state.proposals.create(a_content())[0].content.proposal_id
-    stand(state, proposal_id, "CLAIMED", fence=1)
+    stand(behind, proposal_id, "CLAIMED", fence=1)
     state.switches.stop("tool:propose_update", by="olga", reason="")
     state.switches.stop("agent:buyer2", by="olga", reason="")
     assert state.proposals.move(proposal_id, Step(name="send", actor="w", fence=1)).state is State.SENDING
 
 
 @guarantees("P4.limits")
-def test_a_limit_is_counted_again_when_it_is_sent(state: Store, clock: FakeClock) -> None:
+def test_a_limit_is_counted_again_when_it_is_sent(state: DeploymentState, clock: FakeClock, behind: Behind) -> None:
     """Proposals made slowly but approved together would else be written together."""
     ids = [_counted(state, clock, number) for number in range(3)]
     fences = {}
@@ -228,17 +237,17 @@ def test_a_limit_is_counted_again_when_it_is_sent(state: Store, clock: FakeClock
     send = [Step(name="send", actor="w", fence=fences[one]) for one in ids]
     state.proposals.move(ids[0], send[0])
     state.proposals.move(ids[1], send[1])
-    before = everything(state)
+    before = behind.everything()
     with pytest.raises(LimitExceededError) as told:
         state.proposals.move(ids[2], send[2])
     assert told.value.facts == {"limit": "moves", "maximum": "2", "used": "2", "window_s": 900}
-    assert everything(state) == before
+    assert behind.everything() == before
     clock.pass_seconds(900)
     assert state.proposals.move(ids[2], send[2]).state is State.SENDING
 
 
 @guarantees("P4.limits")
-def test_what_was_certainly_not_written_gives_its_share_back(state: Store, clock: FakeClock) -> None:
+def test_what_was_certainly_not_written_gives_its_share_back(state: DeploymentState, clock: FakeClock) -> None:
     """A refusal at the door must not use a limit up."""
     ids = [_counted(state, clock, number) for number in range(3)]
     fence = _claimed(state)
@@ -251,7 +260,7 @@ def test_what_was_certainly_not_written_gives_its_share_back(state: Store, clock
         state.proposals.move(taken.content.proposal_id, Step(name="send", actor="w", fence=taken.fence))
 
 
-def _claimed(state: Store) -> int:
+def _claimed(state: DeploymentState) -> int:
     """Let a worker take the next proposal; return its fence."""
     taken = state.proposals.take("w", lease_s=60)
     assert taken is not None
@@ -259,7 +268,7 @@ def _claimed(state: Store) -> int:
     return taken.fence
 
 
-def _counted(state: Store, clock: FakeClock, number: int) -> str:
+def _counted(state: DeploymentState, clock: FakeClock, number: int) -> str:
     """Make and approve a proposal under a limit of two in fifteen minutes, outside the window of the one before."""
     use = LimitUse(limit="moves", key="buyer", amount=1, maximum=2, window_s=900)
     content = a_content(f"key-{number:08d}", limits=(use,), created=clock.now)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 
 import pytest
 
 from erp_mcp.domain.approver import Signed
 from erp_mcp.errors import ApproverExistsError, ApproverNotFoundError, BadScopeError
-from erp_mcp.store.state.sqlite import State
+from erp_mcp.store.state.deployment_state import DeploymentState
 from tests.guarantees import guarantees
-from tests.unit.store.state.fakes import FakeClock, an_approver, everything
+from tests.unit.store.state.fakes import FakeClock, an_approver
+from tests.unit.store.state.stores import REFUSED, Behind
 
 REVOCATION = Signed(text='{"approver_id":"anna"}', signer="bea", signature="1" * 128)
 
 
 @guarantees("P3.enrolled")
-def test_enrolments_are_kept_word_for_word_in_their_order(state: State) -> None:
+def test_enrolments_are_kept_word_for_word_in_their_order(state: DeploymentState) -> None:
     """Each stands on one before it, so order and every letter count."""
     people = [an_approver("zoe"), an_approver("anna"), an_approver("bea")]
     for person in people:
@@ -28,30 +28,30 @@ def test_enrolments_are_kept_word_for_word_in_their_order(state: State) -> None:
 
 
 @guarantees("P3.enrolled")
-def test_an_id_or_a_key_is_enrolled_once(state: State) -> None:
+def test_an_id_or_a_key_is_enrolled_once(state: DeploymentState, behind: Behind) -> None:
     """Two people with one key, or one id for two people, could not be told apart; a revoked one stays taken."""
     state.approvers.enrol(an_approver("anna"))
     state.approvers.revoke("anna", REVOCATION)
-    before = everything(state)
+    before = behind.everything()
     with pytest.raises(ApproverExistsError) as same_id:
         state.approvers.enrol(an_approver("anna", key="another"))
     with pytest.raises(ApproverExistsError) as same_key:
         state.approvers.enrol(an_approver("bea", key="key of anna"))
     assert (same_id.value.facts["taken"], same_key.value.facts["taken"]) == ("id", "key")
-    assert everything(state) == before
+    assert behind.everything() == before
 
 
 @guarantees("P3.enrolled")
-def test_a_revocation_is_final(state: State) -> None:
+def test_a_revocation_is_final(state: DeploymentState, behind: Behind) -> None:
     """Who was revoked must not come back by another revocation over the first."""
     state.approvers.enrol(an_approver("anna"))
     state.approvers.revoke("anna", REVOCATION)
     assert state.approvers.all()[0].revocation == REVOCATION
-    before = everything(state)
+    before = behind.everything()
     for name in ("anna", "nobody"):
         with pytest.raises(ApproverNotFoundError):
             state.approvers.revoke(name, REVOCATION)
-    assert everything(state) == before
+    assert behind.everything() == before
     assert json.loads(state.audit.last(1)[0].leaf)["kind"] == "approver.revoked"
 
 
@@ -65,19 +65,18 @@ def test_a_revocation_is_final(state: State) -> None:
         "UPDATE approver SET revocation = ''",
         "UPDATE approver SET revocation = 'other'",
         "DELETE FROM approver",
-        "REPLACE INTO approver SELECT * FROM approver",
     ],
 )
-def test_the_file_itself_refuses_to_change_enrolments(statement: str, state: State) -> None:
+def test_the_store_itself_refuses_to_change_enrolments(statement: str, state: DeploymentState, behind: Behind) -> None:
     """A slip with an SQL shell must not make an approver; a forger is found by the signatures."""
     state.approvers.enrol(an_approver("anna"))
     state.approvers.revoke("anna", REVOCATION)
-    with pytest.raises(sqlite3.IntegrityError):
-        state.file.effects.execute(statement)
+    with pytest.raises(REFUSED):
+        behind.run(statement)
 
 
 @guarantees("P4.kill_switch")
-def test_a_stop_is_kept_with_who_when_and_why_until_it_is_taken_back(state: State, clock: FakeClock) -> None:
+def test_a_stop_is_kept_with_who_when_and_why_until_it_is_taken_back(state: DeploymentState, clock: FakeClock) -> None:
     """Whoever finds everything standing still must be able to ask somebody."""
     state.switches.stop("system:erp", by="olga", reason="inventory")
     clock.pass_seconds(60)
@@ -100,17 +99,17 @@ def test_a_stop_is_kept_with_who_when_and_why_until_it_is_taken_back(state: Stat
 @pytest.mark.parametrize(
     "scope", ["", "ALL", "tool", "tool:", "site:1000", "tool:a b", "agent:*", "system:erp\n", "x" * 90]
 )
-def test_a_scope_that_would_stop_nothing_is_refused(scope: str, state: State) -> None:
+def test_a_scope_that_would_stop_nothing_is_refused(scope: str, state: DeploymentState, behind: Behind) -> None:
     """A switch that looks pressed and is not is worse than none."""
     with pytest.raises(BadScopeError):
         state.switches.stop(scope, by="olga", reason="")
     with pytest.raises(BadScopeError):
         state.switches.resume(scope, by="olga")
-    assert everything(state) == []
+    assert behind.everything() == []
 
 
 @guarantees("P2.signed_policy")
-def test_who_applied_policies_and_who_signed_them_is_kept(state: State, clock: FakeClock) -> None:
+def test_who_applied_policies_and_who_signed_them_is_kept(state: DeploymentState, clock: FakeClock) -> None:
     """Whoever widened the policy asked for the change too, and must not decide about it alone."""
     signed = Signed(text='{"bundle":"d2"}', signer="anna", signature="2" * 128)
     assert state.bundles.applied() == []
