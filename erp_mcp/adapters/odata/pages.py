@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Final, NamedTuple
 
@@ -282,7 +282,10 @@ class SetPages:
 
 
 def _native(since: str, changed: Changed) -> str:
-    """Return an instant as the system keeps its changes: in UTC, or in the zone that its times are in."""
+    """Return an instant as the system keeps its changes: in UTC, or in the zone that its times are in.
+
+    V2 writes a day as it writes a local time, and what is of a day may come in on the next one: such are read by days.
+    """
     moment = parse_instant(since)
     if changed.kind == "Edm.DateTimeOffset":
         return since
@@ -291,4 +294,5 @@ def _native(since: str, changed: Changed) -> str:
         return local.date().isoformat()
     if changed.kind == "Edm.String":
         return f"{local:%Y%m%d%H%M%S}"
-    return local.replace(tzinfo=None).isoformat()
+    day = local if changed.zone is UTC else local.replace(hour=0, minute=0, second=0)
+    return day.replace(tzinfo=None).isoformat()

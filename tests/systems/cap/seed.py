@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING, Final
 import psycopg
 from psycopg import sql
 
-from tests.systems.cap import seed_buying, seed_making, seed_selling, seed_stock
+from tests.systems.cap import seed_buying, seed_making, seed_movements, seed_planning, seed_selling, seed_stock
 from tests.systems.cap.seed_values import Plant, Row
 
 if TYPE_CHECKING:
     from tests.systems.cap.server import Cap
 
-_WRITERS: Final = (seed_selling, seed_buying, seed_stock, seed_making)
+_WRITERS: Final = (seed_selling, seed_buying, seed_stock, seed_movements, seed_making, seed_planning)
 _RANGES: Final = "numberrange"
 
 

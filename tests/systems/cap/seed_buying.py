@@ -8,7 +8,6 @@ from typing import Final
 from tests.systems.cap.seed_values import Native, Plant, Row, local_date, local_time, unit
 
 _RELEASED, _IN_RELEASE = "05", "03"
-_FIRST_RECEIPT: Final = 5_000_000_001
 _FIRST_CONFIRMATION: Final = 1
 _FIRST_RECORD: Final = 5_300_000_001
 
@@ -18,17 +17,21 @@ SELECT h.*, max(h.changed_at, (SELECT max(i.changed_at) FROM po_item i WHERE i.p
        (SELECT min(i.release_ind) FROM po_item i WHERE i.po_no = h.po_no) AS released
   FROM po_head h ORDER BY po_no
 """
-_RECEIPTS: Final = "SELECT g.*, i.mat_no FROM gr_item g JOIN po_item i USING (po_no, item_no) ORDER BY 1, 2, 3"
+_COMPANIES: Final = """
+SELECT v.vendor_no, c.company, v.pay_terms FROM vendor v JOIN (SELECT DISTINCT company FROM po_head) c ORDER BY 1, 2
+"""
+_ORIGIN: Final = {"MRP": "B", "USER": "R", "GATE": "R"}
+_PARKED, _POSTED = "A", "5"
 
 
 def tables(plant: Plant) -> Iterator[tuple[str, Iterable[Row]]]:
     """Yield table and rows."""
     yield "supplier", map(_supplier, plant.rows("vendor"))
+    yield "suppliercompany", map(_company, plant.select(_COMPANIES))
     yield "purchaseorder", map(_order, plant.select(_ORDERS))
     yield "purchaseorderitem", map(_item, plant.rows("po_item"))
     yield "purchaseorderscheduleline", map(_schedule, plant.rows("po_item"))
     yield "purchaseorderitemnote", (_note(row) for row in plant.rows("po_item") if row["memo"])
-    yield "materialdocumentitem", (_receipt(n, row) for n, row in enumerate(plant.select(_RECEIPTS), _FIRST_RECEIPT))
     promises = list(enumerate(plant.rows("po_conf", "1, 2, 3"), _FIRST_CONFIRMATION))
     yield "supplierconfirmation", (_confirmation(f"{number:010d}", row) for number, row in promises)
     yield "supplierconfirmationitem", (_confirmed_item(f"{number:010d}", row) for number, row in promises)
@@ -41,6 +44,8 @@ def tables(plant: Plant) -> Iterator[tuple[str, Iterable[Row]]]:
         ),
     )
     yield "purchaserequisitionitem", map(_requisition, plant.rows("pr_item"))
+    yield "supplierinvoice", map(_invoice, plant.select("SELECT * FROM vend_inv GROUP BY inv_no ORDER BY 1"))
+    yield "suplrinvcitempurordref", map(_invoiced_item, plant.rows("vend_inv"))
     sources = list(enumerate(plant.rows("source_list", "1, 2, 3"), _FIRST_RECORD))
     yield "purchasinginforecord", (_record(str(number), row) for number, row in sources)
     yield "purginforecdorgplantdata", (_record_of_plant(str(number), row) for number, row in sources)
@@ -91,12 +96,30 @@ def _note(row: Native) -> Row:
     }  # fmt: skip
 
 
-def _receipt(number: int, row: Native) -> Row:
+def _company(row: Native) -> Row:
+    return {"Supplier": row["vendor_no"], "CompanyCode": row["company"], "PaymentTerms": row["pay_terms"][:4]}
+
+
+def _invoice(row: Native) -> Row:
     return {
-        "MaterialDocumentYear": row["posted_on"][:4], "MaterialDocument": str(number), "MaterialDocumentItem": "0001",
-        "GoodsMovementType": "101", "PostingDate": row["posted_on"], "Material": row["mat_no"], "Plant": row["plant"],
-        "Batch": row["lot_no"], "Supplier": row["vendor_no"], "PurchaseOrder": row["po_no"],
-        "PurchaseOrderItem": row["item_no"], "QuantityInEntryUnit": row["qty"], "EntryUnit": unit(row["uom"]),
+        **_invoice_key(row), "CompanyCode": row["plant"], "PostingDate": row["posted_on"],
+        "InvoicingParty": row["vendor_no"], "SupplierInvoiceIDByInvcgParty": row["ext_ref"],
+        "DocumentCurrency": row["curr"], "SupplierInvoiceStatus": _PARKED if row["stat"] == "PARK" else _POSTED,
+    }  # fmt: skip
+
+
+def _invoice_key(row: Native) -> Row:
+    return {"SupplierInvoice": row["inv_no"], "FiscalYear": row["posted_on"][:4]}
+
+
+def _invoiced_item(row: Native) -> Row:
+    """What one costs is not kept there, only what was asked for how many."""
+    return {
+        **_invoice_key(row), "SupplierInvoiceItem": row["item_no"], "PurchaseOrder": row["po_no"],
+        "PurchaseOrderItem": row["po_item"], "Plant": row["plant"], "DocumentCurrency": row["curr"],
+        "SupplierInvoiceItemAmount": row["amount"], "PurchaseOrderQuantityUnit": unit(row["uom"]),
+        "QuantityInPurchaseOrderUnit": row["qty"], "PurchaseOrderPriceUnit": unit(row["uom"]),
+        "QtyInPurchaseOrderPriceUnit": row["qty"],
     }  # fmt: skip
 
 
@@ -132,7 +155,9 @@ def _requisition(row: Native) -> Row:
         "PurReqCreationDate": local_date(row["created_at"]),
         "PurReqnReleaseStatus": _IN_RELEASE if waiting else _RELEASED, "ReleaseIsNotCompleted": waiting,
         "ProcessingStatus": "B" if row["stat"] == "CONV" else "N", "IsClosed": row["stat"] == "CLSD",
-        "FixedSupplier": row["vendor_no"] or "", "LastChangeDateTime": row["changed_at"],
+        "FixedSupplier": row["vendor_no"] or "", "PurReqnOrigin": _ORIGIN[row["origin"]],
+        "PurReqnExternalReference": f"DEMO-{row['pr_no']}" if row["origin"] == "GATE" else "",
+        "LastChangeDateTime": row["changed_at"],
     }  # fmt: skip
 
 

@@ -26,6 +26,8 @@ _ALL_FLAGS: Final = (
 _AVAILABLE: Final = ("I0340", "MACM", "Material committed")
 _SHORT: Final = ("I0117", "MSPT", "Material shortage")
 _PHASES: Final = {"OPEN": "02", "INPR": "06", "CMPL": "08"}
+_PRIORITY: Final = {"1": "1", "2": "3", "3": "4"}  # there are two kinds of high
+_ORIGIN: Final = {"RECEIPT": "01", "RETURN": "06"}
 _NOTIFICATION: Final = {"OSNO": "1", "NOPR": "3", "NOCO": "4"}
 _SHORT_TEXT: Final = 40
 
@@ -51,6 +53,8 @@ def tables(plant: Plant) -> Iterator[tuple[str, Iterable[Row]]]:
         ),
     )
     yield "maintenanceorder", map(_maintenance, plant.rows("maint_order"))
+    yield "inspectionlot", map(_inspection, plant.rows("insp_lot"))
+    yield "insplotusagedecision", (_decision(row) for row in plant.rows("insp_lot") if row["ud"])
     yield "qualitynotification", map(_notification, plant.rows("qual_notif"))
     yield (
         "qualitynotificationlongtext",
@@ -129,7 +133,25 @@ def _maintenance(row: Native) -> Row:
         "MaintenanceOrderDesc": row["descr"], "MaintenancePlant": row["plant"], "Equipment": row["wc_no"],
         "MaintOrdBasicStartDate": row["start_plan"], "MaintOrdBasicEndDate": row["finish_plan"],
         "MaintOrdProcessPhaseCode": _PHASES[row["stat"]],
-        "OperationSystemCondition": "0" if row["down_flag"] else "1", "LastChangeDateTime": row["changed_at"],
+        "OperationSystemCondition": "0" if row["down_flag"] else "1", "MaintPriority": _PRIORITY[row["prio"]],
+        "LastChangeDateTime": row["changed_at"],
+    }  # fmt: skip
+
+
+def _inspection(row: Native) -> Row:
+    return {
+        "InspectionLot": row["insp_no"], "Material": row["mat_no"], "Batch": row["lot_no"], "Plant": row["plant"],
+        "InspectionLotOrigin": _ORIGIN[row["origin"]], "InspectionLotQuantity": row["qty"],
+        "InspectionLotQuantityUnit": unit(row["uom"]), "InspectionLotEndDate": local_date(row["due_at"]),
+        "InspectionLotEndTime": local_time(row["due_at"]),
+        "InspectionLotHasUsageDecision": "X" if row["ud"] else "", "ChangedDateTime": row["changed_at"],
+    }  # fmt: skip
+
+
+def _decision(row: Native) -> Row:
+    return {
+        "InspectionLot": row["insp_no"], "InspectionLotUsageDecisionCode": row["ud"],
+        "InspLotUsageDecisionValuation": row["ud"],
     }  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from tests.systems.cap.seed_values import Native, Plant, Row, local_date, local_
 _PROCESS: Final = {"OPEN": "A", "CLSD": "C", "CANC": "C"}
 _CREDIT: Final = {"OK": "A", "BLK": "B"}
 _REJECTED: Final = "60"
+_REASONS: Final = {"DAMAGED": "001", "DEFECT": "002", "WRONG_ITEM": "003", "EXCESS": "004"}
 
 
 def tables(plant: Plant) -> Iterator[tuple[str, Iterable[Row]]]:
@@ -41,6 +42,8 @@ def tables(plant: Plant) -> Iterator[tuple[str, Iterable[Row]]]:
         map(_invoice, plant.select("SELECT *, max(changed_at) AS at FROM bill_item GROUP BY bill_no")),
     )
     yield "billingdocumentitem", map(_invoice_item, plant.rows("bill_item"))
+    yield "customerreturn", map(_return, plant.select("SELECT * FROM rma_item GROUP BY rma_no ORDER BY 1"))
+    yield "customerreturnitem", map(_returned_item, plant.rows("rma_item"))
 
 
 # A header's change date covers its items, as in S/4HANA.
@@ -138,7 +141,8 @@ def _delivery(row: Native) -> Row:
         "ActualGoodsMovementDate": row["gi_act"], "PickingDate": local_date(row["picked_at"]),
         "PickingTime": local_time(row["picked_at"]), "OverallPickingStatus": row["pick_stat"],
         "OverallGoodsMovementStatus": "C" if row["gi_act"] else "A",
-        "OverallProofOfDeliveryStatus": "C" if row["pod"] else "A", "BillOfLading": row["track_no"],
+        "OverallProofOfDeliveryStatus": "C" if row["pod"] else "A", "ProofOfDeliveryDate": row["pod_on"],
+        "BillOfLading": row["track_no"],
         "LastChangeDate": local_date(row["at"]),
     }  # fmt: skip
 
@@ -173,4 +177,21 @@ def _invoice_item(row: Native) -> Row:
         "BillingDocument": row["bill_no"], "BillingDocumentItem": row["item_no"], "Plant": row["plant"],
         "SalesDocument": row["so_no"], "SalesDocumentItem": row["so_item"], "NetAmount": row["amount"],
         "TransactionCurrency": row["curr"],
+    }  # fmt: skip
+
+
+def _return(row: Native) -> Row:
+    return {
+        "CustomerReturn": row["rma_no"], "SoldToParty": row["cust_no"], "CustomerReturnDate": row["created_on"],
+        "OverallSDProcessStatus": "C" if row["stat"] == "CLSD" else "B" if row["stat"] == "RECV" else "A",
+    }  # fmt: skip
+
+
+def _returned_item(row: Native) -> Row:
+    return {
+        "CustomerReturn": row["rma_no"], "CustomerReturnItem": row["item_no"], "Material": row["mat_no"],
+        "RequestedQuantity": row["qty"], "RequestedQuantityUnit": unit(row["uom"]), "Batch": row["lot_no"] or "",
+        "ProductionPlant": row["plant"], "ReferenceSDDocument": row["so_no"] or "",
+        "ReferenceSDDocumentItem": row["so_item"] or "", "ReturnReason": _REASONS[row["reason"]],
+        "ReturnsMaterialHasBeenReceived": "" if row["stat"] == "OPEN" else "X",
     }  # fmt: skip

@@ -25,6 +25,7 @@ def tables(plant: Plant) -> Iterator[tuple[str, Iterable[Row]]]:
     )
     yield "productplant", map(_at_plant, plant.rows("mat_plant"))
     yield "productsupplyplanning", map(_planning, plant.rows("mat_plant"))
+    yield "productvaluation", map(_valuation, plant.rows("mat_plant"))
     yield "productunitsofmeasure", [*map(_base_unit, plant.rows("mat_gen")), *map(_unit, plant.rows("mat_unit"))]
     yield "batch", map(_batch, plant.rows("batch"))
     in_process = [row for row in plant.rows("batch") if row["disp"] in _LOT_STATUS]
@@ -62,6 +63,13 @@ def _planning(row: Native) -> Row:
         "SafetyStockQuantity": row["safety_qty"],
         "PlannedDeliveryDurationInDays": row["lead_days"] if bought else 0,
         "InHouseProductionTime": 0 if bought else row["lead_days"],
+    }  # fmt: skip
+
+
+def _valuation(row: Native) -> Row:
+    return {
+        "Product": row["mat_no"], "ValuationArea": row["plant"], "StandardPrice": row["std_price"],
+        "PriceUnitQty": row["price_per"], "Currency": row["curr"],
     }  # fmt: skip
 
 

@@ -43,6 +43,9 @@ TABLES: Final = {
     "material": "mat_gen", "material_site": "mat_plant", "lot": "batch", "stock": "stock_qty", "reservation": "resv",
     "work_center": "work_ctr", "production_order": "prod_head", "production_component": "prod_comp",
     "production_operation": "prod_op", "maintenance_order": "maint_order", "quality_notification": "qual_notif",
+    "goods_receipt": "gr_item", "goods_movement": "mat_move", "supplier_invoice": "vend_inv",
+    "customer_return": "rma_item", "planned_order": "pln_ord", "production_confirmation": "op_conf",
+    "bom_item": "bom_item JOIN mat_plant USING (mat_no)", "inspection_lot": "insp_lot",
 }  # fmt: skip
 
 

@@ -1,7 +1,11 @@
-"""Why a cell has no test: worked out from the shipped profiles and tools, never typed in."""
+"""Why a cell has no test, and what an answer lacks: worked out from the shipped profiles and tools.
+
+Only why a product publishes nothing that an entity could be read from is said in words of our own.
+"""
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -11,10 +15,27 @@ from erp_mcp.commands import OPERATIONS
 from erp_mcp.domain.profile import Profile
 from erp_mcp.domain.tool import Tool
 from erp_mcp.systems import SHIPPED, load_profile
-from tests.systems.matrix.covering import FAULTS, PAGING, PROFILES, QUESTIONS, SYNC, WRITING
+from tests.systems.matrix.covering import (
+    CAP_V2,
+    CAP_V4,
+    DEMO_PLANT,
+    FAULTS,
+    PAGING,
+    PROFILES,
+    QUESTIONS,
+    SQL_REPLICA,
+    SYNC,
+    WRITING,
+)
 from tests.systems.same_answers.by_tool import ASKED
 
 _ROOT: Final = Path(__file__).resolve().parents[3]
+_OF_SAP: Final = frozenset({CAP_V2, CAP_V4, SQL_REPLICA})
+# What SAP publishes nothing for that could be copied, by entity.
+_UNPUBLISHED: Final = {
+    "budget": "SAP publishes no service or view of what cost centres may spend and have committed",
+    "mrp_exception": "SAP gives messages of planning for one material and plant at a time, so they can't be copied",
+}
 
 
 class Facts(NamedTuple):
@@ -24,6 +45,7 @@ class Facts(NamedTuple):
     tools: dict[str, Tool]
 
 
+@cache
 def facts() -> Facts:
     """Return what the reasons are worked out from."""
     profiles = {column: tuple(load_profile(name, [SHIPPED]) for name in names) for column, names in PROFILES.items()}
@@ -46,7 +68,29 @@ def reason(column: str, row: str, known: Facts) -> str:
         return f"profile {profiles[0].name} opens no operation for writing"
     tool = known.tools.get(row)
     if tool is not None and not any(set(tool.entities) & set(one.entities) for one in profiles):
-        return "it has none of the records that this tool reads"
+        words = [_UNPUBLISHED[one] for one in tool.entities if column in _OF_SAP and one in _UNPUBLISHED]
+        return "; ".join(words) or "it has none of the records that this tool reads"
     if tool is not None and tool.effect == "read" and row not in ASKED:
         return "not compared yet: its answers are proved over the demo plant alone"
     return ""
+
+
+def comparable(column: str) -> list[str]:
+    """Return the tools that are asked of every system and read any record that a column's own profiles have."""
+    known = facts()
+    carried = {entity for one in known.profiles[column] for entity in one.entities}
+    return [tool for tool in ASKED if carried & set(known.tools[tool].entities)]
+
+
+def lacking(column: str, row: str, known: Facts) -> str:
+    """Return what a tool's answers name as missing there, empty where the profiles have all that it reads.
+
+    What the other side of the demo plant has stands beside: an ERP is asked with the plant's MES, a MES with its ERP.
+    """
+    tool, profiles = known.tools.get(row), known.profiles[column]
+    if tool is None or tool.effect != "read" or not profiles:
+        return ""
+    kept = {entity for one in profiles for entity in one.entities}
+    own = [one for one in known.profiles[DEMO_PLANT] if one.level == profiles[0].level]
+    missing = sorted({entity for one in own for entity in one.entities} & set(tool.entities) - kept)
+    return f"it keeps no {', '.join(missing)}: each answer that would need it says so" if missing else ""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from tests.systems.matrix.covering import EXPLAINED, NOTES, PROFILES, TRIED, Covered
-from tests.systems.matrix.reasons import Facts, reason, rows
+from tests.systems.matrix.reasons import Facts, lacking, reason, rows
 
 State = Literal["passed", "failed", "refused", "skipped", "not supported", "no test"]
 _NAMELESS: Final = "no test tries it"
@@ -80,6 +80,8 @@ def table_of(results: Mapping[str, Mapping[str, Any]], known: Facts, columns: It
     for column, cells in shown_ones.items():
         for row, cell in cells.items():
             _judge(cell, reason(column, row, known))
+            if cell.state == "passed" and (text := lacking(column, row, known)):
+                _note(cell, text)
     return shown_ones
 
 

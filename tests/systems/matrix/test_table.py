@@ -28,7 +28,7 @@ from tests.systems.matrix.covering import (
     TRYTON,
     WRITING,
 )
-from tests.systems.matrix.reasons import Facts, facts, rows
+from tests.systems.matrix.reasons import Facts, comparable, facts, lacking, rows
 from tests.systems.matrix.table import data_of, shown, table_of, wrong
 
 
@@ -89,6 +89,19 @@ def test_a_refusal_is_one_that_a_test_proves_and_the_rest_is_the_profiles(known:
     ]  # fmt: skip
     assert cells[WRITING[0]].reasons == ["read only"]
     assert f"{FSMES_REST}, {PAGING}: no test" in wrong(table_of(found, known))
+
+
+@guarantees("docs.agree", "P7.names_what_a_source_lacks")
+def test_a_cell_says_what_its_answers_lack_and_why_nothing_could_be_copied(known: Facts) -> None:
+    """Tried with half of what a tool reads is not the same as tried with all of it."""
+    table = table_of({tool: result((CAP_V2, tool, "")) for tool in ("get_routing", "get_stock")}, known)
+    assert lacking(CAP_V2, "get_routing", known).startswith("it keeps no routing_operation:")
+    assert table[CAP_V2]["get_routing"].reasons == [lacking(CAP_V2, "get_routing", known)]
+    assert (table[CAP_V2]["get_stock"].reasons, lacking(CAP_V2, SYNC, known)) == ([], "")
+    assert [table[CAP_V2][tool].reasons[0][:13] for tool in ("get_budget_status", "list_mrp_exceptions")] == [
+        "SAP publishes", "SAP gives mes",
+    ]  # fmt: skip
+    assert not {"get_budget_status", "list_mrp_exceptions", "list_wip_jobs"} & set(comparable(CAP_V2))
 
 
 @guarantees("docs.agree", "input.clear_errors")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sqlite3
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -15,6 +14,7 @@ from mcp import Client, StdioServerParameters
 from tests.questions.answering import ANSWERS, Answer
 from tests.questions.desk import Desk, RefusedError
 from tests.questions.scoring import Truth, questions
+from tests.systems.same_answers.subjects import subjects, suppositions
 
 AGENT: Final = "planner"
 NOT_KEPT: Final = "answer.field_not_kept"
@@ -45,8 +45,53 @@ TOOLS: Final[tuple[tuple[str, dict[str, Any]], ...]] = (
     ("list_wip_jobs", {}),
     ("list_hold_lots", {}),
     ("list_hold_lots", {"site": "1000"}),
+    ("list_deliveries", {}),
+    ("list_deliveries", {"overdue_only": True}),
+    ("list_deliveries", {"status": ["shipped", "delivered"], "ship_from": "2026-03-01", "ship_to": "2026-03-16"}),
+    ("list_customer_returns", {}),
+    ("list_customer_returns", {"status": ["open", "received", "closed"], "site": "1000"}),
+    ("list_purchase_requisitions", {}),
+    ("list_purchase_requisitions", {"release_state": "waiting", "age_min_days": 7}),
+    ("list_purchase_requisitions", {"unassigned_only": True, "status": ["open", "converted", "closed"]}),
+    ("list_match_exceptions", {}),
+    ("list_match_exceptions", {"status": ["parked", "posted", "paid"], "kind": ["qty", "no_receipt", "duplicate"]}),
+    ("get_supplier_scorecard", {"top_n": 5}),
+    ("get_supplier_scorecard", {"window_days": 90, "site": "1000"}),
+    ("get_budget_status", {}),
+    ("get_budget_status", {"overspent_only": True}),
+    ("find_slow_stock", {}),
+    ("find_slow_stock", {"reason": ["expired", "expiring"], "site": "1000"}),
+    ("compare_stock_erp_mes", {}),
+    ("compare_stock_erp_mes", {"unexplained_only": True, "site": "1000"}),
+    ("list_goods_movements", {"window_days": 3}),
+    ("list_goods_movements", {"movement_code": ["scrap", "customer_return"], "site": "1000"}),
+    ("list_reservations", {"site": "1000", "need_to": "2026-03-23"}),
+    ("list_shortages", {"horizon_days": 14}),
+    ("list_shortages", {"site": "1000", "procurement": "buy"}),
+    ("list_mrp_exceptions", {"severity": ["high"]}),
+    ("list_mrp_exceptions", {"exception_code": ["reschedule_in", "overdue"], "site": "1000"}),
+    ("list_planned_orders", {"procurement": "buy", "site": "1000"}),
+    ("list_planned_orders", {"convertible_only": True, "start_to": "2026-03-29"}),
+    ("get_capacity_load", {"weeks": 2}),
+    ("get_capacity_load", {"site": "1000", "weeks": 4}),
+    ("compare_order_erp_mes", {}),
+    ("compare_order_erp_mes", {"site": "1000", "unexplained_only": True}),
+    ("get_wip_ageing", {}),
+    ("get_wip_ageing", {"site": "1000", "buckets_h": ["24", "72"]}),
+    ("get_oee", {"site": "1000", "date_from": "2026-03-09", "date_to": "2026-03-15"}),
+    ("get_oee", {"grain": "week", "date_from": "2026-03-02", "date_to": "2026-03-15"}),
+    ("get_downtime_pareto", {}),
+    ("get_downtime_pareto", {"site": "1000", "kind": "unplanned", "date_from": "2026-02-16"}),
+    ("list_maintenance_orders", {}),
+    ("list_maintenance_orders", {"order_type": ["preventive"], "overdue_only": True}),
+    ("list_maintenance_orders", {"status": ["open", "in_process", "completed"], "site": "1000"}),
+    ("list_quality_notifications", {}),
+    ("list_quality_notifications", {"status": ["open", "in_process", "closed"], "hold_only": True}),
+    ("list_inspection_lots", {}),
+    ("list_inspection_lots", {"status": ["open", "in_process", "closed"], "origin": ["return"]}),
+    ("list_inspection_lots", {"overdue_only": True, "site": "1000"}),
 )
-# And these for each of several subjects: a name of `subjects` is filled in for the argument.
+# And these for each of several subjects: a name of `subjects` is filled in for the argument before its colon.
 EACH: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
     ("explain_late_order", "sales_order_id", {}),
     ("get_sales_order", "sales_order_id", {}),
@@ -56,8 +101,45 @@ EACH: Final[tuple[tuple[str, str, dict[str, Any]], ...]] = (
     ("get_stock", "material_id", {}),
     ("list_sales_orders", "customer_id", {"status": ["open", "closed", "cancelled"]}),
     ("list_purchase_orders", "supplier_id", {"status": ["open", "closed", "cancelled"]}),
+    ("get_order_status_timeline", "sales_order_id:some", {}),
+    ("get_purchase_order", "purchase_order_id:some", {}),
+    ("get_purchase_order", "purchase_order_id:blocked", {}),
+    ("get_purchase_history", "material_id:bought", {}),
+    ("get_purchase_history", "material_id:bought", {"qty": "500", "top_n": 3}),
+    ("get_vendor_summary", "supplier_id:some", {}),
+    ("get_supplier_scorecard", "supplier_id:some", {}),
+    ("list_match_exceptions", "supplier_id:billing", {"status": ["parked", "posted", "paid"]}),
+    ("list_supply_sources", "material_id:bought", {}),
+    ("list_supply_sources", "material_id:bought", {"usable_only": True}),
+    ("get_supplier", "supplier_id:some", {}),
+    ("get_customer", "customer_id:some", {}),
+    ("get_material", "material_id:bought", {}),
+    ("get_material", "material_id:made", {"site": "1000"}),
+    ("get_bom", "material_id:made", {}),
+    ("get_bom", "material_id:made", {"depth": 10, "qty": "12"}),
+    ("get_routing", "material_id:made", {}),
+    ("check_availability", "material_id:bought", {"qty": "50", "date": "2026-03-30"}),
+    ("check_availability", "material_id:made", {"qty": "500", "date": "2026-04-15", "site": "1000"}),
+    ("list_reservations", "material_id:bought", {}),
+    ("list_goods_movements", "material_id:bought", {"window_days": 366}),
+    ("list_goods_movements", "lot_id:sent", {"window_days": 366}),
+    ("list_goods_movements", "order_id:received", {"window_days": 366}),
+    ("trace_lot", "lot_id:sent", {}),
+    ("trace_lot", "lot_id:received", {"direction": "down"}),
+    ("list_inspection_lots", "lot_id:inspected", {"status": ["open", "in_process", "closed"]}),
+    ("list_quality_notifications", "lot_id:held", {"status": ["open", "in_process", "closed"]}),
+    ("get_production_order", "production_order_id:some", {}),
+    ("get_production_order", "production_order_id:done", {}),
+    ("compare_order_erp_mes", "production_order_id:some", {}),
+    ("get_capacity_load", "work_center_id:some", {"weeks": 8}),
+    ("list_dispatch_list", "work_center_id:some", {}),
+    ("get_asset_history", "work_center_id:some", {"window_days": 180}),
+    ("list_customer_returns", "customer_id:returning", {"status": ["open", "received", "closed"]}),
 )
-_LISTS: Final = frozenset({"get_stock"})  # tools that take several subjects
+SUPPOSING: Final = "simulate_atp"
+"""The tool that is asked what would be if an order of the plant came later, or gave to another what it holds."""
+# Arguments of tools that take several subjects.
+_LISTS: Final = frozenset({("get_stock", "material_id"), ("get_capacity_load", "work_center_id")})
 
 
 @dataclass(slots=True)
@@ -123,28 +205,14 @@ async def ask_everything(configuration: Path, plant: Path) -> Asked:
 def tool_calls(truth: Truth, plant: Path) -> list[tuple[str, dict[str, Any]]]:
     """Return all calls of tools: those of `TOOLS`, and those of `EACH` for every subject of theirs."""
     found = subjects(truth, plant)
-    each = [
-        (tool, {name: [one] if tool in _LISTS else one, **more}) for tool, name, more in EACH for one in found[name]
-    ]
-    return [*TOOLS, *each]
+    each = [(tool, {**_given(tool, name, one), **more}) for tool, name, more in EACH for one in found[name]]
+    return [*TOOLS, *each, *((SUPPOSING, given) for given in suppositions(plant))]
 
 
-def subjects(truth: Truth, plant: Path) -> dict[str, list[str]]:
-    """Return what the tools of `EACH` are asked about: all late lines and their needs, some customers and suppliers."""
-    late = truth.select("SELECT * FROM truth_late_line ORDER BY sales_order_id, line")
-    with closing(sqlite3.connect(f"{(plant / 'erp.sqlite').resolve().as_uri()}?mode=ro", uri=True)) as erp:
-        references = [row[0] for row in erp.execute("SELECT cust_po FROM so_head ORDER BY so_no LIMIT 20")]
-        customers = [row[0] for row in erp.execute("SELECT cust_no FROM customer ORDER BY 1 LIMIT 10")]
-        suppliers = [row[0] for row in erp.execute("SELECT vendor_no FROM vendor ORDER BY 1 LIMIT 10")]
-    return {
-        "sales_order_id": _known(late, "sales_order_id"), "production_order_id": _known(late, "production_order_id"),
-        "material_id": _known(late, "material_id"), "reference": references, "customer_id": customers,
-        "supplier_id": suppliers,
-    }  # fmt: skip
-
-
-def _known(rows: list[dict[str, Any]], name: str) -> list[str]:
-    return sorted({str(row[name]) for row in rows if row[name]})
+def _given(tool: str, name: str, subject: str) -> dict[str, Any]:
+    """Return the argument that a subject is given as; `material_id:made` is a material id."""
+    argument = name.partition(":")[0]
+    return {argument: [subject] if (tool, argument) in _LISTS else subject}
 
 
 async def _kept(one: RecordingDesk, asked: Asked, name: str, call: Callable[[], Awaitable[Answer]]) -> Answer:

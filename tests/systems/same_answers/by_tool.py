@@ -6,13 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from tests.systems.same_answers.asking import EACH, NOT_KEPT, TOOLS, Asked, Call
+from tests.systems.same_answers.asking import EACH, NOT_KEPT, SUPPOSING, TOOLS, Asked, Call
 from tests.systems.same_answers.comparing import differences
 
-ASKED: Final = tuple(sorted({tool for tool, _ in TOOLS} | {tool for tool, *_ in EACH}))
+ASKED: Final = tuple(sorted({tool for tool, _ in TOOLS} | {tool for tool, *_ in EACH} | {SUPPOSING}))
 """All tools that are asked, by name."""
-OF_THE_ERP: Final = tuple(tool for tool in ASKED if tool != "list_wip_jobs")
-"""Those that read records of an ERP; the other one reads the MES alone, which is the demo plant's own everywhere."""
+OF_THE_MES: Final = ("get_downtime_pareto", "get_oee", "list_dispatch_list", "list_wip_jobs")
+"""Those that read the MES alone, which is the demo plant's own beside every ERP."""
+OF_THE_ERP: Final = tuple(tool for tool in ASKED if tool not in OF_THE_MES)
+"""Those that read records of an ERP."""
 
 
 @dataclass(slots=True)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from click.testing import CliRunner
+
+from erp_mcp.cli.app import main
 from tests.systems.cap.server import Cap
 from tests.systems.same_answers import reduced
 
@@ -93,16 +94,10 @@ def deploy(back_end: BackEnd, base: Path, *, plant: Path, clock: str) -> Deploym
 
 
 def cli(*arguments: str) -> str:
-    """Run a command of the gateway and return what it printed."""
-    done = subprocess.run(
-        [sys.executable, "-m", "erp_mcp", *arguments],
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
-    if done.returncode:
-        raise RuntimeError(f"erp-mcp {' '.join(arguments)}: {(done.stdout + done.stderr)[-3000:]}")
+    """Run a command of the gateway in this process, which compiles the tools once, and return what it printed."""
+    done = CliRunner().invoke(main, list(arguments))
+    if done.exit_code:
+        raise RuntimeError(f"erp-mcp {' '.join(arguments)}: {done.output[-3000:]}") from done.exception
     return done.stdout
 
 

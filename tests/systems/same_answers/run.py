@@ -45,6 +45,7 @@ class Result:
     asked: Asked
     unlike: dict[str, list[str]] = field(default_factory=dict)  # question or tool → what differs, unexplained
     explained: Counter[str] = field(default_factory=Counter)  # reason → differing values
+    explained_of: set[str] = field(default_factory=set)  # the questions and tools in which they are
     records: list[Records] = field(default_factory=list)
     why: Reason = _LISTED  # what says why something differs
 
@@ -91,6 +92,7 @@ def _judge(result: Result, reference: Result) -> None:
         for text in differences(wanted, result.asked.calls.get(name, [])):
             if reason := result.why(text):
                 result.explained[reason] += 1
+                result.explained_of.add(name)
             else:
                 result.unlike.setdefault(name, []).append(text)
 

@@ -21,7 +21,8 @@ from tests.systems.matrix.covering import (
     Of,
     covers,
 )
-from tests.systems.same_answers.by_tool import ASKED, OF_THE_ERP, of_tool
+from tests.systems.matrix.reasons import comparable
+from tests.systems.same_answers.by_tool import OF_THE_ERP, OF_THE_MES, of_tool
 from tests.systems.same_answers.deploying import REFERENCE
 from tests.systems.same_answers.expected import explained
 from tests.systems.same_answers.run import Result, compare, refused, unexplained
@@ -29,6 +30,8 @@ from tests.systems.same_answers.run import Result, compare, refused, unexplained
 pytestmark = pytest.mark.live
 
 WAYS = ("cap-v2", "cap-v4", "replica")
+SAYS_WHAT_IS_NOT_KEPT: Final = frozenset({"get_purchase_order"})
+"""What the reference keeps of a line and S/4HANA does not, to see that other answers are the same without it."""
 BY_WAY: Final = Of("way", {"cap-v2": CAP_V2, "cap-v4": CAP_V4, "replica": SQL_REPLICA})
 Record = Callable[[str, object], None]
 
@@ -56,14 +59,15 @@ def test_every_answer_is_that_of_the_demo_plant(results: dict[str, Result], way:
     """Every sample question and every read tool with several arguments, table by table, cell by cell."""
     record_property(TRIED, (sum(results[way].asked.right.values()), len(results[way].asked.right)))
     assert results[way].unlike == {}
-    assert results[way].explained == {}, "no answer needs an explanation"
+    told = {call.tool for name in results[way].explained_of for call in results[way].asked.calls[name]}
+    assert told <= SAYS_WHAT_IS_NOT_KEPT
     assert all(results[way].asked.right.values())
-    assert len(results[way].asked.calls) > 200
+    assert len(results[way].asked.calls) > 400
 
 
 @covers(Of("tool"), BY_WAY)
 @guarantees("P7.same_answers")
-@pytest.mark.parametrize("tool", OF_THE_ERP)
+@pytest.mark.parametrize("tool", [tool for tool in OF_THE_ERP if tool in comparable(CAP_V2)])
 @pytest.mark.parametrize("way", WAYS)
 def test_each_tool_answers_as_it_does_over_the_demo_plant(
     results: dict[str, Result], way: str, tool: str, record_property: Record
@@ -72,12 +76,12 @@ def test_each_tool_answers_as_it_does_over_the_demo_plant(
     told = of_tool(tool, results[REFERENCE].asked, results[way].asked, explained)
     record_property(TRIED, (told.alike, told.asked))
     assert told.alike == told.asked > 1
-    assert told.explained == 0, "no answer needs an explanation"
+    assert told.explained == 0 or tool in SAYS_WHAT_IS_NOT_KEPT
 
 
 @covers(Of("tool"), DEMO_PLANT)
 @guarantees("P7.same_answers")
-@pytest.mark.parametrize("tool", ASKED)
+@pytest.mark.parametrize("tool", [*comparable(CAP_V2), *OF_THE_MES])
 def test_each_tool_answers_over_the_demo_plant(results: dict[str, Result], tool: str, record_property: Record) -> None:
     """With rows and not refused: all others are compared with it."""
     calls = [call for one in results[REFERENCE].asked.calls.values() for call in one if call.tool == tool]
@@ -93,5 +97,5 @@ def test_each_tool_answers_over_the_demo_plant(results: dict[str, Result], tool:
 def test_every_canonical_record_is_that_of_the_demo_plant(results: dict[str, Result], way: str) -> None:
     """All rows of all entities; fields that differ are those that are named with their reason."""
     assert {one.entity: unexplained(one) for one in results[way].records if unexplained(one)} == {}
-    assert sum(one.rows for one in results[way].records) > 19_000
+    assert sum(one.rows for one in results[way].records) > 31_000
     assert all(one.missing == 0 for one in results[way].records)

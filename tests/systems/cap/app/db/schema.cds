@@ -55,6 +55,13 @@ entity Supplier {
       TaxNumber1          : String(16);
       PurchasingIsBlocked : Boolean default false;
       PostingIsBlocked    : Boolean default false;
+      to_SupplierCompany  : Composition of many SupplierCompany on to_SupplierCompany.Supplier = $self.Supplier;
+}
+
+entity SupplierCompany {
+  key Supplier     : String(10);
+  key CompanyCode  : String(4);
+      PaymentTerms : String(4) default '';
 }
 
 // --- Products --------------------------------------------------------------------------------------------------------
@@ -99,6 +106,15 @@ entity ProductSupplyPlanning {
       PlannedDeliveryDurationInDays : Decimal(3, 0);
       ProductProductionQuantityUnit : Unit default '';
       InHouseProductionTime         : Decimal(3, 0);
+}
+
+entity ProductValuation {
+  key Product       : Material;
+  key ValuationArea : Plant;
+  key ValuationType : String(10) default '';
+      StandardPrice : Decimal(16, 4);
+      PriceUnitQty  : Decimal(5, 0);
+      Currency      : Curr;
 }
 
 entity ProductUnitsOfMeasure {
@@ -194,21 +210,45 @@ entity ReservationDocumentItem {
       GoodsRecipientName             : String(12) default '';
 }
 
+entity MaterialDocumentHeader {
+  key MaterialDocumentYear      : String(4);
+  key MaterialDocument          : String(10);
+      PostingDate               : Date;
+      CreationDate              : Date;
+      CreationTime              : Time;
+      to_MaterialDocumentItem   : Composition of many MaterialDocumentItem
+                                    on  to_MaterialDocumentItem.MaterialDocumentYear = $self.MaterialDocumentYear
+                                    and to_MaterialDocumentItem.MaterialDocument     = $self.MaterialDocument;
+}
+
 entity MaterialDocumentItem {
-  key MaterialDocumentYear : String(4);
-  key MaterialDocument     : String(10);
-  key MaterialDocumentItem : String(4);
-      GoodsMovementType    : String(3);
-      PostingDate          : Date;
-      Material             : Material;
-      Plant                : Plant;
-      StorageLocation      : String(4) default '';
-      Batch                : String(10) default '';
-      Supplier             : String(10) default '';
-      PurchaseOrder        : String(10) default '';
-      PurchaseOrderItem    : String(5) default '';
-      QuantityInEntryUnit  : Quantity;
-      EntryUnit            : Unit;
+  key MaterialDocumentYear      : String(4);
+  key MaterialDocument          : String(10);
+  key MaterialDocumentItem      : String(4);
+      GoodsMovementType         : String(3);
+      Material                  : Material;
+      Plant                     : Plant;
+      StorageLocation           : String(4) default '';
+      Batch                     : String(10) default '';
+      InventoryStockType        : String(2) default '01';
+      InventorySpecialStockType : String(1) default '';
+      IsAutomaticallyCreated    : String(1) default '';
+      Supplier                  : String(10) default '';
+      PurchaseOrder             : String(10) default '';
+      PurchaseOrderItem         : String(5) default '';
+      ManufacturingOrder        : String(12) default '';
+      Reservation               : String(10) default '';
+      ReservationItem           : String(4) default '';
+      Delivery                  : String(10) default '';
+      DeliveryItem              : String(6) default '';
+      QuantityInBaseUnit        : Quantity;
+      MaterialBaseUnit          : Unit;
+      QuantityInEntryUnit       : Quantity;
+      EntryUnit                 : Unit;
+      GoodsMovementIsCancelled  : Boolean default false;
+      to_MaterialDocumentHeader : Association to one MaterialDocumentHeader
+                                    on  to_MaterialDocumentHeader.MaterialDocumentYear = $self.MaterialDocumentYear
+                                    and to_MaterialDocumentHeader.MaterialDocument     = $self.MaterialDocument;
 }
 
 // --- Order to cash ---------------------------------------------------------------------------------------------------
@@ -283,6 +323,7 @@ entity OutbDeliveryHeader {
       OverallPickingStatus         : String(1);
       OverallGoodsMovementStatus   : String(1);
       OverallProofOfDeliveryStatus : String(1) default '';
+      ProofOfDeliveryDate          : Date;
       BillOfLading                 : String(35) default '';
       LastChangeDate               : Date;
       to_DeliveryDocumentItem      : Composition of many OutbDeliveryItem
@@ -316,6 +357,28 @@ entity OutbDeliveryPartner {
 entity OutbDeliveryAddress {
   key AddressID            : String(10);
       BusinessPartnerName1 : String(40);
+}
+
+entity CustomerReturn {
+  key CustomerReturn         : String(10);
+      SoldToParty            : String(10);
+      CustomerReturnDate     : Date;
+      OverallSDProcessStatus : String(1);
+      to_Item                : Composition of many CustomerReturnItem on to_Item.CustomerReturn = $self.CustomerReturn;
+}
+
+entity CustomerReturnItem {
+  key CustomerReturn                 : String(10);
+  key CustomerReturnItem             : String(6);
+      Material                       : Material;
+      RequestedQuantity              : Quantity;
+      RequestedQuantityUnit          : Unit;
+      Batch                          : String(10) default '';
+      ProductionPlant                : Plant;
+      ReferenceSDDocument            : String(10) default '';
+      ReferenceSDDocumentItem        : String(6) default '';
+      ReturnReason                   : String(3) default '';
+      ReturnsMaterialHasBeenReceived : String(1) default '';
 }
 
 entity BillingDocument {
@@ -446,6 +509,37 @@ entity SupplierConfirmationLine {
       Plant                    : Plant;
 }
 
+entity SupplierInvoice {
+  key SupplierInvoice               : String(10);
+  key FiscalYear                    : String(4);
+      CompanyCode                   : String(4);
+      PostingDate                   : Date;
+      InvoicingParty                : String(10);
+      SupplierInvoiceIDByInvcgParty : String(16) default '';
+      DocumentCurrency              : Curr;
+      PaymentBlockingReason         : String(1) default '';
+      SupplierInvoiceStatus         : String(1);
+      ReverseDocument               : String(10) default '';
+      to_SuplrInvcItemPurOrdRef     : Composition of many SuplrInvcItemPurOrdRef
+                                        on  to_SuplrInvcItemPurOrdRef.SupplierInvoice = $self.SupplierInvoice
+                                        and to_SuplrInvcItemPurOrdRef.FiscalYear      = $self.FiscalYear;
+}
+
+entity SuplrInvcItemPurOrdRef {
+  key SupplierInvoice             : String(10);
+  key FiscalYear                  : String(4);
+  key SupplierInvoiceItem         : String(6);
+      PurchaseOrder               : String(10) default '';
+      PurchaseOrderItem           : String(5) default '';
+      Plant                       : Plant;
+      DocumentCurrency            : Curr;
+      SupplierInvoiceItemAmount   : Amount;
+      PurchaseOrderQuantityUnit   : Unit;
+      QuantityInPurchaseOrderUnit : Quantity;
+      PurchaseOrderPriceUnit      : Unit;
+      QtyInPurchaseOrderPriceUnit : Quantity;
+}
+
 entity PurchaseRequisitionHeader {
   key PurchaseRequisition      : String(10);
       PurchaseRequisitionType  : String(4) default 'NB';
@@ -483,6 +577,7 @@ entity PurchaseRequisitionItem {
       PurReqnExternalReference       : String(35) default '';
       PurReqnItemExternalReference   : String(10) default '';
       PurReqnExternalSystemId        : String(60) default '';
+      PurReqnOrigin                  : String(1) default 'R';
       LastChangeDateTime             : Timestamp;
       to_PurchaseRequisition         : Association to one PurchaseRequisitionHeader
                                          on to_PurchaseRequisition.PurchaseRequisition = $self.PurchaseRequisition;
@@ -626,6 +721,72 @@ entity ProductionOrderOperation {
       LastChangeDateTime            : Stamp14;
 }
 
+entity PlannedOrder {
+  key PlannedOrder                : String(10);
+      Material                    : Material;
+      MRPPlant                    : Plant;
+      ProductionPlant             : Plant;
+      BaseUnit                    : Unit;
+      TotalQuantity               : Quantity;
+      PlndOrderPlannedStartDate   : Date;
+      PlndOrderPlannedEndDate     : Date;
+      MaterialProcurementCategory : String(1);
+      PlannedOrderIsFirm          : Boolean default false;
+      PlannedOrderIsConvertible   : Boolean default false;
+}
+
+entity ProdnOrdConf {
+  key ConfirmationGroup         : String(10);
+  key ConfirmationCount         : String(8);
+      OrderID                   : String(12);
+      OrderOperation            : String(4);
+      Plant                     : Plant;
+      ConfirmationUnit          : Unit;
+      ConfirmationYieldQuantity : Quantity;
+      ConfirmationScrapQuantity : Quantity;
+      FinalConfirmationType     : String(1) default '';
+      ConfirmedExecutionEndDate : Date;
+      ConfirmedExecutionEndTime : Time;
+      IsReversed                : Boolean default false;
+      IsReversal                : Boolean default false;
+}
+
+entity MaterialBOM {
+  key BillOfMaterial              : String(8);
+  key BillOfMaterialCategory      : String(1) default 'M';
+  key BillOfMaterialVariant       : String(2) default '1';
+  key BillOfMaterialVersion       : String(4) default '';
+  key EngineeringChangeDocument   : String(12) default '';
+  key Material                    : Material;
+  key Plant                       : Plant;
+      BillOfMaterialVariantUsage  : String(1) default '1';
+      IsMarkedForDeletion         : Boolean default false;
+      BOMHeaderQuantityInBaseUnit : Quantity;
+      BOMHeaderBaseUnit           : Unit;
+      to_BillOfMaterialItem       : Composition of many MaterialBOMItem
+                                      on  to_BillOfMaterialItem.BillOfMaterial = $self.BillOfMaterial
+                                      and to_BillOfMaterialItem.Material       = $self.Material
+                                      and to_BillOfMaterialItem.Plant          = $self.Plant;
+}
+
+entity MaterialBOMItem {
+  key BillOfMaterial               : String(8);
+  key BillOfMaterialCategory       : String(1) default 'M';
+  key BillOfMaterialVariant        : String(2) default '1';
+  key BillOfMaterialVersion        : String(4) default '';
+  key BillOfMaterialItemNodeNumber : String(8);
+  key HeaderChangeDocument         : String(12) default '';
+  key Material                     : Material;
+  key Plant                        : Plant;
+      BillOfMaterialItemNumber     : String(4);
+      BillOfMaterialComponent      : Material;
+      BillOfMaterialItemQuantity   : Quantity;
+      BillOfMaterialItemUnit       : Unit;
+      ValidityStartDate            : Date;
+      ValidityEndDate              : Date;
+      IsDeleted                    : Boolean default false;
+}
+
 // --- Maintenance and quality -----------------------------------------------------------------------------------------
 
 entity MaintenanceOrder {
@@ -639,7 +800,32 @@ entity MaintenanceOrder {
       MaintOrdProcessPhaseCode : String(2);
       MaintOrdProcessSubPhaseCode : String(4) default '';
       OperationSystemCondition : String(1) default '1';
+      MaintPriority           : String(1) default '';
       LastChangeDateTime      : Timestamp;
+}
+
+entity InspectionLot {
+  key InspectionLot                 : String(12);
+      Material                      : Material;
+      Batch                         : String(10) default '';
+      Plant                         : Plant;
+      InspectionLotOrigin           : String(2);
+      InspectionLotQuantity         : Quantity;
+      InspectionLotQuantityUnit     : Unit;
+      InspectionLotEndDate          : Date;
+      InspectionLotEndTime          : Time;
+      InspectionLotHasUsageDecision : String(1) default '';
+      InspLotStatusRsltsConfirmed   : String(1) default '';
+      InspLotStatusCanceled         : String(1) default '';
+      ChangedDateTime               : Timestamp;
+      to_InspLotUsageDecision       : Association to one InspLotUsageDecision
+                                        on to_InspLotUsageDecision.InspectionLot = $self.InspectionLot;
+}
+
+entity InspLotUsageDecision {
+  key InspectionLot                  : String(12);
+      InspectionLotUsageDecisionCode : String(4);
+      InspLotUsageDecisionValuation  : String(1);
 }
 
 entity QualityNotification {

@@ -8,6 +8,7 @@ service API_BUSINESS_PARTNER {
   @readonly entity A_Customer               as projection on s4.Customer;
   @readonly entity A_CustomerSalesArea      as projection on s4.CustomerSalesArea;
   @readonly entity A_Supplier               as projection on s4.Supplier;
+  @readonly entity A_SupplierCompany        as projection on s4.SupplierCompany;
 }
 
 @path: 'API_PRODUCT_SRV' @requires: ['Reader', 'Writer']
@@ -17,6 +18,7 @@ service API_PRODUCT_SRV {
   @readonly entity A_ProductPlant           as projection on s4.ProductPlant;
   @readonly entity A_ProductSupplyPlanning  as projection on s4.ProductSupplyPlanning;
   @readonly entity A_ProductUnitsOfMeasure  as projection on s4.ProductUnitsOfMeasure;
+  @readonly entity A_ProductValuation       as projection on s4.ProductValuation;
 }
 
 @path: 'API_BATCH_SRV' @requires: ['Reader', 'Writer']
@@ -33,7 +35,8 @@ service API_MATERIAL_STOCK_SRV {
 
 @path: 'API_MATERIAL_DOCUMENT_SRV' @requires: ['Reader', 'Writer']
 service API_MATERIAL_DOCUMENT_SRV {
-  @readonly entity A_MaterialDocumentItem as projection on s4.MaterialDocumentItem;
+  @readonly entity A_MaterialDocumentHeader as projection on s4.MaterialDocumentHeader;
+  @readonly entity A_MaterialDocumentItem   as projection on s4.MaterialDocumentItem;
 }
 
 @path: 'API_RESERVATION_DOCUMENT_SRV' @requires: ['Reader', 'Writer']
@@ -57,6 +60,12 @@ service API_OUTBOUND_DELIVERY_SRV {
   @readonly entity A_OutbDeliveryItem    as projection on s4.OutbDeliveryItem;
   @readonly entity A_OutbDeliveryPartner as projection on s4.OutbDeliveryPartner;
   @readonly entity A_OutbDeliveryAddress as projection on s4.OutbDeliveryAddress;
+}
+
+@path: 'API_CUSTOMER_RETURN_SRV' @requires: ['Reader', 'Writer']
+service API_CUSTOMER_RETURN_SRV {
+  @readonly entity A_CustomerReturn     as projection on s4.CustomerReturn;
+  @readonly entity A_CustomerReturnItem as projection on s4.CustomerReturnItem;
 }
 
 @path: 'API_BILLING_DOCUMENT_SRV' @requires: ['Reader', 'Writer']
@@ -97,6 +106,12 @@ service API_PURCHASING_SOURCE_SRV {
   @readonly entity A_PurchasingSource as projection on s4.PurchasingSource;
 }
 
+@path: 'API_SUPPLIERINVOICE_PROCESS_SRV' @requires: ['Reader', 'Writer']
+service API_SUPPLIERINVOICE_PROCESS_SRV {
+  @readonly entity A_SupplierInvoice        as projection on s4.SupplierInvoice;
+  @readonly entity A_SuplrInvcItemPurOrdRef as projection on s4.SuplrInvcItemPurOrdRef;
+}
+
 @path: 'API_WORK_CENTERS' @requires: ['Reader', 'Writer']
 service API_WORK_CENTERS {
   @readonly entity A_WorkCenters           as projection on s4.WorkCenters;
@@ -118,6 +133,29 @@ service API_PRODUCTION_ORDER_2_SRV {
 annotate API_PRODUCTION_ORDER_2_SRV.A_ProductionOrder_2 with { LastChangeDateTime @odata.etag };
 annotate API_PRODUCTION_ORDER_2_SRV.A_ProductionOrderComponent_4 with { LastChangeDateTime @odata.etag };
 annotate API_PRODUCTION_ORDER_2_SRV.A_ProductionOrderOperation_2 with { LastChangeDateTime @odata.etag };
+
+@path: 'API_PLANNED_ORDERS' @requires: ['Reader', 'Writer']
+service API_PLANNED_ORDERS {
+  @readonly entity A_PlannedOrder as projection on s4.PlannedOrder;
+}
+
+@path: 'API_PROD_ORDER_CONFIRMATION_2_SRV' @requires: ['Reader', 'Writer']
+service API_PROD_ORDER_CONFIRMATION_2_SRV {
+  @readonly entity ProdnOrdConf2 as projection on s4.ProdnOrdConf;
+}
+
+@path: 'API_BILL_OF_MATERIAL_SRV;v=0002' @requires: ['Reader', 'Writer']
+service API_BILL_OF_MATERIAL_SRV {
+  @readonly entity MaterialBOM     as projection on s4.MaterialBOM;
+  @readonly entity MaterialBOMItem as projection on s4.MaterialBOMItem;
+}
+
+@path: 'API_INSPECTIONLOT_SRV' @requires: ['Reader', 'Writer']
+service API_INSPECTIONLOT_SRV {
+  @readonly entity A_InspectionLot        as projection on s4.InspectionLot;
+  @readonly entity A_InspLotUsageDecision as projection on s4.InspLotUsageDecision;
+}
+annotate API_INSPECTIONLOT_SRV.A_InspectionLot with { ChangedDateTime @odata.etag };
 
 @path: 'API_MAINTENANCEORDER' @requires: ['Reader', 'Writer']
 service API_MAINTENANCEORDER {

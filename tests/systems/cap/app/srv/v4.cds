@@ -103,6 +103,7 @@ service CE_PRODUCT_0003 {
   } excluding { to_ProductSupplyPlanning };
   @readonly entity ProductPlantSupplyPlanning as projection on s4.ProductSupplyPlanning;
   @readonly entity ProductUnitOfMeasure as projection on s4.ProductUnitsOfMeasure;
+  @readonly entity ProductValuation as projection on s4.ProductValuation;
 }
 
 @path: '/sap/opu/odata4/sap/api_productionorder/srvd_a2x/sap/productionorder/0001' @requires: ['Reader', 'Writer']
@@ -130,6 +131,24 @@ service CE_PRODUCTIONORDER_0001 {
 annotate CE_PRODUCTIONORDER_0001.ProductionOrder with { LastChangeDateTime @odata.etag };
 annotate CE_PRODUCTIONORDER_0001.ProductionOrderComponent with { LastChangeDateTime @odata.etag };
 annotate CE_PRODUCTIONORDER_0001.ProductionOrderOperation with { LastChangeDateTime @odata.etag };
+
+@path: '/sap/opu/odata4/sap/api_plannedorder/srvd_a2x/sap/plannedorder/0001' @requires: ['Reader', 'Writer']
+service PLANNEDORDER_0001 {
+  @readonly entity PlannedOrderHeader as projection on s4.PlannedOrder;
+}
+
+@path: '/sap/opu/odata4/sap/api_customerreturn/srvd_a2x/sap/customerreturn/0001' @requires: ['Reader', 'Writer']
+service CE_CUSTOMERRETURN_0001 {
+  @readonly entity CustomerReturn as projection on s4.CustomerReturn { *, to_Item as _Item } excluding { to_Item };
+  @readonly entity CustomerReturnItem as projection on s4.CustomerReturnItem {
+    *,
+    Material                                as Product,
+    ProductionPlant                         as Plant,
+    RequestedQuantityUnit                   as RequestedQuantitySAPUnit,
+    case ReturnsMaterialHasBeenReceived when 'X' then true else false end
+      as ReturnsProductHasBeenReceived : Boolean,
+  } excluding { Material, ProductionPlant, RequestedQuantityUnit, ReturnsMaterialHasBeenReceived };
+}
 
 @path: '/sap/opu/odata4/sap/api_work_center/srvd_a2x/sap/workcenter/0001' @requires: ['Reader', 'Writer']
 service WORKCENTER_0001 {
