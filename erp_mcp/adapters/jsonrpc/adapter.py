@@ -87,13 +87,21 @@ class JsonRpcAdapter:
         if not keys:
             return ()
         if query.source.snapshot:
-            wanted = set(keys)
-            found = {one.source_key: one async for one in Snapshot(query=query).records() if one.source_key in wanted}
-            return tuple(found.values())
-        ids = sorted({int(key) for key in keys if _is_id(key)})
+            return await self._counted(query, frozenset(keys))
+        ids = sorted({int(one) for key in keys if _is_id(one := key.partition("/")[0])})
         size = self._settings.page_rows
         pieces = [ids[start : start + size] for start in range(0, len(ids), size)]
-        return tuple([query.record(row) for some in pieces for row in await query.page([["id", "in", some]])])
+        rows = [row for some in pieces for row in await query.page([["id", "in", some]])]
+        wanted = set(keys)
+        return tuple(one for row in rows for one in query.records(row)[0] if one.source_key in wanted)
+
+    async def _counted(self, query: SourceQuery, wanted: frozenset[str]) -> tuple[Record, ...]:
+        """Return records of a computed entity; one that is met in two places is the first, as a pass tells it."""
+        found: dict[str, Record] = {}
+        async for one in Snapshot(query=query).records():
+            if one.source_key in wanted:
+                found.setdefault(one.source_key, one)
+        return tuple(found.values())
 
     async def probe(self) -> Mapping[str, str]:
         """Return product, version, account and the server's time."""

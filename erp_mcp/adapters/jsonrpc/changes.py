@@ -43,7 +43,7 @@ class Changes:
             yield self._page(mark, rows, whole=whole)
         gone = {one for ids in suspect for one in ids if one not in present} | (seen - present)
         for some in _pieces(sorted(gone), size):
-            yield self._page(mark, [], deleted=some, whole=whole)
+            yield self._page(mark, [], deleted=await self.query.keys_of(some), whole=whole)
         # What was changed behind the paging is older than the newest change met: go on from where the pass began.
         since = min(mark.newest, mark.started) or mark.since or _NEVER
         end = Watermark(since=since, held=IdDigest().plus(present))
@@ -75,11 +75,13 @@ class Changes:
         return replace(mark, after=max([*ids, mark.after]), newest=newest, started=started, paged=mark.paged.plus(ids))
 
     def _page(
-        self, mark: Watermark, rows: Iterable[Row], *, deleted: Sequence[int] = (), whole: bool, last: bool = False
+        self, mark: Watermark, rows: Iterable[Row], *, deleted: Sequence[str] = (), whole: bool, last: bool = False
     ) -> ChangePage:
+        made = [self.query.records(row) for row in rows]
         return ChangePage(
-            records=tuple(self.query.record(row) for row in rows),
-            deleted=tuple(str(one) for one in deleted),
+            records=tuple(record for told, _ in made for record in told),
+            # What a whole pass does not tell is gone by that.
+            deleted=(*deleted, *(key for _, absent in made for key in absent if not whole)),
             watermark=mark.text(),
             last=last,
             snapshot=whole,

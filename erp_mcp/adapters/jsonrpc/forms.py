@@ -35,17 +35,18 @@ class Form(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """The value at the end of a field path; where the path runs through a list, the first that is there."""
+    """The value at the end of a field path, where a condition holds; of a list, the first that is there."""
 
     path: str
+    when: Condition = field(default_factory=dict)
 
     def paths(self) -> Iterator[str]:
-        """Yield the path."""
-        yield self.path
+        """Yield the path and what the condition looks at."""
+        yield from (self.path, *self.when)
 
     def make(self, row: Row) -> Value:
         """Return the value; Tryton's naive times are UTC."""
-        found = value(row, self.path)
+        found = value(row, self.path) if holds(row, self.when) else None
         if isinstance(found, datetime):
             return found.replace(tzinfo=UTC)
         if found is None or isinstance(found, str):
@@ -89,17 +90,18 @@ class First:
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """A business id at the end of a path; a record that has none yet is named by its number, as `id:12`."""
+    """A business id at the end of a path, where a condition holds; a record without one is `id:12` by its number."""
 
     path: str
+    when: Condition = field(default_factory=dict)
 
     def paths(self) -> Iterator[str]:
-        """Yield the path."""
-        yield self.path
+        """Yield the path and what the condition looks at."""
+        yield from (self.path, *self.when)
 
     def make(self, row: Row) -> Value:
         """Return the id of the record that the path leads to."""
-        holder = next(holders(row, self.path), None)
+        holder = next(holders(row, self.path), None) if holds(row, self.when) else None
         if holder is None:
             return None
         found, number = holder.get(self.path.rpartition(".")[2]), holder.get("id")
@@ -224,6 +226,26 @@ class Days:
         if not isinstance(found, timedelta):
             raise ShapeError(self.path)
         return -(-int(found.total_seconds()) // _DAY_S)
+
+
+@dataclass(frozen=True, slots=True)
+class Midnight:
+    """A day as the point in time at which it begins in UTC, for systems that keep the day alone."""
+
+    path: str
+
+    def paths(self) -> Iterator[str]:
+        """Yield the path."""
+        yield self.path
+
+    def make(self, row: Row) -> Value:
+        """Return the point in time."""
+        found = value(row, self.path)
+        if found is None:
+            return None
+        if not isinstance(found, date) or isinstance(found, datetime):
+            raise ShapeError(self.path)
+        return datetime(found.year, found.month, found.day, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,16 +17,17 @@ from erp_mcp.adapters.jsonrpc.forms import (
     Flag,
     Form,
     Lookup,
+    Midnight,
     Pad,
     Ref,
     Unit,
 )
+from erp_mcp.adapters.jsonrpc.node import Node
 from erp_mcp.adapters.jsonrpc.quantities import Amount, Open, Quantity, Ratio, Sum
-from erp_mcp.adapters.jsonrpc.rows import Condition
+from erp_mcp.adapters.jsonrpc.spread import Spread
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.entities import ENTITIES, field_specs
 from erp_mcp.domain.profile import Profile
-from erp_mcp.errors import ProfileFileError
 
 _WIDEST: Final = 20
 
@@ -77,7 +78,9 @@ class Source:
     `watch` are links whose records' changes count as changes of this one; `version` are links whose records' versions
     count in the version token of this one. `snapshot` means that nothing tells what
     changed, so each pass reads all; with `each`, records are keyed by place too, unless `once` says that each
-    counts once.
+    counts once. `key` leads to the record whose number is the key instead of the row's own. `spread` makes several
+    records of one row. A record without a value for one of `needs` is left out. `then` is read after this source; what
+    was told before is not told again.
     """
 
     entity: str
@@ -90,6 +93,10 @@ class Source:
     each: tuple[Each, ...] = ()
     once: bool = False
     parts: Parts | None = None
+    key: str = ""
+    spread: Spread | None = None
+    needs: tuple[str, ...] = ()
+    then: Source | None = None
 
     @property
     def lookups(self) -> tuple[Lookup, ...]:
@@ -100,7 +107,13 @@ class Source:
         """Yield the field paths of the model itself that its forms need."""
         outer = {one.name for one in self.each} | {"part"}
         for form in self.fields.values():
-            yield from (path for path in form.paths() if path.partition(".")[0] not in outer)
+            for path in form.paths():
+                if path.partition(".")[0] not in outer:
+                    yield from self.spread.paths(path) if self.spread else (path,)
+        if self.spread:
+            yield from self.spread.own_paths()
+        if self.key:
+            yield f"{self.key}.id"
         if self.parts:
             yield from (self.parts.quantity, f"{self.parts.unit}.digits")
 
@@ -115,78 +128,6 @@ def sources(profile: Profile) -> dict[str, Source]:
         entity: _source(entity, Node(profile.name, f"entities.{entity}", dict(body)))
         for entity, body in profile.entities.items()
     }
-
-
-class Node:
-    """One mapping of the profile with its address, so that each complaint can name the key."""
-
-    def __init__(self, profile: str, key: str, body: JsonValue) -> None:
-        self._profile = profile
-        self.key = key
-        if not isinstance(body, Mapping):
-            raise self.wrong("not a mapping")
-        self.body = body
-        self._left = set(body)
-
-    def wrong(self, reason: str, key: str = "") -> ProfileFileError:
-        """Return the error for this mapping or one of its keys."""
-        return ProfileFileError(profile=self._profile, key=f"{self.key}.{key}" if key else self.key, reason=reason)
-
-    def take(self, key: str, default: JsonValue = None) -> JsonValue:
-        """Return a key's value and count it as known."""
-        self._left.discard(key)
-        return self.body.get(key, default)
-
-    def text(self, key: str, default: str | None = None) -> str:
-        """Return a text; required when there is no default."""
-        found = self.take(key, default)
-        if not isinstance(found, str):
-            raise self.wrong("text is needed here", key)
-        return found
-
-    def flag(self, key: str) -> bool:
-        """Return a yes or no, no when it is not there."""
-        found = self.take(key, default=False)
-        if not isinstance(found, bool):
-            raise self.wrong("true or false is needed here", key)
-        return found
-
-    def items(self, key: str) -> tuple[JsonValue, ...]:
-        """Return a list, empty when it is not there."""
-        found = self.take(key, [])
-        if not isinstance(found, list | tuple):
-            raise self.wrong("a list is needed here", key)
-        return tuple(found)
-
-    def texts(self, key: str) -> tuple[str, ...]:
-        """Return a list of texts."""
-        found = self.items(key)
-        if not all(isinstance(one, str) for one in found):
-            raise self.wrong("a list of texts is needed here", key)
-        return tuple(str(one) for one in found)
-
-    def node(self, key: str, body: JsonValue = None) -> Node:
-        """Return a mapping under this one."""
-        return Node(self._profile, f"{self.key}.{key}", self.take(key) if body is None else body)
-
-    def text_map(self, key: str) -> dict[str, str]:
-        """Return a mapping of texts, empty when it is not there."""
-        if key not in self.body:
-            return {}
-        inner = self.node(key)
-        return {str(name): inner.text(name) for name in inner.body}
-
-    def condition(self, key: str = "when") -> Condition:
-        """Return field path → allowed values, empty when it is not there."""
-        if key not in self.body:
-            return {}
-        inner = self.node(key)
-        return {str(path): inner.items(path) for path in inner.body}  # type: ignore[misc]  # JSON values are decoded values
-
-    def done(self) -> None:
-        """Refuse what was not asked for."""
-        if self._left:
-            raise self.wrong("this key is not known here", min(self._left))
 
 
 def _source(entity: str, node: Node) -> Source:
@@ -211,11 +152,33 @@ def _source(entity: str, node: Node) -> Source:
         each=tuple(_each(node.node("each", one)) for one in node.items("each")),
         once=node.flag("once"),
         parts=_parts(node.node("parts")) if "parts" in node.body else None,
+        key=node.text("key", ""),
+        spread=_spread(node.node("spread")) if "spread" in node.body else None,
+        needs=node.texts("needs"),
+        then=_source(entity, node.node("then")) if "then" in node.body else None,
     )
     node.done()
-    if (source.each or source.parts) and not source.snapshot:
-        raise node.wrong("it needs `snapshot: true`", "each" if source.each else "parts")
+    _check_source(node, source)
     return source
+
+
+def _check_source(node: Node, source: Source) -> None:
+    """Refuse keys that do not go together, and needed fields that no form makes."""
+    whole = next((key for key in ("each", "parts", "key", "then") if getattr(source, key)), "")
+    if whole and not source.snapshot:
+        raise node.wrong("it needs `snapshot: true`", whole)
+    if source.spread and source.snapshot:
+        raise node.wrong("it can't be read whole each time", "spread")
+    if unmade := [name for name in source.needs if name not in source.fields]:
+        raise node.wrong(f"no form makes {unmade[0]}", "needs")
+
+
+def _spread(node: Node) -> Spread:
+    over = node.take("over")
+    links = node.text_map("over") if isinstance(over, Mapping) else {"": node.text("over")}
+    spread = Spread(name=node.text("as"), links=links, when=node.condition())
+    node.done()
+    return spread
 
 
 def _watched(parent: Node, number: int, body: JsonValue) -> Watched:
@@ -289,7 +252,12 @@ def _pad(node: Node) -> Form:
 
 
 def _quantity(node: Node) -> Quantity:
-    return Quantity(path=node.text("quantity"), unit=node.text("in"), when=node.condition())
+    return Quantity(
+        path=node.text("quantity"),
+        unit=node.text("in"),
+        when=node.condition(),
+        negative=node.condition("negative"),
+    )
 
 
 def _sum(node: Node) -> Sum:
@@ -344,7 +312,7 @@ def _date(parent: Node, name: str, body: JsonValue) -> DateOf:
 _FORMS: Final[dict[str, Callable[[Node], Form]]] = {
     "const": _const,
     "first": _first,
-    "ref": lambda node: Ref(node.text("ref")),
+    "ref": lambda node: Ref(node.text("ref"), when=node.condition()),
     "codes": _codes,
     "pad": _pad,
     "flag": lambda node: Flag(when=node.condition("flag")),
@@ -357,5 +325,7 @@ _FORMS: Final[dict[str, Callable[[Node], Form]]] = {
     "earliest": _extreme("earliest"),
     "latest": _extreme("latest"),
     "days": lambda node: Days(node.text("days")),
+    "midnight": lambda node: Midnight(node.text("midnight")),
     "lookup": lambda node: Lookup(path=node.text("lookup"), model=node.text("model"), by=node.text("by")),
+    "path": lambda node: Field(node.text("path"), when=node.condition()),
 }

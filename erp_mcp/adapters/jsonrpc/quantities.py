@@ -16,22 +16,29 @@ _UNIT: Final = ("id", "digits", "factor", "rate")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quantity:
-    """A floating-point quantity made exact by the digits of its unit; zero where a condition does not hold."""
+    """A floating-point quantity made exact by the digits of its unit; zero where a condition does not hold.
+
+    Where `negative` names a condition and it holds, the quantity is one that went, and stands below zero.
+    """
 
     path: str
     unit: str
     when: Condition = field(default_factory=dict)
+    negative: Condition = field(default_factory=dict)
 
     def paths(self) -> Iterator[str]:
-        """Yield the quantity, the unit's digits and the condition."""
-        yield from (self.path, f"{self.unit}.digits", *self.when)
+        """Yield the quantity, the unit's digits and the conditions."""
+        yield from (self.path, f"{self.unit}.digits", *self.when, *self.negative)
 
     def make(self, row: Row) -> Decimal | None:
         """Return the exact quantity."""
         if not holds(row, self.when):
             return Decimal(0)
         found = number(row, self.path)
-        return None if found is None else _rounded(found, number(row, f"{self.unit}.digits"), self.unit)
+        if found is None:
+            return None
+        went = bool(self.negative) and holds(row, self.negative)
+        return _rounded(-found if went else found, number(row, f"{self.unit}.digits"), self.unit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

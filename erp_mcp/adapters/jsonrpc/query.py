@@ -11,7 +11,7 @@ from typing import Final
 from erp_mcp.adapters._mapping import RecordMapper
 from erp_mcp.adapters.jsonrpc.forms import points_in_time
 from erp_mcp.adapters.jsonrpc.grammar import Source
-from erp_mcp.adapters.jsonrpc.rows import VERSION, Row, ShapeError, version_of
+from erp_mcp.adapters.jsonrpc.rows import VERSION, Row, ShapeError, value, version_of
 from erp_mcp.adapters.jsonrpc.session import Session
 from erp_mcp.adapters.jsonrpc.wire import Decoded, Encodable
 from erp_mcp.domain.entities import Record
@@ -122,8 +122,56 @@ class SourceQuery:
         times = [stamp.isoformat() for row in rows for path in self.stamps() for stamp in points_in_time(row, path)]
         return max([*times, before])
 
-    def record(self, row: Row, *, key: str = "") -> Record:
-        """Return the canonical record of a row; its key is the row's id unless given.
+    def records(self, row: Row) -> tuple[list[Record], list[str]]:
+        """Return the canonical records of a row, and the keys of those that it could have and has not.
+
+        Raises:
+            BadAnswerError: `adapter.bad_answer`, naming entity and field path.
+            InexactNumberError: `adapter.inexact_number`, likewise.
+        """
+        if self.source.spread is None:
+            own = str(row["id"])
+            found = self.made(row, own)
+            return ([found], []) if found else ([], [own])
+        told: list[Record] = []
+        absent: list[str] = []
+        try:
+            variants = list(self.source.spread.rows(row))
+        except ShapeError as failure:
+            raise self.bad(str(failure)) from None
+        for end, seen, counts in variants:
+            key = _key(row, end)
+            found = self.made(seen, key) if counts else None
+            if found:
+                told.append(found)
+            else:
+                absent.append(key)
+        return told, absent
+
+    async def keys_of(self, ids: Sequence[int]) -> list[str]:
+        """Return the keys of all records that rows with these ids may have been told as."""
+        spread = self.source.spread
+        if spread is None:
+            return [str(one) for one in ids]
+        if "" not in spread.links:
+            return [f"{one}/{side}" for one in ids for side in spread.links]
+        found = await self.rows(self.source.model, [["id", "in", list(ids)]], list(spread.own_paths()))
+        return [_key(row, end) for row in found for end, _, _ in spread.rows(row)]
+
+    def record(self, row: Row) -> Record:
+        """Return the one canonical record of a row, by its number.
+
+        Raises:
+            BadAnswerError: `adapter.bad_answer`, naming entity and field path, also of what is needed and not there.
+            InexactNumberError: `adapter.inexact_number`, likewise.
+        """
+        found = self.made(row, str(row["id"]))
+        if found is None:
+            raise self.bad(self.source.needs[0])
+        return found
+
+    def made(self, row: Row, key: str) -> Record | None:
+        """Return the canonical record of a row under a key, `None` where it lacks what the source needs.
 
         Raises:
             BadAnswerError: `adapter.bad_answer`, naming entity and field path.
@@ -136,7 +184,9 @@ class SourceQuery:
             raise self.bad(str(failure)) from None
         except ArithmeticError:
             raise self.bad("number") from None
-        raw["source_key"] = key or str(row["id"])
+        if any(raw[name] in (None, "") for name in self.source.needs):
+            return None
+        raw["source_key"] = key
         return self.mapper.record(raw, as_of=self.as_of())
 
     def bad(self, field: str) -> BadAnswerError:
@@ -146,7 +196,7 @@ class SourceQuery:
     async def _looked_up(self, rows: list[Row]) -> list[Row]:
         """Put beside each row which of its look-up texts name a record; one call per look-up and page."""
         for lookup in self.source.lookups:
-            texts = sorted({text for row in rows if isinstance(text := row.get(lookup.path), str) and text})
+            texts = sorted({text for row in rows if isinstance(text := value(row, lookup.path), str) and text})
             known: list[Decoded] = []
             if texts:
                 found = await self.rows(lookup.model, [[lookup.by, "in", texts]], [lookup.by])
@@ -158,6 +208,12 @@ class SourceQuery:
 def ids_of(rows: Iterable[Row]) -> list[int]:
     """Return the ids of rows that have a proper one."""
     return [one for row in rows if isinstance(one := row.get("id"), int) and not isinstance(one, bool) and one > 0]
+
+
+def _key(row: Row, end: str) -> str:
+    """Return the key of a record that a row is spread over."""
+    number = str(row["id"])
+    return f"{number}/{end}"
 
 
 def as_sent(domain: Sequence[object]) -> list[Encodable]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from erp_mcp.adapters.jsonrpc.grammar import Node
+from erp_mcp.adapters.jsonrpc.node import Node
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.command import RetryContract, RetryKind
 from erp_mcp.domain.profile import Profile

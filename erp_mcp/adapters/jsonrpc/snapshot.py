@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from erp_mcp.adapters.jsonrpc.grammar import Each, Parts
 from erp_mcp.adapters.jsonrpc.query import SourceQuery, ids_of
-from erp_mcp.adapters.jsonrpc.rows import Row, number
+from erp_mcp.adapters.jsonrpc.rows import Row, linked, number
 from erp_mcp.adapters.jsonrpc.wire import Decoded, Encodable
 from erp_mcp.domain.entities import Record
 from erp_mcp.ports import ChangePage
@@ -45,15 +45,23 @@ class Snapshot:
         yield self._page(waiting, last=True)
 
     async def records(self) -> AsyncIterator[Record]:
-        """Yield the records of each place in turn."""
+        """Yield the records of each place in turn, and then those of the source that is read after this one."""
+        async for record in self._own():
+            yield record
+        if self.query.source.then:
+            async for record in Snapshot(query=replace(self.query, source=self.query.source.then)).records():
+                yield record
+
+    async def _own(self) -> AsyncIterator[Record]:
         for place in await self._places():
             after, full = 0, True
             while full:
                 rows = self.query.beyond(await self.query.page([["id", ">", after]], context=place.context), after)
                 full = len(rows) == self.query.page_rows
                 after = max(ids_of(rows), default=after)
-                for row in await self._counted(rows, place):
-                    yield self._record(row, place)
+                made = [self._record(row, place) for row in await self._counted(rows, place)]
+                for record in filter(None, made):
+                    yield record
 
     async def _places(self) -> list[_Place]:
         places = [_Place({}, "", {})]
@@ -97,11 +105,13 @@ class Snapshot:
             parts.extend(page)
         return parts
 
-    def _record(self, row: Row, place: _Place) -> Record:
+    def _record(self, row: Row, place: _Place) -> Record | None:
         part = row.get("part.")
-        own = "/".join(str(one) for one in ids_of([row, part] if isinstance(part, dict) else [row]))
+        key = self.query.source.key
+        named = linked(row, key)[:1] if key else [row]
+        own = "/".join(str(one) for one in ids_of([*named, part] if isinstance(part, dict) else named))
         places: dict[str, Decoded] = {name: dict(outer) for name, outer in place.outer.items()}
-        return self.query.record({**row, **places}, key=own if self.query.source.once else f"{own}{place.key}")
+        return self.query.made({**row, **places}, own if self.query.source.once else f"{own}{place.key}")
 
     def _page(self, records: Sequence[Record], *, last: bool = False) -> ChangePage:
         return ChangePage(records=tuple(records), deleted=(), watermark=self.query.as_of(), last=last, snapshot=True)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from tests.systems.tryton.accounts import read_account
 from tests.systems.tryton.export_base import Export
+from tests.systems.tryton.export_books import export_books, export_customer_invoices, export_supplier_invoices
 from tests.systems.tryton.export_buying import export_purchases, export_requisitions
 from tests.systems.tryton.export_making import (
     export_alerts,
@@ -21,6 +22,7 @@ from tests.systems.tryton.export_making import (
 )
 from tests.systems.tryton.export_masters import archive_blocked, export_masters
 from tests.systems.tryton.export_plant import Plant
+from tests.systems.tryton.export_returns import export_returns
 from tests.systems.tryton.export_selling import export_reserved_for_sales, export_sales, export_shipments, pick
 from tests.systems.tryton.export_stock import count_stock, create_lots
 from tests.systems.tryton.rpc import Rpc
@@ -40,18 +42,22 @@ def export_plant(rpc: Rpc, directory: Path, *, reader: tuple[str, str]) -> Expor
     export = Export(rpc=rpc, plant=Plant(directory))
     parts: dict[str, Callable[[], None]] = {
         "masters": lambda: export_masters(export),
+        "books": lambda: export_books(export),
         "lots": lambda: create_lots(export),
         "recipes": lambda: export_recipes(export),
         "sales": lambda: export_sales(export),
         "purchases": lambda: export_purchases(export),
         "productions": lambda: export_productions(export),
         "shipments": lambda: export_shipments(export),
+        "returns": lambda: export_returns(export),
         "stock": lambda: count_stock(export),
         "picked": lambda: pick(export),
         "reserved for production": lambda: export_reservations(export),
         "reserved for sales": lambda: export_reserved_for_sales(export),
         "requisitions": lambda: export_requisitions(export),
         "alerts": lambda: export_alerts(export),
+        "supplier invoices": lambda: export_supplier_invoices(export),
+        "customer invoices": lambda: export_customer_invoices(export),
         "accounts": lambda: _accounts(export, reader),
     }
     for name, part in parts.items():

@@ -17,6 +17,7 @@ BATCH: Final = 250
 """Records a call: far below the minute that Tryton works on one request, also where a machine is busy."""
 
 _SMALL: Final = 40
+_RUN: Final = 100
 _UNIQUE: Final = frozenset({"product.template", "party.party", "stock.order_point", "production.lead_time"})
 """Models with codes that may be there once: one statement checks all of a call, and SQLite reads no deeper than 100."""
 
@@ -43,6 +44,9 @@ class Export:
     sales: dict[str, int] = field(default_factory=dict)
     sale_lines: dict[tuple[str, str], int] = field(default_factory=dict)
     productions: dict[str, int] = field(default_factory=dict)
+    purchase_lines: dict[tuple[str, str], int] = field(default_factory=dict)
+    accounts: dict[str, int] = field(default_factory=dict)
+    journals: dict[str, int] = field(default_factory=dict)
     base_units: dict[str, str] = field(default_factory=dict)
     made: Counter[str] = field(default_factory=Counter)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -75,27 +79,31 @@ class Export:
         for start in range(0, len(ids), size):
             self.rpc(f"{model}.{button}", list(ids[start : start + size]))
 
-    def numbered(self, name: str, model: str, button: str, numbers: Mapping[str, int]) -> None:
-        """Press the button that numbers records so that each gets its own number: run by run from the sequence."""
-        ordered = sorted(numbers)
-        prefix = ordered[0].rstrip("0123456789") if ordered else ""
-        runs: list[list[str]] = []
-        for number in ordered:
-            if runs and len(runs[-1]) < 100 and int(number[len(prefix) :]) == int(runs[-1][-1][len(prefix) :]) + 1:
-                runs[-1].append(number)
-            else:
-                runs.append([number])
-        for run in runs:
-            self.number_next(name, run[0])
+    def numbered(
+        self, name: str, model: str, button: str, numbers: Mapping[str, int], *,
+        kind: str = "ir.sequence", days: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        """Press the button that numbers records so that each gets its own number: run by run from the sequence.
+
+        Args:
+            name: Of the sequence.
+            model: Of the records.
+            button: That numbers them.
+            numbers: Wanted number → record.
+            kind: Model of the sequence.
+            days: Wanted number → day, where Tryton numbers by day what is numbered at once.
+        """
+        for run in _runs(sorted(numbers), days or {}):
+            self.number_next(name, run[0], kind=kind)
             self.rpc(f"{model}.{button}", [numbers[number] for number in run])
 
-    def number_next(self, name: str, number: str) -> None:
+    def number_next(self, name: str, number: str, *, kind: str = "ir.sequence") -> None:
         """Let a sequence give a number next."""
-        sequence = self.rpc.find("ir.sequence", [["name", "=", name]], [])[-1]["id"]
+        sequence = self.rpc.find(kind, [["name", "=", name]], [])[-1]["id"]
         prefix = number.rstrip("0123456789")
         digits = number[len(prefix) :]
         values = {"prefix": prefix, "padding": len(digits), "number_next": int(digits)}
-        self.rpc("ir.sequence.write", [sequence], values)
+        self.rpc(f"{kind}.write", [sequence], values)
 
     def base_unit(self, material: str) -> int:
         """Return the unit that a material is kept in."""
@@ -109,6 +117,20 @@ class Export:
     def place(self, site: str, code: str) -> int:
         """Return a location of a site by its code."""
         return self.places[site, code]
+
+
+def _runs(ordered: Sequence[str], days: Mapping[str, str]) -> list[list[str]]:
+    """Split numbers into runs without a gap, in which no day is before the one before it."""
+    prefix = ordered[0].rstrip("0123456789") if ordered else ""
+    runs: list[list[str]] = []
+    for number in ordered:
+        last = runs[-1][-1] if runs and len(runs[-1]) < _RUN else ""
+        follows = last and int(number[len(prefix) :]) == int(last[len(prefix) :]) + 1
+        if follows and days.get(last, "") <= days.get(number, ""):
+            runs[-1].append(number)
+        else:
+            runs.append([number])
+    return runs
 
 
 def day(text: str) -> date | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from datetime import date
 from decimal import Decimal
 
 from tests.systems.tryton.export_base import Export, day
@@ -28,6 +27,7 @@ def export_purchases(export: Export) -> None:
         for found in export.rpc.find("purchase.line", [], ["purchase", "sequence"])
     }
     export.made["purchase.line"] += len(lines)
+    export.purchase_lines = lines
     received = _moves(export, lines)
     export.numbered("Purchase", "purchase.purchase", "quote", orders)
     cancelled = [orders[number] for number, rows in items.items() if all(row["stat"] == "CANC" for row in rows)]
@@ -64,17 +64,19 @@ def _line(export: Export, row: dict[str, str]) -> dict[str, Value]:
 
 def _moves(export: Export, lines: dict[tuple[str, str], int]) -> list[int]:
     """Create what comes and what has come; return the moves of what has come, which is still to be booked."""
-    arrived: dict[tuple[str, str], date | None] = {}
+    came: dict[tuple[str, str], list[dict[str, str]]] = defaultdict(list)
     for receipt in export.plant.rows("gr_item"):
-        arrived[receipt["po_no"], receipt["item_no"]] = day(receipt["posted_on"])
+        came[receipt["po_no"], receipt["item_no"]].append(receipt)
     moves: dict[str, list[tuple[Dated, bool]]] = defaultdict(list)
     for row in export.plant.rows("po_item"):
         key = (row["po_no"], row["item_no"])
-        received = Decimal(row["qty_recv"])
-        if received:
-            move = _incoming(export, row, row["qty_recv"], lines[key]) | {"effective_date": arrived[key]}
-            moves[row["plant"]].append(((move, day(row["promise"])), True))
-        if (left := Decimal(row["qty_ord"]) - received) > 0:
+        for receipt in came[key]:
+            lot = export.lots[receipt["lot_no"]][0] if receipt["lot_no"] else None
+            when: dict[str, Value] = {"effective_date": day(receipt["posted_on"]), "lot": lot}
+            moves[row["plant"]].append(
+                ((_incoming(export, row, receipt["qty"], lines[key]) | when, day(row["promise"])), True)
+            )
+        if (left := Decimal(row["qty_ord"]) - Decimal(row["qty_recv"])) > 0:
             moves[row["plant"]].append(((_incoming(export, row, str(left), lines[key]), day(row["promise"])), False))
     done: list[int] = []
     for site, found in moves.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Final
 
 from tests.systems.tryton.export_base import Export, day
@@ -12,6 +13,7 @@ from tests.systems.tryton.rpc import Value
 
 _MADE: Final = frozenset({"PCNF", "CNF", "TECO"})
 _OVER: Final = frozenset({"CNF", "TECO"})
+_RECEIPT, _ISSUE = "131", "261"  # kinds of movements
 
 
 def export_recipes(export: Export) -> None:
@@ -51,12 +53,33 @@ def export_productions(export: Export) -> None:
     rows = export.plant.rows("prod_head")
     ids = export.many("production", [_production(export, row) for row in rows])
     export.productions = {row["ord_no"]: one for row, one in zip(rows, ids, strict=True)}
-    export.many("stock.move", _components(export))
+    export.many("stock.move", [*_components(export), *_outputs(export)])
     export.numbered("Production", "production", "wait", export.productions)
     made = [one for row, one in zip(rows, ids, strict=True) if row["stat"] in _MADE]
     for button in ("assign_force", "run"):
         export.press("production", button, made, size=40)
     export.press("production", "do", [one for row, one in zip(rows, ids, strict=True) if row["stat"] in _OVER])
+
+
+def _outputs(export: Export) -> list[dict[str, Value]]:
+    """Return what comes out of finished productions: how much, which lot, and where it goes."""
+    came = [row for row in export.plant.rows("mat_move") if row["mv_code"] == _RECEIPT]
+    return [
+        {
+            "product": export.products[row["mat_no"]],
+            "unit": export.units[row["mat_no"], row["uom"]],
+            "quantity": float(row["qty"]),
+            "lot": export.lots[row["lot_no"]][0],
+            "from_location": export.place(row["plant"], "PROD"),
+            "to_location": export.place(row["plant"], row["sloc"]),
+            "company": export.company,
+            "production_output": export.productions[row["ref_no"]],
+            "unit_price": Decimal(0),
+            "currency": export.currencies["EUR"],
+        }
+        for row in came
+        if row["ref_no"] in export.productions
+    ]
 
 
 def export_reservations(export: Export) -> None:
@@ -90,20 +113,41 @@ def _production(export: Export, row: dict[str, str]) -> dict[str, Value]:
 def _components(export: Export) -> list[dict[str, Value]]:
     heads = {row["ord_no"]: row for row in export.plant.rows("prod_head")}
     held = {(row["dem_no"], row["dem_item"]): row for row in export.plant.rows("resv") if row["dem_type"] == "PRD"}
-    rows = export.plant.rows("prod_comp")
-    return [
-        move
-        for row in rows
-        for move in _component(export, row, heads[row["ord_no"]], held.get((row["ord_no"], row["item_no"])))
-    ]
+    taken = {(row["ref_no"], row["ref_item"]): row for row in export.plant.rows("mat_move") if row["mv_code"] == _ISSUE}
+    made: list[dict[str, Value]] = []
+    for row in export.plant.rows("prod_comp"):
+        head, key = heads[row["ord_no"]], (row["ord_no"], row["item_no"])
+        if head["stat"] in _MADE:
+            made.append(_used(export, row, head, taken[key]))
+        else:
+            made += _component(export, row, held.get(key))
+    return made
 
 
-def _component(
-    export: Export, row: dict[str, str], head: dict[str, str], held: dict[str, str] | None
-) -> Iterator[dict[str, Value]]:
+def _component(export: Export, row: dict[str, str], held: dict[str, str] | None) -> Iterator[dict[str, Value]]:
     """Yield what goes in: what is reserved with its lot, the rest from where goods arrive, since it is not there."""
-    made = head["stat"] in _MADE
-    move: dict[str, Value] = {
+    move = _input(export, row)
+    reserved = float(held["qty"]) if held else 0.0
+    rest = float(row["qty_open"]) - reserved
+    if held:
+        lot, place = export.lots[held["lot_no"]]
+        yield move | {"quantity": reserved, "lot": lot, "from_location": place}
+    if rest:
+        yield move | {"quantity": rest, "from_location": export.place(row["plant"], "IN")}
+
+
+def _used(export: Export, row: dict[str, str], head: dict[str, str], taken: dict[str, str]) -> dict[str, Value]:
+    """Return what went in, with its lot and from where."""
+    return _input(export, row) | {
+        "quantity": float(row["qty_wd"]),
+        "lot": export.lots[taken["lot_no"]][0],
+        "from_location": export.place(taken["plant"], taken["sloc"]),
+        "effective_date": day(head["start_basic"]),
+    }
+
+
+def _input(export: Export, row: dict[str, str]) -> dict[str, Value]:
+    return {
         "product": export.products[row["mat_no"]],
         "unit": export.units[row["mat_no"], row["uom"]],
         "to_location": export.place(row["plant"], "PROD"),
@@ -111,14 +155,6 @@ def _component(
         "production_input": export.productions[row["ord_no"]],
         "planned_date": day(row["need_date"]),
     }
-    reserved = float(held["qty"]) if held else 0.0
-    rest = float(row["qty_wd"]) if made else float(row["qty_open"]) - reserved
-    if held:
-        lot, place = export.lots[held["lot_no"]]
-        yield move | {"quantity": reserved, "lot": lot, "from_location": place}
-    if rest:
-        taken = {"effective_date": day(head["start_basic"])} if made else {}
-        yield move | {"quantity": rest, "from_location": export.place(row["plant"], "IN")} | taken
 
 
 def export_alerts(export: Export) -> None:

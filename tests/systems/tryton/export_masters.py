@@ -142,6 +142,7 @@ def _unit(export: Export, code: str, category: int, factor: int) -> int:
 
 def _products(export: Export) -> None:
     alternative = {row["mat_no"]: row["alt_uom"] for row in export.plant.rows("mat_unit")}
+    cost = {row["mat_no"]: Decimal(row["std_price"]) / int(row["price_per"]) for row in export.plant.rows("mat_plant")}
     rows: list[dict[str, Value]] = []
     materials = export.plant.rows("mat_gen")
     for row in materials:
@@ -159,7 +160,7 @@ def _products(export: Export) -> None:
                 "salable": sold,
                 "sale_uom": unit if sold else None,
                 "producible": not bought,
-                "products": [["create", [{"suffix_code": code}]]],
+                "products": [["create", [{"suffix_code": code, "cost_price": cost.get(code, Decimal(0))}]]],
             }
         )
     export.many("product.template", rows)

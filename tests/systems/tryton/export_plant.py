@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Final
 
 RECENT_DAYS: Final = 14
+_BILLED_DAYS: Final = 7
 _FILES: Final = ("erp.sqlite", "mes.sqlite", "truth.sqlite")
 
 # What stays: everything that is open, and of the closed past what is at most `RECENT_DAYS` old or asked about.
 _CUT: Final = (
     (
         "CREATE TEMP TABLE kept_so AS SELECT so_no FROM so_item WHERE stat <> 'CLSD' OR req_date >= :cut "
-        "UNION SELECT id FROM truth.truth_role WHERE entity = 'sales_order'"
+        "UNION SELECT id FROM truth.truth_role WHERE entity = 'sales_order' UNION SELECT so_no FROM rma_item"
     ),
     "CREATE TEMP TABLE kept_po AS SELECT po_no FROM po_item WHERE stat <> 'CLSD' OR promise >= :cut",
     (
@@ -25,7 +26,21 @@ _CUT: Final = (
     ),
     (
         "CREATE TEMP TABLE kept_lot AS SELECT lot_no FROM stock_qty UNION SELECT lot_no FROM resv "
-        "UNION SELECT lot_no FROM qual_notif"
+        "UNION SELECT lot_no FROM qual_notif UNION SELECT lot_no FROM rma_item "
+        "UNION SELECT lot_no FROM dlv_item WHERE so_no IN (SELECT so_no FROM kept_so) "
+        "UNION SELECT lot_no FROM gr_item WHERE po_no IN (SELECT po_no FROM kept_po) "
+        "UNION SELECT lot_no FROM mat_move WHERE ref_no IN (SELECT ord_no FROM kept_ord)"
+    ),
+)
+# Of invoices: those of the last week, those that are asked about, and all that billed a line which one is parked for.
+_BILLS: Final = (
+    (
+        "DELETE FROM bill_item WHERE billed_on < :cut "
+        "AND so_no NOT IN (SELECT id FROM truth.truth_role WHERE entity = 'sales_order')"
+    ),
+    (
+        "DELETE FROM vend_inv WHERE NOT EXISTS (SELECT 1 FROM vend_inv v WHERE v.po_no = vend_inv.po_no "
+        "AND v.po_item = vend_inv.po_item AND (v.stat <> 'POST' OR v.posted_on >= :cut))"
     ),
 )
 _OF: Final = {
@@ -54,7 +69,8 @@ def cut(plant: Path, into: Path) -> Path:
     into.mkdir(parents=True, exist_ok=True)
     for name in _FILES:
         shutil.copy(plant / name, into / name)
-    since = date.fromisoformat(clock_of(plant)[:10]) - timedelta(days=RECENT_DAYS)
+    today = date.fromisoformat(clock_of(plant)[:10])
+    since, billed = (today - timedelta(days=days) for days in (RECENT_DAYS, _BILLED_DAYS))
     with closing(sqlite3.connect(into / "erp.sqlite")) as erp:
         erp.execute("ATTACH ? AS truth", (str(into / "truth.sqlite"),))
         for statement in _CUT:
@@ -62,7 +78,10 @@ def cut(plant: Path, into: Path) -> Path:
         for kept, tables in _OF.items():
             for table in tables:
                 column = _COLUMN[kept]
-                erp.execute(f"DELETE FROM main.{table} WHERE {column} NOT IN (SELECT {column} FROM {kept})")
+                held = f"SELECT {column} FROM {kept} WHERE {column} <> ''"
+                erp.execute(f"DELETE FROM main.{table} WHERE {column} NOT IN ({held})")
+        for statement in _BILLS:
+            erp.execute(statement, {"cut": billed.isoformat()})
         erp.commit()
     return into
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from datetime import date
 from decimal import Decimal
 
@@ -16,7 +17,7 @@ def export_sales(export: Export) -> None:
     heads = export.plant.rows("so_head")
     lines = _lines(export)
     ids = export.many("sale.sale", [_sale(export, row, lines[row["so_no"]]) for row in heads])
-    orders = {row["so_no"]: one for row, one in zip(heads, ids, strict=True)}
+    export.sales = orders = {row["so_no"]: one for row, one in zip(heads, ids, strict=True)}
     number = {one: order for order, one in orders.items()}
     for found in export.rpc.find("sale.line", [], ["sale", "sequence"]):
         export.sale_lines[number[found["sale"]], f"{found['sequence']:06d}"] = found["id"]
@@ -89,28 +90,38 @@ def export_shipments(export: Export) -> None:
         when = day(row["gi_plan"]) if row["gi_act"] else day(item["conf_date"])
         values = _shipment(export, item["cust_no"], row["plant"], when)
         values["effective_date"] = day(row["gi_act"])
-        values["outgoing_moves"] = [["create", [_outgoing(export, item, row["qty"])]]]
+        sent: dict[str, Value] = {"lot": export.lots[row["lot_no"]][0]} if row["gi_act"] and row["lot_no"] else {}
+        values["outgoing_moves"] = [["create", [_outgoing(export, item, row["qty"]) | sent]]]
         made.append(values)
     ids = export.many("stock.shipment.out", made)
     export.made["stock.move"] += len(ids)
     numbers = {row["dlv_no"]: one for row, one in zip(rows, ids, strict=True)}
     export.numbered("Customer Shipment", "stock.shipment.out", "wait", numbers)
-    gone = [numbers[row["dlv_no"]] for row in rows if row["gi_act"]]
+    gone = {numbers[row["dlv_no"]]: row for row in rows if row["gi_act"]}
+    _from_lots(export, {one: row["lot_no"] for one, row in gone.items() if row["lot_no"]}, when="")
     for button in ("assign_force", "pick", "pack", "do"):
-        export.press("stock.shipment.out", button, gone)
+        export.press("stock.shipment.out", button, list(gone))
     export.picked = {numbers[row["dlv_no"]]: row["lot_no"] for row in rows if _is_picked(row)}
 
 
 def pick(export: Export) -> None:
     """Pick from their lots what is picked and still here: it lies in the way out then."""
-    for shipment, number in export.picked.items():
-        lot, place = export.lots[number]
-        inside: list[Value] = [["shipment", "=", f"stock.shipment.out,{shipment}"], ["origin", "like", "stock.move,%"]]
-        ids = [row["id"] for row in export.rpc.find("stock.move", inside, [])]
-        values = {"lot": lot, "from_location": place, "effective_date": day(export.plant.clock)}
-        export.rpc("stock.move.write", ids, values)
+    _from_lots(export, export.picked, when=export.plant.clock)
     for button in ("assign_force", "pick"):
         export.press("stock.shipment.out", button, list(export.picked))
+
+
+def _from_lots(export: Export, shipments: Mapping[int, str], *, when: str) -> None:
+    """Say of what waits inside shipments which lot it is taken from, and the day where it is not the shipment's own."""
+    references: list[Value] = [f"stock.shipment.out,{one}" for one in shipments]
+    inside: list[Value] = [["shipment", "in", references], ["origin", "like", "stock.move,%"]]
+    changes: list[Value] = []
+    for move in export.rpc.find("stock.move", inside, ["shipment"]):
+        lot, place = export.lots[shipments[int(move["shipment"].partition(",")[2])]]
+        dated: dict[str, Value] = {"effective_date": day(when)} if when else {}
+        changes += [[move["id"]], {"lot": lot, "from_location": place, **dated}]
+    if changes:
+        export.rpc("stock.move.write", *changes)
 
 
 def _is_picked(row: dict[str, str]) -> bool:

@@ -12,18 +12,23 @@ from tests.systems.tryton.rpc import Value
 _PLACE_OF: Final = {"Q": "QUA", "S": "BLK"}
 """In Tryton a kind of stock is a place of its own; unrestricted stock lies where it lies."""
 
+_STORE: Final = "0001"
+
 Dated = tuple[dict[str, Value], date | None]
 
 
 def create_lots(export: Export) -> None:
-    """Create the lots that lie somewhere, and note where."""
+    """Create the lots, and note where they lie; those of which nothing is left lay in the store."""
     where = {row["lot_no"]: _place(export, row) for row in export.plant.rows("stock_qty")}
-    rows = [row for row in export.plant.rows("batch") if row["lot_no"] in where]
+    rows = export.plant.rows("batch")
     lots: list[dict[str, Value]] = [
         {"number": row["lot_no"], "product": export.products[row["mat_no"]]} for row in rows
     ]
     made = export.many("stock.lot", lots)
-    export.lots = {row["lot_no"]: (one, where[row["lot_no"]]) for row, one in zip(rows, made, strict=True)}
+    export.lots = {
+        row["lot_no"]: (one, where.get(row["lot_no"]) or export.place(row["plant"], _STORE))
+        for row, one in zip(rows, made, strict=True)
+    }
 
 
 def _place(export: Export, row: dict[str, str]) -> int:
@@ -57,16 +62,17 @@ def order_moves(export: Export, shipment: dict[str, Value], moves: list[Dated], 
 
 
 def count_stock(export: Export) -> None:
-    """Count every place: the lots that lie there, and nothing without a lot."""
+    """Count every place: the lots that lie there, and nothing of others that came or went or without a lot."""
     counted: dict[int, dict[tuple[str, int | None], float]] = defaultdict(dict)
     for row in export.plant.rows("stock_qty"):
         counted[_place(export, row)][row["mat_no"], export.lots[row["lot_no"]][0]] = float(row["qty"])
     codes = {one: code for code, one in export.products.items()}
     inside = [one for (site, code), one in export.places.items() if site in export.warehouses and code != "warehouse"]
-    for move in export.rpc.find("stock.move", [["state", "=", "done"]], ["product", "from_location", "to_location"]):
+    fields = ["product", "lot", "from_location", "to_location"]
+    for move in export.rpc.find("stock.move", [["state", "=", "done"]], fields):
         for place in {move["from_location"], move["to_location"]} & set(inside):
             if place not in export.made_at:
-                counted[place].setdefault((codes[move["product"]], None), 0.0)
+                counted[place].setdefault((codes[move["product"]], move["lot"]), 0.0)
     for place, lines in counted.items():
         rows: list[dict[str, Value]] = [
             {"product": export.products[code], "lot": lot, "quantity": quantity}

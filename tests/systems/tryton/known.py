@@ -17,6 +17,8 @@ from typing import Final
 
 from ruamel.yaml import YAML
 
+from erp_mcp.domain.select_text import select_columns
+from tests.systems.tryton import known_books, known_moves
 from tests.systems.tryton.rpc import Result, Rpc, Value
 
 NAME: Final = "demo-erp-known"
@@ -41,12 +43,19 @@ CHANGES: Final[Mapping[str, tuple[str, ...]]] = {
             "AND i.item_no = dlv_item.so_item) WHERE gi_act IS NULL"
         ),
     ),
+    "delivery.lot_id": ("UPDATE dlv_item SET lot_no = '' WHERE gi_act IS NULL AND pick_stat <> 'C'",),
     "delivery.delivered": ("UPDATE dlv_item SET pod = 1 WHERE gi_act IS NOT NULL",),
     "sales_order.order_state": ("UPDATE so_head SET stat = 'OPEN' WHERE stat = 'CLSD'",),
     "sales_order_line.order_state": ("UPDATE so_item SET stat = 'OPEN' WHERE stat = 'CLSD'",),
     "purchase_order_line.order_state": ("UPDATE po_item SET stat = 'OPEN' WHERE stat = 'CLSD'",),
     "purchase_order_line.price, purchase_order_line.price_unit": (
         "UPDATE po_item SET price = PRINTF('%.4f', price / 100.0), price_per = 1 WHERE price_per = 100",
+    ),
+    "supplier_invoice.price, supplier_invoice.price_unit": (
+        "UPDATE vend_inv SET price = PRINTF('%.4f', price / 100.0), price_per = 1 WHERE price_per = 100",
+    ),
+    "material_site.standard_price, material_site.price_unit": (
+        "UPDATE mat_plant SET std_price = PRINTF('%.4f', std_price / 100.0), price_per = 1 WHERE price_per = 100",
     ),
     "purchase_order_line.note": (
         "UPDATE po_item SET memo = (SELECT MIN(o.memo) FROM po_item o WHERE o.po_no = po_item.po_no)",
@@ -99,17 +108,6 @@ CHANGES: Final[Mapping[str, tuple[str, ...]]] = {
             "AND COALESCE(r.qty, '0.000') <> c.qty_open)"
         ),
     ),
-    "goods_receipt.missing rows": (
-        (
-            "CREATE TEMP TABLE came AS SELECT po_no, item_no, max(seq) AS seq, plant, vendor_no, "
-            "max(posted_on) AS on_, uom, max(changed_at) AS at FROM gr_item GROUP BY po_no, item_no"
-        ),
-        "DELETE FROM gr_item",
-        (
-            "INSERT INTO gr_item SELECT c.po_no, c.item_no, c.seq, c.plant, c.vendor_no, c.on_, p.qty_recv, c.uom, '', "
-            "c.at FROM came c JOIN po_item p ON p.po_no = c.po_no AND p.item_no = c.item_no"
-        ),
-    ),
     "bom_item.missing rows": ("DELETE FROM bom_item WHERE valid_from > (SELECT max(run_at) FROM mrp_msg)",),
     "quality_notification.notification_type": ("UPDATE qual_notif SET qn_type = 'alert'",),
 }
@@ -137,6 +135,9 @@ def known_plant(plant: Path, into: Path, rpc: Rpc) -> Path:
         _number_components(erp, rpc)
         _number_receipts(erp, rpc)
         _number_recipes(erp, rpc)
+        known_books.number_returns(erp, rpc)
+        known_books.number_invoices(erp, rpc)
+        known_moves.retell(erp, rpc)
     return into
 
 
@@ -185,11 +186,15 @@ def _number_deliveries(erp: sqlite3.Connection, rpc: Rpc) -> None:
 
 
 def _number_receipts(erp: sqlite3.Connection, rpc: Rpc) -> None:
-    """Number receipts as the moves that brought them."""
+    """Number receipts as the moves that brought them, which were made in the same order."""
     came: list[Value] = [["origin", "like", "purchase.line,%"], ["state", "=", "done"]]
-    found = rpc.find("stock.move", came, ["origin.purchase.number", "origin.sequence"])
-    numbers = [(row["id"], row["origin."]["purchase."]["number"], f"{row['origin.']['sequence']:05d}") for row in found]
-    erp.executemany("UPDATE gr_item SET seq = ? WHERE po_no = ? AND item_no = ?", numbers)
+    moves: dict[tuple[str, str], list[int]] = defaultdict(list)
+    for row in rpc.find("stock.move", came, ["origin.purchase.number", "origin.sequence"]):
+        moves[row["origin."]["purchase."]["number"], f"{row['origin.']['sequence']:05d}"].append(row["id"])
+    for line in erp.execute("SELECT po_no, item_no, seq FROM gr_item ORDER BY 1, 2, 3").fetchall():
+        number = moves[line[0], line[1]].pop(0)  # below zero first: a number may be that of another receipt of the line
+        erp.execute("UPDATE gr_item SET seq = ? WHERE po_no = ? AND item_no = ? AND seq = ?", (-number, *line))
+    erp.execute("UPDATE gr_item SET seq = -seq")
 
 
 def _number_recipes(erp: sqlite3.Connection, rpc: Rpc) -> None:
@@ -250,7 +255,7 @@ def known_profile(folder: Path) -> tuple[Path, list[str]]:
             del demo["entities"][entity], demo["identity"][entity]
             continue
         body, mapped = demo["entities"][entity], tryton["entities"][entity]["fields"]
-        given = _columns(body["statement"])
+        given = set(select_columns(body["statement"]))
         left_out += sorted(f"{entity}.{name}" for name in given - mapped.keys() - {*_ALWAYS, "native_state"})
         kept = ", ".join([*_ALWAYS, *sorted(given & mapped.keys())])
         body["statement"] = f"SELECT {kept} FROM ({body['statement']})"
@@ -259,14 +264,10 @@ def known_profile(folder: Path) -> tuple[Path, list[str]]:
         key: codes for key, codes in demo["states"].items()
         if key not in dropped and f"{key.partition('.')[0]}.*" not in dropped
     }  # fmt: skip
+    demo["states"]["goods_movement.movement_code"] |= known_moves.CODES
     del demo["commands"]
     demo["profile"] = NAME
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / f"{NAME}.yaml").open("w", encoding="utf-8") as file:
         YAML().dump(demo, file)
     return folder, left_out
-
-
-def _columns(statement: str) -> set[str]:
-    selected = statement.split("SELECT", 1)[1].rsplit("FROM", 1)[0]
-    return {part.rsplit(" AS ", 1)[-1].rsplit(".", 1)[-1].strip() for part in selected.split(",")}

@@ -72,6 +72,7 @@ NUMBERS = {
     "Purchase Requisition": "PR",
     "Production": "MO",
     "Customer Shipment": "DN",
+    "Customer Return Shipment": "RN",
     "Supplier Shipment": "GR",
     "Quality Alert": "QA",
 }
@@ -120,7 +121,7 @@ def _product(rpc: Rpc, masters: Masters, item: Item) -> None:
         lead_time=timedelta(0) if sold else None,
         producible=not bought,
         supply_on_sale="always" if made_to_order else None,
-        products=[["create", [{"suffix_code": item.code}]]],
+        products=[["create", [{"suffix_code": item.code, "cost_price": Decimal(item.price)}]]],
     )
     masters.templates[item.code] = template
     masters.products[item.code] = rpc.find("product.product", [["template", "=", template]], [])[0]["id"]

@@ -108,6 +108,7 @@ SEMI = tuple(
             ("Housing assembly large", "60"),
             ("Motor unit 4 kW", "30"),
             ("Motor unit 11 kW, made to order", "0"),
+            ("Greased bearing set", "0"),
         )
     )
 )
@@ -128,6 +129,15 @@ RAW = (
     Item("RM-313", "Base frame", "raw", price="48", lead_days=9),
     Item("RM-314", "Stator stack 11 kW", "raw", price="130", on_hand="20", lead_days=15),
     Item("RM-315", "Seal ring FKM", "raw", price="7.20", lots=(("LFKM-01", "60"),), lead_days=6),
+    Item(
+        "RM-316",
+        "Bearing grease",
+        "raw",
+        unit="kg",
+        price="19",
+        lots=(("LGRE-A", "4.5"), ("LGRE-B", "20")),
+        lead_days=6,
+    ),
 )
 ITEMS = (*FINISHED, *SEMI, *RAW)
 QUARANTINE = ("RM-304", "L6306-Q", "40")
@@ -140,6 +150,7 @@ BOMS: dict[str, tuple[tuple[str, str], ...]] = {
     "SA-203": (("RM-301", "2"), ("RM-305", "0.6"), ("RM-308", "1")),
     "SA-204": (("RM-303", "2.75"), ("RM-307", "1")),
     "SA-205": (("RM-303", "6.2"), ("RM-314", "1")),
+    "SA-206": (("RM-316", "0.9"),),
     "FP-100": (("SA-200", "1"), ("SA-202", "1"), ("RM-310", "1"), ("RM-306", "2")),
     "FP-101": (("SA-200", "1"), ("SA-204", "1"), ("RM-311", "1"), ("RM-309", "1")),
     "FP-102": (("SA-201", "1"), ("SA-205", "1"), ("RM-306", "3")),

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 
-from tests.systems.tryton import orders
+from tests.systems.tryton import after, orders
 from tests.systems.tryton.accounts import read_account, write_account
 from tests.systems.tryton.masters import build_masters
 from tests.systems.tryton.plant import Truth
@@ -31,6 +31,9 @@ def seed(rpc: Rpc, passwords: Mapping[str, str], *, truth_path: Path) -> Truth:
     orders.requisition(rpc, masters, today)
     orders.sell_all(rpc, masters, today, bought, truth)
     orders.quality_alert(rpc, masters)
+    after.bill(rpc, masters, today)
+    after.take_back(rpc, masters, today)
+    after.make_a_lot(rpc, masters, today)
     orders.decoys(bought, truth)
     truth.counts = count(rpc)
     truth.counts["rpc_calls"] = rpc.calls

@@ -41,7 +41,7 @@ def profile(entity: str, body: JsonValue) -> Profile:
         ({"fields": {"customer_id": 5}}, "fields.customer_id"),
         ({"fields": {"customer_id": {"sql": "SELECT 1"}}}, "fields.customer_id"),
         ({"fields": {"customer_id": {"ref": 5}}}, "fields.customer_id.ref"),
-        ({"fields": {"customer_id": {"ref": "code", "when": {}}}}, "fields.customer_id.when"),
+        ({"fields": {"customer_id": {"ref": "code", "sql": {}}}}, "fields.customer_id.sql"),
         ({"fields": {"customer_id": {"const": True}}}, "fields.customer_id.const"),
         ({"fields": {"customer_id": {"first": [{"ref": 1}]}}}, "fields.customer_id.first[0].ref"),
         ({"fields": {"customer_id": {"latest": [{"path": "a", "x": 1}]}}}, "fields.customer_id.latest[0].x"),
@@ -83,4 +83,4 @@ def test_the_shipped_profile_loads_and_its_document_names_each_entity() -> None:
 def test_reads_only_the_field_paths_that_a_form_needs() -> None:
     """What is not asked for can't leak: no bank account, no note of a party."""
     paths = set(sources(load_profile("tryton", [SHIPPED]))["supplier"].paths())
-    assert paths == {"code", "name", "addresses.country.code", "active"}
+    assert paths == {"code", "name", "addresses.country.code", "active", "supplier_payment_term.name"}
