@@ -1,10 +1,12 @@
-"""Which tests run one after the other when several processes share the work."""
+"""What all tests share: the demo plant, and which of them run one after the other in several processes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 import pytest
+
+from tests.prepared import DemoPlant, copies_of_one
 
 if TYPE_CHECKING:
     from xdist.remote import Producer
@@ -14,6 +16,12 @@ SHARED_SYSTEMS: Final = tuple(f"tests/systems/{name}/" for name in ("cap", "same
 """Folders of tests that change the same running systems of record: one at a time, or they see each other's writes."""
 SERVERS: Final = tuple(f"tests/systems/{name}/" for name in ("mariadb", "postgresql"))
 """Folders whose tests share one database server with nobody else: those of one folder in one process."""
+
+
+@pytest.fixture(scope="session")
+def demo_plant(tmp_path_factory: pytest.TempPathFactory) -> DemoPlant:
+    """Put a prepared demo plant of seed 1 into a folder: `demo_plant(folder)`; each is its asker's own."""
+    return copies_of_one(tmp_path_factory.getbasetemp())
 
 
 @pytest.hookimpl(optionalhook=True)

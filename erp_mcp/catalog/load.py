@@ -1,10 +1,16 @@
-"""Reads tool folders into a catalogue: the shipped one, then the operators' own, which add and never override."""
+"""Reads tool folders into a catalogue: the shipped one, then the operators' own, which add and never override.
+
+A process keeps what became of each file, so that an edit of one costs the time of one.
+"""
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from erp_mcp.catalog.compile import NO_OPERATIONS, compile_tool
 from erp_mcp.catalog.grammar import ToolFile
@@ -86,6 +92,45 @@ def inspect_file(
     path: Path, analyses: Mapping[str, Analysis], operations: Mapping[str, Operation] = NO_OPERATIONS
 ) -> tuple[Tool | None, list[Finding]]:
     """Return the tool of one file, `None` when it can't be compiled, and all its problems."""
+    before = _digest(path)
+    outcome = _OUTCOMES.get(_shown(path))
+    if outcome is None or not outcome.holds(before, analyses, operations):
+        tool, found = _inspected(path, analyses, operations)
+        outcome = _Outcome(
+            digest=before, analyses=analyses, operations=operations, tool=tool, findings=tuple(found)
+        )  # fmt: skip
+        if before and before == _digest(path):  # not edited meanwhile
+            _OUTCOMES[_shown(path)] = outcome
+    return outcome.tool, list(outcome.findings)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Outcome:
+    """What became of a file with some content, for some analyses and operations."""
+
+    digest: str
+    analyses: Mapping[str, Analysis]
+    operations: Mapping[str, Operation]
+    tool: Tool | None
+    findings: tuple[Finding, ...]
+
+    def holds(self, digest: str, analyses: Mapping[str, Analysis], operations: Mapping[str, Operation]) -> bool:
+        """Whether the same file for the same ones would become the same."""
+        return digest == self.digest and analyses is self.analyses and operations is self.operations
+
+
+_OUTCOMES: Final[dict[str, _Outcome]] = {}  # by toolset and name of the file: the last one of each
+
+
+def _digest(path: Path) -> str:
+    with contextlib.suppress(OSError):
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    return ""
+
+
+def _inspected(
+    path: Path, analyses: Mapping[str, Analysis], operations: Mapping[str, Operation]
+) -> tuple[Tool | None, list[Finding]]:
     try:
         spec, document = read_model(path, ToolFile, CatalogFileError)
     except CatalogFileError as error:

@@ -96,12 +96,13 @@ def list_command(config: str, demo_dir: str, *, everything: bool, as_json: bool)
 
 
 @command.command(
+    short_help="Show everything that a decision is bound to.",
     epilog="""
 \b
 Examples:
   erp-mcp approvals show prp_2Xk9TzQ0aB1c
   erp-mcp approvals show prp_2Xk9TzQ0aB1c --json
-"""
+""",
 )
 @click.argument("proposal_id", metavar="ID")
 @_options
@@ -116,6 +117,7 @@ def show(proposal_id: str, config: str, demo_dir: str, *, as_json: bool) -> None
 
 
 @command.command(
+    short_help="Say yes to exactly what is shown; it is written.",
     epilog="""
 \b
 Examples:
@@ -123,7 +125,7 @@ Examples:
   erp-mcp approvals approve prp_2Xk9TzQ0aB1c --as anna --comment "as agreed"
   erp-mcp approvals approve prp_2Xk9TzQ0aB1c --yes --passphrase-file FILE \\
       --no-worker
-"""
+""",
 )
 @click.argument("proposal_id", metavar="ID")
 @click.option("--comment", default="", metavar="TEXT", help="Your words, kept and signed with the decision.")

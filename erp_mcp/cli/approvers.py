@@ -17,6 +17,7 @@ from erp_mcp.domain.call import JsonValue
 
 
 @click.command(
+    short_help="Enrol ID as an approver, with a passphrase.",
     epilog="""
 \b
 Examples:
@@ -24,7 +25,7 @@ Examples:
   erp-mcp approvals enrol bert --as anna            one who is there vouches
   erp-mcp approvals enrol bert --new-passphrase-file NEW \\
       --as anna --passphrase-file FILE
-"""
+""",
 )
 @click.argument("approver_id", metavar="ID")
 @click.option("--name", default="", metavar="NAME", help="As people know them.  [default: the ID]")
@@ -81,11 +82,12 @@ def enrol(
 
 
 @click.command(
+    short_help="End the enrolment of ID for good.",
     epilog="""
 \b
 Examples:
   erp-mcp approvals revoke bert --as anna
-"""
+""",
 )
 @click.argument("approver_id", metavar="ID")
 @person_options

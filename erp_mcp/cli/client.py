@@ -28,6 +28,8 @@ from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.nearest import nearest
 
 _NAME = "erp-mcp"
+_WRITTEN = frozenset({"type", "command", "args"})  # of an entry
+_KEPT = "(stays as it is)"
 _TEMPORARY = "archive-v0"  # where uvx unpacks what it runs once
 
 
@@ -54,6 +56,7 @@ def machine() -> Machine:
 
 
 @command.command(
+    short_help="Write the entry into a client's configuration.",
     epilog="""
 \b
 Examples:
@@ -61,7 +64,7 @@ Examples:
   erp-mcp client install --client vscode --as buyer --config erp-mcp.yaml
   erp-mcp client install --client cursor --file .cursor/mcp.json
   erp-mcp client install --client claude-desktop --remove
-"""
+""",
 )
 @click.option(
     "--client",
@@ -127,13 +130,14 @@ def list_(*, as_json: bool) -> None:
 
 
 @command.command(
+    short_help="Write a bundle (.mcpb) to double-click.",
     epilog="""
 \b
 Examples:
   erp-mcp client bundle plant.mcpb
   erp-mcp client bundle plant.mcpb --as buyer --config erp-mcp.yaml
   erp-mcp client bundle portable.mcpb --portable
-"""
+""",
 )
 @click.argument("target", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--as", "agent", default="", metavar="AGENT", help="The agent that is proposed to whoever installs it.")
@@ -173,8 +177,9 @@ def _finish(change: Change, *, dry_run: bool) -> None:
     if not change.file.parent.is_dir() and change.before is None:
         click.echo(f"{change.file.parent} does not exist yet: is {change.client.title} installed?", err=True)
     if change.entry:
-        # Only our own entry is shown: those beside it may hold secrets.
-        told = json.dumps({change.client.section: {change.name: change.entry}}, ensure_ascii=False, indent=2)
+        # Only what we write is shown: entries beside ours may hold secrets, and so may what a person added to ours.
+        shown: dict[str, JsonValue] = {key: value if key in _WRITTEN else _KEPT for key, value in change.entry.items()}
+        told = json.dumps({change.client.section: {change.name: shown}}, ensure_ascii=False, indent=2)
         click.echo(_lines(told))
     if dry_run:
         click.echo(
@@ -208,8 +213,9 @@ def _told(seen: Outlook, deployment: Deployment) -> Iterator[str]:
         yield "\nNo policy is applied yet, so every call is refused: `erp-mcp policy apply`."
         return
     yield f"\nAs agent {seen.agent} (role {seen.role}, acts for {printable(seen.owner)}) it can"
-    shown = f", {seen.listed} of all its tools shown at once" if seen.listed < len(seen.reads) else ""
-    yield f"  read      {counted(len(seen.reads), 'tool')}: {', '.join(seen.toolsets) or 'none'}{shown}"
+    yield f"  read      {counted(len(seen.reads), 'tool')}: {', '.join(seen.toolsets) or 'none'}"
+    if seen.listed < len(seen.reads):
+        yield f"            The client lists {seen.listed} of all its tools; the others are found by `search_tools`."
     yield f"  of sites  {'all' if seen.sites is None else ', '.join(seen.sites) or 'none'}"
     yield f"  from      {', '.join(f'{name} ({profile})' for name, profile in seen.systems) or 'no system yet'}"
     names = ", ".join(tool.name for tool in seen.writes)

@@ -118,12 +118,13 @@ def command() -> None:
 
 
 @command.command(
+    short_help="Check every file and run every case.",
     epilog="""
 \b
 Examples:
   erp-mcp policy check
   erp-mcp policy check --policies ./policies --json
-"""
+""",
 )
 @_options
 def check(config: str, demo_dir: str, policies: str, as_json: bool) -> None:
@@ -169,6 +170,7 @@ def test(config: str, demo_dir: str, policies: str, as_json: bool) -> None:
 
 @command.command(
     name="explain",
+    short_help="Say whether a role may call a tool, and why.",
     epilog="""
 \b
 Examples:
@@ -205,12 +207,13 @@ def explain_command(
 
 
 @command.command(
+    short_help="Say what applying the saved files would change.",
     epilog="""
 \b
 Examples:
   erp-mcp policy diff --demo-dir DIR
   erp-mcp policy diff --config erp-mcp.yaml --json
-"""
+""",
 )
 @_options
 def diff(config: str, demo_dir: str, policies: str, as_json: bool) -> None:
@@ -221,6 +224,7 @@ def diff(config: str, demo_dir: str, policies: str, as_json: bool) -> None:
 
 
 @command.command(
+    short_help="Check the saved files and make them count.",
     epilog="""
 \b
 Examples:
@@ -228,7 +232,7 @@ Examples:
   erp-mcp policy apply --demo-dir DIR   servers follow at their next call
   erp-mcp policy apply --as anna        an approver signs where it writes
   erp-mcp policy apply --yes --as anna --passphrase-file FILE
-"""
+""",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would change and stop.")
 @person_options

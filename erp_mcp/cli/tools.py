@@ -59,13 +59,14 @@ def command() -> None:
 
 
 @command.command(
+    short_help="Check tool files; every problem with its line.",
     epilog="""
 \b
 Examples:
   erp-mcp tools lint                   those shipped and configured
   erp-mcp tools lint my-tools          one folder of <toolset>/<tool>.yaml
   erp-mcp tools lint my-tools --json   for editors; status 2 when one is wrong
-"""
+""",
 )
 @click.argument("folders", nargs=-1, metavar="[FOLDER]...", type=_FOLDER)
 @deployment_options
@@ -122,12 +123,13 @@ def list_(agent: str, config: str, demo_dir: str, *, as_json: bool) -> None:
 
 
 @command.command(
+    short_help="Show the contract of one tool.",
     epilog="""
 \b
 Examples:
   erp-mcp tools describe list_sales_orders
   erp-mcp tools describe get_stock --json   with the schemas that clients get
-"""
+""",
 )
 @click.argument("name")
 @deployment_options
@@ -146,6 +148,7 @@ def describe(name: str, config: str, demo_dir: str, *, as_json: bool) -> None:
 
 
 @command.command(
+    short_help="Call a tool as an agent would; or export it.",
     epilog="""
 \b
 Examples:
@@ -157,7 +160,7 @@ Examples:
 \b
 Exit status: 0 answered, 2 the call is wrong, 3 refused by policy or age,
 1 anything else.
-"""
+""",
 )
 @click.argument("name")
 @click.argument("arguments", default="{}", metavar="[JSON]")
@@ -203,11 +206,12 @@ def call(
 
 
 @command.command(
+    short_help="Print the JSON Schema of a tool file.",
     epilog="""
 \b
 Examples:
   erp-mcp tools schema > tools/_schema.json
-"""
+""",
 )
 @clear_errors
 def schema() -> None:

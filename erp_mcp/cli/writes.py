@@ -107,12 +107,13 @@ def stop(scope: str, reason: str, config: str, demo_dir: str, *, as_json: bool) 
 
 
 @command.command(
+    short_help="Let writes of SCOPE go on.",
     epilog="""
 \b
 Examples:
   erp-mcp writes resume all
   erp-mcp writes resume system:erp
-"""
+""",
 )
 @click.argument("scope")
 @deployment_options

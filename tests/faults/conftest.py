@@ -11,13 +11,14 @@ import pytest
 from tests.crash.run import in_memory
 from tests.faults import plant
 from tests.faults.plant import Template
+from tests.prepared import DemoPlant
 
 
 @pytest.fixture(scope="session")
-def template() -> Iterator[Template]:
+def template(demo_plant: DemoPlant) -> Iterator[Template]:
     """Proposals of both tools, approved, made once; in memory, since nothing here is about the power going off."""
     with tempfile.TemporaryDirectory(dir=in_memory()) as name:
-        yield plant.with_proposals(plant.prepared(Path(name) / "template"), 10)
+        yield plant.with_proposals(plant.furnished(demo_plant(Path(name) / "template")), 10)
 
 
 @pytest.fixture

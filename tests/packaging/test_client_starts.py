@@ -14,6 +14,7 @@ from click.testing import CliRunner
 from erp_mcp.administration.clients import Machine
 from erp_mcp.cli.app import main
 from tests.guarantees import guarantees
+from tests.prepared import DemoPlant
 
 _HELLO = {
     "jsonrpc": "2.0",
@@ -25,12 +26,9 @@ _LIST = {"jsonrpc": "2.0", "id": 2, "method": "tools/list"}
 
 
 @pytest.fixture(scope="module")
-def plant(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def plant(tmp_path_factory: pytest.TempPathFactory, demo_plant: DemoPlant) -> Path:
     """Return a prepared demo plant in a folder whose name a shell would split."""
-    folder = tmp_path_factory.mktemp("a plant") / "demo"
-    done = CliRunner().invoke(main, ["demo", "--prepare", "--dir", str(folder)])
-    assert done.exit_code == 0, done.output
-    return folder
+    return demo_plant(tmp_path_factory.mktemp("a plant") / "demo")
 
 
 def tools_of(command: list[str], directory: Path) -> set[str]:

@@ -19,6 +19,7 @@ from erp_mcp.cli.app import main
 from erp_mcp.domain.answer import Answer, Refusal
 from erp_mcp.domain.audit import AuditRecord
 from erp_mcp.domain.call import JsonValue, ToolCall
+from tests.prepared import DemoPlant
 
 DECEMBER = datetime.fromisoformat("2026-12-01T00:00:00Z")
 
@@ -100,11 +101,9 @@ def records(answer: Answer, table: str) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="session")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def prepared(tmp_path_factory: pytest.TempPathFactory, demo_plant: DemoPlant) -> Path:
     """The demo plant of seed 1, prepared as a newcomer does it."""
-    directory = tmp_path_factory.mktemp("plant") / "demo"
-    result = CliRunner().invoke(main, ["demo", "--prepare", "--dir", str(directory)])
-    assert result.exit_code == 0, result.output
+    directory = demo_plant(tmp_path_factory.mktemp("plant") / "demo")
     with (directory / "erp-mcp.yaml").open("a", encoding="utf-8") as file:
         file.write("deadline_s: 60\n")  # a machine that is busy with other things refuses nothing for that
     return directory

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
+
+from click.testing import CliRunner
+
+from erp_mcp.cli.app import main
 
 _OFFLINE_FOR: Final = timedelta(days=2)  # longer than any record of daily work may be old, shorter than master data may
 _BADGE: Final = re.compile(r"B-\d{4}")
@@ -49,8 +51,8 @@ def prepare(directory: Path, seed: int, size: str = "S") -> None:
 
 
 def _run(*arguments: str) -> None:
-    done = subprocess.run([sys.executable, "-m", "erp_mcp", *arguments], check=False, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
+    done = CliRunner().invoke(main, list(arguments))
+    assert done.exit_code == 0, done.output
 
 
 @contextmanager

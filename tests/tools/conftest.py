@@ -24,6 +24,7 @@ from erp_mcp.cli.app import main
 from erp_mcp.domain.answer import Answer, Refusal
 from erp_mcp.domain.call import JsonValue, ToolCall
 from erp_mcp.domain.entities import ENTITIES, Kind, field_specs
+from tests.prepared import DemoPlant
 
 _TOOLS: Final = Path(__file__).parents[2] / "tools"
 _MANY_PAGES: Final = 2000
@@ -173,11 +174,9 @@ def _run(folder: Path, *arguments: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
+def plant(tmp_path_factory: pytest.TempPathFactory, demo_plant: DemoPlant) -> Iterator[Plant]:
     """The demo plant of seed 1, prepared as a newcomer does it; shared by all tests, none may leave it changed."""
-    folder = tmp_path_factory.mktemp("tools") / "demo"
-    result = CliRunner().invoke(main, ["demo", "--prepare", "--dir", str(folder)])
-    assert result.exit_code == 0, result.output
+    folder = demo_plant(tmp_path_factory.mktemp("tools") / "demo")
     with (folder / "erp-mcp.yaml").open("a", encoding="utf-8") as file:
         file.write("deadline_s: 60\n")  # a machine that is busy with other things refuses nothing for that
     _add_roles(folder)

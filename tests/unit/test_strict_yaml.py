@@ -19,7 +19,17 @@ from tests.guarantees import guarantees
     [
         ("a: 1\nb:\n  d: x\n  d: y\n", 4, "duplicate key"),
         ("a: 1\nb: &x 2\nc: *x\n", 2, "anchors and aliases are refused"),
+        ("a: [1,&x 2]\n", 1, "anchors and aliases are refused"),
+        ("a: [&x 2]\n", 1, "anchors and aliases are refused"),
+        ("{&x a: 1}\n", 1, "anchors and aliases are refused"),
+        ('{"a":&x 1}\n', 1, "anchors and aliases are refused"),
+        ("a:\n- &x 1\n", 2, "anchors and aliases are refused"),
+        ("&x a: 1\n", 1, "anchors and aliases are refused"),
+        ("? &x a\n: 1\n", 1, "anchors and aliases are refused"),
+        ("a: *x\n", 1, "anchors and aliases are refused"),
         ("a: 1\nb: !!python/object:os.system x\n", 2, "tags are refused"),
+        ("a: ! 1\n", 1, "tags are refused"),
+        ("!x\na: 1\n", 1, "tags are refused"),
         ("a: 1\n---\nb: 2\n", 2, "not valid YAML"),
         ("a: [1\n", 2, "not valid YAML"),
         ("- 1\n", 1, "the file must be a mapping"),
@@ -39,6 +49,15 @@ def test_what_is_not_one_strict_mapping_is_refused_with_its_line(
 
     assert refused.value.facts["line"] == line
     assert str(refused.value.facts["reason"]).startswith(reason)
+
+
+@guarantees("input.clear_errors")
+def test_the_same_characters_inside_a_text_are_text(tmp_path: Path) -> None:
+    """Statements count rows, multiply and compare, and people exclaim."""
+    file = tmp_path / "file.yaml"
+    file.write_text("a: COUNT(*) + n*2 & 3 != 4 !\nb: R&D\n", encoding="utf-8")
+
+    assert Document(file, PolicyFileError).data == {"a": "COUNT(*) + n*2 & 3 != 4 !", "b": "R&D"}
 
 
 @guarantees("input.clear_errors")

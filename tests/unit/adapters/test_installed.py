@@ -17,6 +17,7 @@ from erp_mcp.bootstrap import open_deployment
 from erp_mcp.cli.app import main
 from erp_mcp.errors import ConfigurationError
 from tests.guarantees import guarantees
+from tests.prepared import DemoPlant
 from tests.unit.cli.third_party import install
 from tests.unit.cli.toys import toy
 
@@ -104,13 +105,14 @@ def test_two_packages_of_one_kind_are_both_named(tmp_path: Path, monkeypatch: py
 
 
 @guarantees("adapter.third_party")
-def test_a_package_can_not_take_the_place_of_a_kind_of_ours(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_package_can_not_take_the_place_of_a_kind_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, demo_plant: DemoPlant
+) -> None:
     """Installing something must not change how a system is read that was read before."""
     points = {"erp_mcp.adapters": {"sql": "toyshop.toys:Toy"}, "erp_mcp.commands": {"sql": "toyshop.toys:ToyCommands"}}
     config = toy(tmp_path, monkeypatch)
     install(monkeypatch, tmp_path / "other", "greedy", files={}, entry_points=points)
-    demo = tmp_path / "demo"
-    assert CliRunner().invoke(main, ["demo", "--prepare", "--dir", str(demo)]).exit_code == 0
+    demo = demo_plant(tmp_path / "demo")
     told = CliRunner().invoke(main, ["systems", "probe", "mes", "--demo-dir", str(demo), "--json"]).stdout
     assert json.loads(told)["told"]["product"] == "SQLite"
     open_toy(config)

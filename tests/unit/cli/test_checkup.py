@@ -19,15 +19,13 @@ from erp_mcp.bootstrap import Deployment, open_deployment
 from erp_mcp.cli.app import main
 from erp_mcp.cli.checkup import Check, writes
 from tests.guarantees import guarantees
+from tests.prepared import DemoPlant
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def prepared(tmp_path_factory: pytest.TempPathFactory, demo_plant: DemoPlant) -> Path:
     """Return a demo plant, where one write is on and two people are enrolled."""
-    directory = tmp_path_factory.mktemp("checkup") / "plant"
-    result = CliRunner().invoke(main, ["demo", "--prepare", "--dir", str(directory)])
-    assert result.exit_code == 0, result.output
-    return directory
+    return demo_plant(tmp_path_factory.mktemp("checkup") / "plant")
 
 
 @pytest.fixture

@@ -13,15 +13,13 @@ from erp_mcp.administration.clients import CLIENTS, Machine, Platform
 from erp_mcp.cli.app import main
 from erp_mcp.cli.client_entry import deployment_command
 from tests.guarantees import guarantees
+from tests.prepared import DemoPlant
 
 
 @pytest.fixture(scope="module")
-def plant(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def plant(tmp_path_factory: pytest.TempPathFactory, demo_plant: DemoPlant) -> Path:
     """Return a prepared demo plant."""
-    folder = tmp_path_factory.mktemp("plant") / "demo"
-    done = CliRunner().invoke(main, ["demo", "--prepare", "--dir", str(folder)])
-    assert done.exit_code == 0, done.output
-    return folder
+    return demo_plant(tmp_path_factory.mktemp("plant") / "demo")
 
 
 def account(home: Path, platform: Platform = "linux") -> Machine:
@@ -103,6 +101,20 @@ def test_a_file_of_a_project_can_be_named(plant: Path, tmp_path: Path) -> None:
     assert done.exit_code == 0
     assert "is Claude Code installed?" in done.output
     assert "erp-mcp" in json.loads(file.read_text(encoding="utf-8"))["mcpServers"]
+
+
+@guarantees("clients.told", "P8.secrets_stay")
+def test_what_a_person_added_to_our_entry_is_not_shown(plant: Path, tmp_path: Path) -> None:
+    """It may be a token, and a terminal is looked at and copied; only what is written is said."""
+    file = tmp_path / "mcp.json"
+    ours = {"command": "/old/erp-mcp", "args": ["serve"], "env": {"TOKEN": "s3cret"}}
+    file.write_text(json.dumps({"mcpServers": {"erp-mcp": ours}}), encoding="utf-8")
+
+    done = run(tmp_path, "install", "--client", "cursor", "--file", str(file), "--demo-dir", str(plant))
+
+    assert done.exit_code == 0, done.output
+    assert "s3cret" not in done.output
+    assert "s3cret" in file.read_text(encoding="utf-8")
 
 
 @guarantees("clients.told")

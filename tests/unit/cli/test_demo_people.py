@@ -13,15 +13,13 @@ from click.testing import CliRunner
 from erp_mcp.cli import demo
 from erp_mcp.cli.app import main
 from tests.guarantees import guarantees
+from tests.prepared import DemoPlant
 from tests.unit.cli.people_at_work import Desk
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    directory = tmp_path_factory.mktemp("demo") / "d"
-    result = CliRunner().invoke(main, ["demo", "--prepare", "--dir", str(directory)])
-    assert result.exit_code == 0, result.output
-    return Desk(directory=directory)
+def desk(tmp_path_factory: pytest.TempPathFactory, demo_plant: DemoPlant) -> Desk:
+    return Desk(directory=demo_plant(tmp_path_factory.mktemp("demo") / "d"))
 
 
 @guarantees("P3.enrolled", "P2.signed_policy")
@@ -62,20 +60,20 @@ def test_a_plant_that_is_built_again_keeps_its_people(desk: Desk) -> None:
 @guarantees("P2.signed_policy")
 @pytest.mark.parametrize("changed", [False, True])
 def test_a_plant_that_is_built_again_keeps_policies_that_somebody_changed_and_no_others(
-    tmp_path: Path, *, changed: bool
+    tmp_path: Path, demo_plant: DemoPlant, *, changed: bool
 ) -> None:
     """An earlier version's policy, left as it was, would keep the tour from the write; a person's own is theirs."""
-    assert CliRunner().invoke(main, ["demo", "--prepare", "--dir", str(tmp_path)]).exit_code == 0
-    mark, base = tmp_path / "plant.json", tmp_path / "policies" / "base.yaml"
+    plant = demo_plant(tmp_path / "d")
+    mark, base = plant / "plant.json", plant / "policies" / "base.yaml"
     shipped = base.read_text(encoding="utf-8")
     earlier = shipped.replace('max: "20"', 'max: "3"')
     base.write_text(earlier, encoding="utf-8")
     told = {**json.loads(mark.read_text(encoding="utf-8")), "made_by": "older"}
     if not changed:
-        told["policies"] = demo.content_of(tmp_path / "policies")
+        told["policies"] = demo.content_of(plant / "policies")
     mark.write_text(json.dumps(told), encoding="utf-8")
 
-    again = CliRunner().invoke(main, ["demo", "--prepare", "--dir", str(tmp_path)])
+    again = CliRunner().invoke(main, ["demo", "--prepare", "--dir", str(plant)])
 
     assert again.exit_code == 0, again.output
     assert base.read_text(encoding="utf-8") == (earlier if changed else shipped)

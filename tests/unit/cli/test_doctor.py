@@ -15,6 +15,7 @@ from erp_mcp.administration.clients import Machine
 from erp_mcp.cli.app import main
 from erp_mcp.settings import load
 from tests.guarantees import guarantees
+from tests.prepared import DemoPlant
 
 
 @pytest.fixture
@@ -25,12 +26,9 @@ def config(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def demo(tmp_path_factory: pytest.TempPathFactory, demo_plant: DemoPlant) -> Path:
     """Return a prepared demo plant."""
-    directory = tmp_path_factory.mktemp("demo") / "plant"
-    result = CliRunner().invoke(main, ["demo", "--prepare", "--dir", str(directory)])
-    assert result.exit_code == 0, result.output
-    return directory
+    return demo_plant(tmp_path_factory.mktemp("demo") / "plant")
 
 
 def examined(*words: str) -> tuple[int, dict[str, str], dict[str, str]]:

@@ -16,6 +16,7 @@ from erp_mcp.administration.clients import Machine
 from erp_mcp.administration.redaction import Redactor
 from erp_mcp.cli.app import main
 from tests.guarantees import guarantees
+from tests.prepared import DemoPlant
 
 CANARIES = {
     "host": "canary-host.plant.example",
@@ -51,12 +52,9 @@ systems:
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def demo(tmp_path_factory: pytest.TempPathFactory, demo_plant: DemoPlant) -> Path:
     """Return a prepared demo plant, whose records are full of names."""
-    folder = tmp_path_factory.mktemp("plant") / "demo"
-    done = CliRunner().invoke(main, ["demo", "--prepare", "--dir", str(folder)])
-    assert done.exit_code == 0, done.output
-    return folder
+    return demo_plant(tmp_path_factory.mktemp("plant") / "demo")
 
 
 @pytest.fixture

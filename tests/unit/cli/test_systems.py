@@ -16,15 +16,13 @@ from erp_mcp.bootstrap import open_deployment
 from erp_mcp.cli.app import main
 from erp_mcp.demo.erp_calls import CREATE_REQUISITION, UPDATE_DATE
 from tests.guarantees import guarantees
+from tests.prepared import DemoPlant
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def built(tmp_path_factory: pytest.TempPathFactory, demo_plant: DemoPlant) -> Path:
     """Return a demo plant as the command builds it."""
-    directory = tmp_path_factory.mktemp("demo") / "plant"
-    result = CliRunner().invoke(main, ["demo", "--prepare", "--dir", str(directory)])
-    assert result.exit_code == 0, result.output
-    return directory
+    return demo_plant(tmp_path_factory.mktemp("demo") / "plant")
 
 
 def probed(demo: Path, name: str = "erp") -> tuple[int, Mapping[str, Any]]:

@@ -11,8 +11,8 @@ from click.testing import CliRunner, Result
 
 from erp_mcp import settings
 from erp_mcp.cli.app import main
-from erp_mcp.cli.demo import command as demo
 from tests.guarantees import guarantees
+from tests.prepared import DemoPlant
 
 ROOT = Path(__file__).resolve().parents[3]
 READING = [
@@ -33,12 +33,9 @@ def _no_deployment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def plant(tmp_path_factory: pytest.TempPathFactory) -> str:
+def plant(tmp_path_factory: pytest.TempPathFactory, demo_plant: DemoPlant) -> str:
     """A prepared demo plant."""
-    folder = tmp_path_factory.mktemp("plant") / "demo"
-    done = CliRunner().invoke(demo, ["--prepare", "--dir", str(folder)])
-    assert done.exit_code == 0, done.output
-    return str(folder)
+    return str(demo_plant(tmp_path_factory.mktemp("plant") / "demo"))
 
 
 @guarantees("cli.teaches")

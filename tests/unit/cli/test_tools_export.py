@@ -18,15 +18,13 @@ from click.testing import CliRunner, Result
 from erp_mcp.bootstrap import Deployment, open_deployment
 from erp_mcp.cli.app import main
 from tests.guarantees import guarantees
+from tests.prepared import DemoPlant
 
 
 @pytest.fixture(scope="module")
-def plant(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def plant(tmp_path_factory: pytest.TempPathFactory, demo_plant: DemoPlant) -> Path:
     """Return a prepared demo plant."""
-    folder = tmp_path_factory.mktemp("plant") / "demo"
-    done = CliRunner().invoke(main, ["demo", "--prepare", "--dir", str(folder)])
-    assert done.exit_code == 0, done.output
-    return folder
+    return demo_plant(tmp_path_factory.mktemp("plant") / "demo")
 
 
 @pytest.fixture
@@ -146,6 +144,16 @@ def test_what_can_not_become_a_file_is_refused_before_anything_is_asked(
     assert len(list(deployment.state.audit.read_all())) == before
     assert [path.name for path in tmp_path.iterdir()] == ["there.csv"]
     assert (tmp_path / "there.csv").read_text(encoding="utf-8") == "mine"
+
+
+@guarantees("export.whole", "cli.teaches")
+def test_a_link_to_nowhere_and_a_name_too_long_are_refused_with_a_reason(plant: Path, tmp_path: Path) -> None:
+    """Neither is followed or fails with a trace."""
+    (tmp_path / "link.csv").symlink_to(tmp_path / "nowhere.csv")
+    for name, told in (("link.csv", "it stays as it is"), (f"{'x' * 300}.csv", "can't be written")):
+        done = export(plant, tmp_path / name, "get_stock")
+        assert (done.exit_code, told in done.output) == (2, True), done.output
+    assert [path.name for path in tmp_path.iterdir()] == ["link.csv"]
 
 
 @guarantees("export.whole")
