@@ -3,6 +3,7 @@
     python benchmarks/tools.py --sizes S M          prepares plants in a temporary directory
     python benchmarks/tools.py --plant L=DIR        uses a plant that is there
     python benchmarks/tools.py --sizes S --json
+    python benchmarks/tools.py --sizes M --tools get_stock find_slow_stock
 
 A tool is called with each example of its file, with the ids of the plant put in where the example's are not there. The
 ratio is to `get_material` of one material on the same server: absolute figures are this machine's. Tokens are those of
@@ -173,9 +174,10 @@ def main() -> None:
     parser.add_argument("--sizes", nargs="*", default=[], choices=("S", "M", "L"))
     parser.add_argument("--plant", action="append", default=[], metavar="SIZE=DIR")
     parser.add_argument("--repeats", type=int, default=10)
+    parser.add_argument("--tools", nargs="*", default=[], help="only these, and the yardstick")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    tools, result = shipped(), {}
+    tools, result = [one for one in shipped() if not options.tools or one["name"] in {*options.tools, YARDSTICK}], {}
     with tempfile.TemporaryDirectory() as folder:
         plants = {size: prepare(Path(folder) / size, size) for size in options.sizes}
         plants |= {name: Path(path) / "erp-mcp.yaml" for name, _, path in (one.partition("=") for one in options.plant)}

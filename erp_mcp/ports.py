@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from erp_mcp.domain.approver import Applied, Approver, Signed
     from erp_mcp.domain.audit import AuditEntry, AuditRecord
     from erp_mcp.domain.command import Command, Outcome, RetryContract, Written
+    from erp_mcp.domain.derivation import Cell, Derivation, Moment
     from erp_mcp.domain.entities import Record
     from erp_mcp.domain.freshness import EntityState
     from erp_mcp.domain.introspection import Introspection
@@ -215,6 +216,23 @@ class ReadModel(Protocol):
         ...
 
 
+@runtime_checkable
+class WorksOut(Protocol):
+    """A read model that keeps rows worked out ahead of time; with any other one whole questions are asked."""
+
+    async def worked_out(
+        self, derivations: Sequence[Derivation], moment: Moment, *, sites: tuple[str, ...] | None, deadline_s: float
+    ) -> Mapping[str, list[tuple[Cell, ...]]] | None:
+        """Return the rows of derivations exactly as if all their keys in scope were worked out at this moment.
+
+        `None` when that can't be said, or too much would have to be worked out first: then ask the whole question.
+
+        Raises:
+            as `rows`.
+        """
+        ...
+
+
 class ReadModelWriter(Protocol):
     """The side of the read model that synchronisation writes."""
 
@@ -247,6 +265,17 @@ class ReadModelWriter(Protocol):
 
     def derive(self) -> None:
         """Work out what is precomputed from several entities (base-unit quantities)."""
+        ...
+
+    def work_out(self, moment: Moment, *, limit: int) -> int:
+        """Work out at most `limit` keys of derivations that are not known as of a moment, in one transaction.
+
+        Returns:
+            How many were worked out; 0 when nothing is left to do.
+
+        Raises:
+            ReadModelWriteError: `read_model.not_written`; nothing is written.
+        """
         ...
 
 

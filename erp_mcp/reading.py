@@ -14,14 +14,15 @@ from typing import Final, NamedTuple
 
 from erp_mcp import answers
 from erp_mcp.catalog.arguments import CheckedArguments
-from erp_mcp.domain.analysis import Analysis, Facts, Findings, RawCell
+from erp_mcp.domain.analysis import Ahead, Analysis, Facts, Findings, RawCell
 from erp_mcp.domain.answer import Answer, ResultTable
-from erp_mcp.domain.decision import Obligations
+from erp_mcp.domain.decision import Mask, Obligations
+from erp_mcp.domain.derivation import Derivation, Moment
 from erp_mcp.domain.principal import Principal
 from erp_mcp.domain.tool import Table, Tool
 from erp_mcp.errors import FaultError, MaskedFieldError
 from erp_mcp.policy import obligations as duties
-from erp_mcp.ports import ReadModel, SqlValue
+from erp_mcp.ports import ReadModel, Row, SqlValue, WorksOut
 from erp_mcp.projections import paging, reads
 from erp_mcp.projections.freshness import Freshness, skipped_reads
 from erp_mcp.projections.lacking import NOTHING_LACKS, Lacking
@@ -102,6 +103,10 @@ class Reading:
 
     async def _find(self, question: Question, basis: _Basis, page: paging.Page) -> _Found:
         tool, terms = question.tool, question.obligations
+        ahead = await self._ahead(question, basis)
+        if ahead is not None:
+            tables, after = self._paged(question, ahead, page)
+            return _Found(tables=tables, after=after, complete=ahead.complete, warnings=ahead.warnings)
         got = await reads.run(
             self.read_model,
             tool,
@@ -127,17 +132,65 @@ class Reading:
             tables=tables, after=after, complete=findings.complete and not cut, warnings=cut + findings.warnings
         )
 
+    async def _ahead(self, question: Question, basis: _Basis) -> Findings | None:
+        """Answer from rows worked out ahead of time, where they hold for this role and these sources as they are."""
+        analysis = self.analyses.get(question.tool.analysis)
+        way = analysis.ahead if analysis else None
+        if way is None or not isinstance(self.read_model, WorksOut) or not _may_use(way, question, basis):
+            return None
+        moment = Moment(today=self.today, now=self.now, zone=self.zone)
+        sites = question.obligations.sites
+        wanted = way.only(question.checked.arguments, self.today) if way.only else {}
+        derivations = [replace(one, only=wanted.get(one.name)) for one in way.derivations]
+        rows = await self.read_model.worked_out(derivations, moment, sites=sites, deadline_s=self.deadline_s)
+        if rows is None:
+            return None
+        beside = await self._beside(question, basis, way, rows) if way.reads else {}
+        if beside is None:
+            return None
+        masks = question.obligations.masks
+        worked_out = {one.name: _shown(one, rows[one.name], masks) for one in way.derivations}
+        return way.function(self._facts(question, basis, {**worked_out, **beside}))
+
+    async def _beside(
+        self, question: Question, basis: _Basis, way: Ahead, worked_out: Mapping[str, list[Row]]
+    ) -> Mapping[str, tuple[NamedTuple, ...]] | None:
+        """Return the small reads that go with what was worked out, `None` where one is not small.
+
+        A derivation that is called as one of them gives its rows, so that later ones can look up by what it found.
+        """
+        small = replace(question.tool, reads=tuple(one for one in question.tool.reads if one.name in way.reads))
+        got = await reads.run(
+            self.read_model,
+            small,
+            question.checked.arguments,
+            sites=question.obligations.sites,
+            today=self.today,
+            now=self.now,
+            deadline_s=self.deadline_s,
+            skip=skipped_reads(small, basis.fresh),
+            known={name: found for name, found in worked_out.items() if name in way.reads},
+        )
+        return None if got.truncated else self._typed(replace(question, tool=small), got)
+
     def _analyse(self, question: Question, got: reads.ReadRows, basis: _Basis) -> Findings:
         """Run the analysis over typed rows from which masked fields are gone already."""
-        tool, masks = question.tool, question.obligations.masks
-        analysis = self.analyses[tool.analysis]
+        facts = self._facts(question, basis, self._typed(question, got))
+        return self.analyses[question.tool.analysis].function(facts)
+
+    def _typed(self, question: Question, got: reads.ReadRows) -> Mapping[str, tuple[NamedTuple, ...]]:
+        masks = question.obligations.masks
+        analysis = self.analyses[question.tool.analysis]
         typed: dict[str, tuple[NamedTuple, ...]] = {}
-        for query in tool.reads:
+        for query in question.tool.reads:
             rows = duties.mask_inputs(query.columns, got.rows[query.name], masks, self.keys.masks)
             row_type = analysis.reads[query.name]
             typed[query.name] = tuple(row_type._make(row) for row in rows)
-        facts = Facts(
-            rows=typed,
+        return typed
+
+    def _facts(self, question: Question, basis: _Basis, rows: Mapping[str, tuple[NamedTuple, ...]]) -> Facts:
+        return Facts(
+            rows=rows,
             arguments=question.checked.arguments,
             today=self.today,
             now=self.now,
@@ -145,7 +198,6 @@ class Reading:
             zone=self.zone,
             lacking=basis.without.fields,
         )
-        return analysis.function(facts)
 
     def _paged(
         self, question: Question, findings: Findings, page: paging.Page
@@ -187,6 +239,30 @@ class Reading:
             return self._cursor(question, [_sql(value) for value in after])
 
         return answers.fit(answer, paged=table.name, cursor_after=cursor_after)
+
+
+def _shown(derivation: Derivation, rows: RawRows, masks: Sequence[Mask]) -> tuple[NamedTuple, ...]:
+    """Return rows as their type, without what shows a masked field."""
+    masked = {mask.field for mask in masks}
+    hidden = {name: None for name, fields in derivation.shows.items() if not masked.isdisjoint(fields)}
+    found = map(derivation.row._make, rows)
+    return tuple(one._replace(**hidden) for one in found) if hidden else tuple(found)
+
+
+def _may_use(way: Ahead, question: Question, basis: _Basis) -> bool:
+    """Return whether what was worked out is what this role would find: no mask on it, all its sources in use.
+
+    A source that was never read is as absent here as it was there; one that has become too old is not.
+    """
+    fields = frozenset[str]().union(*(one.fields for one in way.derivations))
+    entities = frozenset[str]().union(*(one.entities for one in way.derivations))
+    too_old = any(gap.reason == "too_old" and gap.entity in entities for gap in basis.fresh.gaps)
+    shown = {field for one in way.derivations for fields in one.shows.values() for field in fields}
+    # A token in place of a value is no empty cell: what shows it is told the long way.
+    masked = any(
+        mask.field in fields or (mask.field in shown and mask.way == "hash") for mask in question.obligations.masks
+    )
+    return not (too_old or masked or basis.without.unchosen)
 
 
 def _shape(question: Question, tables: Mapping[str, RawRows]) -> tuple[dict[str, ResultTable], int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from erp_mcp import sync
 from erp_mcp.bootstrap import Deployment
@@ -40,7 +41,7 @@ def synchronise(
         BusyError: `gateway.busy`, while another process synchronises. When the only system can't be opened, why; of
         several, the others go on, and its report says why.
     """
-    leases = deployment.state.leases
+    leases = deployment.sync_leases
     lease = leases.acquire(sync.LEASE, deployment.ids.new(), ttl_s=sync.LEASE_TTL_S)
     if lease is None:
         raise BusyError(reason="another process is synchronising")
@@ -101,6 +102,7 @@ async def _synchronise(
                 await adapter.close()
         if not names:
             writer.retain(offered)  # what no configured system offers any more answers no more questions
+        await sync.work_out(writer, deployment.clock, ZoneInfo(deployment.settings.zone))
     finally:
         writer.close()
     return reports

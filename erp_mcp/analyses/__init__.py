@@ -16,6 +16,7 @@ from erp_mcp.analyses import (
     bill_of_material,
     briefing,
     capacity,
+    exceptions_ahead,
     expedite,
     genealogy,
     late_order,
@@ -36,6 +37,7 @@ from erp_mcp.analyses import (
     wip_ageing,
 )
 from erp_mcp.domain.analysis import Analysis
+from erp_mcp.domain.derivation import Derivation
 
 _ALL: Final = (
     asset_history.ANALYSIS,
@@ -63,5 +65,14 @@ _ALL: Final = (
     wip_ageing.ANALYSIS,
 )
 ANALYSES: Final[Mapping[str, Analysis]] = MappingProxyType({analysis.name: analysis for analysis in _ALL})
+# What the read model works out ahead of time: first what others rest on.
+DERIVATIONS: Final[tuple[Derivation, ...]] = (
+    shortage_list.SHORT_DEMAND,
+    *exceptions_ahead.EXCEPTIONS,
+    expedite.CANDIDATE,
+    stock_differences.DIFFERING_LOTS,
+    capacity.WAITING_WORK,
+    slow_stock.STOCKED_LOT,
+)
 
-__all__ = ["ANALYSES"]
+__all__ = ["ANALYSES", "DERIVATIONS"]

@@ -89,7 +89,7 @@ def asset_history(facts: Facts) -> Findings:
 
     Args:
         facts: Rows of `READS`; arguments `asset_id`, `work_center_id` (one of them is needed) and `window_days`
-            (1..366).
+            (1..730).
 
     Returns:
         Figures per asset and work centre over the window, which ends now, and the maintenance orders behind them. Hours

@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
-from typing import Final, NamedTuple
+from collections.abc import Mapping, Sequence
+from heapq import nsmallest
+from typing import Final, cast
 
 from erp_mcp.analyses import rows
-from erp_mcp.analyses.counts import differences
 from erp_mcp.analyses.dependences import BRIEFING, LATE_ORDER, classes
+from erp_mcp.analyses.exception_classes import CLASSES, Exceptional, late_lines
+from erp_mcp.analyses.exceptions_ahead import EXCEPTIONS, ExceptionRow
 from erp_mcp.analyses.late_order import READS as LATE_ORDER_READS
-from erp_mcp.analyses.late_order import days_late, explain
+from erp_mcp.analyses.late_order import explain
 from erp_mcp.analyses.ledgers import Ledgers
-from erp_mcp.analyses.plant import plant_of, reads, rows_of
-from erp_mcp.domain.analysis import Analysis, Facts, Findings, RawCell
-from erp_mcp.domain.days import days_between, local_day, shift
+from erp_mcp.analyses.plant import plant_of, reads
+from erp_mcp.domain.analysis import Ahead, Analysis, Facts, Findings, RawCell
 
 _TOP = 5
-_SOON_DAYS = 14  # unconfirmed purchase lines due within, requisitions waiting longer than
-
-
-class Exceptional(NamedTuple):
-    """One thing out of order. `age_days` is how long (or by how much) it is out of order."""
-
-    item_id: str
-    age_days: int
-    date: str | None
-    detail: str | None
 
 
 def plant_briefing(facts: Facts) -> Findings:
@@ -44,164 +35,47 @@ def plant_briefing(facts: Facts) -> Findings:
         nothing: dict[str, list[tuple[RawCell, ...]]] = {"classes": [], "top": [], "late_causes": []}
         warning = "Nothing counted: no data of such a site at hand, or none in this role's scope."
         return Findings(tables=nothing, complete=not facts.gaps, warnings=(warning,))
-    found = {
-        name: sorted(one.collect(facts), key=lambda item: (-item.age_days, item.item_id))
-        for name, one in CLASSES.items()
-        if one.known(facts)
+    ledgers = Ledgers(plant_of(facts))
+    found = {name: list(one.collect(facts)) for name, one in CLASSES.items() if one.known(facts)}
+    return _findings(facts, found, Counter(explain(ledgers, line).code for line in late_lines(facts)))
+
+
+def _of_exceptions(facts: Facts) -> Findings | None:
+    """Answer from what was worked out; where nothing is out of order the whole question tells if there is any data."""
+    found: dict[str, list[Exceptional]] = {name: [] for name in CLASSES}
+    causes: Counter[str] = Counter()
+    for one in EXCEPTIONS:
+        for row in cast("Sequence[ExceptionRow]", facts.rows[one.name]):
+            found[row.kind].append(Exceptional._make(row[1:-1]))
+            if row.cause is not None:
+                causes[row.cause] += 1
+    if not any(found.values()):
+        return None
+    found["work_center_down"] = list(CLASSES["work_center_down"].collect(facts))
+    return _findings(facts, {name: items for name, items in found.items() if CLASSES[name].known(facts)}, causes)
+
+
+def _findings(facts: Facts, found: Mapping[str, list[Exceptional]], causes: Counter[str]) -> Findings:
+    worst = {
+        name: nsmallest(_TOP, items, key=lambda item: (-item.age_days, item.item_id)) for name, items in found.items()
     }
-    causes = _root_causes(facts)
     classes: list[tuple[RawCell, ...]] = [
-        (name, len(items), items[0].age_days if items else None) for name, items in found.items()
+        (name, len(items), worst[name][0].age_days if items else None) for name, items in found.items()
     ]
     top: list[tuple[RawCell, ...]] = [
-        (name, position, *item) for name, items in found.items() for position, item in enumerate(items[:_TOP], start=1)
+        (name, position, *item) for name, items in worst.items() for position, item in enumerate(items, start=1)
     ]
     return Findings(
-        tables={"classes": classes, "top": top, "late_causes": causes},
+        tables={
+            "classes": classes,
+            "top": top,
+            "late_causes": [*sorted(causes.items(), key=lambda one: (-one[1], one[0]))],
+        },
         complete=not facts.gaps,
         warnings=tuple(f"Not counted, no data: {name}." for name in CLASSES if name not in found),
     )
 
 
-def _root_causes(facts: Facts) -> list[tuple[RawCell, ...]]:
-    ledgers = Ledgers(plant_of(facts))
-    codes = Counter(explain(ledgers, line).code for line in _late_lines(facts))
-    return [(code, count) for code, count in sorted(codes.items(), key=lambda one: (-one[1], one[0]))]
-
-
-def _late_lines(facts: Facts) -> list[rows.SalesLineRow]:
-    return [line for line in rows_of(facts, "lines", rows.SalesLineRow) if days_late(line, facts.today)]
-
-
-def _late(facts: Facts) -> Iterable[Exceptional]:
-    for line in _late_lines(facts):
-        days = days_late(line, facts.today)
-        yield Exceptional(f"{line.sales_order_id}/{line.line}", days, line.requested_date, line.material_id)
-
-
-def _moved(facts: Facts) -> Iterable[Exceptional]:
-    for row in rows_of(facts, "at_risk", rows.PurchaseLineRow):
-        if row.original_promise_date and (row.promised_date or "") > row.original_promise_date:
-            days = days_between(row.promised_date, row.original_promise_date)
-            yield Exceptional(f"{row.purchase_order_id}/{row.line}", days, row.promised_date, row.material_id)
-
-
-def _overdue_purchases(facts: Facts) -> Iterable[Exceptional]:
-    for row in rows_of(facts, "at_risk", rows.PurchaseLineRow):
-        if row.promised_date and row.promised_date < facts.today:
-            days = days_between(facts.today, row.promised_date)
-            yield Exceptional(f"{row.purchase_order_id}/{row.line}", days, row.promised_date, row.material_id)
-
-
-def _unconfirmed(facts: Facts) -> Iterable[Exceptional]:
-    for row in rows_of(facts, "unconfirmed", rows.PurchaseLineRow):
-        due = row.promised_date or row.requested_date or ""
-        if facts.today <= due <= shift(facts.today, _SOON_DAYS):
-            days = _SOON_DAYS - days_between(due, facts.today)
-            yield Exceptional(f"{row.purchase_order_id}/{row.line}", days, due, row.material_id)
-
-
-def _waiting_requisitions(facts: Facts) -> Iterable[Exceptional]:
-    for row in rows_of(facts, "waiting", rows.RequisitionRow):
-        days = days_between(facts.today, local_day(row.created_at or "", facts.zone))
-        if days > _SOON_DAYS:
-            yield Exceptional(f"{row.requisition_id}/{row.line}", days, row.delivery_date, row.material_id)
-
-
-def _held_lots(facts: Facts) -> Iterable[Exceptional]:
-    notes = {row.lot_id: row for row in rows_of(facts, "notifications", rows.NotificationRow) if row.hold}
-    for row in {one.lot_id: one for one in rows_of(facts, "held_lots", rows.LotRow)}.values():
-        note = notes.get(row.lot_id)
-        opened = local_day((note.opened_at if note else None) or "", facts.zone)
-        detail = note.notification_id if note else row.material_id
-        yield Exceptional(row.lot_id, days_between(facts.today, opened), opened or None, detail)
-
-
-def _down(facts: Facts) -> Iterable[Exceptional]:
-    for row in rows_of(facts, "downtimes", rows.DowntimeRow):
-        started = local_day(row.started_at, facts.zone)
-        yield Exceptional(row.work_center_id, days_between(facts.today, started), started, row.reason_code)
-
-
-def _overdue_orders(facts: Facts) -> Iterable[Exceptional]:
-    for row in rows_of(facts, "overdue_orders", rows.ProductionOrderRow):
-        days = days_between(facts.today, row.scheduled_finish or row.planned_finish)
-        yield Exceptional(row.production_order_id, days, row.scheduled_finish or row.planned_finish, row.material_id)
-
-
-def _picked(facts: Facts) -> Iterable[Exceptional]:
-    for row in rows_of(facts, "unshipped", rows.DeliveryRow):
-        if (
-            not row.actual_goods_issue
-            and row.pick_status == "picked"
-            and (row.planned_goods_issue or "") <= facts.today
-        ):
-            days = days_between(facts.today, row.planned_goods_issue)
-            order = f"{row.sales_order_id}/{row.sales_order_line}"
-            yield Exceptional(f"{row.delivery_id}/{row.line}", days, row.planned_goods_issue, order)
-
-
-def _blocked(facts: Facts) -> Iterable[Exceptional]:
-    for row in rows_of(facts, "blocked_lines", rows.SalesLineRow):
-        detail = "credit" if row.credit_status == "blocked" else row.delivery_block
-        days = max(0, days_between(facts.today, row.requested_date))
-        yield Exceptional(f"{row.sales_order_id}/{row.line}", days, row.requested_date, detail)
-
-
-def _miscounted(facts: Facts) -> Iterable[Exceptional]:
-    counted = rows_of(facts, "all_mes_stock", rows.MesStockRow)
-    moving = rows_of(facts, "all_in_flight", rows.InFlightRow)
-    for one in differences(rows_of(facts, "all_stock", rows.StockRow), counted, moving):
-        if one.unexplained:
-            yield Exceptional(one.lot_id, 0, None, one.material_id)
-
-
-class Class(NamedTuple):
-    """How one class is counted: by rows of these entities, and by one field of each group."""
-
-    entities: frozenset[str]
-    collect: Callable[[Facts], Iterable[Exceptional]]
-    fields: tuple[tuple[str, ...], ...] = ()
-
-    def known(self, facts: Facts) -> bool:
-        """Return whether there is anything to count it by; a class that nothing tells of is not one without members."""
-        return not facts.missing & self.entities and not any(facts.lacking.issuperset(group) for group in self.fields)
-
-
-_PROMISED: Final = ("purchase_order_line.promised_date",)
-CLASSES: Final[dict[str, Class]] = {
-    "late_sales_line": Class(frozenset({"sales_order_line"}), _late),
-    "blocked_sales_line": Class(
-        frozenset({"sales_order_line"}),
-        _blocked,
-        (("sales_order_line.credit_status", "sales_order_line.delivery_block"),),
-    ),
-    "picked_not_shipped": Class(frozenset({"delivery"}), _picked, (("delivery.pick_status",),)),
-    "purchase_promise_moved": Class(
-        frozenset({"purchase_order_line"}), _moved, (_PROMISED, ("purchase_order_line.original_promise_date",))
-    ),
-    "purchase_overdue": Class(frozenset({"purchase_order_line"}), _overdue_purchases, (_PROMISED,)),
-    "purchase_unconfirmed": Class(
-        frozenset({"purchase_order_line"}),
-        _unconfirmed,
-        (("purchase_order_line.confirmed",), (*_PROMISED, "purchase_order_line.requested_date")),
-    ),
-    "requisition_waiting": Class(
-        frozenset({"purchase_requisition"}),
-        _waiting_requisitions,
-        (("purchase_requisition.release_state",), ("purchase_requisition.created_at",)),
-    ),
-    "lot_on_hold": Class(frozenset({"lot"}), _held_lots, (("lot.lot_disposition",),)),
-    "stock_miscounted": Class(
-        frozenset({"mes_stock", "in_flight_document"}), _miscounted, (("stock.lot_id",), ("mes_stock.lot_id",))
-    ),
-    "work_center_down": Class(frozenset({"downtime"}), _down),
-    "production_overdue": Class(
-        frozenset({"production_order"}),
-        _overdue_orders,
-        (("production_order.scheduled_finish", "production_order.planned_finish"),),
-    ),
-}
 ANALYSIS: Final = Analysis(
     name="plant_briefing",
     function=plant_briefing,
@@ -220,4 +94,5 @@ ANALYSIS: Final = Analysis(
     },
     definition_id="plant_briefing.1",
     dependences=(*classes((name, one.fields) for name, one in CLASSES.items()), *BRIEFING, *LATE_ORDER),
+    ahead=Ahead(derivations=EXCEPTIONS, function=_of_exceptions, reads=("downtimes",)),
 )

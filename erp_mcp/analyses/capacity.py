@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from erp_mcp.analyses.figures import hours, percent
 from erp_mcp.analyses.plant import rows_of
-from erp_mcp.domain.analysis import Analysis, Dependence, Facts, Findings, RawCell
+from erp_mcp.domain.analysis import Ahead, Analysis, Dependence, Facts, Findings, RawCell
 from erp_mcp.domain.days import local_day, shift
+from erp_mcp.domain.derivation import Derivation, Key, Lookup, Sight, Source
 
 _DEFAULT_WEEKS = 4
+_NOT_COMPLETED: Final = "COALESCE(row.request_state, 'Waiting') <> 'Completed'"
+_OPEN: Final = "row.request_state NOT IN ('Completed', 'Closed', 'Aborted', 'Cancelled')"
 
 
 class WorkRow(NamedTuple):
-    """An operation of an unfinished order that is not completed; `work_min` is what is still to do."""
+    """Operations of unfinished orders that are not completed, of one work centre, start and state.
 
-    system: str
-    as_of: str
-    production_order_id: str
-    operation_id: str
-    site: str
+    `measured` of them say how much is still to do: `work_min` together.
+    """
+
     work_center_id: str
+    site: str
     planned_start: str | None
     request_state: str | None
+    operations: int
+    measured: int | None
     work_min: int | None
 
 
@@ -50,11 +54,12 @@ class Week(NamedTuple):
 
 
 class Work(NamedTuple):
-    """An operation on the day its work counts on: that of its planned start, today when that has passed."""
+    """Operations on the day their work counts on: that of their planned start, today when that has passed."""
 
     day: str
     waiting: bool
     overdue: bool
+    operations: int
     minutes: int | None
 
 
@@ -90,7 +95,8 @@ def capacity_load(facts: Facts) -> Findings:
     """Answer `get_capacity_load`: tables `work_centers` and `weeks`.
 
     Args:
-        facts: Rows of reads `work` and `capacity`; argument `weeks` (1..26): seven days each, from today on.
+        facts: Rows of reads `waiting_work` and `capacity`; arguments `work_center_id` (keeps these) and `weeks`
+            (1..26): seven days each, from today on.
 
     Returns:
         Per work centre and calendar week, clipped to the horizon: hours available and committed, load in percent and
@@ -107,7 +113,7 @@ def capacity_load(facts: Facts) -> Findings:
     for center in sorted({*work, *loose, *capacity}):
         inside = [one for one in work.get(center, ()) if one.day <= end]
         loads = {week: _load(week, inside, capacity.get(center, {})) for week in horizon}
-        weeks += [(*center, *week, len(load.work), *_figures(load)) for week, load in loads.items()]
+        weeks += [(*center, *week, _operations(load.work), *_figures(load)) for week, load in loads.items()]
         centers.append(_center(center, loads, loose.get(center, 0)))
     centers.sort(key=_busiest)
     return Findings(
@@ -135,17 +141,31 @@ _Center = tuple[str, str]  # work centre and site
 
 def _work(facts: Facts) -> tuple[dict[_Center, list[Work]], dict[_Center, int]]:
     """Return the work by work centre, and how many operations can't be placed."""
+    asked = facts.arguments.get("work_center_id")
     placed: defaultdict[_Center, list[Work]] = defaultdict(list)
     loose: defaultdict[_Center, int] = defaultdict(int)
-    for row in rows_of(facts, "work", WorkRow):
+    for row in rows_of(facts, "waiting_work", WorkRow):
+        if isinstance(asked, tuple) and row.work_center_id not in asked:
+            continue
         center = (row.work_center_id, row.site)
-        loose[center] += row.planned_start is None or row.work_min is None
+        loose[center] += row.operations - (row.measured or 0 if row.planned_start else 0)
         if row.planned_start is None:
             continue
         start, waiting = local_day(row.planned_start, facts.zone), row.request_state != "Running"
-        overdue = waiting and start < facts.today
-        placed[center].append(Work(day=max(start, facts.today), waiting=waiting, overdue=overdue, minutes=row.work_min))
+        placed[center].append(
+            Work(
+                day=max(start, facts.today),
+                waiting=waiting,
+                overdue=waiting and start < facts.today,
+                operations=row.operations,
+                minutes=row.work_min,
+            )
+        )
     return dict(placed), dict(loose)
+
+
+def _operations(work: Iterable[Work]) -> int:
+    return sum(one.operations for one in work)
 
 
 def _capacity(facts: Facts, end: str) -> dict[_Center, dict[str, int]]:
@@ -180,8 +200,8 @@ def _center(center: _Center, loads: dict[Week, Load], loose: int) -> tuple[RawCe
     available, committed, load_pct, _ = _figures(whole)
     return (
         *center,
-        sum(one.waiting and not one.overdue for one in work),
-        sum(one.overdue for one in work),
+        _operations(one for one in work if one.waiting and not one.overdue),
+        _operations(one for one in work if one.overdue),
         loose,
         available,
         committed,
@@ -209,14 +229,67 @@ def _warnings(facts: Facts, known: Iterable[str]) -> tuple[str, ...]:
     return (f"Neither work nor capacity in the data at hand, or none in this role's scope: {', '.join(silent)}.",)
 
 
+class _OperationRow(NamedTuple):
+    """An operation that is not completed."""
+
+    production_order_id: str
+    site: str
+    planned_start: str | None
+    request_state: str | None
+    work_min: int | None
+
+
+class _OrderRow(NamedTuple):
+    """An order that is not finished."""
+
+    production_order_id: str
+
+
+def _waiting(sight: Sight, key: Key) -> Iterator[WorkRow]:
+    """Yield what waits at a work centre, as the read `waiting_work` groups it."""
+    groups: defaultdict[tuple[str, str | None, str | None], list[int | None]] = defaultdict(list)
+    for one in cast("Sequence[_OperationRow]", sight.find("operations", *key)):
+        # Once for each row of the order, as a join gives them.
+        for _ in sight.find("orders", one.production_order_id):
+            groups[one.site, one.planned_start, one.request_state].append(one.work_min)
+    for (site, start, state), work in groups.items():
+        told = [minutes for minutes in work if minutes is not None]
+        yield WorkRow(
+            work_center_id=key[0],
+            site=site,
+            planned_start=start,
+            request_state=state,
+            operations=len(work),
+            measured=len(told),
+            work_min=sum(told) if told else None,
+        )
+
+
+WAITING_WORK: Final = Derivation(
+    name="waiting_work",
+    version=1,
+    sources=(Source(entity="production_operation", key=("work_center_id",), where=_NOT_COMPLETED),),
+    lookups={
+        "operations": Lookup(
+            entity="production_operation", by=("work_center_id",), row=_OperationRow, token="work", where=_NOT_COMPLETED
+        ),
+        "orders": Lookup(
+            entity="production_order", by=("production_order_id",), row=_OrderRow, token="open_order", where=_OPEN
+        ),
+    },
+    row=WorkRow,
+    function=_waiting,
+    dated=False,
+)
 ANALYSIS: Final = Analysis(
     name="capacity_load",
     function=capacity_load,
-    reads={"work": WorkRow, "capacity": CapacityRow},
+    reads={"waiting_work": WorkRow, "capacity": CapacityRow},
     definition_id="capacity_load.1",
     dependences=(
         Dependence(fields=("production_operation.planned_start",), tells=("weeks", "operations_waiting")),
         Dependence(fields=("production_operation.request_state",), tells=("operations_waiting", "operations_overdue")),
         Dependence(fields=("production_operation.work_min",), tells=("committed_h", "load_pct", "overload_h")),
     ),
+    ahead=Ahead(derivations=(WAITING_WORK,), function=capacity_load, reads=("waiting_work", "capacity")),
 )

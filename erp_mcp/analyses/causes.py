@@ -79,7 +79,8 @@ class Search:
             return []
         self.orders[production_order_id] = []
         causes = list(machine_causes(self.plant, production_order_id))
-        for component in self.plant.components.get(production_order_id, ()):
+        components = self.plant.components.get(production_order_id, ())
+        for component in sorted(components, key=lambda one: one.line):  # the same walk however the rows came
             causes.extend(self._component_causes(component, depth))
         self.orders[production_order_id] = causes
         return causes

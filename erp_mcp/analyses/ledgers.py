@@ -101,22 +101,25 @@ def order_behind(plant: Plant, demand: Demand) -> tuple[str, tuple[str, str]]:
 
 def _ledger(plant: Plant, place: tuple[str, str]) -> Ledger:
     components = [
-        component_demand(one, _start_of(plant, one.production_order_id)) for one in plant.demand.get(place, ())
+        component_demand(one, "" if one.need_date else _start_of(plant, one.production_order_id))
+        for one in plant.demand.get(place, ())
     ]
     sales = [
         sales_demand(plant, one)
         for one in plant.sales_demand.get(place, ())
         if one.order_state == "open" and one.qty_open
     ]
-    demands = [one for one in (*components, *sales) if one.qty > 0]
-    by_owner = _group_demands((*components, *sales))
+    # By id, so that what several lines of one owner share goes to the same one however the rows came.
+    everyone = sorted((*components, *sales), key=lambda one: (one.owner_type, one.owner_id, one.line))
+    demands = [one for one in everyone if one.qty > 0]
+    by_owner = _group_demands(everyone)
     return Ledger(
         material_id=place[0],
         site=place[1],
         demands=tuple(demands),
         holds=tuple(_hold(one, by_owner) for one in plant.reservations.get(place, ())),
         lots=_usable_lots(plant, place),
-        supplies=(*_purchase_supplies(plant, place), *_order_supplies(plant, place, sales)),
+        supplies=(*_purchase_supplies(plant, place), *_order_supplies(plant, place, everyone)),
     )
 
 
@@ -170,8 +173,9 @@ def _purchase_supplies(plant: Plant, place: tuple[str, str]) -> list[Supply]:
     ]
 
 
-def _order_supplies(plant: Plant, place: tuple[str, str], sales: Iterable[Demand]) -> list[Supply]:
+def _order_supplies(plant: Plant, place: tuple[str, str], demands: Iterable[Demand]) -> list[Supply]:
     """Open production orders: for their sales order line, for the component they are made for, or for anyone."""
+    sales = [one for one in demands if one.owner_type == "sales_order"]
     by_line = {(one.owner_id, one.line): one.key for one in sales}
     by_order = {one.owner_id: one.key for one in sales}
     supplies = []

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 
 from erp_mcp.analyses.plant import FINISHED, rows_of
 from erp_mcp.analyses.rows import WorkCenterRow
+from erp_mcp.analyses.sides import unread_sides
 from erp_mcp.domain.analysis import Analysis, Dependence, Facts, Findings, RawCell
 from erp_mcp.domain.days import local_day
 from erp_mcp.domain.value import quantity_text
@@ -105,8 +106,11 @@ def order_differences(facts: Facts) -> Findings:
         One row per job and field that both sides tell differently: `state`, `work_center`, `material`, `qty_good`,
         `qty_scrap`, `finish` (only where the floor is later than the schedule), `order` (the ERP has none) and `job`
         (the floor has none for a step that runs), with a likely cause and whether that explains it: a step in progress
-        is not confirmed yet, work went to the alternative. And how much was compared.
+        is not confirmed yet, work went to the alternative. And how much was compared. Nothing where a side was never
+        read: what is not known is not missing there.
     """
+    if unread := unread_sides(facts, erp="production_order", floor="job"):
+        return Findings(tables={"differences": [], "compared": []}, complete=False, warnings=unread)
     orders = {one.production_order_id: one for one in rows_of(facts, "orders", ErpOrderRow)}
     operations = {(one.production_order_id, one.operation_id): one for one in _operations(facts)}
     wanted = {order_id for order_id, order in orders.items() if _in_window(facts, order)}

@@ -12,8 +12,11 @@ from erp_mcp.analyses.figures import hours, percent, quotient
 from erp_mcp.analyses.plant import rows_of
 from erp_mcp.analyses.window import Window, window_of
 from erp_mcp.domain.analysis import Analysis, Dependence, Facts, Findings, RawCell
+from erp_mcp.errors import FieldNotKeptError
 
 _DEFAULT_DAYS = 30
+_PLANNED: Final = "downtime.planned"
+_ENDED: Final = "downtime.ended_at"
 
 
 class StopRow(NamedTuple):
@@ -57,9 +60,10 @@ class Stop:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Losses:
-    """Figures of some stops together."""
+    """Figures of some stops together; those of unplanned ones only where it is `told` which are planned."""
 
     stops: tuple[Stop, ...]
+    told: bool = True
 
     @property
     def lost_s(self) -> int:
@@ -74,12 +78,12 @@ class Losses:
     @property
     def mttr_min(self) -> int | None:
         """Mean whole length of the unplanned stops that ended in the window."""
-        repairs = [stop.repair_s for stop in self.stops if stop.repair_s is not None]
+        repairs = [stop.repair_s for stop in self.stops if stop.repair_s is not None and self.told]
         return quotient(sum(repairs), 60 * len(repairs))
 
     def mtbf_h(self, produced: Mapping[str, int]) -> int | None:
         """Return production time per unplanned stop, of the centres whose production time is known."""
-        known = [stop for stop in self.unplanned if stop.center in produced]
+        known = [stop for stop in self.unplanned if stop.center in produced and self.told]
         return quotient(sum(produced.values()), 60 * len(known))
 
 
@@ -97,9 +101,14 @@ def downtime_pareto(facts: Facts) -> Findings:
 
     Raises:
         InvalidArgumentError: `call.invalid_argument`, for a window that is upside down or too wide.
+        FieldNotKeptError: `answer.field_not_kept`, when one kind is asked for and no system tells them apart.
     """
     window = window_of(facts, days=_DEFAULT_DAYS)
     kind = facts.arguments.get("kind") or "any"
+    told = _PLANNED not in facts.lacking
+    if kind != "any" and not told:
+        systems = tuple(gap.system for gap in facts.gaps if f"{gap.entity}.{gap.field}" == _PLANNED)
+        raise FieldNotKeptError(systems=systems, fields=(_PLANNED,), argument="kind")
     stops = [
         stop
         for stop in _stops_in(window, rows_of(facts, "stops", StopRow))
@@ -107,9 +116,9 @@ def downtime_pareto(facts: Facts) -> Findings:
     ]
     produced = _production_min(window, rows_of(facts, "shifts", ProductionTimeRow))
     tables: dict[str, list[tuple[RawCell, ...]]] = {
-        "total": [(window.first, window.last, *_total(stops, produced))] if stops or produced else [],
-        "reasons": _reasons(stops, produced),
-        "work_centers": _centers(stops, produced),
+        "total": [(window.first, window.last, *_total(stops, produced, told=told))] if stops or produced else [],
+        "reasons": _reasons(stops, produced, told=told),
+        "work_centers": _centers(stops, produced, told=told),
     }
     return Findings(tables=tables, complete=not facts.gaps, warnings=_warnings(facts, stops, produced))
 
@@ -142,14 +151,14 @@ def _production_min(window: Window, rows: Iterable[ProductionTimeRow]) -> dict[s
     return dict(minutes)
 
 
-def _total(stops: Iterable[Stop], produced: Mapping[str, int]) -> tuple[RawCell, ...]:
-    losses = Losses(stops=tuple(stops))
+def _total(stops: Iterable[Stop], produced: Mapping[str, int], *, told: bool) -> tuple[RawCell, ...]:
+    losses = Losses(stops=tuple(stops), told=told)
     unplanned = Losses(stops=losses.unplanned)
     return (
         len(losses.stops),
         quotient(losses.lost_s, 60),
-        len(unplanned.stops),
-        quotient(unplanned.lost_s, 60),
+        len(unplanned.stops) if told else None,
+        quotient(unplanned.lost_s, 60) if told else None,
         sum(stop.open_since is not None for stop in losses.stops),
         hours(sum(produced.values())) if produced else None,
         losses.mtbf_h(produced),
@@ -157,11 +166,11 @@ def _total(stops: Iterable[Stop], produced: Mapping[str, int]) -> tuple[RawCell,
     )
 
 
-def _reasons(stops: Iterable[Stop], produced: Mapping[str, int]) -> list[tuple[RawCell, ...]]:
+def _reasons(stops: Iterable[Stop], produced: Mapping[str, int], *, told: bool) -> list[tuple[RawCell, ...]]:
     by_reason: defaultdict[str, list[Stop]] = defaultdict(list)
     for stop in stops:
         by_reason[stop.reason].append(stop)
-    losses = {reason: Losses(stops=tuple(group)) for reason, group in by_reason.items()}
+    losses = {reason: Losses(stops=tuple(group), told=told) for reason, group in by_reason.items()}
     whole = sum(one.lost_s for one in losses.values())
     table: list[tuple[RawCell, ...]] = []
     so_far = 0
@@ -182,14 +191,14 @@ def _reasons(stops: Iterable[Stop], produced: Mapping[str, int]) -> list[tuple[R
     return table
 
 
-def _centers(stops: Iterable[Stop], produced: Mapping[str, int]) -> list[tuple[RawCell, ...]]:
+def _centers(stops: Iterable[Stop], produced: Mapping[str, int], *, told: bool) -> list[tuple[RawCell, ...]]:
     by_center: defaultdict[tuple[str, str], list[Stop]] = defaultdict(list)
     for stop in stops:
         by_center[stop.center, stop.site].append(stop)
     table: list[tuple[RawCell, ...]] = []
     for (center, site), group in sorted(by_center.items(), key=lambda item: (-sum(s.lost_s for s in item[1]), item[0])):
         own = {center: produced[center]} if center in produced else {}
-        events, minutes, unplanned, unplanned_min, _, production_h, mtbf_h, mttr_min = _total(group, own)
+        events, minutes, unplanned, unplanned_min, _, production_h, mtbf_h, mttr_min = _total(group, own, told=told)
         down_since = min((stop.open_since for stop in group if stop.open_since), default=None)
         table.append(
             (center, site, events, minutes, unplanned, unplanned_min, down_since, production_h, mtbf_h, mttr_min)
@@ -201,9 +210,12 @@ def _warnings(facts: Facts, stops: Iterable[Stop], produced: Mapping[str, int]) 
     asked = facts.arguments.get("work_center_id")
     known = {stop.center for stop in stops} | set(produced)
     silent = sorted(set(asked if isinstance(asked, tuple) else ()) - known)
-    if not silent:
-        return ()
-    return (f"Neither stops nor shifts in this window, or none in this role's scope: {', '.join(silent)}.",)
+    warnings: tuple[str, ...] = ()
+    if _ENDED in facts.lacking:
+        warnings += ("Only stops that last are known: those that are over are not told.",)
+    if silent:
+        warnings += (f"Neither stops nor shifts in this window, or none in this role's scope: {', '.join(silent)}.",)
+    return warnings
 
 
 ANALYSIS: Final = Analysis(
@@ -212,8 +224,11 @@ ANALYSIS: Final = Analysis(
     reads={"stops": StopRow, "shifts": ProductionTimeRow},
     definition_id="downtime_pareto.1",
     dependences=(
-        Dependence(fields=("downtime.ended_at",), tells=("minutes", "mttr_min")),
+        Dependence(fields=("downtime.ended_at",), tells=("events", "minutes", "mttr_min")),
         Dependence(fields=("downtime.reason_code",), tells=("reason_code",)),
-        Dependence(fields=("downtime.planned",), tells=("kind", "mtbf_h", "mttr_min")),
+        Dependence(
+            fields=("downtime.planned",),
+            tells=("kind", "unplanned_events", "unplanned_minutes", "mtbf_h", "mttr_min"),
+        ),
     ),
 )

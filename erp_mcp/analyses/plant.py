@@ -215,7 +215,17 @@ def _open_orders(facts: Facts) -> dict[str, rows.ProductionOrderRow]:
 def _unique_lines(facts: Facts) -> tuple[rows.SalesLineRow, ...]:
     """The lines asked about and all others that want the same materials, each once."""
     both = (*rows_of(facts, "lines", rows.SalesLineRow), *rows_of(facts, "sales_demand", rows.SalesLineRow))
-    return tuple({(one.sales_order_id, one.line): one for one in both}.values())
+    return unique_lines(both)
+
+
+def unique_lines(found: Iterable[rows.SalesLineRow]) -> tuple[rows.SalesLineRow, ...]:
+    """Return each sales order line of a material at a site once, as it was read last."""
+    return tuple({(one.sales_order_id, one.line, one.material_id, one.site): one for one in found}.values())
+
+
+def unique_components(found: Iterable[rows.ComponentRow]) -> tuple[rows.ComponentRow, ...]:
+    """Return each component of an order once, as it was read last."""
+    return tuple({(one.production_order_id, one.line, one.material_id, one.site): one for one in found}.values())
 
 
 class _Placed(NamedTuple):
@@ -238,7 +248,7 @@ def _group(found: Iterable[Row], key: Callable[[Row], Key]) -> dict[Key, list[Ro
 def _unique_components(facts: Facts) -> tuple[rows.ComponentRow, ...]:
     """Open components of the looked-at orders and of everyone else who wants the same materials, each once."""
     both = (*rows_of(facts, "components", rows.ComponentRow), *rows_of(facts, "demand", rows.ComponentRow))
-    return tuple({(one.production_order_id, one.line): one for one in both if one.qty_open > 0}.values())
+    return unique_components(one for one in both if one.qty_open > 0)
 
 
 def _differences(facts: Facts) -> dict[tuple[str, str], list[Difference]]:
@@ -259,16 +269,16 @@ def _supply_links(
     orders: Mapping[str, rows.ProductionOrderRow], by_order: Mapping[str, list[rows.ComponentRow]]
 ) -> dict[str, tuple[str, str]]:
     """Map a child order to the component it is made for, by the component's own link or by parent and material."""
-    links: dict[str, tuple[str, str]] = {}
+    linked: defaultdict[str, list[rows.ComponentRow]] = defaultdict(list)
     for components in by_order.values():
         for one in components:
             if one.supply_order_id:
-                links[one.supply_order_id] = (one.production_order_id, one.line)
+                linked[one.supply_order_id].append(one)
+    links: dict[str, tuple[str, str]] = {}
     for order in orders.values():
-        if order.production_order_id in links or not order.parent_order_id:
-            continue
-        for one in by_order.get(order.parent_order_id, ()):
-            if one.material_id == order.material_id:
-                links[order.production_order_id] = (one.production_order_id, one.line)
-                break
+        wanting = by_order.get(order.parent_order_id, ()) if order.parent_order_id else ()
+        for found in (linked.get(order.production_order_id, ()), wanting):
+            keys = [(one.production_order_id, one.line) for one in found if one.material_id == order.material_id]
+            if keys:
+                links.setdefault(order.production_order_id, min(keys))
     return links

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import Final
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple, cast
 
 from erp_mcp.analyses.dependences import SHORTAGE_LIST
 from erp_mcp.analyses.ledgers import Ledgers, order_behind
-from erp_mcp.analyses.plant import Plant, plant_of, reads
-from erp_mcp.domain.analysis import Analysis, Facts, Findings, RawCell
+from erp_mcp.analyses.looked_up import SharedLedgers, lookups, plant_in, together
+from erp_mcp.analyses.plant import plant_of, reads
+from erp_mcp.domain.analysis import Ahead, Analysis, Facts, Findings, RawCell
 from erp_mcp.domain.days import NEVER, shift
+from erp_mcp.domain.derivation import Derivation, Key, Sight, Source
 from erp_mcp.domain.pegging import Allocation
 
 _DEFAULT_HORIZON = 30
 _MOST_NAMED = 10
+_NOTHING = "[]"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Short:
-    """The demands of one material at one site that do not get it in time, earliest need first."""
+class Short(NamedTuple):
+    """A demand that does not get its material in time. Quantities in base units; `late` is JSON of its late covers."""
 
     material_id: str
     site: str
-    demands: tuple[Allocation, ...]
-    orders: tuple[str, ...]  # what waits in the end, each once, earliest need first
+    procurement: str | None
+    uom: str | None
+    need_date: str
+    demand: str  # its key
+    order: str  # what waits in the end
+    qty_short: int
+    qty_uncovered: int
+    arrival: str
+    late: str
 
 
 def shortage_list(facts: Facts) -> Findings:
@@ -40,52 +50,76 @@ def shortage_list(facts: Facts) -> Findings:
         earliest. Held stock counts as far as the shop floor finds it. Quantities in base units.
     """
     plant = plant_of(facts)
-    horizon = facts.arguments.get("horizon_days")
-    end = shift(plant.today, horizon if isinstance(horizon, int) else _DEFAULT_HORIZON)
-    wanted = facts.arguments.get("procurement")
     ledgers = Ledgers(plant)
-    table: list[tuple[RawCell, ...]] = []
-    for place in sorted({*plant.demand, *plant.sales_demand}):
-        planning = plant.planning.get(place)
-        procurement = planning.procurement if planning else None
-        short = _short(ledgers, place, end)
-        if short.demands and wanted in {None, procurement}:
-            table.append(_row(plant, short, procurement))
+    places = sorted({*plant.demand, *plant.sales_demand})
+    return _findings(facts, [one for place in places for one in _shorts(ledgers, place)])
+
+
+def _shorts(ledgers: Ledgers, place: tuple[str, str]) -> list[Short]:
+    """Return the demands of a material at a site that pegging leaves short, whenever they are."""
+    short = [one for one in ledgers.allocations(*place, counted=True).values() if one.qty_short > 0]
+    if not short:
+        return []
+    planning = ledgers.plant.planning.get(place)
+    material = ledgers.plant.materials.get(place[0])
+    return [
+        Short(
+            material_id=place[0],
+            site=place[1],
+            procurement=planning.procurement if planning else None,
+            uom=material.base_uom if material else None,
+            need_date=one.demand.need_date,
+            demand=one.demand.key,
+            order=order_behind(ledgers.plant, one.demand)[0],
+            qty_short=one.qty_short,
+            qty_uncovered=one.qty_uncovered,
+            arrival=one.arrival,
+            late=_late(one),
+        )
+        for one in short
+    ]
+
+
+def _late(allocation: Allocation) -> str:
+    late = {(cover.date, cover.kind, cover.supply_id, cover.line) for cover in allocation.late}
+    return json.dumps(sorted(late), ensure_ascii=False, separators=(",", ":"))
+
+
+def _findings(facts: Facts, shorts: Iterable[Short]) -> Findings:
+    """Sum up what is short within the horizon, by material and site."""
+    horizon = facts.arguments.get("horizon_days")
+    end = shift(facts.today, horizon if isinstance(horizon, int) else _DEFAULT_HORIZON)
+    wanted = facts.arguments.get("procurement")
+    found: defaultdict[tuple[str, str], list[Short]] = defaultdict(list)
+    for one in shorts:
+        if one.need_date <= end and wanted in {None, one.procurement}:
+            found[one.material_id, one.site].append(one)
+    table = [_row(sorted(found[place], key=lambda one: (one.need_date, one.demand))) for place in sorted(found)]
     return Findings(tables={"shortages": table}, complete=not facts.gaps, warnings=_warnings(facts, table))
 
 
-def _short(ledgers: Ledgers, place: tuple[str, str], end: str) -> Short:
-    allocations = ledgers.allocations(*place, counted=True).values()
-    found = sorted(
-        (one for one in allocations if one.qty_short > 0 and one.demand.need_date <= end),
-        key=lambda one: (one.demand.need_date, one.demand.key),
-    )
-    orders = dict.fromkeys(order_behind(ledgers.plant, one.demand)[0] for one in found)
-    return Short(material_id=place[0], site=place[1], demands=tuple(found), orders=tuple(orders))
-
-
-def _row(plant: Plant, short: Short, procurement: str | None) -> tuple[RawCell, ...]:
-    material = plant.materials.get(short.material_id)
-    uncovered = sum(one.qty_uncovered for one in short.demands)
-    arrival = max(one.arrival for one in short.demands)
+def _row(shorts: Sequence[Short]) -> tuple[RawCell, ...]:
+    first = shorts[0]
+    orders = tuple(dict.fromkeys(one.order for one in shorts))
+    arrival = max(one.arrival for one in shorts)
     return (
-        short.material_id,
-        short.site,
-        procurement,
-        short.demands[0].demand.need_date,
-        sum(one.qty_short for one in short.demands),
-        uncovered,
-        material.base_uom if material else None,
-        len(short.orders),
-        short.orders[:_MOST_NAMED],
-        _covering(short.demands),
+        first.material_id,
+        first.site,
+        first.procurement,
+        first.need_date,
+        sum(one.qty_short for one in shorts),
+        sum(one.qty_uncovered for one in shorts),
+        first.uom,
+        len(orders),
+        orders[:_MOST_NAMED],
+        _covering(shorts),
         arrival if arrival < NEVER else None,
     )
 
 
-def _covering(demands: Iterable[Allocation]) -> tuple[str, ...]:
+def _covering(shorts: Iterable[Short]) -> tuple[str, ...]:
     """What comes too late, soonest first: kind, id and day."""
-    late = {(cover.date, cover.kind, cover.supply_id, cover.line) for one in demands for cover in one.late}
+    late = {tuple(cover) for one in shorts if one.late != _NOTHING for cover in json.loads(one.late)}
     return tuple(
         f"{kind} {'/'.join(part for part in (supply_id, line) if part)}" + (f" on {day}" if day < NEVER else "")
         for day, kind, supply_id, line in sorted(late)[:_MOST_NAMED]
@@ -115,10 +149,42 @@ READS: Final = (
     "materials",
     "planning",
 )
+LOOKUPS: Final = lookups(*READS, "orders", "components")
+
+
+def _short_demands(sight: Sight, key: Key) -> Iterable[Short]:
+    material_id, site = key
+    return _shorts(SharedLedgers(plant_in(sight, LOOKUPS), sight, SHORT_DEMAND.name), (material_id, site))
+
+
+def _of_short_demands(facts: Facts) -> Findings | None:
+    """Answer from what was worked out; without any shortage the whole question tells whether there is any data."""
+    shorts = cast("Sequence[Short]", facts.rows[SHORT_DEMAND.name])
+    return _findings(facts, shorts) if shorts else None
+
+
+# By material and site: every demand that pegging leaves short.
+SHORT_DEMAND: Final = Derivation(
+    name="short_demand",
+    version=1,
+    sources=(
+        Source(entity="production_component", key=("material_id", "site"), where="row.qty_open > 0"),
+        Source(
+            entity="sales_order_line",
+            key=("material_id", "site"),
+            where="row.order_state = 'open' AND row.qty_open > 0",
+        ),
+    ),
+    lookups=LOOKUPS,
+    row=Short,
+    function=_short_demands,
+    together=together(*LOOKUPS),
+)
 ANALYSIS: Final = Analysis(
     name="shortage_list",
     function=shortage_list,
     reads=reads(*READS),
     definition_id="shortage_list.1",
     dependences=SHORTAGE_LIST,
+    ahead=Ahead(derivations=(SHORT_DEMAND,), function=_of_short_demands),
 )

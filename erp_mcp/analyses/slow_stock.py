@@ -7,15 +7,18 @@ for months is slow as well.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from erp_mcp.analyses.dependences import classes
 from erp_mcp.analyses.plant import rows_of
 from erp_mcp.analyses.valuing import value_of
-from erp_mcp.domain.analysis import Analysis, Facts, Findings, RawCell
-from erp_mcp.domain.days import days_between, local_day
+from erp_mcp.domain.analysis import Ahead, Analysis, Facts, Findings, RawCell
+from erp_mcp.domain.answer import Gap
+from erp_mcp.domain.call import ArgumentValue
+from erp_mcp.domain.days import days_between, local_day, shift
+from erp_mcp.domain.derivation import Derivation, Key, Lookup, Only, Sight, Source
 
 REASONS: Final = ("expired", "expiring", "slow", "excess")
 _AVAILABLE: Final = frozenset({"unrestricted", "quality"})  # what demand can be met from, now or after inspection
@@ -38,8 +41,9 @@ class LotStockRow(NamedTuple):
 class ExpiryRow(NamedTuple):
     """When a lot expires."""
 
-    lot_id: str
+    material_id: str
     site: str
+    lot_id: str
     expiry_date: str | None
 
 
@@ -71,38 +75,47 @@ class PricedRow(NamedTuple):
     currency: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Lot:
-    """One lot with what is known of it; dates are empty and days are none where nothing says them."""
+class StockedLot(NamedTuple):
+    """A lot that lies there, with what is known of it on any day; `qty_excess` is what nobody needs of it."""
 
-    key: LotKey
+    material_id: str
+    site: str
+    lot_id: str
     uom: str
     qty: int
-    last_moved: str
-    age_days: int | None
-    expiry_date: str
-    days_to_expiry: int | None
+    moved_at: str | None
+    expiry_date: str | None
     qty_excess: int
-    price: PricedRow | None
+    standard_price: int | None
+    price_unit: int | None
+    currency: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Concern:
-    """Why a lot is shown, how much of it that is about, and what that is worth."""
+class _Lot:
+    """One lot as of today; dates are empty and days are none where nothing says them."""
+
+    stocked: StockedLot
+    last_moved: str
+    age_days: int | None
+    days_to_expiry: int | None
+
+    @property
+    def key(self) -> LotKey:
+        """Material, site and lot."""
+        return self.stocked[:3]
+
+
+class _Concern(NamedTuple):
+    """Why a lot is shown, how much of it that is about, and what that is worth at standard price.
+
+    It is about the whole lot, or what of it nobody needs where that is all there is to say.
+    """
 
     lot: _Lot
     reasons: tuple[str, ...]
-
-    @property
-    def qty(self) -> int:
-        """The whole lot, or what of it nobody needs where that is all there is to say."""
-        return self.lot.qty_excess if self.reasons == ("excess",) else self.lot.qty
-
-    @property
-    def value(self) -> int | None:
-        """The value of that quantity at standard price."""
-        price = self.lot.price
-        return value_of(self.qty, price.standard_price, price.price_unit) if price else None
+    qty: int
+    value: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,15 +127,17 @@ class _Bounds:
     reasons: tuple[str, ...]
 
     def of(self, lot: _Lot) -> tuple[str, ...]:
-        """Return why a lot is shown; nothing for one that is not."""
-        left = lot.days_to_expiry
-        told = {
-            "expired": left is not None and left < 0,
-            "expiring": left is not None and 0 <= left <= self.expiring_days,
-            "slow": lot.age_days is not None and lot.age_days >= self.min_age_days,
-            "excess": lot.qty_excess > 0,
-        }
-        return tuple(name for name in REASONS if told[name] and name in self.reasons)
+        """Return why a lot is shown, in the order of `REASONS`; nothing for one that is not."""
+        left, age = lot.days_to_expiry, lot.age_days
+        told = (
+            left is not None and left < 0,
+            left is not None and 0 <= left <= self.expiring_days,
+            age is not None and age >= self.min_age_days,
+            lot.stocked.qty_excess > 0,
+        )
+        if not any(told):
+            return ()
+        return tuple(name for name, holds in zip(REASONS, told, strict=True) if holds and name in self.reasons)
 
 
 def slow_stock(facts: Facts) -> Findings:
@@ -135,12 +150,21 @@ def slow_stock(facts: Facts) -> Findings:
         One row per lot with at least one reason, the most valuable first. Not complete where movements, lots or demand
         are missing: then reasons that rest on them are not told.
     """
-    bounds = _Bounds(
-        min_age_days=_whole(facts.arguments.get("min_age_days")),
-        expiring_days=_whole(facts.arguments.get("expiring_days")),
-        reasons=_listed(facts.arguments.get("reason")),
+    return _findings(facts, _stocked(facts))
+
+
+def _bounds(arguments: Mapping[str, ArgumentValue]) -> _Bounds:
+    return _Bounds(
+        min_age_days=_whole(arguments.get("min_age_days")),
+        expiring_days=_whole(arguments.get("expiring_days")),
+        reasons=_listed(arguments.get("reason")),
     )
-    concerns = [_Concern(lot=lot, reasons=reasons) for lot in _lots(facts) if (reasons := bounds.of(lot))]
+
+
+def _findings(facts: Facts, stocked: Iterable[StockedLot]) -> Findings:
+    bounds, material_id = _bounds(facts.arguments), facts.arguments.get("material_id")
+    lots = (_lot(one, facts) for one in stocked if material_id in {None, one.material_id})
+    concerns = [_concern(lot, reasons) for lot in lots if (reasons := bounds.of(lot))]
     worth = _whole(facts.arguments.get("min_value"))
     shown = [one for one in concerns if not worth or (one.value or 0) >= worth]
     shown.sort(key=lambda one: (-(one.value or 0), -(one.lot.age_days or 0), one.lot.key))
@@ -152,28 +176,42 @@ def slow_stock(facts: Facts) -> Findings:
     )
 
 
-def _lots(facts: Facts) -> Iterator[_Lot]:
+def _concern(lot: _Lot, reasons: tuple[str, ...]) -> _Concern:
+    stocked = lot.stocked
+    qty = stocked.qty_excess if reasons == ("excess",) else stocked.qty
+    return _Concern(lot, reasons, qty, value_of(qty, stocked.standard_price, stocked.price_unit))
+
+
+def _lot(stocked: StockedLot, facts: Facts) -> _Lot:
+    last, expires = local_day(stocked.moved_at or "", facts.zone), stocked.expiry_date
+    return _Lot(
+        stocked=stocked,
+        last_moved=last,
+        age_days=days_between(facts.today, last) if last else None,
+        days_to_expiry=days_between(expires, facts.today) if expires else None,
+    )
+
+
+def _stocked(facts: Facts) -> Iterator[StockedLot]:
     stock: defaultdict[LotKey, list[LotStockRow]] = defaultdict(list)
     for row in rows_of(facts, "stock", LotStockRow):
         stock[row.material_id, row.site, row.lot_id or ""].append(row)
-    expiry = {(row.lot_id, row.site): row.expiry_date or "" for row in rows_of(facts, "lots", ExpiryRow)}
+    expiry = {(row.material_id, row.site, row.lot_id): row.expiry_date for row in rows_of(facts, "lots", ExpiryRow)}
     prices = {(row.material_id, row.site): row for row in rows_of(facts, "planning", PricedRow)}
     moved = _moved(facts)
     excess = _excess(facts, stock, moved, prices)
     for key in sorted(stock):
-        qty = sum(row.qty for row in stock[key])
-        last = local_day(moved.get(key, ""), facts.zone)
-        expires = expiry.get((key[2], key[1]), "")
-        yield _Lot(
-            key=key,
-            uom=stock[key][0].uom,
-            qty=qty,
-            last_moved=last,
-            age_days=days_between(facts.today, last) if last else None,
-            expiry_date=expires,
-            days_to_expiry=days_between(expires, facts.today) if expires else None,
+        price = prices.get(key[:2])
+        yield StockedLot(
+            *key,
+            uom=min((row.stock_type, row.uom) for row in stock[key])[1],
+            qty=sum(row.qty for row in stock[key]),
+            moved_at=moved.get(key) or None,
+            expiry_date=expiry.get(key),
             qty_excess=excess.get(key, 0),
-            price=prices.get(key[:2]),
+            standard_price=price.standard_price if price else None,
+            price_unit=price.price_unit if price else None,
+            currency=price.currency if price else None,
         )
 
 
@@ -214,22 +252,21 @@ def _surplus(
 
 
 def _row(rank: int, one: _Concern) -> tuple[RawCell, ...]:
-    lot = one.lot
-    material_id, site, lot_id = lot.key
+    lot, stocked = one.lot, one.lot.stocked
     return (
         rank,
-        material_id,
-        site,
-        lot_id or None,
+        stocked.material_id,
+        stocked.site,
+        stocked.lot_id or None,
         one.reasons,
-        lot.qty,
+        stocked.qty,
         one.qty,
-        lot.uom,
+        stocked.uom,
         one.value,
-        lot.price.currency if lot.price and one.value is not None else None,
+        stocked.currency if one.value is not None else None,
         lot.last_moved or None,
         lot.age_days,
-        lot.expiry_date or None,
+        stocked.expiry_date,
         lot.days_to_expiry,
     )
 
@@ -250,6 +287,96 @@ READS: Final = {
     "sales": WantedRow,
     "planning": PricedRow,
 }
+
+
+# --- Worked out ahead of time -----------------------------------------------------------------------------------------
+
+
+class _MovementRow(NamedTuple):
+    """When something of a lot came or went."""
+
+    lot_id: str | None
+    posted_at: str
+
+
+def _of_place(sight: Sight, key: Key) -> Iterable[StockedLot]:
+    """Return the lots of a material at a site, from the rows that the reads would give of it."""
+    stock = cast("Sequence[LotStockRow]", sight.find("stock", *key))
+    lying = {one.lot_id for one in stock if one.lot_id}
+    expiry: dict[str, str] = {}
+    for lot in cast("Sequence[ExpiryRow]", sight.find("lots", *key)):
+        if lot.lot_id in lying and lot.expiry_date:
+            expiry[lot.lot_id] = min(expiry.get(lot.lot_id, lot.expiry_date), lot.expiry_date)
+    moved: dict[str | None, str] = {}
+    for one in cast("Sequence[_MovementRow]", sight.find("moved", *key)):
+        moved[one.lot_id] = max(moved.get(one.lot_id, ""), one.posted_at)
+    rows: dict[str, tuple[NamedTuple, ...]] = {
+        name: tuple(sight.find(name, *key)) for name in ("stock", "components", "sales", "planning")
+    }
+    rows["moved"] = tuple(LastMovedRow(key[0], key[1], lot_id, posted_at) for lot_id, posted_at in moved.items())
+    rows["lots"] = tuple(ExpiryRow(key[0], key[1], lot_id, expires) for lot_id, expires in expiry.items())
+    gaps = tuple(Gap(entity=entity, reason="never_synchronised") for entity in sorted(sight.missing))
+    return _stocked(Facts(rows=rows, arguments={}, today="", now="", gaps=gaps))
+
+
+def _from_stocked(facts: Facts) -> Findings:
+    return _findings(facts, rows_of(facts, "stocked_lot", StockedLot))
+
+
+def _only(arguments: Mapping[str, ArgumentValue], today: str) -> Mapping[str, Only]:
+    """Return which lots may be shown; an instant is at most a day away from where the plant's zone puts it."""
+    bounds, material_id = _bounds(arguments), arguments.get("material_id")
+    reasons = {
+        "expired": "d.expiry_date < :only_today",
+        "expiring": "d.expiry_date <= :only_expiring",
+        "slow": "d.moved_at < :only_moved",
+        "excess": "d.qty_excess > 0",
+    }
+    values: dict[str, str | int | None] = {
+        "only_today": today,
+        "only_expiring": shift(today, bounds.expiring_days),
+        "only_moved": shift(today, 2 - bounds.min_age_days),
+        "only_material": material_id if isinstance(material_id, str) else None,
+    }
+    where = " OR ".join(reasons[one] for one in REASONS if one in bounds.reasons)
+    return {
+        "stocked_lot": Only(
+            where=f"({where}) AND (:only_material IS NULL OR d.material_id = :only_material)", values=values
+        )
+    }
+
+
+_PLACE: Final = ("material_id", "site")
+STOCKED_LOT: Final = Derivation(
+    name="stocked_lot",
+    version=1,
+    sources=(Source(entity="stock", key=_PLACE, where="row.qty > 0"),),
+    lookups={
+        "stock": Lookup(entity="stock", by=_PLACE, row=LotStockRow, token="stocked", where="row.qty > 0"),
+        "lots": Lookup(entity="lot", by=_PLACE, row=ExpiryRow, token="lot_of", where="row.expiry_date IS NOT NULL"),
+        "moved": Lookup(
+            entity="goods_movement",
+            by=_PLACE,
+            row=_MovementRow,
+            token="moved",
+            where="row.movement_code <> 'transfer'",
+        ),
+        "components": Lookup(
+            entity="production_component", by=_PLACE, row=WantedRow, token="wanted", where="row.qty_open > 0"
+        ),
+        "sales": Lookup(
+            entity="sales_order_line",
+            by=_PLACE,
+            row=WantedRow,
+            token="wanted",
+            where="row.order_state = 'open' AND row.qty_open > 0",
+        ),
+        "planning": Lookup(entity="material_site", by=_PLACE, row=PricedRow, token="priced"),
+    },
+    row=StockedLot,
+    function=_of_place,
+    dated=False,
+)
 ANALYSIS: Final = Analysis(
     name="slow_stock",
     function=slow_stock,
@@ -266,4 +393,5 @@ ANALYSIS: Final = Analysis(
             ("material_site.currency",),
         )),
     )),
+    ahead=Ahead(derivations=(STOCKED_LOT,), function=_from_stocked, only=_only),
 )  # fmt: skip

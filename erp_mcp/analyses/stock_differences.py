@@ -7,18 +7,28 @@ itself; the others are somebody's work, and the likely cause says where to look 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, cast
 
 from erp_mcp.analyses.counts import Difference, differences
 from erp_mcp.analyses.dependences import classes, counts
 from erp_mcp.analyses.plant import rows_of
 from erp_mcp.analyses.rows import InFlightRow, MesStockRow, StockRow
+from erp_mcp.analyses.sides import unread_sides
 from erp_mcp.analyses.valuing import value_of
-from erp_mcp.domain.analysis import Analysis, Facts, Findings, RawCell
+from erp_mcp.domain.analysis import Ahead, Analysis, Facts, Findings, RawCell
+from erp_mcp.domain.derivation import Derivation, Key, Lookup, Sight, Source
 
 LotKey = tuple[str, str, str]  # material, site, lot
+
+
+class DifferingRow(NamedTuple):
+    """A lot that the two sides count differently; one that only the shop floor names may be among them."""
+
+    material_id: str
+    site: str
+    lot_id: str | None
 
 
 class CountedRow(NamedTuple):
@@ -55,6 +65,7 @@ class _Found:
     """All differences of a call with what may explain them."""
 
     differences: Sequence[Difference]
+    off: frozenset[tuple[str, str, int]]  # material, site and unexplained quantity of each of them
     documents: Mapping[LotKey, tuple[str, ...]]
     counted_at: Mapping[LotKey, str]
     posted: Mapping[LotKey, Sequence[PostedRow]]
@@ -81,10 +92,7 @@ class _Found:
 
     def _swapped(self, one: Difference) -> bool:
         """Return whether another lot of the material is off by as much the other way."""
-        return any(
-            other.unexplained == -one.unexplained and (other.material_id, other.site) == (one.material_id, one.site)
-            for other in self.differences
-        )
+        return (one.material_id, one.site, -one.unexplained) in self.off
 
     def value(self, one: Difference) -> tuple[int | None, str | None]:
         """Return what the difference is worth at standard price, and its currency."""
@@ -107,6 +115,8 @@ def compare_stock(facts: Facts) -> Findings:
         One row per lot that both sides name and count differently, in base units: the biggest unexplained value first.
         Not complete where a source is missing; without documents in flight no cause is told.
     """
+    if unread := unread_sides(facts, erp="stock", floor="mes_stock"):
+        return Findings(tables={"differences": []}, complete=False, warnings=unread)
     found = _found(facts)
     least, worth = (_whole(facts.arguments.get(name)) for name in ("min_abs_qty", "min_value"))
     open_only = bool(facts.arguments.get("unexplained_only"))
@@ -134,6 +144,7 @@ def _found(facts: Facts) -> _Found:
     compared = differences(rows_of(facts, "stock", StockRow), rows_of(facts, "mes_stock", MesStockRow), in_flight)
     return _Found(
         differences=compared,
+        off=frozenset((one.material_id, one.site, one.unexplained) for one in compared),
         documents={key: tuple(sorted(ids)) for key, ids in documents.items()},
         counted_at={
             (row.material_id, row.site, row.lot_id or ""): row.counted_at or ""
@@ -178,7 +189,52 @@ def _whole(value: object) -> int:
     return value if isinstance(value, int) else 0
 
 
+class _OnShelfRow(NamedTuple):
+    """What a side counts of a lot, in a stock type of the ERP; the shop floor has none."""
+
+    lot_id: str | None
+    qty: int
+
+
+class _InErpRow(NamedTuple):
+    """What the ERP counts of a lot in one stock type."""
+
+    lot_id: str | None
+    qty: int
+    stock_type: str
+
+
+def _differing(sight: Sight, key: Key) -> Iterator[DifferingRow]:
+    """Yield the lots of a material at a site that `differences` would find, by the same rule."""
+    counts: defaultdict[str, list[int]] = defaultdict(lambda: [0, 0])
+    for erp in cast("Sequence[_InErpRow]", sight.find("stock", *key)):
+        if erp.lot_id and erp.stock_type != "in_transit":
+            counts[erp.lot_id][0] += erp.qty
+    named = set()
+    for mes in cast("Sequence[_OnShelfRow]", sight.find("mes_stock", *key)):
+        if mes.lot_id:
+            named.add(mes.lot_id)
+            counts[mes.lot_id][1] += mes.qty
+    for lot_id in sorted(named):
+        if counts[lot_id][0] != counts[lot_id][1]:
+            yield DifferingRow(material_id=key[0], site=key[1], lot_id=lot_id)
+
+
+_PLACE: Final = ("material_id", "site")
+DIFFERING_LOTS: Final = Derivation(
+    name="differing_lots",
+    version=1,
+    sources=(Source(entity="mes_stock", key=_PLACE),),
+    lookups={
+        "stock": Lookup(entity="stock", by=_PLACE, row=_InErpRow, token="stock"),
+        "mes_stock": Lookup(entity="mes_stock", by=_PLACE, row=_OnShelfRow, token="mes_stock"),
+    },
+    row=DifferingRow,
+    function=_differing,
+    dated=False,
+)
 READS: Final = {
+    "differing_lots": DifferingRow,
     "stock": StockRow,
     "mes_stock": MesStockRow,
     "in_flight": InFlightRow,
@@ -202,4 +258,5 @@ ANALYSIS: Final = Analysis(
             )),
         )),
     ),
+    ahead=Ahead(derivations=(DIFFERING_LOTS,), function=compare_stock, reads=tuple(READS)),
 )  # fmt: skip

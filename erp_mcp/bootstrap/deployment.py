@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from erp_mcp import settings
-from erp_mcp.analyses import ANALYSES
+from erp_mcp.analyses import ANALYSES, DERIVATIONS
 from erp_mcp.bootstrap.declared import check_declared, guarded
+from erp_mcp.bootstrap.keeping_state import LocalLeases, open_state
 from erp_mcp.bootstrap.machine import SystemClock, TimeOrderedIds
 from erp_mcp.bootstrap.opened import AdapterReads, OpenedSystems
 from erp_mcp.bootstrap.root_key import approvers_root
@@ -34,7 +35,6 @@ from erp_mcp.gateway import Gateway
 from erp_mcp.reading import Keys
 from erp_mcp.settings import Settings, SystemSettings
 from erp_mcp.store.state.keys import deployment_key, derived_key
-from erp_mcp.store.state.sqlite import State
 
 if TYPE_CHECKING:
     from erp_mcp.bootstrap.access import AccessMaker
@@ -42,11 +42,12 @@ if TYPE_CHECKING:
     from erp_mcp.committing import Committer
     from erp_mcp.domain.declaration import Declaration
     from erp_mcp.domain.profile import Profile
-    from erp_mcp.ports import Adapter, Commands
+    from erp_mcp.ports import Adapter, Commands, Leases
     from erp_mcp.preparing import Preparation
     from erp_mcp.proposing import Proposing
     from erp_mcp.store.read_model.reader import ReadModelReader as SqliteReadModelReader
     from erp_mcp.store.read_model.writer import ReadModelWriter as SqliteReadModelWriter
+    from erp_mcp.store.state.deployment_state import DeploymentState
     from erp_mcp.store.traffic import SqliteTraffic
 
 
@@ -64,9 +65,14 @@ class Deployment:
     _catalog_seen: tuple[str, Catalog] = ("", catalog_of(()))
 
     @cached_property
-    def state(self) -> State:
+    def state(self) -> DeploymentState:
         """The state store: audit, applied policy, leases."""
-        return State(self.settings.state_dir, clock=self.clock, ids=self.ids)
+        return open_state(self.settings, self.clock, self.ids)
+
+    @property
+    def sync_leases(self) -> Leases:
+        """Who may fill the read model, which is one of this machine even where the state is not."""
+        return LocalLeases(self.state.leases, self.settings) if self.settings.state is not None else self.state.leases
 
     @cached_property
     def catalog(self) -> Catalog:
@@ -397,7 +403,7 @@ class Deployment:
         """Return the writing side of the read model; the caller closes it."""
         from erp_mcp.store.read_model.writer import ReadModelWriter
 
-        return ReadModelWriter(self.settings.read_model)
+        return ReadModelWriter(self.settings.read_model, DERIVATIONS)
 
     async def disconnect(self) -> None:
         """Let go of connections to systems that the running event loop has opened."""

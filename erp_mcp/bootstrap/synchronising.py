@@ -7,6 +7,7 @@ import logging
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from zoneinfo import ZoneInfo
 
 from erp_mcp.bootstrap.deployment import Deployment, open_deployment
 from erp_mcp.errors import GatewayError
@@ -34,11 +35,11 @@ async def keep_synchronised(deployment: Deployment) -> None:
 
     systems = [one for system in deployment.settings.systems if (one := _managed(deployment, system)) is not None]
     writer = deployment.writer()
-    leases, clock, ids = deployment.state.leases, deployment.clock, deployment.ids
-    holder = ids.new()
+    leases, clock, ids = deployment.sync_leases, deployment.clock, deployment.ids
+    holder, zone = ids.new(), ZoneInfo(deployment.settings.zone)
 
     async def run() -> None:
-        await sync.run_due(systems, writer, leases, clock, ids, budgets=deployment.budgets, holder=holder)
+        await sync.run_due(systems, writer, leases, clock, ids, budgets=deployment.budgets, holder=holder, zone=zone)
 
     try:
         await sync.scheduled(run, sleep=asyncio.sleep, on_error=_told)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from erp_mcp.domain.answer import Gap
 from erp_mcp.domain.call import ArgumentValue
+from erp_mcp.domain.derivation import Derivation, Only
 
 RawCell = str | int | bool | None | tuple[str, ...]
 
@@ -60,10 +61,30 @@ class Dependence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ahead:
+    """How an analysis answers from rows that were worked out ahead of time.
+
+    Args:
+        derivations: Whose rows it takes; in `Facts.rows` they stand under their names.
+        function: Finds exactly what the analysis finds over all its reads, or `None` when it can't say that: then the
+            whole question is asked. It sees the arguments and gaps of the call.
+        reads: Names of reads of the tool that it takes beside; they must be small. A derivation that is called as one
+            of them stands for it: its row has the read's columns, and the reads behind it look up by what it found.
+        only: From the arguments and the business date to which rows are wanted, by derivation; without it all are.
+    """
+
+    derivations: tuple[Derivation, ...]
+    function: Callable[[Facts], Findings | None]
+    reads: tuple[str, ...] = ()
+    only: Callable[[Mapping[str, ArgumentValue], str], Mapping[str, Only]] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Analysis:
     """A registered analysis: the function and the row type of each read; a tool file gives exactly these columns.
 
     `dependences` say what it can't tell of a system that does not keep a field; other fields change nothing it finds.
+    `ahead` answers without most of the reads, where what was worked out may be used.
     """
 
     name: str
@@ -71,3 +92,4 @@ class Analysis:
     reads: Mapping[str, type[NamedTuple]] = field(default_factory=dict)
     definition_id: str = ""
     dependences: tuple[Dependence, ...] = ()
+    ahead: Ahead | None = None

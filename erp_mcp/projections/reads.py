@@ -16,6 +16,7 @@ from erp_mcp.ports import ReadModel, Row, SqlValue
 from erp_mcp.projections.paging import Page, sort_positions, sort_value
 
 NOBODY: Final[Mapping[str, Collection[str]]] = MappingProxyType({})
+NO_ROWS: Final[Mapping[str, list[Row]]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +53,7 @@ async def run(
     page: Page | None = None,
     skip: Iterable[str] = (),
     left_out: Mapping[str, Collection[str]] = NOBODY,
+    known: Mapping[str, list[Row]] = NO_ROWS,
 ) -> ReadRows:
     """Run the reads of `tool` in order and return their rows.
 
@@ -66,6 +68,7 @@ async def run(
         page: Which page of the paged table; needed where a query tool pages, ignored elsewhere.
         skip: Names of optional reads to leave out, from `freshness.skipped_reads`.
         left_out: By read, the systems whose records it can't choose, from `lacking.assess`.
+        known: Rows of reads that need not be run, for others to look up by.
 
     Returns:
         Rows of every read; a skipped one has none.
@@ -82,8 +85,8 @@ async def run(
     truncated: list[str] = []
     next_after: tuple[SqlValue, ...] | None = None
     for query in tool.reads:
-        if query.name in skipped:
-            collected[query.name] = []
+        if query.name in skipped or query.name in known:
+            collected[query.name] = known.get(query.name, [])
             continue
         if clock() >= end:
             raise DeadlineError(tool=tool.name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Final
 
 from erp_mcp.domain.freshness import EntityState, FreshnessBudget
@@ -14,6 +14,7 @@ from erp_mcp.errors import LeaseLostError
 from erp_mcp.ports import Adapter, Clock, Ids, Lease, Leases, ReadModelWriter
 from erp_mcp.sync.engine import sync_once
 from erp_mcp.sync.report import OnProgress, Progress, SyncReport
+from erp_mcp.sync.working_out import work_out
 
 LEASE: Final = "sync"
 LEASE_TTL_S: Final = 60  # how long nobody synchronises after a process was killed
@@ -67,6 +68,7 @@ async def run_due(
     *,
     budgets: Mapping[str, FreshnessBudget],
     holder: str,
+    zone: tzinfo = UTC,
     progress: OnProgress | None = None,
 ) -> tuple[SyncReport, ...]:
     """Synchronise what is due, unless another process is at it.
@@ -79,6 +81,7 @@ async def run_due(
         ids: For the id of each pass.
         budgets: Cadence per entity.
         holder: Name of this process, unique in the deployment.
+        zone: The plant's, for what is worked out after the passes.
         progress: Called after each page.
 
     Returns:
@@ -100,6 +103,7 @@ async def run_due(
                     await sync_once(one.adapter, one.profile, writer, clock, ids, entities, keeper.after_page)
                 )
                 keeper.renew()
+        await work_out(writer, clock, zone, after_batch=keeper.keep)
     except LeaseLostError:
         return tuple(reports)
     finally:
@@ -143,10 +147,18 @@ class LeaseKeeper:
 
     def after_page(self, progress: Progress) -> None:
         """Renew the lease when a third of its time has gone, and pass the progress on."""
-        if (self._clock.wall() - self._renewed).total_seconds() > LEASE_TTL_S / 3:
-            self.renew()
+        self.keep()
         if self._progress is not None:
             self._progress(progress)
+
+    def keep(self) -> None:
+        """Renew the lease when a third of its time has gone.
+
+        Raises:
+            LeaseLostError: `sync.lease_lost`, as `renew`.
+        """
+        if (self._clock.wall() - self._renewed).total_seconds() > LEASE_TTL_S / 3:
+            self.renew()
 
     def renew(self) -> None:
         """Hold the lease for another full time.

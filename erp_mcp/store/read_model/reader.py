@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from erp_mcp.domain.derivation import Cell, Derivation, Moment
 from erp_mcp.domain.freshness import EntityState
 from erp_mcp.domain.tool import Query
 from erp_mcp.errors import DeadlineError, GatewayError, ReadModelNotReadyError
 from erp_mcp.ports import Row, SqlValue
 from erp_mcp.store.read_model.fingerprint import schema_hash
 from erp_mcp.store.read_model.states import STATE_COLUMNS, entity_state
+from erp_mcp.store.read_model.variants import variant
+from erp_mcp.store.read_model.worked_out import worked_out
 
 _STEPS_BETWEEN_CHECKS: Final = 4000
 _CACHED_STATEMENTS: Final = 256
@@ -43,7 +46,7 @@ class ReadModelReader:
         self._deadline = time.monotonic() + deadline_s
         try:
             connection = self._ready()
-            cursor = connection.execute(query.sql["sqlite"], parameters)
+            cursor = connection.execute(variant(query.sql["sqlite"], parameters), parameters)
             try:
                 return cursor.fetchmany(query.max_rows + 1)
             finally:
@@ -59,6 +62,22 @@ class ReadModelReader:
         except sqlite3.Error as failure:
             raise self._meaning(failure) from failure
         return self._states
+
+    async def worked_out(
+        self, derivations: Sequence[Derivation], moment: Moment, *, sites: tuple[str, ...] | None, deadline_s: float
+    ) -> Mapping[str, list[tuple[Cell, ...]]] | None:
+        """Return the rows of derivations, all of one snapshot; see `ports.WorksOut.worked_out`."""
+        self._deadline = time.monotonic() + deadline_s
+        try:
+            connection = self._ready()
+            connection.execute("BEGIN")
+            try:
+                states = [entity_state(row) for row in connection.execute(_STATES)]
+                return worked_out(connection, derivations, states, moment, sites=sites)
+            finally:
+                connection.execute("COMMIT")
+        except sqlite3.Error as failure:
+            raise self._meaning(failure) from failure
 
     def close(self) -> None:
         """Let go of the file."""

@@ -19,6 +19,7 @@ _EXTRA_INDEXES: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "sales_order": (("customer_reference",),),
     "sales_order_line": (("order_state", "requested_date"),),
     "delivery": (("tracking_id",),),
+    "goods_movement": (("posted_at",),),
     "purchase_order_line": (("order_state", "promised_date"),),
     "purchase_requisition": (("order_state", "created_at"),),
     "reservation": (("demand_id", "demand_line"),),

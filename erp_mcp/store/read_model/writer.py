@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
+from erp_mcp.domain.derivation import Derivation, Moment
 from erp_mcp.domain.entities import ENTITIES, Record, field_specs
 from erp_mcp.domain.freshness import EntityState
 from erp_mcp.errors import IdentityConflictError, InternalError, LeaseLostError, ReadModelWriteError
 from erp_mcp.ports import ChangePage
+from erp_mcp.store.read_model import derived_schema
 from erp_mcp.store.read_model.conversion import SOURCES, convert_open_quantities
+from erp_mcp.store.read_model.deriving import Deriver
 from erp_mcp.store.read_model.fingerprint import schema_hash
 from erp_mcp.store.read_model.states import STATE_COLUMNS, entity_state
 
@@ -28,9 +31,10 @@ class ReadModelWriter:
     One process writes at a time (a lease sees to it); a second one would wait for the first one's transaction.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Open the file, owner-only, and build it where needed."""
+    def __init__(self, path: Path, derivations: Sequence[Derivation] = ()) -> None:
+        """Open the file, owner-only, and build it where needed; what is worked out ahead of time are `derivations`."""
         self._path = path
+        self._derivations = derivations
         path.parent.mkdir(parents=True, exist_ok=True)
         # Never one that is there: to close it drops every lock that this process has on it (POSIX), its readers' too.
         with suppress(FileExistsError):
@@ -45,6 +49,10 @@ class ReadModelWriter:
         self._stranger: set[str] = set()  # passes that named something present that is not here
         if self._form() != schema_hash():
             self._build()
+        self._deriver = Deriver(self._connection, derivations)
+        if derivations:
+            with self._transaction() as connection:
+                derived_schema.install(connection, derivations)
 
     def apply(self, system: str, entity: str, page: ChangePage, *, as_of: str, pass_id: str) -> None:
         """Apply one page; see `ports.ReadModelWriter.apply`. The rows get `as_of`, whatever their records say.
@@ -152,6 +160,13 @@ class ReadModelWriter:
             connection.execute("DELETE FROM meta WHERE name = ?", (_DIRTY,))
         self._connection.execute("PRAGMA analysis_limit = 1000")
         self._connection.execute("ANALYZE")
+
+    def work_out(self, moment: Moment, *, limit: int) -> int:
+        """Work out some of what is not known as of this moment; see `ports.ReadModelWriter.work_out`."""
+        if not self._derivations:
+            return 0
+        with self._transaction():
+            return self._deriver.work_out(self.states(), moment, limit=limit)
 
     def retain(self, offered: Mapping[str, Collection[str]]) -> None:
         """Drop what no configured system offers any more.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from erp_mcp.analyses import ANALYSES, rows
-from erp_mcp.analyses.briefing import ANALYSIS, CLASSES
+from erp_mcp.analyses.briefing import ANALYSIS
+from erp_mcp.analyses.exception_classes import CLASSES
 from tests.guarantees import guarantees
 from tests.unit.analyses.small_plant import ONE, SmallPlant
 

@@ -11,20 +11,32 @@ from erp_mcp.analyses.rows import WorkCenterRow
 from erp_mcp.domain.analysis import Analysis, Facts, Findings, RawCell
 from erp_mcp.domain.answer import Gap
 from erp_mcp.domain.call import ArgumentValue
+from erp_mcp.errors import FieldNotKeptError
 from tests.guarantees import guarantees
 from tests.unit.analyses.small_plant import NOW, ONE, TODAY, make
 
 Rows = dict[str, list[NamedTuple]]
 
 
-def _ask(analysis: Analysis, rows: Rows, *, missing: tuple[str, ...] = (), **arguments: ArgumentValue) -> Findings:
+def _ask(
+    analysis: Analysis,
+    rows: Rows,
+    *,
+    missing: tuple[str, ...] = (),
+    lacking: tuple[str, ...] = (),
+    **arguments: ArgumentValue,
+) -> Findings:
     return analysis.function(
         Facts(
             rows={name: tuple(found) for name, found in rows.items()},
             arguments=arguments,
             today=TODAY,
             now=NOW,
-            gaps=tuple(Gap(entity=entity, reason="no_source") for entity in missing),
+            gaps=(
+                *(Gap(entity=entity, reason="no_source") for entity in missing),
+                *(Gap(entity="downtime", field=name, reason="no_field", system="mes") for name in lacking),
+            ),
+            lacking=frozenset(f"downtime.{name}" for name in lacking),
         )
     )
 
@@ -107,6 +119,31 @@ def test_a_stop_without_a_reason_is_a_reason_of_its_own() -> None:
     assert [(row[1], row[4], row[5]) for row in rows] == [(None, 75 * ONE, 75 * ONE), ("TOOL", 25 * ONE, 100 * ONE)]
 
 
+@guarantees("P7.names_what_a_source_lacks", "P7.key_figures")
+def test_where_planned_stops_are_not_told_apart_no_figure_of_unplanned_ones_is_told_and_asking_is_refused() -> None:
+    """All stops together are known; that they were all unplanned is not."""
+    rows: Rows = {"stops": [_stop("2026-03-15T04:00:00Z", "2026-03-15T05:00:00Z")]}
+    rows["shifts"] = [make(pareto.ProductionTimeRow, work_center_id="A", shift_date="2026-03-15", production_min=400)]
+    found = _ask(pareto.ANALYSIS, rows, lacking=("planned",)).tables
+    with pytest.raises(FieldNotKeptError) as refused:
+        _ask(pareto.ANALYSIS, rows, lacking=("planned",), kind="unplanned")
+
+    assert found["total"][0][2:] == (1, 60 * ONE, None, None, 0, 6_700_000, None, None)
+    assert found["work_centers"][0][2:6] == (1, 60 * ONE, None, None)
+    assert found["reasons"][0][6:] == (None, None)
+    assert dict(refused.value.facts) == {"systems": ("mes",), "fields": ("downtime.planned",), "argument": "kind"}
+
+
+@guarantees("P7.names_what_a_source_lacks")
+def test_where_no_stop_has_an_end_it_is_said_that_those_that_are_over_are_unknown() -> None:
+    """Two machines that stand still are not the stops of a month."""
+    rows: Rows = {"stops": [_stop("2026-03-16T04:00:00Z", None)]}
+    said = _ask(pareto.ANALYSIS, rows, lacking=("ended_at",)).warnings
+
+    assert said == ("Only stops that last are known: those that are over are not told.",)
+    assert _ask(pareto.ANALYSIS, rows).warnings == ()
+
+
 @guarantees("P7.key_figures")
 def test_a_centre_without_shift_records_has_no_part_in_the_time_between_stops() -> None:
     """Its stops would make the other's machine look worse."""
@@ -123,8 +160,9 @@ def test_a_centre_without_shift_records_has_no_part_in_the_time_between_stops() 
 
 
 def _work(start: str | None, minutes: int | None = 60, **given: object) -> NamedTuple:
+    measured = 0 if minutes is None else 1
     values: dict[str, object] = {"work_center_id": "A", "planned_start": start, "work_min": minutes}
-    return make(capacity.WorkRow, production_order_id="P", operation_id=str(start), **values | given)
+    return make(capacity.WorkRow, **{**values, "operations": 1, "measured": measured, **given})
 
 
 def _day(day: str, minutes: int, center: str = "A") -> NamedTuple:
@@ -135,21 +173,21 @@ def _day(day: str, minutes: int, center: str = "A") -> NamedTuple:
 def test_work_that_should_have_begun_counts_today_and_is_called_overdue() -> None:
     """It is still to be done; work that runs is neither waiting nor overdue."""
     work = [_work("2026-03-10T08:00:00Z"), _work("2026-03-11T08:00:00Z", request_state="Running")]
-    found = _ask(capacity.ANALYSIS, {"work": work, "capacity": [_day(TODAY, 100)]}, weeks=1)
+    found = _ask(capacity.ANALYSIS, {"waiting_work": work, "capacity": [_day(TODAY, 100)]}, weeks=1)
     assert found.tables["work_centers"][0][2:9] == (0, 1, 0, 1_700_000, 2 * ONE, 120 * ONE, 300_000)
 
 
 @guarantees("P7.key_figures")
 def test_work_without_a_start_or_without_minutes_is_counted_and_not_guessed() -> None:
     """One can't be placed, the other can't be measured."""
-    found = _ask(capacity.ANALYSIS, {"work": [_work(None), _work("2026-03-17T08:00:00Z", None)]}, weeks=1)
+    found = _ask(capacity.ANALYSIS, {"waiting_work": [_work(None), _work("2026-03-17T08:00:00Z", None)]}, weeks=1)
     assert found.tables["work_centers"][0][2:9] == (1, 0, 2, None, None, None, None)
 
 
 @guarantees("P7.key_figures")
 def test_a_week_without_working_time_has_no_load_but_an_overload() -> None:
     """Everything planned into a shutdown is too much."""
-    rows: Rows = {"work": [_work("2026-03-17T08:00:00Z")], "capacity": [_day("2026-03-17", 0)]}
+    rows: Rows = {"waiting_work": [_work("2026-03-17T08:00:00Z")], "capacity": [_day("2026-03-17", 0)]}
     (row,) = _ask(capacity.ANALYSIS, rows, weeks=1).tables["weeks"]
     assert row[2:] == ("2026-W12", TODAY, "2026-03-22", 1, 0, ONE, None, ONE)
 
@@ -321,6 +359,24 @@ def test_an_order_that_the_erp_does_not_have_and_a_step_that_no_job_is_for_are_n
         ("P", "job", "no_job_on_the_floor"),
     ]
     assert found["compared"] == [(0, 0, 2, 2)]
+
+
+@guarantees("P7.no_false_empty", "P7.names_what_a_source_lacks")
+@pytest.mark.parametrize(("entity", "side"), [("job", "shop floor (MES)"), ("production_order", "ERP")])
+def test_with_a_side_that_was_never_read_nothing_is_found_missing_there_and_what_to_do_is_said(
+    entity: str, side: str
+) -> None:
+    """A floor nobody has read yet has no job for any step: that is no finding about the steps."""
+    job = make(order_differences.FloorJobRow, job_id="J", production_order_id="P9", work_center_id="A")
+    step = make(order_differences.ErpOperationRow, production_order_id="P", operation_id="10", request_state="Running")
+    order = make(order_differences.ErpOrderRow, production_order_id="P", request_state="Running")
+    rows: Rows = {"jobs": [job]} if entity == "production_order" else {"orders": [order], "operations": [step]}
+
+    found = _ask(order_differences.ANALYSIS, rows, missing=(entity,))
+
+    assert (dict(found.tables), found.complete) == ({"differences": [], "compared": []}, False)
+    assert f"no data of the {side} was read" in found.warnings[0]
+    assert "`erp-mcp sync`" in found.warnings[0]
 
 
 @guarantees("P7.no_false_empty")

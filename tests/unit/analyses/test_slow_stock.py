@@ -17,7 +17,7 @@ def _lot(
     if moved:
         plant.add("moved", LastMovedRow, material_id="RM", lot_id=lot, posted_at=f"{moved}T10:00:00Z")
     if expires:
-        plant.add("lots", ExpiryRow, lot_id=lot, expiry_date=expires)
+        plant.add("lots", ExpiryRow, material_id="RM", lot_id=lot, expiry_date=expires)
 
 
 def _rows(plant: SmallPlant, **arguments: ArgumentValue) -> dict[RawCell, tuple[RawCell, ...]]:

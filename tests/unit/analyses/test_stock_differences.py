@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from erp_mcp.analyses import stock_differences
 from erp_mcp.analyses.rows import InFlightRow
 from erp_mcp.analyses.stock_differences import CountedRow, PostedRow, PriceRow
 from erp_mcp.domain.analysis import RawCell
+from erp_mcp.domain.answer import Gap
 from erp_mcp.domain.call import ArgumentValue
 from tests.guarantees import guarantees
 from tests.unit.analyses.small_plant import ONE, SmallPlant
@@ -27,6 +30,16 @@ def _pair(erp: int, mes: int, lot: str = "L-1") -> SmallPlant:
 
 def _moves(plant: SmallPlant, qty: int, lot: str = "L-1") -> None:
     plant.add("in_flight", InFlightRow, document_id="D-1", material_id="RM", lot_id=lot, qty=qty * ONE)
+
+
+@guarantees("P7.no_false_empty", "P7.names_what_a_source_lacks")
+def test_with_a_side_that_was_never_read_nothing_is_compared_and_what_to_do_is_said() -> None:
+    """No difference to nothing would read as all is well."""
+    facts = replace(_pair(100, 60).facts({}), gaps=(Gap(entity="mes_stock", reason="no_source"),))
+    found = stock_differences.ANALYSIS.function(facts)
+
+    assert (found.tables["differences"], found.complete) == ([], False)
+    assert "no data of the shop floor (MES) was read" in found.warnings[0]
 
 
 @guarantees("P7.right_cause")

@@ -1,0 +1,166 @@
+"""Works dirty keys out, a batch at a time: rows, tokens and the mark that the key is clean in one transaction."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from erp_mcp.domain.derivation import Basis, Derivation, Key, Moment, basis_of
+from erp_mcp.domain.freshness import EntityState
+from erp_mcp.store.read_model.sight import Memory, SqliteSight
+
+UNCLEAN: Final = "NOT (k.dirty = 0 AND k.day = :today AND k.since <= :now AND k.until > :now)"
+
+
+class Deriver:
+    """Works keys out over one connection, and remembers what it read until somebody writes."""
+
+    def __init__(self, connection: sqlite3.Connection, derivations: Sequence[Derivation]) -> None:
+        """Take a connection on which the derivations are installed; those that others rest on come first."""
+        self._connection = connection
+        self._derivations = derivations
+        self._memories: dict[tuple[Moment, frozenset[str]], Memory] = {}
+        self._seen = (-1, -1)
+
+    def work_out(self, states: Iterable[EntityState], moment: Moment, *, limit: int) -> int:
+        """Work out at most `limit` keys, inside the caller's transaction; see `work_out`."""
+        if self._written() != self._seen:
+            self._memories.clear()
+        done = work_out(self._connection, self._derivations, states, moment, limit=limit, memories=self._memories)
+        for memory in self._memories.values():
+            memory.bound()
+        self._seen = self._written()
+        return done
+
+    def _written(self) -> tuple[int, int]:
+        """What changes as soon as another connection, or this one, has written anything."""
+        version: int = self._connection.execute("PRAGMA data_version").fetchone()[0]
+        return version, self._connection.total_changes
+
+
+def work_out(
+    connection: sqlite3.Connection,
+    derivations: Sequence[Derivation],
+    states: Iterable[EntityState],
+    moment: Moment,
+    *,
+    limit: int,
+    memories: dict[tuple[Moment, frozenset[str]], Memory] | None = None,
+) -> int:
+    """Work out at most `limit` keys that are dirty or of another time, inside the caller's transaction.
+
+    Args:
+        connection: Connection to the read model, with the derivations installed.
+        derivations: In this order; those that others rest on come first.
+        states: Where each entity stands.
+        moment: The plant clock.
+        limit: How many keys of one derivation.
+        memories: What was read for earlier batches, if nothing has been written since.
+
+    Returns:
+        How many keys were worked out; 0 when there is nothing left to do.
+    """
+    known = list(states)
+    bases = {one.name: basis_of(one.entities, known) for one in derivations}
+    for one in derivations:
+        _take_basis(connection, one.name, bases[one.name])
+    for one in derivations:
+        at = one.at(moment)
+        found = _unclean(connection, one.name, at, limit)
+        if found:
+            memory = ({} if memories is None else memories).setdefault((at, bases[one.name].missing), Memory())
+            _Batch(connection, one, at, bases, memory).run(found)
+            return len(found)
+    return 0
+
+
+def _take_basis(connection: sqlite3.Connection, name: str, basis: Basis) -> None:
+    """Let everything be dirty that was worked out while other systems gave the entities."""
+    stored = connection.execute("SELECT basis FROM derived_state WHERE derivation = ?", (name,)).fetchone()
+    if stored != (basis.text,):
+        connection.execute("UPDATE derived_key SET dirty = 1 WHERE derivation = ? AND dirty = 0", (name,))
+        connection.execute("UPDATE derived_state SET basis = ? WHERE derivation = ?", (basis.text, name))
+
+
+def _unclean(connection: sqlite3.Connection, name: str, moment: Moment, limit: int) -> list[tuple[int, str]]:
+    return connection.execute(
+        f"SELECT k.id, k.key FROM derived_key AS k WHERE k.derivation = :name AND {UNCLEAN} LIMIT :limit",
+        {"name": name, "today": moment.today, "now": moment.now, "limit": limit},
+    ).fetchall()
+
+
+class _Batch:
+    """The keys of one derivation that are worked out together; what several of them look at is read once."""
+
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        derivation: Derivation,
+        moment: Moment,
+        bases: Mapping[str, Basis],
+        memory: Memory,
+    ) -> None:
+        self._connection = connection
+        self._derivation = derivation
+        self._moment = moment
+        self._bases = bases
+        missing = bases[derivation.name].missing
+        self._sight = SqliteSight(connection, derivation, moment, missing, node=self._node, memory=memory)
+
+    def run(self, keys: Sequence[tuple[int, str]]) -> None:
+        """Replace what is kept of the keys."""
+        sight, moment = self._sight, self._moment
+        rows: list[tuple[object, ...]] = []
+        uses: list[tuple[str, int]] = []
+        clean: list[tuple[object, ...]] = []
+        left: list[int] = []
+        known = [(key_id, tuple(json.loads(text))) for key_id, text in keys]
+        sight.read_together(self._derivation.together, [key for _, key in known])
+        for key_id, key in known:
+            sight.begin()
+            rows += [(key_id, *row) for row in self._derivation.function(sight, key)]
+            traces = sight.traces
+            if traces.found or self._made(key):
+                uses += [(token, key_id) for token in traces.tokens]
+                clean.append((moment.today, moment.now, traces.until, traces.site, key_id))
+            else:
+                left.append(key_id)
+        self._replace([key_id for key_id, _ in keys], rows, uses)
+        mark = "UPDATE derived_key SET dirty = 0, day = ?, since = ?, until = ?, sites = ? WHERE id = ?"
+        self._connection.executemany(mark, clean)
+        self._connection.executemany("DELETE FROM derived_key WHERE id = ?", [(key_id,) for key_id in left])
+
+    def _replace(self, ids: Sequence[int], rows: Iterable[Sequence[object]], uses: Iterable[tuple[str, int]]) -> None:
+        name = self._derivation.name
+        marks = ", ".join("?" * (len(self._derivation.columns) + 1))
+        by_id = [(key_id,) for key_id in ids]
+        self._connection.executemany(f"DELETE FROM derived_{name} WHERE key_id = ?", by_id)
+        self._connection.executemany("DELETE FROM derived_use WHERE key_id = ?", by_id)
+        self._connection.executemany(f"INSERT INTO derived_{name} VALUES ({marks})", rows)
+        self._connection.executemany("INSERT INTO derived_use (token, key_id) VALUES (?, ?)", sorted(uses))
+
+    def _made(self, key: Key) -> bool:
+        """Return whether a row still makes the key; one that none makes has no rows and is forgotten."""
+        for source in self._derivation.sources:
+            wheres = [*(f"row.{name} = ?" for name in source.key), *([f"({source.where})"] if source.where else [])]
+            statement = f"SELECT 1 FROM {source.entity} AS row WHERE {' AND '.join(wheres)} LIMIT 1"
+            if self._connection.execute(statement, key).fetchone() is not None:
+                return True
+        return False
+
+    def _node(self, node: Key) -> str:
+        """Return the token of a key of another derivation, where it is clean."""
+        name, *key = node
+        if name not in self._bases or name == self._derivation.name:
+            return ""
+        found = self._connection.execute(
+            f"SELECT k.id FROM derived_key AS k WHERE k.derivation = :name AND k.key = :key AND NOT {UNCLEAN}",
+            {"name": name, "key": _text(key), "today": self._moment.today, "now": self._moment.now},
+        ).fetchone()
+        return f"@{found[0]}" if found else ""
+
+
+def _text(key: Sequence[str]) -> str:
+    return json.dumps(list(key), ensure_ascii=False, separators=(",", ":"))
