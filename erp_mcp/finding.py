@@ -6,8 +6,7 @@ What the caller may not call is not found, not described, and answers as what ne
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from typing import Final
 
 from erp_mcp import answers, discovery
@@ -21,18 +20,28 @@ from erp_mcp.policy import personal
 from erp_mcp.policy.listing import listed
 from erp_mcp.reading import Question
 
+MAX_INDEXES: Final = 32  # one for each set of tools that some role may call; policies change, and old ones go
 TYPO: Final = 0.85  # how like a tool's name one must be for it to be suggested
 
 
 @dataclass(kw_only=True)
 class Finding:
-    """Answers about the tools of one catalogue; what they are searched by is worked out once."""
+    """Answers about the tools of one catalogue; what they are searched by is worked out once for each role."""
 
     catalog: Catalog
+    _indexes: dict[tuple[str, ...], discovery.Index] = field(default_factory=dict)
 
-    @cached_property
-    def _index(self) -> discovery.Index:
-        return discovery.Index(self.catalog, self.catalog.vocabulary)
+    def _index(self, able: Sequence[Tool]) -> discovery.Index:
+        """Return what these tools are searched by: by their words alone, since another's would tell that it is there.
+
+        A word that some tool has is taken as it is, any other one for a slip of the pen.
+        """
+        names = tuple(tool.name for tool in able)
+        if names not in self._indexes:
+            if len(self._indexes) >= MAX_INDEXES:
+                self._indexes.clear()
+            self._indexes[names] = discovery.Index(able, self.catalog.vocabulary)
+        return self._indexes[names]
 
     def answer(self, question: Question, able: Sequence[Tool], shows: Sequence[str] | None) -> Answer:
         """Return what was found, or what one tool is.
@@ -49,7 +58,7 @@ class Finding:
         warnings: list[str] = []
         if question.tool.discovery == "search":
             query = str(question.checked.arguments["query"])
-            hits = self._index.search(query, {tool.name for tool in able})
+            hits = self._index(able).search(query)
             rows = discovery.found(hits[:MAX_FOUND], shown)
             warnings = discovery.advice(hits, able, MAX_FOUND)
             if personal.mentions(query):

@@ -9,6 +9,7 @@ import json
 import os
 import re
 import shutil
+import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -225,7 +226,10 @@ def _data_of(client: Client, file: Path, text: str) -> JsonValue:
 def _text_of(file: Path) -> str | None:
     """Return a file with its line ends as they are, `None` where there is none."""
     try:
-        if file.stat().st_size > _MAX_BYTES:
+        found = file.stat()
+        if not stat.S_ISREG(found.st_mode):  # a pipe or a device would never end
+            raise ClientFileError(file=str(file), reason="is no file")
+        if found.st_size > _MAX_BYTES:
             raise ClientFileError(file=str(file), reason="is too large for a configuration")
         return file.read_bytes().decode("utf-8")
     except FileNotFoundError:

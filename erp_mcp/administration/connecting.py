@@ -92,7 +92,10 @@ def _edited(file: Path, text: str, edit: Callable[[str], str]) -> str:
 def _check_same(fewer: Settings, more: Settings, file: Path, *, beside: str) -> None:
     """Refuse an edit that changed more than it should: a file may be written in ways that only a person can edit."""
     theirs = [system for system in more.systems if system.name != beside]
-    same = ("deployment", "environment", "zone", "clock", "state_dir", "read_model", "policies", "tools", "profiles")
+    same = (
+        *("deployment", "environment", "zone", "clock", "state_dir", "state", "read_model", "policies", "tools"),
+        "profiles",
+    )
     if theirs != list(fewer.systems) or any(getattr(fewer, name) != getattr(more, name) for name in same):
         raise _by_hand(file)
 

@@ -19,7 +19,7 @@ from erp_mcp.catalog.registry import Catalog, catalog_of
 from erp_mcp.domain.tool import NOTHING, Argument, Column, Needs, Query, Table, Tool
 from erp_mcp.domain.vocabulary import Vocabulary
 
-FORMAT: Final = 5  # raise it when the form below changes
+FORMAT: Final = 6  # raise it when the form below changes
 _PACKAGE: Final = Path(__file__).resolve().parent.parent
 # What decides the outcome beside the tool files: the compiler and the model it compiles against.
 _COMPILER: Final = ("catalog", "domain", "analyses", "commands")

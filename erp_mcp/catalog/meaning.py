@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final
 
@@ -20,12 +20,16 @@ OPEN: Final = "open"  # a literal or null, which takes the kind of its neighbour
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meaning:
-    """Kind, lineage and absence of one value. `zero` marks the literal 0, which fits every number."""
+    """Kind, lineage and absence of one value. `zero` marks the literal 0, which fits every number.
+
+    `via` are fields that it does not come from, but by whose values its row was looked up.
+    """
 
     kind: str
     fields: frozenset[str] = frozenset()
     optional: bool = False
     literal: str = ""  # "text", "number", "zero", "null" for literals
+    via: frozenset[str] = frozenset()
 
     def also(self, others: Iterable[Meaning]) -> frozenset[str]:
         """Return the lineage of this value and the others together."""
@@ -74,10 +78,7 @@ def table_relation(entity: str, *, nullable: bool) -> Relation:
 
 def made_nullable(relation: Relation) -> Relation:
     """Return the relation as it looks behind a LEFT JOIN."""
-    return {
-        name: Meaning(kind=one.kind, fields=one.fields, optional=True, literal=one.literal)
-        for name, one in relation.items()
-    }
+    return {name: replace(one, optional=True) for name, one in relation.items()}
 
 
 def merged(values: Iterable[Meaning], what: str) -> Meaning:
@@ -97,6 +98,7 @@ def merged(values: Iterable[Meaning], what: str) -> Meaning:
         fields=frozenset().union(*(one.fields for one in found)),
         optional=any(one.optional for one in found),
         literal=literals.pop() if kind == OPEN and len(literals) == 1 else "",
+        via=frozenset().union(*(one.via for one in found)),
     )
 
 

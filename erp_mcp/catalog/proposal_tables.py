@@ -82,7 +82,7 @@ STATUS_ARGUMENTS: Final[Mapping[str, tuple[Argument, ...]]] = MappingProxyType(
                 maximum=MAX_WAIT_S,
             ),
         ),
-        "list": (Argument(name="state", type="code", description="", values=_STATES),),
+        "list": (Argument(name="state", type="code", description="Such as AWAITING_APPROVAL.", values=_STATES),),
         "cancel": (_PROPOSAL_ID,),
     }
 )

@@ -1,7 +1,7 @@
 """Writes a checked statement for each dialect, with the site scope, list parameters and paging put in.
 
-The scope is written into every table that has a site, wherever it stands, so that no author can forget it. Lists travel
-as JSON text in both dialects, so that binding is the same everywhere.
+The scope is written into every table that has a site or a company code instead, wherever it stands, so that no author
+can forget it. Lists travel as JSON text in both dialects, so that binding is the same everywhere.
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ import sqlglot
 from sqlglot import exp
 
 from erp_mcp.catalog.meaning import NUMERIC, fields_of
+from erp_mcp.domain.entities import ENTITIES
 from erp_mcp.domain.tool import Argument, Column, Table
 
 DIALECTS: Final = ("sqlite", "postgres")
 SCOPE: Final = "site_scope"
 LEFT_OUT: Final = "left_out"  # systems that do not keep what a statement chooses by
+# Which company codes a site belongs to, purchase orders alone say.
+_COMPANIES: Final = f"SELECT company_code FROM purchase_order_line WHERE site IN (:{SCOPE})"
 _UNIT_S: Final = {"DAY": 86400, "HOUR": 3600, "MINUTE": 60}
 
 
@@ -85,6 +88,7 @@ def _text(
         _keep_sums_whole(tree)
     else:
         _keep_null_tests_off_indexes(tree)
+        _enclose_absences(tree)
     if paging is not None and not paging.table.paged and isinstance(tree.this, exp.Select):
         # Bringing the columns into order here keeps the statement's own ORDER BY outermost, where it counts.
         selected = {one.alias_or_name: one for one in tree.this.expressions}
@@ -109,11 +113,22 @@ def _without_left_out(query: exp.Expr, judged: Collection[str]) -> exp.Expr:
 def _scope_tables(tree: exp.Expr, _arguments: Mapping[str, Argument]) -> None:
     # By name alone: no common table expression may be called like a canonical table.
     for table in list(tree.find_all(exp.Table)):
-        if "site" not in fields_of(table.name):
+        condition = _in_scope(table.name)
+        if not condition:
             continue
         alias = table.alias_or_name
-        scoped = sqlglot.parse_one(f"SELECT * FROM {table.name} WHERE :{SCOPE} IS NULL OR site IN (:{SCOPE})")
+        scoped = sqlglot.parse_one(f"SELECT * FROM {table.name} WHERE {condition}")
         table.replace(exp.Subquery(this=scoped, alias=exp.TableAlias(this=exp.to_identifier(alias))))
+
+
+def _in_scope(entity: str) -> str:
+    """Return which rows a role may read by its sites, empty for all: `NULL` is a role of all sites."""
+    if "site" in fields_of(entity):
+        return f":{SCOPE} IS NULL OR site IN (:{SCOPE})"
+    kind = ENTITIES.get(entity)
+    if kind is None or not kind.OF_COMPANY:
+        return ""
+    return f":{SCOPE} IS NULL OR company_code IN ({_COMPANIES})"
 
 
 def _open_lists(tree: exp.Expr, arguments: Mapping[str, Argument]) -> None:
@@ -178,6 +193,15 @@ def _keep_null_tests_off_indexes(tree: exp.Expr) -> None:
     for node in list(tree.find_all(exp.Is)):
         if isinstance(node.this, exp.Column):
             node.this.replace(exp.Coalesce(this=node.this.copy(), expressions=[exp.Null()]))
+
+
+def _enclose_absences(tree: exp.Expr) -> None:
+    """Put `:x IS NULL OR …` in parentheses of its own, so that the read model can take it out once `:x` is known."""
+    for node in list(tree.find_all(exp.Or)):
+        first = node.this
+        absent = isinstance(first, exp.Is) and isinstance(first.this, exp.Placeholder)
+        if absent and not isinstance(node.parent, exp.Paren | exp.Or):
+            node.replace(exp.Paren(this=node.copy()))
 
 
 def _type_parameters(tree: exp.Expr, arguments: Mapping[str, Argument]) -> None:

@@ -6,7 +6,7 @@ The language is closed: a node that is not named here is refused, so a new funct
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from sqlglot import exp
@@ -34,6 +34,20 @@ class Scope:
     needs: list[Needs] = field(default_factory=list)  # all of it, for rows to be chosen as the statement here says
     cte_needs: dict[str, Needs] = field(default_factory=dict)
     shown: dict[str, Needs] = field(default_factory=dict)  # what each column is empty without
+    links: dict[str, frozenset[str]] = field(default_factory=dict)  # source -> fields of others that it is joined by
+
+    def looked_up(self, value: exp.Expr) -> frozenset[str]:
+        """Return the fields by whose values what a value is made of was looked up: in joins, and in its sub-queries."""
+        via: set[str] = set()
+        for column in value.find_all(exp.Column):
+            source = column.table or next((one for one, columns in self.sources.items() if column.name in columns), "")
+            found = self.sources.get(source, {}).get(column.name)
+            if found is None:
+                continue  # of a source inside a sub-query
+            via |= found.via | self.links.get(source, frozenset())
+            if _is_within(column, value):
+                via |= found.fields
+        return frozenset(via)
 
     def column(self, node: exp.Column) -> Meaning:
         """Return the meaning of a column reference.
@@ -180,6 +194,18 @@ def _bind_sources(query: exp.Select, scope: Scope) -> None:
     for join in query.args.get("joins") or []:
         _check_join(join)
         _bind_source(join.this, scope, nullable=join.side == "LEFT")
+        scope.links[join.this.alias_or_name] = _linking(join, scope)
+
+
+def _linking(join: exp.Join, scope: Scope) -> frozenset[str]:
+    """Return the fields of the sources before that rows of the joined one are found by, and what those are found by."""
+    fields: set[str] = set()
+    for column in join.args["on"].find_all(exp.Column):
+        if column.table != join.this.alias_or_name and column.table in scope.sources:
+            found = scope.sources[column.table].get(column.name)
+            fields |= found.fields | found.via if found else set()
+            fields |= scope.links.get(column.table, frozenset())
+    return frozenset(fields)
 
 
 def _check_join(join: exp.Join) -> None:
@@ -338,11 +364,17 @@ def _projection(query: exp.Select, scope: Scope) -> Relation:
         if query.parent is None or name:
             _check_result_name(name, relation)
         with scope.names.projected():
-            relation[name or f"_{len(relation)}"] = value_of(value, scope)
+            relation[name or f"_{len(relation)}"] = replace(value_of(value, scope), via=scope.looked_up(value))
         scope.shown[name] = shown_by(value, scope)
         within = (scope.names.inner.get(id(one.this)) for one in value.find_all(exp.Subquery))
         scope.needs += [noted([one]) for one in within if one is not None]
     return relation
+
+
+def _is_within(column: exp.Column, value: exp.Expr) -> bool:
+    """Whether a column stands in a SELECT inside a value, which it then chooses from."""
+    inner = column.find_ancestor(exp.Select)
+    return inner is not None and any(node is inner for node in value.find_all(exp.Select))
 
 
 def _check_result_name(name: str, relation: Relation) -> None:

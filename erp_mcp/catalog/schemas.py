@@ -12,6 +12,8 @@ from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.tool import Argument, Table, Tool
 
 _TYPES: Final = {"integer": "integer", "flag": "boolean", "object": "object"}
+# Longer lists of values are left to the tool's description and to the refusal of a wrong one, which names them all.
+_MOST_VALUES: Final = 12
 
 
 def input_schema(tool: Tool) -> dict[str, JsonValue]:
@@ -45,7 +47,8 @@ def output_schema(tool: Tool) -> dict[str, JsonValue]:
 
 
 def _property(argument: Argument) -> dict[str, JsonValue]:
-    one: dict[str, JsonValue] = {"enum": list(argument.values)} if argument.values else _typed(argument)
+    few = 0 < len(argument.values) <= _MOST_VALUES
+    one: dict[str, JsonValue] = {"enum": list(argument.values)} if few else _typed(argument)
     if argument.many:
         # What a list leaves out by default is said in the tool's description, at less cost.
         one = {"type": "array", "items": one}

@@ -1,13 +1,13 @@
 """Ranks tools by a question: BM25 over the fields of a tool, each with its weight.
 
-What is rare among the tools of the catalogue tells them apart, and it is counted over the tools that the caller may
-call and over no other: a hidden tool changes no rank.
+What is rare among the tools tells them apart. An index is made of the tools that its caller may call and of no other:
+a hidden tool changes no rank, and none of its words makes a mistyped one known.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from math import log
 from typing import Final
@@ -39,7 +39,7 @@ class _Document:
 
 
 class Index:
-    """All tools of a catalogue, searchable by any part of them."""
+    """Some tools, searchable by any part of them."""
 
     def __init__(self, tools: Iterable[Tool], vocabulary: Vocabulary) -> None:
         """Index the tools; some milliseconds, once."""
@@ -48,19 +48,18 @@ class Index:
         self._terms = Terms(vocabulary)
         fields = {tool.name: _fields(tool, own.get(tool.name, ())) for tool in tools}
         self._terms.learn(text for parts in fields.values() for text, _ in parts)
-        self._documents = {tool.name: self._document(tool, fields[tool.name]) for tool in tools}
+        self._documents = [self._document(tool, fields[tool.name]) for tool in tools]
 
-    def search(self, question: str, among: Collection[str]) -> list[Tool]:
+    def search(self, question: str) -> list[Tool]:
         """Return the tools that a question may be about, the best first.
 
         Args:
             question: What somebody wants to know, in their words; at most `MAX_WORDS` of them count.
-            among: Names of the tools that may be found.
 
         Returns:
             Every tool with a score worth naming beside the best one's; equal scores in the order of their names.
         """
-        documents = [document for name, document in self._documents.items() if name in among]
+        documents = self._documents
         asked = _merged(self._terms.of_question(question))
         known = {term: sum(term in one.terms for one in documents) for term in asked}
         weights = {term: asked[term] * _rarity(count, len(documents)) for term, count in known.items() if count}

@@ -54,12 +54,14 @@ class Argument:
 class Column:
     """One result column: its kind (see `domain.entities.Kind`) and the `entity.field` names it comes from.
 
-    `needs` says what it is empty without; with none, it has a value all the same.
+    `needs` says what it is empty without; with none, it has a value all the same. `via` are further `entity.field`
+    names by whose values what stands in it was looked up: it would tell of them.
     """
 
     name: str
     kind: str
     fields: tuple[str, ...] = ()
+    via: tuple[str, ...] = ()
     outsider: bool = False
     description: str = ""
     needs: Needs = NOTHING

@@ -20,7 +20,7 @@ from typing import Final
 from erp_mcp.domain.call import ArgumentValue
 from erp_mcp.domain.decision import Mask
 from erp_mcp.domain.entities import ENTITIES, Kind, field_specs
-from erp_mcp.domain.tool import Column, Table, Tool
+from erp_mcp.domain.tool import Argument, Column, Table, Tool
 from erp_mcp.domain.value import MONEY_DIGITS, QUANTITY_DIGITS
 from erp_mcp.errors import InvalidArgumentError, MaskedFieldError, NotAllowedError
 
@@ -94,15 +94,22 @@ def check_masked_arguments(tool: Tool, arguments: Mapping[str, ArgumentValue], m
         return
     for argument in tool.arguments:
         value = arguments.get(argument.name)
-        if value is not None and value != argument.default and not masked.isdisjoint(argument.fields):
+        if value is not None and value != argument.default and not masked.isdisjoint(_filtered_by(tool, argument)):
             raise MaskedFieldError(argument=argument.name)
+
+
+def _filtered_by(tool: Tool, argument: Argument) -> Iterable[str]:
+    """Return the fields that an argument filters by; a site narrows the rows of every entity that has one."""
+    return (f"{entity}.site" for entity in tool.entities) if argument.is_site else argument.fields
 
 
 def sort_is_masked(table: Table, masks: Sequence[Mask]) -> bool:
     """Tell whether the order of the rows would give away a masked field."""
     masked = {mask.field for mask in masks}
     ordered = {name.removeprefix("-") for name in table.order_by}
-    return any(column.name in ordered and not masked.isdisjoint(column.fields) for column in table.columns)
+    return any(
+        column.name in ordered and not masked.isdisjoint((*column.fields, *column.via)) for column in table.columns
+    )
 
 
 def check_window(tool: Tool, arguments: Mapping[str, ArgumentValue], max_window_days: int) -> None:
@@ -149,11 +156,15 @@ def _by_field(masks: Sequence[Mask]) -> dict[str, Mask]:
 
 
 def _mask_of(column: Column, by_field: Mapping[str, Mask]) -> Mask | None:
-    """Return what hides a column; one that comes from several fields, one of them masked, is dropped."""
-    for field in column.fields:
+    """Return what hides a column; one that comes from several fields, one of them masked, is dropped.
+
+    So is one that was looked up by a masked field: who knows the master data reads it from what was found.
+    """
+    for field in (*column.fields, *column.via):
         mask = by_field.get(field)
         if mask is not None:
-            return mask if len(column.fields) == 1 else Mask(field=field, way="drop", rule=mask.rule)
+            alone = column.fields == (field,)
+            return mask if alone else Mask(field=field, way="drop", rule=mask.rule)
     return None
 
 

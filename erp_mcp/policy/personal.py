@@ -7,6 +7,7 @@ is no tool or argument for: a tool of an administrator is never in its way, and 
 from __future__ import annotations
 
 import re
+import unicodedata
 from itertools import pairwise
 from typing import Final
 
@@ -25,10 +26,29 @@ def _words(text: str) -> frozenset[str]:
 PERSONS: Final = _words(
     "operator employee worker staff personnel person personal badge username login colleague salary wage payroll email "
     "mail phone mobile birthday birthdate absence sickness bediener mitarbeiter mitarbeiterin werker personalnummer "
-    "ausweis gehalt lohn telefon handynummer geburtstag krankenstand"
+    "ausweis gehalt lohn telefon handynummer geburtstag krankenstand user inspector driver crew signature contact "
+    "telephone birth nationality religion passport vacation sick nutzer prüfer fahrer urlaub betriebsrat"
 )
+# German joins words, and either language appends to them: `Mitarbeiternummer`, `operatorName`.
+_BEGINNINGS: Final = (
+    "ansprechpartner", "bediener", "benutzer", "emailadress", "employee", "geburt", "handyn", "kontaktdaten", "krankm",
+    "mitarbeiter", "operator", "personalnummer", "schichtbesetzung", "schichtleiter", "telefonn", "unterschrift",
+    "username",
+)  # fmt: skip
+# As SAP names who created, changed or posted a record, the account and the number of a person.
+_NATIVE: Final = _words("ernam aenam usnam bname pernr")
 # `confirmed_by` asks who; what is grouped or sorted by something does not.
-_BY: Final = _words("created changed confirmed entered posted started finished handled owned")
+_BY: Final = _words(
+    "created changed confirmed entered posted started finished handled owned inspected approved released picked packed "
+    "reported booked"
+)
+# Who did something asks for a person; who waits, delivers or is late asks for a customer or a supplier.
+_WHO: Final = _words("who whose wer wessen")
+_DID: Final = _words(
+    "confirmed posted worked works scrapped booked entered created changed inspected tested approved operated handled "
+    "arbeitet arbeitete bestätigt gebucht geprüft rückgemeldet gemeldet erfasst angelegt geändert freigegeben"
+)
+_SLIP: Final = 8  # letters from which a word is known with one of them wrong
 
 
 def asks(name: str, arguments: JsonValue) -> bool:
@@ -45,11 +65,31 @@ def asks(name: str, arguments: JsonValue) -> bool:
 
 def mentions(text: str) -> bool:
     """Say whether a text speaks of a person or their data, in English or German."""
-    words = _WORD.findall(_CAMEL.sub(" ", text[:_MAX_TEXT]).casefold())
-    singular = {word.removesuffix("s") for word in words}
-    if not PERSONS.isdisjoint({*words, *singular}):
+    words = _WORD.findall(_CAMEL.sub(" ", unicodedata.normalize("NFKC", text[:_MAX_TEXT])).casefold())
+    if any(_is_person(word.removesuffix("s")) for word in words):
+        return True
+    if not _WHO.isdisjoint(words) and not _DID.isdisjoint(words):
         return True
     return any(one in _BY and other == "by" for one, other in pairwise(words))
+
+
+def _is_person(word: str) -> bool:
+    if word in PERSONS or f"{word}s" in PERSONS or word in _NATIVE or word.startswith(_BEGINNINGS):
+        return True
+    return len(word) >= _SLIP - 1 and any(_is_slip(word, known) for known in _LONG if abs(len(known) - len(word)) <= 1)
+
+
+def _is_slip(word: str, known: str) -> bool:
+    """Whether one letter was left out, added or mistaken, or two next to each other changed places."""
+    at = next((place for place, pair in enumerate(zip(word, known, strict=False)) if pair[0] != pair[1]), -1)
+    if at < 0:
+        return True  # one is the other with a letter more
+    rest, other = word[at:], known[at:]
+    swapped = rest[1:2] + rest[:1] + rest[2:]
+    return other in (swapped, other[:1] + rest[1:], other[:1] + rest) or rest[1:] == other
+
+
+_LONG: Final = tuple(word for word in sorted(PERSONS) if len(word) >= _SLIP)
 
 
 def _keys(value: JsonValue) -> list[str]:

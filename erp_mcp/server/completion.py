@@ -95,7 +95,8 @@ async def _listed(session: Session, source: _Source) -> list[str]:
         return []
     table = outcome.tables[source.table]
     at = table.columns.index(source.column)
-    return [cell for row in table.rows if isinstance(cell := row[at], str)]
+    # An id comes from a system of record: one that the prompt would refuse is none to choose.
+    return [cell for row in table.rows if isinstance(cell := row[at], str) and prompts.fits(cell)]
 
 
 def _proposed(candidates: Iterable[str], typed: str) -> dict[str, JsonValue]:

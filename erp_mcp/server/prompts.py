@@ -17,7 +17,8 @@ from erp_mcp.errors import InvalidArgumentError, UnknownArgumentError, UnknownPr
 from erp_mcp.server.rpc import INVALID_PARAMS, RpcError, error_from
 from erp_mcp.server.session import Session
 
-_VALUE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._/#:+-]{0,39}")
+# As the tools that it leads to take an id; with blanks, forty characters are enough for an instruction.
+_VALUE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,39}")
 _NOT_SHARED: Final[dict[str, JsonValue]] = {"ttlMs": 0, "cacheScope": "private", "resultType": "complete"}
 _HONEST: Final = (
     "Keep ids, quantities, dates and money exactly as answered. Say from which systems the figures are and how old, "
@@ -158,6 +159,11 @@ def find(session: Session | None, name: str) -> Prompt:
     return prompt
 
 
+def fits(value: str) -> bool:
+    """Return whether a value may stand in a prompt: an id or a code, and no sentence."""
+    return _VALUE.fullmatch(value) is not None
+
+
 def _check(prompt: Prompt, given: Mapping[str, str]) -> None:
     names = [argument.name for argument in prompt.arguments]
     for name in given:
@@ -167,7 +173,7 @@ def _check(prompt: Prompt, given: Mapping[str, str]) -> None:
         if argument.name not in given and not argument.required:
             continue
         # An id goes into a sentence for a model; what is no id could be one of its own.
-        if _VALUE.fullmatch(given.get(argument.name, "")) is None:
+        if not fits(given.get(argument.name, "")):
             rule = "form" if argument.name in given else "required"
             why = InvalidArgumentError(argument=argument.name, rule=rule, expected="an id or code, up to 40 characters")
             raise error_from(INVALID_PARAMS, "Invalid prompt argument", why)

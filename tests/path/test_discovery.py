@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from erp_mcp import answers
+from erp_mcp.domain.answer import Answer, Refusal
 from erp_mcp.domain.call import JsonValue
 from tests.guarantees import guarantees
 from tests.path.conftest import Desk, records
@@ -207,3 +209,40 @@ def test_asking_who_did_something_is_refused_as_what_it_is(desk: Desk, agent: st
 
     told = desk.answer(agent, "search_tools", query="which operator confirmed the job")
     assert any("personal data" in warning for warning in told.warnings)
+
+
+def _with_slips(text: str) -> list[str]:
+    """Return a word as it is, with one letter out, and with one letter too many."""
+    middle = len(text) // 2
+    return [text, text[:middle] + text[middle + 1 :], f"{text[:middle]}q{text[middle:]}"]
+
+
+@guarantees("P1.discovery", "P1.hidden_is_missing")
+@pytest.mark.parametrize("agent", ["buyer", "support"])
+def test_no_answer_tells_whether_a_hidden_tool_is_there(agent: str, desk: Desk) -> None:
+    """Asked once with the whole catalogue and once as if what the role may not call had never been.
+
+    A search that knew the words of hidden tools would take them as they are, and correct all others.
+    """
+    gateway, full, able = desk.deployment.gateway, desk.deployment.gateway.catalog, _able(desk, agent)
+    hidden = [tool for tool in full if tool.name not in able]
+    words = sorted({word for tool in hidden for word in (*tool.name.split("_"), *tool.title.split()) if len(word) > 3})
+
+    def told() -> list[str]:
+        gateway.__dict__.pop("_finding", None)
+        names = [slip for tool in hidden for slip in _with_slips(tool.name)]
+        asked = [
+            *(desk.ask(agent, "search_tools", query=slip) for word in words for slip in _with_slips(word)),
+            *(desk.ask(agent, "describe_tool", name=name) for name in names),
+            *(desk.ask(agent, name) for name in names),
+        ]
+        return [_without_call_id(outcome) for outcome in asked]
+
+    whole = told()
+    gateway.catalog = replace(full, tools={tool.name: tool for tool in full if tool.name in able})
+
+    assert told() == whole
+
+
+def _without_call_id(outcome: Answer | Refusal) -> str:
+    return str({**answers.structured(outcome), "call_id": ""})

@@ -30,6 +30,11 @@ FIELDS = [
     "reservation.qty",
     "lot.lot_disposition",
     "quality_notification.order_state",
+    "quality_notification.lot_id",
+    "quality_notification.site",
+    "routing_operation.work_center_id",
+    "sales_order.customer_id",
+    "supply_source.supplier_id",
 ]
 
 
@@ -53,6 +58,10 @@ def _questions(desk: Desk) -> list[Question]:
         ("rank_expedite_candidates", {}),
         ("list_wip_jobs", {}),
         ("list_hold_lots", {}),
+        ("list_hold_lots", {"site": "1000"}),
+        ("list_quality_notifications", {"site": "1000"}),
+        ("list_supply_sources", {"limit": 200}),
+        ("get_routing", {"material_id": "FG-001"}),
         ("get_plant_briefing", {}),
         ("get_sales_order", {"sales_order_id": orders[0]}),
         ("find_order", {"reference": orders[0]}),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 from datetime import UTC, datetime
 from pathlib import Path
@@ -176,6 +177,18 @@ def test_a_file_that_the_client_can_not_read_is_refused(tmp_path: Path, content:
     with pytest.raises(ClientFileError) as refusal:
         installed(DESKTOP, file, "erp-mcp", START)
     assert refusal.value.facts.get("line", 0) == line
+
+
+@guarantees("clients.nothing_lost")
+def test_what_is_no_file_is_refused_unread(tmp_path: Path) -> None:
+    """A pipe waits for a writer for ever, and a device never ends."""
+    pipe, folder = tmp_path / "pipe.json", tmp_path / "folder.json"
+    os.mkfifo(pipe)
+    folder.mkdir()
+    for place in (pipe, folder, Path("/dev/zero")):
+        with pytest.raises(ClientFileError) as refusal:
+            installed(DESKTOP, place, "erp-mcp", START)
+        assert refusal.value.facts["reason"] == "is no file"
 
 
 @guarantees("clients.nothing_lost")

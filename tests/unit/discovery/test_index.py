@@ -7,7 +7,7 @@ import pytest
 from erp_mcp.discovery import Index
 from erp_mcp.domain.vocabulary import NO_WORDS
 from tests.guarantees import guarantees
-from tests.unit.discovery.small_catalogue import NAMES, TOOLS, WORDS, tool
+from tests.unit.discovery.small_catalogue import TOOLS, WORDS
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def index() -> Index:
 )
 def test_the_right_tool_comes_first(said: str, first: str, index: Index) -> None:
     """By synonym, abbreviation, other language, slip of the hand, and by its name."""
-    assert index.search(said, NAMES)[0].name == first
+    assert index.search(said)[0].name == first
 
 
 @guarantees("discovery.words")
@@ -41,39 +41,29 @@ def test_the_same_question_gives_the_same_order_whatever_the_order_of_the_tools(
     other = Index(reversed(TOOLS), WORDS)
 
     for said in ("order", "supplier stock", "customer"):
-        assert [one.name for one in index.search(said, NAMES)] == [one.name for one in other.search(said, NAMES)]
-
-
-@guarantees("P1.discovery")
-def test_a_tool_that_may_not_be_called_is_not_found_and_changes_no_rank() -> None:
-    """What is hidden can't be told from what is not there, not even by how the others stand."""
-    hidden = tool("get_secret", "Stock of suppliers and orders", "Requisitions of customers, stock and orders.")
-    without, with_it = Index(TOOLS, WORDS), Index([*TOOLS, hidden], WORDS)
-
-    for said in ("stock of suppliers", "orders of customers", "requisitions", "secret"):
-        assert with_it.search(said, NAMES) == without.search(said, NAMES)
+        assert [one.name for one in index.search(said)] == [one.name for one in other.search(said)]
 
 
 @guarantees("discovery.words")
 @pytest.mark.parametrize("said", ["", "the of", "xqzvw", "12345"])
 def test_a_question_that_is_about_nothing_finds_nothing(said: str, index: Index) -> None:
     """Better no tool than any."""
-    assert index.search(said, NAMES) == []
+    assert index.search(said) == []
 
 
 @guarantees("discovery.words")
 def test_what_finds_tools_is_not_found_itself(index: Index) -> None:
     """It is in the list already, and its description speaks of everything."""
-    assert all(one.effect != "discovery" for one in index.search("search tools stock", NAMES))
+    assert all(one.effect != "discovery" for one in index.search("search tools stock"))
 
 
 @guarantees("P1.discovery")
-def test_whoever_may_call_nothing_finds_nothing(index: Index) -> None:
+def test_whoever_may_call_nothing_finds_nothing() -> None:
     """No tools, no documents, no division by their number."""
-    assert index.search("stock", frozenset()) == []
+    assert Index((), WORDS).search("stock") == []
 
 
 @guarantees("discovery.words")
 def test_without_a_vocabulary_tools_are_found_by_their_own_words() -> None:
     """An operator's folder needs no list of synonyms."""
-    assert Index(TOOLS, NO_WORDS).search("suppliers", NAMES)[0].name == "rank_suppliers"
+    assert Index(TOOLS, NO_WORDS).search("suppliers")[0].name == "rank_suppliers"

@@ -129,3 +129,37 @@ def test_another_list_of_a_role_is_a_difference_that_is_shown() -> None:
     assert [*difference.lines()] == ["~ planner list of tools shows: none → find_order"]
     assert not difference.empty
     assert diff(after, after, TOOLS).empty
+
+
+@guarantees("discovery.lists", "policy.apply")
+def test_of_a_long_list_only_what_came_and_went_is_shown() -> None:
+    """One tool more among fifty is found at a glance; programs get both lists whole."""
+    before = from_document(
+        document(rule("r", "find_order", "get_stock"), roles={"planner": role(shows=["find_order"])})
+    )
+    after = from_document(
+        document(
+            rule("r", "find_order", "list_sales_orders"),
+            roles={"planner": role(shows=["find_order", "list_sales_orders"])},
+        )
+    )
+
+    difference = diff(before, after, TOOLS)
+
+    assert [line for line in difference.lines() if line.startswith("~")] == [
+        "~ rule r: permit planner: + list_sales_orders, - get_stock",
+        "~ planner list of tools shows: + list_sales_orders",
+    ]
+    assert difference.rules[0].as_json()["before"] == "permit planner: find_order, get_stock"
+
+
+@guarantees("discovery.lists", "policy.apply")
+def test_the_same_list_in_another_order_is_shown_whole() -> None:
+    """What comes first is what an agent sees first, and that changed."""
+    rules = rule("r", "find_order", "get_stock")
+    before = from_document(document(rules, roles={"planner": role(shows=["find_order", "get_stock"])}))
+    after = from_document(document(rules, roles={"planner": role(shows=["get_stock", "find_order"])}))
+
+    assert [*diff(before, after, TOOLS).lines()] == [
+        "~ planner list of tools shows: find_order, get_stock → get_stock, find_order"
+    ]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from erp_mcp.domain.decision import Mask, MaskWay
-from erp_mcp.domain.tool import Argument, Column, Table
+from erp_mcp.domain.tool import Argument, Column, Query, Table
 from erp_mcp.domain.value import MONEY_DIGITS, QUANTITY_DIGITS, to_scaled
 from erp_mcp.errors import InvalidArgumentError, MaskedFieldError, NotAllowedError
 from erp_mcp.policy.obligations import (
@@ -180,6 +180,32 @@ def test_an_argument_left_at_its_default_is_no_filter_of_the_caller() -> None:
     check_masked_arguments(tool, {"late": False}, [_mask("drop")])
     with pytest.raises(MaskedFieldError):
         check_masked_arguments(tool, {"late": True}, [_mask("drop")])
+
+
+@guarantees("P8.masks")
+@pytest.mark.parametrize("way", ["drop", "hash"])
+def test_what_was_looked_up_by_a_masked_field_is_dropped(way: str) -> None:
+    """A customer's name beside a hidden customer number is the number."""
+    name = Column(name="customer_name", kind="text", fields=("customer.name",), via=("sales_order.customer_id",))
+    masks = [_mask(way, "sales_order.customer_id")]
+
+    assert mask_rows([name], [("Keller AG",)], masks, KEY) == [(None,)]
+    assert mask_inputs([name], [("Keller AG",)], masks, KEY) == [(None,)]
+    assert sort_is_masked(Table(name="orders", columns=(name,), order_by=("customer_name",)), masks)
+
+
+@guarantees("P8.masks")
+def test_a_site_is_no_filter_where_an_entity_s_site_is_masked() -> None:
+    """It narrows the rows of every entity that has one, and so would tell of each row where it belongs."""
+    lines = Query(name="lines", sql={}, parameters=(), columns=(), entities=("delivery",))
+    tool = dataclasses.replace(LIST, reads=(lines,))
+
+    check_masked_arguments(tool, {"site": None}, [_mask("drop", "delivery.site")])
+    check_masked_arguments(tool, {"site": "1000"}, [_mask("drop", "stock.site")])
+    with pytest.raises(MaskedFieldError) as refusal:
+        check_masked_arguments(tool, {"site": "1000"}, [_mask("drop", "delivery.site")])
+
+    assert refusal.value.facts == {"argument": "site"}
 
 
 @guarantees("P8.masks")

@@ -20,6 +20,11 @@ from tests.guarantees import guarantees
         ("list_wip_jobs", {"fields": [{"operator": True}]}),
         ("get_supplier", {"with": {"contact": {"phone": 1}}}),
         ("wer", {"frage": {"Mitarbeiter": "ja"}}),
+        ("list_wip_jobs", {"bedienernummer": "7"}),
+        ("list_wip_jobs", {"operatorName": "x"}),
+        ("list_goods_movements", {"USNAM": "x"}),
+        ("list_inspection_lots", {"inspected_by": "x"}),
+        ("get_supplier", {"contact": True}),
     ],
 )
 def test_a_question_about_a_person_is_recognised(name: str, arguments: dict[str, JsonValue]) -> None:
@@ -36,6 +41,8 @@ def test_a_question_about_a_person_is_recognised(name: str, arguments: dict[str,
         ("list_sales_orders", {"customer": "C00032"}),
         ("get_operations", {"work_center": "ASM-01"}),
         ("cooperate", {"personalised": "no"}),
+        ("list_contracts", {"contract": "4711"}),
+        ("get_supplier", {"address": True}),
         ("x", ["5", 7, None, True]),
         ("propose_something", {"reason": "The supplier wrote a mail about the badge.", "idempotency_key": "mail-7"}),
     ],
@@ -43,3 +50,40 @@ def test_a_question_about_a_person_is_recognised(name: str, arguments: dict[str,
 def test_other_questions_are_not(name: str, arguments: JsonValue) -> None:
     """A typo stays a typo, so that the caller is told what was meant."""
     assert not personal.asks(name, arguments)
+
+
+@guarantees("P8.no_person")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Wer hat Charge L000803 gebucht?",
+        "who worked on job J-1",
+        "Mitarbeiternr",
+        "gepru\u0308ft: welcher Pru\u0308fer",
+        "opertor of the machine",
+        "emploee",
+        "Beidener",
+        "operaator",
+        "phone of the driver",
+    ],
+)
+def test_it_is_recognised_in_german_in_compounds_and_with_a_slip_of_the_pen(text: str) -> None:
+    """Also where letters with marks come in two pieces, as some systems type them."""
+    assert personal.mentions(text)
+
+
+@guarantees("P8.no_person")
+@pytest.mark.parametrize(
+    "text",
+    [
+        "who supplies RM-013",
+        "wer wartet auf diesen Auftrag",
+        "which operations are late",
+        "contracts with suppliers",
+        "sorted by date",
+        "stock by site",
+    ],
+)
+def test_a_question_about_orders_customers_or_suppliers_is_none(text: str) -> None:
+    """Who waits and who delivers are companies."""
+    assert not personal.mentions(text)
