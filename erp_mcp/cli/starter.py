@@ -33,13 +33,11 @@ roles:
       - explain_late_order
       - find_order
       - list_sales_orders
-      - list_purchase_orders
       - get_stock
       - check_availability
       - get_supply_demand
       - get_shortages_for_order
       - list_shortages
-      - list_production_orders
 
   guest:
     description: Calls nothing. Start your next role here, give it a rule and an agent.

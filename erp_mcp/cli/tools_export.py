@@ -31,7 +31,7 @@ def checked(target: Path, tool: str, arguments: Mapping[str, JsonValue], deploym
     """
     if target.suffix.lower() not in _KINDS:
         raise click.UsageError(f"--export writes {' or '.join(_KINDS)}, by the ending of the file.")
-    if target.exists():
+    if os.path.lexists(target):  # a link to nowhere as well; a name that is too long fails when it is written
         raise click.UsageError(f"{target} exists; it stays as it is.")
     found = deployment.catalog.get(tool)
     if found is not None and found.effect != "read":

@@ -151,11 +151,16 @@ class _Tour:
         self._title(
             12,
             "Your turn",
-            "paste this into your MCP client's configuration (Claude Desktop: claude_desktop_config.json)",
+            "`erp-mcp client install` enters this into your MCP client's configuration, or paste it there yourself",
         )
         click.echo(json.dumps(entry, indent=2))
         self._console.print(
-            "\n   or ask from here:  [bold]erp-mcp tools call explain_late_order "
+            f"\n   [bold]erp-mcp client install --client claude-desktop --dry-run --demo-dir {self._directory}[/] "
+            "shows first what would change",
+            soft_wrap=True,
+        )
+        self._console.print(
+            "   or ask from here:  [bold]erp-mcp tools call explain_late_order "
             f'\'{{"sales_order_id": "{self._late[0]["sales_order_id"]}"}}\' --demo-dir {self._directory}[/]',
             soft_wrap=True,
         )

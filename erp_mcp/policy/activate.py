@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.decision import Mask, Obligations
@@ -12,6 +13,8 @@ from erp_mcp.policy import writing
 from erp_mcp.policy.bundle import Bundle
 from erp_mcp.policy.decide import decide_role
 from erp_mcp.policy.rules import Sites
+
+_NONE: Final = "none"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -85,12 +88,23 @@ class Difference:
         for name, changes in self._groups():
             sign, words = titles.get(name, ("", ""))
             for change in changes if words else ():
-                step = f"{change.subject}: {change.before} → {change.after}"
+                step = _in_a_list(change) if name in ("rules", "lists") else ""
+                step = f"{change.subject}: {step or f'{change.before} → {change.after}'}"
                 yield " ".join(part for part in (sign, change.role, words, step) if part)
 
     def _groups(self) -> Iterator[tuple[str, tuple[Change, ...]]]:
         for name in self.__slots__:
             yield name, getattr(self, name)
+
+
+def _in_a_list(change: Change) -> str:
+    """Return what came into a long list and what went from it; empty where more than that is different."""
+    (head, _, old), (new_head, _, new) = (text.rpartition(": ") for text in (change.before, change.after))
+    before, after = old.split(", "), new.split(", ")
+    steps = [f"+ {one}" for one in after if one not in before] + [f"- {one}" for one in before if one not in after]
+    if head != new_head or _NONE in (old, new) or not steps:
+        return ""
+    return f"{head}: {', '.join(steps)}" if head else ", ".join(steps)
 
 
 def diff(old: Bundle | None, new: Bundle, tools: Mapping[str, Tool]) -> Difference:
@@ -269,6 +283,6 @@ def _changes(before: Mapping[str, Mapping[str, str]], after: Mapping[str, Mappin
     for role in sorted({*before, *after}):
         old, new = before.get(role, {}), after.get(role, {})
         for subject in sorted({*old, *new}):
-            one, other = old.get(subject, "none"), new.get(subject, "none")
+            one, other = old.get(subject, _NONE), new.get(subject, _NONE)
             if one != other:
                 yield Change(role=role, subject=subject, before=one, after=other)

@@ -119,7 +119,7 @@ class CapsForm(_Form):
     """Upper limits of one answer."""
 
     rows: Annotated[int, Field(ge=1, le=200)] = 200
-    window_days: Annotated[int, Field(ge=1, le=366)] = 366
+    window_days: Annotated[int, Field(ge=1, le=730)] = 366
 
 
 class FreshnessForm(_Form):

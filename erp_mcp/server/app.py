@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import gc
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from enum import Enum
 from types import FrameType
 from typing import Final
@@ -47,7 +47,7 @@ async def serve_stdio(load: Load, opening: Opening) -> int:
     peer = SdkPeer(handlers, Listeners(), stdio.notify)
     _on_signals(lambda: _end(end, End.SIGNAL))
 
-    attending = asyncio.create_task(_attend(handlers, peer.tools_changed))
+    attending = asyncio.create_task(_attend(handlers, peer.lists_changed))
     serving = asyncio.create_task(stdio.run(peer))
     serving.add_done_callback(lambda _: _end(end, End.CLIENT_CLOSED))
     try:
@@ -60,7 +60,7 @@ async def serve_stdio(load: Load, opening: Opening) -> int:
     return 0 if sound else 1
 
 
-async def _attend(handlers: Handlers, changed: Callable[[], None]) -> None:
+async def _attend(handlers: Handlers, changed: Callable[[Collection[str]], None]) -> None:
     """Open the session and do what runs beside its calls, until cancelled."""
     session = await handlers.open()
     if session is None:

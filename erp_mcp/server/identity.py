@@ -25,12 +25,12 @@ INSTRUCTIONS: Final = (
     "to do."
 )
 
-# What is offered in both eras. Only a changed list of tools is told of: whoever gets another one fetches the rest
-# again. Pages that show answers need no word here; a client that shows them says so, and then finds them.
+# What is offered in both eras. A policy that is applied can change each of the lists, and is told of for each that did.
+# Pages that show answers need no word here; a client that shows them says so, and then finds them.
 CAPABILITIES: Final[dict[str, JsonValue]] = {
     "completions": {},
-    "prompts": {"listChanged": False},
-    "resources": {"listChanged": False, "subscribe": False},
+    "prompts": {"listChanged": True},
+    "resources": {"listChanged": True, "subscribe": False},
     "tools": {"listChanged": True},
 }
 

@@ -82,6 +82,12 @@ def read(session: Session | None, uri: str, *, not_found: int) -> dict[str, Json
     return {"contents": [{"uri": uri, **content}], **_NOT_SHARED}
 
 
+def addresses(session: Session | None) -> tuple[str, ...]:
+    """Return the addresses of the principal's resources, pages among them."""
+    known = _permissions(session)
+    return () if known is None else (POLICY, MANIFEST, *(page.uri for page in pages_of(known)))
+
+
 def pages_of(known: Permissions) -> list[views.View]:
     """Return the pages of the tools that may be called, listed or not."""
     found = (views.view_of(one.tool.name) for one in known.tools)

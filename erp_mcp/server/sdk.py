@@ -8,7 +8,7 @@ Here each request goes to the era it is written in.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final, NoReturn
 
 import anyio
@@ -28,7 +28,7 @@ from erp_mcp.errors import BusyError, InternalError, MalformedRequestError
 from erp_mcp.server import completion, identity, prompts, resources
 from erp_mcp.server.exchange import Exchange, SendNotice
 from erp_mcp.server.handlers import CallRequest, Handlers, clean
-from erp_mcp.server.listeners import LIST_CHANGED, Listeners
+from erp_mcp.server.listeners import LIST_CHANGED, PROMPTS, RESOURCES, TOOLS, Listeners
 from erp_mcp.server.progress import telling, token_of
 from erp_mcp.server.report import describe, say
 from erp_mcp.server.rpc import (
@@ -56,7 +56,9 @@ class SdkPeer:
         self._listeners = listeners
         self._notify = notify
         self._server = self._build()
-        self._options = self._server.create_initialization_options(NotificationOptions(tools_changed=True))
+        self._options = self._server.create_initialization_options(
+            NotificationOptions(tools_changed=True, prompts_changed=True, resources_changed=True)
+        )
         self._handshake = Connection.for_loop(_Channel(notify))
 
     async def request(self, exchange: Exchange) -> dict[str, JsonValue]:
@@ -88,11 +90,16 @@ class SdkPeer:
         """End the listening requests; each is answered with its result."""
         self._listeners.close()
 
-    def tools_changed(self) -> None:
-        """Tell the client in the ways it asked for: the handshake's notification, and each listening request."""
+    def lists_changed(self, changed: Collection[str]) -> None:
+        """Tell the client in the ways it asked for: the handshake's notifications, and each listening request.
+
+        Args:
+            changed: Names of `LIST_CHANGED`.
+        """
         if self._handshake.initialize_accepted:
-            self._notify(LIST_CHANGED, None)
-        self._listeners.publish()
+            for name in changed:
+                self._notify(LIST_CHANGED[name], None)
+        self._listeners.publish(changed)
 
     def _in_handshake(self, exchange: Exchange) -> ServerRunner[Exchange]:
         return ServerRunner(self._server, self._handshake, exchange, init_options=self._options)
@@ -199,8 +206,14 @@ class SdkPeer:
 
     async def _listen(self, context: _Context, params: types.SubscriptionsListenRequestParams) -> dict[str, Any]:
         exchange = context.lifespan_context
+        asked = params.notifications
+        wanted = {
+            TOOLS: asked.tools_list_changed,
+            PROMPTS: asked.prompts_list_changed,
+            RESOURCES: asked.resources_list_changed,
+        }
         return await self._listeners.serve(
-            exchange.id, tools=params.notifications.tools_list_changed is True, notify=exchange.notify
+            exchange.id, wanted=[name for name, yes in wanted.items() if yes is True], notify=exchange.notify
         )
 
 

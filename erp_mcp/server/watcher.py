@@ -1,53 +1,64 @@
-"""Notices that the principal's list of tools has changed, whichever process applied the policy."""
+"""Notices that a list of the principal's has changed, whichever process applied the policy."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from typing import Final
 
+from erp_mcp.server import prompts, resources
+from erp_mcp.server.listeners import LIST_CHANGED, PROMPTS, RESOURCES, TOOLS
 from erp_mcp.server.report import describe, say
 from erp_mcp.server.session import Session, ToolView
 
 PERIOD_S: Final = 0.5
 
-_List = tuple[tuple[str, str, str, str], ...]
+_Lists = Mapping[str, tuple[object, ...]]
 
 
 class Watcher:
-    """Remembers which list the client may have seen."""
+    """Remembers which lists the client may have seen."""
 
     def __init__(self, session: Session) -> None:
-        """Take the list as it is now for seen."""
+        """Take the lists as they are now for seen."""
         self._session = session
         self._digest = session.gateway.bundle_digest()
-        self._list = self._look()
+        self._lists = self._look()
 
-    def changed(self) -> bool:
-        """Whether a newly applied policy has given this principal another list since the last time.
+    def changed(self) -> list[str]:
+        """Return which lists a newly applied policy has made others for this principal since the last time.
 
-        A policy that changes masks or limits only is no change of the list.
+        A policy that changes masks or limits only is no change of a list. Pages that show answers count as resources,
+        whether or not the client shows them.
+
+        Returns:
+            Names of `LIST_CHANGED`, in their order.
         """
         digest = self._session.gateway.bundle_digest()
         if digest == self._digest:
-            return False
-        before, self._list, self._digest = self._list, self._look(), digest
-        return self._list != before
+            return []
+        before, self._lists, self._digest = self._lists, self._look(), digest
+        return [name for name in LIST_CHANGED if self._lists[name] != before[name]]
 
-    def _look(self) -> _List:
-        return tuple(_fingerprint(tool) for tool in self._session.gateway.tools(self._session.principal))
+    def _look(self) -> _Lists:
+        session = self._session
+        return {
+            TOOLS: tuple(_fingerprint(tool) for tool in session.gateway.tools(session.principal)),
+            PROMPTS: tuple(prompt.name for prompt in prompts.offered(session)),
+            RESOURCES: resources.addresses(session),
+        }
 
 
-async def watch(session: Session, tell: Callable[[], None], *, period_s: float = PERIOD_S) -> None:
-    """Call `tell` at each change of the list, until cancelled. A failing look is told once and tried again."""
+async def watch(session: Session, tell: Callable[[Collection[str]], None], *, period_s: float = PERIOD_S) -> None:
+    """Call `tell` with the lists that changed, until cancelled. A failing look is told once and tried again."""
     watcher: Watcher | None = None
     failing = False
     while True:
         try:
             if watcher is None:
                 watcher = Watcher(session)
-            elif watcher.changed():
-                tell()
+            elif changed := watcher.changed():
+                tell(changed)
             failing = False
         except Exception as error:  # noqa: BLE001 - a busy store must not end the watch
             if not failing:

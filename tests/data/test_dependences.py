@@ -7,11 +7,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 
 import pytest
-from click.testing import CliRunner
 
 from erp_mcp.analyses import ANALYSES
 from erp_mcp.bootstrap import Deployment, open_deployment
-from erp_mcp.cli.demo import command as demo
 from erp_mcp.domain.answer import Answer, Refusal
 from erp_mcp.domain.call import JsonValue, ToolCall
 from erp_mcp.domain.entities import ENTITIES, field_specs
@@ -19,6 +17,7 @@ from erp_mcp.domain.freshness import EntityState
 from erp_mcp.domain.tool import Query, Tool
 from erp_mcp.ports import ReadModel, Row, SqlValue
 from tests.guarantees import guarantees
+from tests.prepared import DemoPlant
 
 _OPTIONAL = {
     f"{name}.{spec.name}" for name, entity in ENTITIES.items() for spec in field_specs(entity) if spec.optional
@@ -63,11 +62,9 @@ class _Emptied:
 
 
 @pytest.fixture(scope="module")
-def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+def deployment(tmp_path_factory: pytest.TempPathFactory, demo_plant: DemoPlant) -> Iterator[Deployment]:
     """A prepared demo plant of seed 1."""
-    folder = tmp_path_factory.mktemp("plant") / "demo"
-    done = CliRunner().invoke(demo, ["--prepare", "--dir", str(folder)])
-    assert done.exit_code == 0, done.output
+    folder = demo_plant(tmp_path_factory.mktemp("plant") / "demo")
     one = open_deployment(folder / "erp-mcp.yaml")
     yield one
     one.close()

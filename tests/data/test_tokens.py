@@ -43,10 +43,10 @@ def _list_of(role: str) -> tuple[Tool, ...]:
 
 @guarantees("catalog.tokens", "discovery.lists")
 @pytest.mark.parametrize("role", ROLES)
-def test_names_descriptions_and_input_schemas_of_a_role_cost_at_most_1800_tokens(role: str) -> None:
+def test_names_descriptions_and_input_schemas_of_a_role_cost_at_most_1300_tokens(role: str) -> None:
     """The list is paid in every conversation, before the first question."""
-    assert 1 <= len(_list_of(role)) <= 16
-    assert _tokens([_listed(tool) for tool in _list_of(role)]) <= 1800
+    assert 1 <= len(_list_of(role)) <= 12
+    assert _tokens([_listed(tool) for tool in _list_of(role)]) <= 1300
 
 
 @guarantees("catalog.tokens", "discovery.lists")
@@ -64,9 +64,9 @@ def test_proposing_costs_at_most_300_tokens_and_250_for_each_tool_that_proposes(
 
 @guarantees("catalog.tokens")
 @pytest.mark.parametrize("role", ROLES)
-def test_with_output_schemas_a_list_costs_at_most_5000_tokens(role: str) -> None:
+def test_with_output_schemas_a_list_costs_at_most_3500_tokens(role: str) -> None:
     """Some hosts show the model what comes back as well."""
-    assert _tokens([{**_listed(tool), "outputSchema": output_schema(tool)} for tool in _list_of(role)]) <= 5000
+    assert _tokens([{**_listed(tool), "outputSchema": output_schema(tool)} for tool in _list_of(role)]) <= 3500
 
 
 @guarantees("catalog.tokens")

@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
 
 from erp_mcp.bootstrap import Deployment, open_deployment
-from erp_mcp.cli.demo import command as demo
 from erp_mcp.domain.answer import Answer
 from erp_mcp.domain.call import JsonValue, ToolCall
 from tests.guarantees import guarantees
+from tests.prepared import DemoPlant
 
 
 class _Desk:
@@ -56,11 +55,9 @@ class _Desk:
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Desk]:
+def desk(tmp_path_factory: pytest.TempPathFactory, demo_plant: DemoPlant) -> Iterator[_Desk]:
     """A prepared demo plant of seed 1."""
-    folder = tmp_path_factory.mktemp("plant") / "demo"
-    done = CliRunner().invoke(demo, ["--prepare", "--dir", str(folder)])
-    assert done.exit_code == 0, done.output
+    folder = demo_plant(tmp_path_factory.mktemp("plant") / "demo")
     one = _Desk(folder)
     yield one
     one.close()

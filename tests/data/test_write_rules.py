@@ -13,11 +13,9 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
-from click.testing import CliRunner
 
 from erp_mcp.bootstrap import Deployment, open_deployment
 from erp_mcp.catalog.arguments import check
-from erp_mcp.cli.demo import command as demo
 from erp_mcp.commands import OPERATIONS
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.decision import Obligations
@@ -26,6 +24,7 @@ from erp_mcp.domain.value import quantity_text
 from erp_mcp.errors import RuleRefusedError
 from erp_mcp.preparing import Preparation
 from tests.guarantees import guarantees
+from tests.prepared import DemoPlant
 
 TODAY = "2026-03-16"
 Place = tuple[str, str]
@@ -65,11 +64,9 @@ class _Desk:
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Desk]:
+def desk(tmp_path_factory: pytest.TempPathFactory, demo_plant: DemoPlant) -> Iterator[_Desk]:
     """A prepared demo plant of seed 1."""
-    folder = tmp_path_factory.mktemp("plant") / "demo"
-    done = CliRunner().invoke(demo, ["--prepare", "--dir", str(folder)])
-    assert done.exit_code == 0, done.output
+    folder = demo_plant(tmp_path_factory.mktemp("plant") / "demo")
     one = _Desk(folder)
     yield one
     one.close()

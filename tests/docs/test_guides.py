@@ -9,19 +9,20 @@ from collections.abc import Iterator
 import pytest
 from click.testing import CliRunner
 
-from erp_mcp.bootstrap import Deployment
+from erp_mcp.bootstrap import Deployment, open_deployment
 from erp_mcp.cli.app import main
-from tests.docs.tool_pages import prepared
+from erp_mcp.settings import FILE_NAME
 from tests.docs.walks import ROOT, commands
 from tests.guarantees import guarantees
+from tests.prepared import DemoPlant
 
 GUIDES = sorted(page.stem for page in (ROOT / "docs" / "guides").glob("*.md") if page.stem != "README")
 
 
 @pytest.fixture(scope="module")
-def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+def plant(tmp_path_factory: pytest.TempPathFactory, demo_plant: DemoPlant) -> Iterator[Deployment]:
     """A demo plant of seed 1."""
-    deployment = prepared(tmp_path_factory.mktemp("guides") / "plant")
+    deployment = open_deployment(demo_plant(tmp_path_factory.mktemp("guides") / "plant") / FILE_NAME)
     yield deployment
     deployment.close()
 

@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from erp_mcp.cli.app import main
 from tests.guarantees import guarantees
+from tests.prepared import DemoPlant
 
 PAGE: Final = Path(__file__).parents[2] / "docs" / "protection.md"
 ROW: Final = re.compile(r"^\| (`[a-z_.]+`(?:, `[a-z_.]+`)*) \| ([a-z ]+) \|", re.MULTILINE)
@@ -35,11 +36,10 @@ def flat(value: dict[str, object], before: str = "") -> Iterator[tuple[str, obje
 
 
 @guarantees("docs.agree")
-def test_the_table_of_health_names_every_key_with_its_type(tmp_path: Path) -> None:
+def test_the_table_of_health_names_every_key_with_its_type(tmp_path: Path, demo_plant: DemoPlant) -> None:
     """Programs are written after the table; a key that is only there or only here would break one."""
-    prepared = CliRunner().invoke(main, ["demo", "--prepare", "--dir", str(tmp_path / "plant")])
-    assert prepared.exit_code == 0, prepared.output
-    told = json.loads(CliRunner().invoke(main, ["health", "--demo-dir", str(tmp_path / "plant"), "--json"]).stdout)
+    plant = demo_plant(tmp_path / "plant")
+    told = json.loads(CliRunner().invoke(main, ["health", "--demo-dir", str(plant), "--json"]).stdout)
     text = PAGE.read_text(encoding="utf-8")
     section = text[text.index("## `erp-mcp health --json`") :].split("\n## ")[0]
     table = {key.strip("`"): kind for keys, kind in ROW.findall(section) for key in keys.split(", ")}

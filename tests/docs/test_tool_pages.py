@@ -7,14 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.tool_pages import FOLDER, Plant, pages, prepared
+from erp_mcp.bootstrap import open_deployment
+from erp_mcp.settings import FILE_NAME
+from tests.docs.tool_pages import FOLDER, Plant, pages
 from tests.guarantees import guarantees
+from tests.prepared import DemoPlant
 
 
 @pytest.fixture(scope="module")
-def plant(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
+def plant(tmp_path_factory: pytest.TempPathFactory, demo_plant: DemoPlant) -> Iterator[Plant]:
     """A demo plant of seed 1."""
-    deployment = prepared(tmp_path_factory.mktemp("pages") / "demo")
+    deployment = open_deployment(demo_plant(tmp_path_factory.mktemp("pages") / "demo") / FILE_NAME)
     yield Plant(deployment=deployment)
     deployment.close()
 

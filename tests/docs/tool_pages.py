@@ -15,16 +15,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from click.testing import CliRunner
-
 from erp_mcp import answers
 from erp_mcp.answers.render import age_words
 from erp_mcp.bootstrap import Deployment, open_deployment
-from erp_mcp.cli.demo import command as demo
 from erp_mcp.domain.answer import Answer
 from erp_mcp.domain.call import ToolCall
 from erp_mcp.domain.entities import ENTITIES
 from erp_mcp.domain.tool import Argument, Table, Tool
+from erp_mcp.settings import FILE_NAME
+from tests.prepared import prepare
 
 FOLDER: Final = Path(__file__).parents[2] / "docs" / "tools"
 INDEX: Final = "README.md"
@@ -68,18 +67,6 @@ def _cut(text: str) -> str:
     lines = [line for line in text.splitlines() if not line.startswith(("call ", "more rows: "))]
     lines = [line if len(line) <= _WIDEST else line[: _WIDEST - 2] + " …" for line in lines]
     return "\n".join(lines if len(lines) <= SHOWN_LINES + 3 else [*lines[:SHOWN_LINES], "…", lines[-1]])
-
-
-def prepared(folder: Path) -> Deployment:
-    """Build a demo plant and open it; the caller closes it.
-
-    Raises:
-        RuntimeError: when the plant can't be built.
-    """
-    done = CliRunner().invoke(demo, ["--prepare", "--dir", str(folder)])
-    if done.exit_code:
-        raise RuntimeError(done.output)
-    return open_deployment(folder / "erp-mcp.yaml")
 
 
 def pages(plant: Plant) -> dict[str, str]:
@@ -198,7 +185,7 @@ def main() -> None:
     """Write all pages, and remove those of tools that are no more."""
     FOLDER.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        deployment = prepared(Path(folder) / "demo")
+        deployment = open_deployment(prepare(Path(folder) / "demo") / FILE_NAME)
         try:
             written = pages(Plant(deployment=deployment))
         finally:

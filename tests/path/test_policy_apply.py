@@ -10,8 +10,12 @@ from click.testing import CliRunner
 from mcp import Client, StdioServerParameters
 from mcp_types import ToolListChangedNotification
 
+from erp_mcp import answers
 from erp_mcp.cli.app import main
 from erp_mcp.cli.client_entry import server_command
+from erp_mcp.server import prompts
+from erp_mcp.server.session import Session
+from erp_mcp.server.watcher import Watcher
 from tests.guarantees import guarantees
 from tests.path.conftest import Desk
 
@@ -150,6 +154,25 @@ async def test_two_running_servers_follow_an_apply_and_tell_their_clients(plant:
 
         assert "list_sales_orders" in await _names(one)
         assert await _names(two) == before
+
+
+@guarantees("mcp.list_changed", "policy.apply")
+def test_an_apply_that_brings_a_prompt_and_a_picture_changes_the_lists_of_both(desk: Desk) -> None:
+    """Of the list that changed and of no other: a host that shows prompts or pictures asks again."""
+    session = Session(
+        gateway=desk.deployment.gateway, principal=desk.deployment.principal("quality"), ids=desk.deployment.ids,
+        structured=answers.structured, text=answers.text,
+    )  # fmt: skip
+    watcher, seen = Watcher(session), []
+    before, after = ONE_MORE_TOOL
+    for text in (after, after.replace("]", ", explain_late_order]")):
+        desk.edit_policy(before, text)
+        desk.run("policy", "apply")
+        seen.append(watcher.changed())
+        before = text
+
+    assert seen == [["tools"], ["tools", "prompts", "resources"]]
+    assert prompts.prompt_list(session)["prompts"] != []
 
 
 def _server(directory: Path, agent: str) -> StdioServerParameters:

@@ -99,10 +99,14 @@ def test_stateless_request_of_an_unknown_revision_is_told_which_are_served() -> 
 
 
 @guarantees("mcp.list_changed")
-def test_handshake_announces_that_the_list_can_change() -> None:
+def test_handshake_announces_that_each_list_can_change() -> None:
     """The SDK's high-level server says false here although it sends the notice (G19)."""
     with RawServer() as wire:
-        assert wire.handshake()["result"]["capabilities"]["tools"] == {"listChanged": True}
+        declared = wire.handshake()["result"]["capabilities"]
+
+    assert {name: declared[name]["listChanged"] for name in ("tools", "prompts", "resources")} == {
+        "tools": True, "prompts": True, "resources": True,
+    }  # fmt: skip
 
 
 @guarantees("mcp.list_changed")
@@ -138,7 +142,7 @@ async def test_stateless_client_that_listens_is_told_and_nobody_else(tmp_path: P
 
 
 @guarantees("mcp.list_changed", "P1.hidden_is_missing")
-def test_listening_acknowledges_nothing_but_the_list() -> None:
+def test_listening_acknowledges_nothing_but_the_lists() -> None:
     """The SDK's own handler acknowledges any address, `erp://payroll/secret` included (G11)."""
     wanted = {"toolsListChanged": True, "promptsListChanged": True, "resourceSubscriptions": ["erp://payroll/secret"]}
     with RawServer() as wire:
@@ -147,7 +151,7 @@ def test_listening_acknowledges_nothing_but_the_list() -> None:
         rest = wire.rest()
 
     assert acknowledged["method"] == "notifications/subscriptions/acknowledged"
-    assert acknowledged["params"]["notifications"] == {"toolsListChanged": True}
+    assert acknowledged["params"]["notifications"] == {"toolsListChanged": True, "promptsListChanged": True}
     assert b'"id":"listen"' in rest  # ended well: answered, not dropped
     assert b"payroll" not in rest
 

@@ -45,7 +45,7 @@ def outcomes(half: str) -> tuple[Outcome, ...]:
     index = Index(catalog, catalog.vocabulary)
     names = {tool.name for tool in catalog}
     return tuple(
-        Outcome(words=words, right=right, found=tuple(tool.name for tool in index.search(words, names)))
+        Outcome(words=words, right=right, found=tuple(tool.name for tool in index.search(words)))
         for words, right in phrasings()[half]
         if right in names
     )

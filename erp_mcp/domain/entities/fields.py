@@ -75,12 +75,14 @@ class Record:
     """What every canonical record carries, whatever its entity.
 
     Primary key is (`system`, `source_key`). `version_token` is opaque and compared for equality only. `as_of` is
-    when the source said so, on the plant clock.
+    when the source said so, on the plant clock. `OF_COMPANY` says that a row belongs to a company code instead of a
+    site: a role that is limited to sites reads those of the company codes that buy for its sites.
     """
 
     ENTITY: ClassVar[str] = ""
     KEY: ClassVar[tuple[str, ...]] = ()
     LEVEL: ClassVar[int] = 4
+    OF_COMPANY: ClassVar[bool] = False
 
     system: Id
     source_key: Id

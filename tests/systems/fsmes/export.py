@@ -1,9 +1,10 @@
 """The demo plant's shop floor in FactorySemantics MES: one plant of it, since an installation is one plant.
 
 What the public API takes goes through it: equipment, materials, routings, work orders, their release, start and
-quantities, lots, machine states. It stamps what it is told with its own time, and takes an order's machine from the
-material's one routing; so three things are set in its database: times in the past, the machine and number of an order's
-step where they differ from the routing's, and stops that are over.
+quantities, end, lots, machine states. It stamps what it is told with its own time, takes an order's machine from the
+material's one routing, and plans by its own calendar; so five things are set in its database: times in the past, the
+machine and number of an order's step where they differ from the routing's, when a step is planned, that what a finished
+order made has left the floor, and stops that are over.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
-from typing import Final, LiteralString, NamedTuple
+from typing import Any, Final, LiteralString, NamedTuple
 
 import httpx2
 import psycopg
@@ -25,6 +26,7 @@ from tests.systems.fsmes.server import DATABASE, Running
 SITE: Final = "1000"
 _PATIENCE_S: Final = 10
 _NOT_THERE: Final = 404
+_STATES: Final = {"RUN": "running", "IDLE": "idle"}
 _UNITS: Final = {"EA": "ea", "KGM": "kg", "MTR": "m"}
 
 
@@ -40,6 +42,18 @@ class Job(NamedTuple):
     good: str
     scrap: str
     unit: str
+    priority: int | None
+    planned_at: str | None
+    ends_at: str | None
+
+
+class Machine(NamedTuple):
+    """A row of `equipment` in the demo MES, with what it does and since when."""
+
+    code: str
+    name: str
+    state: str
+    since: str
 
 
 class Stop(NamedTuple):
@@ -64,7 +78,7 @@ class Lot(NamedTuple):
 class Floor(NamedTuple):
     """What the demo MES knows of one plant."""
 
-    machines: Sequence[tuple[str, str]]
+    machines: Sequence[Machine]
     jobs: Sequence[Job]
     stops: Sequence[Stop]
     lots: Sequence[Lot]
@@ -74,18 +88,22 @@ def floor_of(mes: Path, site: str = SITE) -> Floor:
     """Return the shop floor of one plant from a demo MES file, machines by the names that the ERP has for them."""
     with closing(sqlite3.connect(mes)) as database:
 
-        def rows(text: str) -> list[tuple[str, ...]]:
+        def rows(text: str) -> list[tuple[Any, ...]]:
             return database.execute(text, (site,)).fetchall()
 
         return Floor(
             machines=[
-                (one[0], one[1]) for one in rows("SELECT erp_wc, descr FROM equipment WHERE plant = ? ORDER BY 1")
+                Machine(*one)
+                for one in rows(
+                    "SELECT erp_wc, descr, state, since FROM equipment JOIN machine_state USING (eq_id)"
+                    " WHERE plant = ? ORDER BY 1"
+                )
             ],
             jobs=[
                 Job(one[0], int(one[1]), *one[2:])
                 for one in rows(
-                    "SELECT order_no, op_no, erp_wc, mat_no, state, began_at, good_qty, scrap_qty, uom"
-                    " FROM job JOIN equipment USING (eq_id) WHERE job.plant = ? AND state <> 'DONE' ORDER BY job_no"
+                    "SELECT order_no, op_no, erp_wc, mat_no, state, began_at, good_qty, scrap_qty, uom, prio,"
+                    " start_plan, expect_end FROM job JOIN equipment USING (eq_id) WHERE job.plant = ? ORDER BY job_no"
                 )
             ],
             stops=[
@@ -153,7 +171,7 @@ def _masters(api: Api, floor: Floor) -> None:
     api.post(place, {"code": "WORKS", "name": "Works", "level": "enterprise"})
     api.post(place, {"code": SITE, "name": "Plant", "level": "site", "parent": "WORKS"})
     api.post(place, {"code": "L1", "name": "Line 1", "level": "work_center", "parent": SITE})
-    for code, name in floor.machines:
+    for code, name, *_ in floor.machines:
         body = {"code": code, "name": name, "level": "work_unit", "parent": "L1", "ideal_cycle_seconds": 60.0}
         api.post(place, body)
     units = {**{lot.material: lot.unit for lot in floor.lots}, **{job.material: job.unit for job in floor.jobs}}
@@ -168,7 +186,7 @@ def _masters(api: Api, floor: Floor) -> None:
 def _job(api: Api, database: psycopg.Connection, job: Job) -> None:
     made = Decimal(job.good) + Decimal(job.scrap)
     order = {"code": job.order, "material": job.material, "quantity": float(made + 1)}
-    api.post("/workorders", order)
+    api.post("/workorders", {**order, "priority": job.priority} if job.priority else order)
     _set(
         database,
         "UPDATE work_order_operations o SET seq = %s, equipment_id = e.id FROM work_orders w, equipment e"
@@ -176,11 +194,22 @@ def _job(api: Api, database: psycopg.Connection, job: Job) -> None:
         (job.step, job.order, job.machine),
     )
     api.post(f"/workorders/{job.order}/release", {})
-    if job.state == "RUN":
-        api.post(f"/workorders/{job.order}/operations/{job.step}/start", {})
+    step = f"/workorders/{job.order}/operations/{job.step}"
+    if job.state in ("RUN", "DONE"):
+        api.post(f"{step}/start", {})
     if made:
         body = {"order": job.order, "seq": job.step, "good": float(job.good), "scrap": float(job.scrap)}
         api.post("/execution/report", body)
+    if job.state == "DONE":
+        api.post(f"{step}/complete", {})
+        if Decimal(job.good):
+            # It keeps a lot of what an order made, where the demo's has gone to the warehouse.
+            _set(
+                database,
+                "UPDATE material_lots l SET status = 'exhausted' FROM work_orders w"
+                " WHERE l.produced_by_order_id = w.id AND w.code = %s",
+                (job.order,),
+            )
 
 
 def _dates(database: psycopg.Connection, floor: Floor) -> None:
@@ -191,6 +220,18 @@ def _dates(database: psycopg.Connection, floor: Floor) -> None:
                 "UPDATE work_order_operations o SET started_at = %s::timestamptz AT TIME ZONE 'UTC' FROM work_orders w"
                 " WHERE o.work_order_id = w.id AND w.code = %s",
                 (job.began_at, job.order),
+            )
+        if job.planned_at:
+            # It plans the end of whatever it plans; of what only waits, the demo MES does not: an hour stands for it.
+            _set(
+                database,
+                "INSERT INTO scheduled_slots (equipment_id, kind, work_order_id, operation_id, planned_start,"
+                " planned_end, minutes, sequence, planned_at) SELECT o.equipment_id, %s, w.id, o.id,"
+                " %s::timestamptz AT TIME ZONE 'UTC',"
+                " COALESCE(%s::timestamptz, %s::timestamptz + interval '1 hour') AT TIME ZONE 'UTC', 60, 0,"
+                " %s::timestamptz AT TIME ZONE 'UTC' FROM work_order_operations o"
+                " JOIN work_orders w ON w.id = o.work_order_id WHERE w.code = %s",
+                ("production", job.planned_at, job.ends_at, job.planned_at, job.planned_at, job.order),
             )
     for lot in floor.lots:
         text = "UPDATE material_lots SET created_at = %s::timestamptz AT TIME ZONE 'UTC' WHERE code = %s"
@@ -208,17 +249,16 @@ def _set(database: psycopg.Connection, text: LiteralString, values: Sequence[obj
 
 def _stops(api: Api, database: psycopg.Connection, floor: Floor) -> None:
     down = {stop.machine: stop for stop in floor.stops if stop.ended_at is None}
-    for machine, _ in floor.machines:
-        stop = down.get(machine)
-        body = {"state": "down", "reason": stop.reason} if stop else {"state": "running"}
-        api.post(f"/equipment/{machine}/state", body)
-        if stop:
-            _set(
-                database,
-                "UPDATE equipment_states s SET started_at = %s::timestamptz AT TIME ZONE 'UTC' FROM equipment e"
-                " WHERE s.equipment_id = e.id AND e.code = %s AND s.ended_at IS NULL",
-                (stop.began_at, machine),
-            )
+    for machine in floor.machines:
+        stop = down.get(machine.code)
+        body = {"state": "down", "reason": stop.reason} if stop else {"state": _STATES[machine.state]}
+        api.post(f"/equipment/{machine.code}/state", body)
+        _set(
+            database,
+            "UPDATE equipment_states s SET started_at = %s::timestamptz AT TIME ZONE 'UTC' FROM equipment e"
+            " WHERE s.equipment_id = e.id AND e.code = %s AND s.ended_at IS NULL",
+            (stop.began_at if stop else machine.since, machine.code),
+        )
     with database.cursor() as cursor:
         cursor.executemany(
             "INSERT INTO equipment_states (equipment_id, state, reason, started_at, ended_at)"

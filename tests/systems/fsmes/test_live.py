@@ -21,6 +21,7 @@ from erp_mcp.credentials.refreshing import Timing
 from erp_mcp.domain.entities import Record
 from erp_mcp.domain.entities.inventory import MesStock
 from erp_mcp.domain.entities.production import Downtime, Job
+from erp_mcp.domain.entities.shop_floor import MachineState
 from erp_mcp.domain.value import to_scaled
 from erp_mcp.errors import (
     AccountTooPowerfulError,
@@ -43,7 +44,7 @@ from tests.systems.processes import end
 pytestmark = pytest.mark.live
 
 BY_PROFILE = Of("name", {"fsmes": FSMES_REST, "fsmes-replica": FSMES_REPLICA})
-_STATES = {"RUN": "Running", "QUEUED": "Waiting"}
+_STATES = {"RUN": "Running", "QUEUED": "Waiting", "DONE": "Completed"}
 
 
 async def _all(adapter: Adapter, entity: str) -> list[Record]:
@@ -88,6 +89,17 @@ async def test_the_api_gives_the_machines_that_are_down(mes: Running, floor: Flo
         stops = [stop for stop in await _all(adapter, "downtime") if isinstance(stop, Downtime)]
     wanted = {(stop.machine, stop.began_at, stop.reason) for stop in floor.stops if stop.ended_at is None}
     assert {(stop.work_center_id, stop.started_at, stop.reason_code) for stop in stops} == wanted
+
+
+@covers(SYNC, (FSMES_REST, FSMES_REPLICA))
+@guarantees("P7.same_answers")
+async def test_both_ways_give_what_each_machine_does_and_since_when(mes: Running, floor: Floor) -> None:
+    """The demo MES has the same, an hour late."""
+    wanted = {(one.code, {"RUN": "running", "DOWN": "down"}[one.state], one.since) for one in floor.machines}
+    async with opened(connection_to(mes)) as api, opened_replica(mes) as replica:
+        for adapter in (api, replica):
+            states = [one for one in await _all(adapter, "machine_state") if isinstance(one, MachineState)]
+            assert {(one.work_center_id, one.state, one.since) for one in states} == wanted
 
 
 @covers(SYNC, FSMES_REPLICA)
@@ -163,7 +175,7 @@ async def test_its_own_description_has_every_field_that_is_needed(mes: Running) 
         found = await adapter.introspect()
         probe = await adapter.probe()
     assert found.usable
-    assert {one.entity for one in found.entities if one.bound} == {"job", "downtime"}
+    assert {one.entity for one in found.entities if one.bound} == {"job", "downtime", "machine_state"}
     assert (probe["product"], probe["account"]) == ("FactorySemantics MES", mes.account)
 
 
@@ -204,7 +216,7 @@ async def test_a_token_that_has_run_out_is_fetched_anew(mes: Running, second: Si
     finally:
         await adapter.close()
         await identity.close()
-    assert seen == 44
+    assert seen == 51
     assert len(set(tokens)) >= 2
 
 

@@ -49,6 +49,24 @@ def test_a_cost_centre_that_does_not_exist_has_no_rows(plant: Plant) -> None:
     assert answer.sources
 
 
+@guarantees("P1.scope")
+def test_a_role_that_is_limited_to_a_site_has_the_budgets_of_its_company_code_alone(plant: Plant) -> None:
+    """Cost centres belong to company codes; those of others are answered as those that never were."""
+    bought = plant.look_up("erp", "SELECT DISTINCT company FROM po_item WHERE plant = '1000'")
+    companies = [name for (name,) in bought]
+    never = plant.answer(TOOL, role="local", cost_center_id="9999-1000")
+    foreign = [
+        plant.answer(TOOL, role="local", **arguments)
+        for arguments in ({"cost_center_id": "4100-2000"}, {"company_code": "2000"})
+    ]
+
+    assert companies == ["1000"]
+    assert {row["company_code"] for row in plant.every(TOOL)} == {"1000", "2000"}
+    assert plant.every(TOOL, role="local") == [row for row in plant.every(TOOL) if row["company_code"] in companies]
+    for answer in foreign:
+        assert (rows_of(answer), answer.complete, answer.warnings) == ([], never.complete, never.warnings)
+
+
 @guarantees("P8.masks")
 def test_who_sees_no_money_sees_no_figure_and_not_whether_it_is_overspent(plant: Plant) -> None:
     """Whether a budget is exceeded tells of its figures."""

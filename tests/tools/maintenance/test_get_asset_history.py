@@ -73,18 +73,27 @@ def _centers(plant: Plant) -> list[str]:
 
 
 @guarantees("P7.golden_reads", "P7.asset_figures")
-@pytest.mark.parametrize("days", [30, 180, 366])
-def test_figures_of_every_work_center_are_those_worked_out_apart(plant: Plant, days: int) -> None:
+@pytest.mark.parametrize(("role", "days"), [("planner", 30), ("planner", 180), ("planner", 366), ("maintenance", 730)])
+def test_figures_of_every_work_center_are_those_worked_out_apart(plant: Plant, role: str, days: int) -> None:
     """Failures, hours between them and to repair them, and preventive work in time."""
     figured = {name: _figured(plant, name, days) for name in _centers(plant)}
     told = {}
     for name in figured:
-        (row,) = rows_of(plant.answer(TOOL, work_center_id=name, window_days=days), "figures")
+        (row,) = rows_of(plant.answer(TOOL, role=role, work_center_id=name, window_days=days), "figures")
         told[name] = _told(row)
 
     assert told == figured
     assert any(one["failures"] for one in figured.values())
     assert any(one["pm_due"] for one in figured.values())
+
+
+@guarantees("P9.bounded", "input.clear_errors")
+def test_two_years_are_for_roles_whose_cap_allows_them_and_nobody_gets_more(plant: Plant) -> None:
+    """Wear shows over years; a role without a cap of its own keeps to one year."""
+    refused = plant.refusal(TOOL, work_center_id="ASM-02", window_days=730)
+
+    assert (refused.code, refused.facts["rule"], refused.facts["max_days"]) == ("call.invalid_argument", "window", 366)
+    assert plant.refusal(TOOL, role="maintenance", work_center_id="ASM-02", window_days=731).facts["rule"] != "window"
 
 
 @guarantees("P7.golden_reads")
