@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.prepared import DemoPlant, copies_of_one
 
@@ -16,6 +17,10 @@ SHARED_SYSTEMS: Final = tuple(f"tests/systems/{name}/" for name in ("cap", "same
 """Folders of tests that change the same running systems of record: one at a time, or they see each other's writes."""
 SERVERS: Final = tuple(f"tests/systems/{name}/" for name in ("mariadb", "postgresql"))
 """Folders whose tests share one database server with nobody else: those of one folder in one process."""
+
+# A slow machine makes no test fail: neither what an example takes nor what it takes to make one up is judged.
+settings.register_profile("any_machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any_machine")
 
 
 @pytest.fixture(scope="session")
