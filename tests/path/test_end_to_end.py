@@ -58,7 +58,7 @@ async def test_every_listed_tool_reads_and_says_so(plant: Path, era: Literal["le
     async with Client(server(plant), mode=era) as client:
         tools = (await client.list_tools()).tools
 
-    assert len(tools) == 14
+    assert len(tools) == 12
     assert [tool.name for tool in tools if not (tool.annotations and tool.annotations.read_only_hint)] == []
     assert [
         tool.name
@@ -95,7 +95,7 @@ async def test_both_blocks_hold_the_whole_answer_and_fit_the_published_schema(pl
     """Hosts put one block or the other before the model, so each is whole."""
     async with Client(server(plant)) as client:
         schemas = {tool.name: tool.output_schema for tool in (await client.list_tools()).tools}
-        for tool in ("list_sales_orders", "list_production_orders", "get_plant_briefing"):
+        for tool in ("list_sales_orders", "list_shortages", "get_plant_briefing"):
             result = await client.call_tool(tool, {})
             jsonschema_rs.validator_for(schemas[tool] or {}).validate(result.structured_content)
             (block,) = result.content

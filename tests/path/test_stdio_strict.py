@@ -33,8 +33,7 @@ LOOSE: list[tuple[str, dict[str, Any], str]] = [
 # one call of each kind of tool, with an answer on the demo plant
 CALLS: list[tuple[str, dict[str, Any]]] = [
     ("list_sales_orders", {"late_only": True, "limit": 3}),
-    ("list_purchase_orders", {"limit": 3}),
-    ("list_production_orders", {"limit": 3}),
+    ("describe_tool", {"name": "list_purchase_orders"}),
     ("list_shortages", {"limit": 3}),
     ("find_order", {"reference": "10000123"}),
     ("get_stock", {"material_id": ["RM-013"]}),
