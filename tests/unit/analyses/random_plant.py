@@ -104,6 +104,11 @@ class AheadOnly(OldWay):
         return found
 
 
+Questions = tuple[tuple[str, dict[str, JsonValue]], ...]
+SCOPES: Final[tuple[tuple[str, ...] | None, ...]] = (None, ("1000",), ("1000", "2000"), ("9999",))
+"""All sites, one, several, and one that has nothing."""
+
+
 class RandomPlant:
     """Rows that come, change and go by chance, and the two ways to answer from them."""
 
@@ -158,6 +163,16 @@ class RandomPlant:
         """Work out what is dirty, at most so many batches."""
         while batches and self.writer.work_out(self.moment, limit=limit):
             batches -= 1
+
+    def alike(self, questions: Questions) -> int:
+        """Compare both ways for every question and scope; return how often the first one was used."""
+        used = 0
+        for sites in SCOPES:
+            for tool, arguments in questions:
+                ahead, whole, was_ahead = self.both(tool, sites, (), **arguments)
+                assert ahead == whole, (tool, arguments, sites)
+                used += was_ahead
+        return used
 
     def both(
         self, tool: str, sites: tuple[str, ...] | None, masks: tuple[Mask, ...] = (), **arguments: JsonValue

@@ -9,20 +9,18 @@ from typing import Final
 import pytest
 
 from erp_mcp.catalog.registry import Catalog
-from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.decision import Mask
 from tests.guarantees import guarantees
-from tests.unit.analyses.random_plant import RandomPlant
+from tests.unit.analyses.random_plant import SCOPES, Questions, RandomPlant
 from tests.unit.projections.small_plant import shipped
 
-_QUESTIONS: Final[tuple[tuple[str, dict[str, JsonValue]], ...]] = (
+_QUESTIONS: Final[Questions] = (
     ("list_shortages", {"horizon_days": 30}),
     ("list_shortages", {"horizon_days": 2, "procurement": "buy"}),
     ("rank_expedite_candidates", {"impact": "any"}),
     ("rank_expedite_candidates", {"horizon_days": 5}),
     ("get_plant_briefing", {}),
 )
-_SCOPES: Final[tuple[tuple[str, ...] | None, ...]] = (None, ("1000",), ("1000", "2000"), ("9999",))
 
 
 @pytest.fixture(scope="module")
@@ -43,17 +41,6 @@ def make(tmp_path: Path, catalog: Catalog) -> Iterator[Callable[[int], RandomPla
         plant.close()
 
 
-def _check(plant: RandomPlant, masks: tuple[Mask, ...] = ()) -> int:
-    """Compare both ways for every question and scope; return how often the first one was used."""
-    used = 0
-    for sites in _SCOPES:
-        for tool, arguments in _QUESTIONS:
-            ahead, whole, was_ahead = plant.both(tool, sites, masks, **arguments)
-            assert ahead == whole, (tool, arguments, sites)
-            used += was_ahead
-    return used
-
-
 @guarantees("P7.worked_out_ahead")
 @pytest.mark.parametrize("seed", range(3))
 def test_whatever_changes_the_answer_is_that_of_the_whole_question(
@@ -63,11 +50,11 @@ def test_whatever_changes_the_answer_is_that_of_the_whole_question(
     plant = make(seed)
     plant.change(150)
     for _ in range(3):
-        assert _check(plant) > 0
+        assert plant.alike(_QUESTIONS) > 0
         plant.work_out(limit=3, batches=2)
-        _check(plant)
+        plant.alike(_QUESTIONS)
         plant.work_out()
-        assert _check(plant) > 0
+        assert plant.alike(_QUESTIONS) > 0
         plant.change(plant.chance.choice([1, 1, 8]))
 
 
@@ -105,9 +92,9 @@ def test_what_was_worked_out_with_a_source_is_not_used_without_it(
     plant.work_out()
     for as_of in ("", "2026-03-16T05:00:00Z"):
         plant.state(entity, as_of)
-        assert _check(plant) < len(_SCOPES) * len(_QUESTIONS)  # what rests on the entity is asked whole
+        assert plant.alike(_QUESTIONS) < len(SCOPES) * len(_QUESTIONS)  # what rests on the entity is asked whole
         plant.work_out()
-        assert _check(plant) == len(_SCOPES) * len(_QUESTIONS)
+        assert plant.alike(_QUESTIONS) == len(SCOPES) * len(_QUESTIONS)
 
 
 @guarantees("P7.worked_out_ahead")
@@ -120,6 +107,6 @@ def test_rows_of_yesterday_are_not_told_today_and_a_downtime_ends_within_the_day
     plant.work_out()
     for moment in (("2026-03-16", "2026-03-16T13:00:00Z"), ("2026-03-17", "2026-03-17T05:00:00Z")):
         plant.today, plant.now = moment
-        assert _check(plant) > 0  # few keys: a reader works them out itself
+        assert plant.alike(_QUESTIONS) > 0  # few keys: a reader works them out itself
         plant.work_out()
-        assert _check(plant) > 0
+        assert plant.alike(_QUESTIONS) > 0

@@ -10,15 +10,14 @@ from typing import Final
 import pytest
 
 from erp_mcp.analyses.slow_stock import STOCKED_LOT
-from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.decision import Mask
 from erp_mcp.domain.derivation import Only
 from erp_mcp.errors import NotAllowedError
 from tests.guarantees import guarantees
-from tests.unit.analyses.random_plant import RandomPlant
+from tests.unit.analyses.random_plant import SCOPES, Questions, RandomPlant
 from tests.unit.projections.small_plant import shipped
 
-_QUESTIONS: Final[tuple[tuple[str, dict[str, JsonValue]], ...]] = (
+_QUESTIONS: Final[Questions] = (
     ("compare_stock_erp_mes", {}),
     ("compare_stock_erp_mes", {"material_id": "M1", "unexplained_only": True}),
     ("compare_stock_erp_mes", {"lot_id": "L1"}),
@@ -42,7 +41,6 @@ _ENTITIES: Final = (
     "production_operation",
     "production_order",
 )
-_SCOPES: Final[tuple[tuple[str, ...] | None, ...]] = (None, ("1000",), ("1000", "2000"), ("9999",))
 
 
 @pytest.fixture
@@ -53,28 +51,17 @@ def plant(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[RandomPlan
     made.close()
 
 
-def _check(plant: RandomPlant, masks: tuple[Mask, ...] = ()) -> int:
-    """Compare both ways for every question and scope; return how often the first one was used."""
-    used = 0
-    for sites in _SCOPES:
-        for tool, arguments in _QUESTIONS:
-            ahead, whole, was_ahead = plant.both(tool, sites, masks, **arguments)
-            assert ahead == whole, (tool, arguments, sites)
-            used += was_ahead
-    return used
-
-
 @guarantees("P7.worked_out_ahead")
 @pytest.mark.parametrize("plant", range(3), indirect=True)
 def test_stock_and_load_are_those_of_the_whole_question_whatever_changes(plant: RandomPlant) -> None:
     """Before anything is worked out, half way through, and with everything clean."""
     plant.change(250, _ENTITIES)
     for _ in range(3):
-        _check(plant)
+        plant.alike(_QUESTIONS)
         plant.work_out(limit=3, batches=2)
-        _check(plant)
+        plant.alike(_QUESTIONS)
         plant.work_out()
-        assert _check(plant) == len(_SCOPES) * len(_QUESTIONS)
+        assert plant.alike(_QUESTIONS) == len(SCOPES) * len(_QUESTIONS)
         plant.change(plant.chance.choice([1, 1, 8]), _ENTITIES)
 
 
@@ -84,7 +71,7 @@ def test_what_is_kept_of_lots_holds_on_other_days(plant: RandomPlant) -> None:
     plant.change(250, _ENTITIES)
     plant.work_out()
     plant.today, plant.now = "2026-05-04", "2026-05-04T05:00:00Z"
-    assert _check(plant) == len(_SCOPES) * len(_QUESTIONS)
+    assert plant.alike(_QUESTIONS) == len(SCOPES) * len(_QUESTIONS)
     found, _, _ = plant.both("find_slow_stock", None, (), min_age_days=30)
     assert found.tables["lots"].rows
 
