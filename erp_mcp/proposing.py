@@ -19,7 +19,7 @@ from erp_mcp.answers.proposals import is_over, row_of, tables_of
 from erp_mcp.answers.shape import RawCell
 from erp_mcp.catalog.arguments import CheckedArguments
 from erp_mcp.domain.answer import Answer, Source
-from erp_mcp.domain.call import ArgumentValue, JsonValue, ToolCall
+from erp_mcp.domain.call import ArgumentValue, JsonValue, Rows, ToolCall
 from erp_mcp.domain.canonical_json import canonical
 from erp_mcp.domain.command import Command
 from erp_mcp.domain.decision import Decision, Obligations
@@ -284,11 +284,15 @@ class Proposing:
 def fingerprint_of(tool: Tool, arguments: Mapping[str, ArgumentValue]) -> str:
     """Return the SHA-256 of what a call means: the tool and its checked arguments, without key, reason and the like."""
     meaning: dict[str, JsonValue] = {
-        name: list(value) if isinstance(value, tuple) else value
-        for name, value in arguments.items()
-        if name not in (_KEY, _REASON, _ACKNOWLEDGE)
+        name: _plain(value) for name, value in arguments.items() if name not in (_KEY, _REASON, _ACKNOWLEDGE)
     }
     return sha256(b"erp-mcp/meaning/v1\n" + canonical({"tool": tool.name, "arguments": meaning})).hexdigest()
+
+
+def _plain(value: ArgumentValue) -> JsonValue:
+    if isinstance(value, Rows):
+        return [dict(record) for record in value.records()]
+    return list(value) if isinstance(value, tuple) else value
 
 
 def _preview(draft: Draft) -> Preview:

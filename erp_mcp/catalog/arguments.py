@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
-from erp_mcp.domain.call import ArgumentValue, JsonValue, Scalar
+from erp_mcp.domain.call import ArgumentValue, JsonValue, Rows, Scalar
 from erp_mcp.domain.nearest import nearest
 from erp_mcp.domain.tool import Argument, ArgumentType, Tool
 from erp_mcp.domain.value import MONEY_DIGITS, QUANTITY_DIGITS, to_scaled
@@ -98,14 +98,45 @@ def _with_paging(tool: Tool, raw: Mapping[str, JsonValue], checked: dict[str, Ar
 
 
 def _value(argument: Argument, value: JsonValue) -> ArgumentValue:
+    if argument.columns:
+        return _rows(argument, _items(argument, value))
     if not argument.many:
         return _CHECKS[argument.type](argument, value)
+    # Text types only: the compiler refuses lists of numbers.
+    return tuple(dict.fromkeys(str(_CHECKS[argument.type](argument, one)) for one in _items(argument, value)))
+
+
+def _items(argument: Argument, value: JsonValue) -> list[JsonValue]:
     if not isinstance(value, list):
         raise _wrong(argument, "type", value)
     if not 1 <= len(value) <= argument.max_items:
         raise _wrong(argument, "items", value)
-    # Text types only: the compiler refuses lists of numbers.
-    return tuple(dict.fromkeys(str(_CHECKS[argument.type](argument, one)) for one in value))
+    return value
+
+
+def _rows(argument: Argument, items: list[JsonValue]) -> Rows:
+    """Check a table row by row; an error names the place, such as `lines[0].qty`. Equal rows are kept."""
+    rows = tuple(_row(replace(argument, name=f"{argument.name}[{place}]"), one) for place, one in enumerate(items))
+    return Rows(tuple(column.name for column in argument.columns), rows)
+
+
+def _row(argument: Argument, value: JsonValue) -> tuple[Scalar, ...]:
+    if not isinstance(value, dict):
+        raise _wrong(replace(argument, many=False), "type", value)
+    known = {column.name for column in argument.columns}
+    strange = next((name for name in value if name not in known), None)
+    if strange is not None:
+        raise _unknown_column(argument, strange)
+    cells: list[Scalar] = []
+    for column in argument.columns:
+        at = replace(column, name=f"{argument.name}.{column.name}")
+        if column.name in value:
+            cells.append(_CHECKS[column.type](at, value[column.name]))
+        elif column.required:
+            raise InvalidArgumentError(argument=at.name, rule="required", expected=_expected(at), got="nothing")
+        else:
+            cells.append(None)
+    return tuple(cells)
 
 
 def _id(argument: Argument, value: JsonValue) -> Scalar:
@@ -202,6 +233,7 @@ _CHECKS: Final[dict[ArgumentType, Callable[[Argument, JsonValue], Scalar]]] = {
     "integer": _integer,
     "flag": _flag,
     "object": _object,
+    "rows": _object,
 }
 
 
@@ -257,7 +289,15 @@ def _unknown(tool: Tool, name: str) -> UnknownArgumentError:
     known = [argument.name for argument in tool.arguments]
     if tool.paged is not None:
         known += ["limit", "cursor"]
-    shown = "".join(one for one in name[:40] if one.isprintable())
+    return _unknown_among(known, name)
+
+
+def _unknown_column(argument: Argument, name: str) -> UnknownArgumentError:
+    return _unknown_among([column.name for column in argument.columns], name, within=f"{argument.name}.")
+
+
+def _unknown_among(known: list[str], name: str, within: str = "") -> UnknownArgumentError:
+    shown = within + "".join(one for one in name[:40] if one.isprintable())
     meant = nearest(name, known, cutoff=0.5)
     if meant:
         return UnknownArgumentError(argument=shown, suggestion=meant)
@@ -273,6 +313,10 @@ _UNBOUNDED: Final[Mapping[str, str]] = {"date": "a calendar date as YYYY-MM-DD",
 
 
 def _expected(argument: Argument) -> str:
+    if argument.columns:
+        names = ", ".join(column.name if column.required else f"{column.name}?" for column in argument.columns)
+        one = f"an object with {names}"
+        return one if argument.name.endswith("]") else f"a list of 1 to {argument.max_items} of: {one}"
     if argument.many:
         return f"a list of 1 to {argument.max_items} of: {_expected_one(argument)}"
     return _expected_one(argument)
@@ -298,5 +342,5 @@ def _expected_one(argument: Argument) -> str:
             return f'a decimal string such as "12.5", at most 6 places, from {low} to {high}'
         case "money":
             return f'a decimal string such as "12.50", at most 4 places, from {low} to {high}'
-        case "object":
+        case "object" | "rows":
             return "an object: the arguments of the tool named"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType
 from typing import Final, NamedTuple
@@ -14,7 +14,7 @@ from sqlglot.errors import SqlglotError
 from erp_mcp.catalog import discovery_tables, proposal_tables
 from erp_mcp.catalog.compiled import canonical, definition_hash
 from erp_mcp.catalog.grammar import BindingSpec, ReadSpec, ToolFile
-from erp_mcp.catalog.meaning import Relation
+from erp_mcp.catalog.meaning import TEXTUAL, Meaning, Relation
 from erp_mcp.catalog.names import Names
 from erp_mcp.catalog.needs import all_of, entities_of
 from erp_mcp.catalog.problems import Place, ProblemError
@@ -95,7 +95,8 @@ def compile_tool(
     """
     binding = spec.binding
     _check_kind(spec)
-    parts = _Parts(arguments={argument.name: argument for argument in (*arguments_of(spec), *_added(spec))})
+    given = {argument.name: argument for argument in (*arguments_of(spec), *_added(spec))}
+    parts = _Parts(arguments=given, relations=_tables_given(given.values()))
     if binding.status:
         bound = _Bound(tables=proposal_tables.status_tables(binding.status), status=binding.status)
     elif binding.discovery:
@@ -110,6 +111,19 @@ def compile_tool(
         bound = _Bound(tables=tuple(_typed(table, reads) for table in tables), reads=reads)
     _check_arguments(parts, spec)
     return _tool(spec, toolset, parts, bound)
+
+
+def _tables_given(arguments: Iterable[Argument]) -> dict[str, Relation]:
+    """Return what statements may look up by of arguments that are tables: their texts and dates."""
+    return {
+        argument.name: {
+            column.name: Meaning(kind=column.type)
+            for column in argument.columns
+            if column.type in TEXTUAL or column.type == "date"
+        }
+        for argument in arguments
+        if argument.columns
+    }
 
 
 def _check_kind(spec: ToolFile) -> None:
@@ -198,6 +212,9 @@ def _reads(
 
 
 def _read(name: str, spec: ReadSpec, place: Place, parts: _Parts, table: Table | None) -> Query:
+    given = parts.arguments.get(name)
+    if given is not None and given.columns:
+        raise ProblemError("argument.reserved", f"{name} is an argument and a read", place)
     names = Names(arguments=parts.arguments, inputs=parts.relations)
     try:
         return _compiled(name, spec, names, parts, table)

@@ -19,7 +19,7 @@ from erp_mcp.catalog.registry import Catalog, catalog_of
 from erp_mcp.domain.tool import NOTHING, Argument, Column, Needs, Query, Table, Tool
 from erp_mcp.domain.vocabulary import Vocabulary
 
-FORMAT: Final = 6  # raise it when the form below changes
+FORMAT: Final = 7  # raise it when the form below changes
 _PACKAGE: Final = Path(__file__).resolve().parent.parent
 # What decides the outcome beside the tool files: the compiler and the model it compiles against.
 _COMPILER: Final = ("catalog", "domain", "analyses", "commands")
@@ -140,11 +140,15 @@ def _tool(raw: dict[str, Any]) -> Tool:
         key: _frozen(value) for key, value in raw.items() if key not in ("arguments", "tables", "reads")
     }
     return Tool(
-        arguments=tuple(Argument(**_all_frozen(one)) for one in raw["arguments"]),
+        arguments=tuple(map(_argument, raw["arguments"])),
         tables=tuple(Table(**{**_all_frozen(one), "columns": _columns(one)}) for one in raw["tables"]),
         reads=tuple(_query(one) for one in raw["reads"]),
         **rest,
     )
+
+
+def _argument(raw: dict[str, Any]) -> Argument:
+    return Argument(**{**_all_frozen(raw), "columns": tuple(map(_argument, raw["columns"]))})
 
 
 def _query(raw: dict[str, Any]) -> Query:

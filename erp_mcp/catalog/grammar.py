@@ -20,7 +20,8 @@ ErrorCode = Annotated[str, StringConstraints(pattern=r"^[a-z_]+\.[a-z_]+$")]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=600, strip_whitespace=True)]
 Statement = Annotated[str, StringConstraints(min_length=8, max_length=8000)]
 # What a tool file may declare; an object is taken by the tool that passes on other calls, and by no other.
-DeclaredType = Literal["id", "code", "key", "text", "date", "quantity", "money", "integer", "flag"]
+CellType = Literal["id", "code", "text", "date", "quantity", "money", "integer", "flag"]
+DeclaredType = Literal[CellType, "key", "rows"]
 ResultKind = Literal["id", "ref", "code", "text", "quantity", "money", "date", "instant", "integer", "flag"]
 
 
@@ -32,6 +33,17 @@ class StrictForm(BaseModel):
     """A closed, frozen form."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class CellSpec(StrictForm):
+    """One column of an argument that is a table; the key above it is its name."""
+
+    type: CellType
+    description: Annotated[str, StringConstraints(max_length=160)] = ""
+    required: bool = False
+    values: list[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_\-]{0,39}$")]] = []
+    minimum: int | None = None
+    maximum: int | None = None
 
 
 class ArgumentSpec(StrictForm):
@@ -47,6 +59,7 @@ class ArgumentSpec(StrictForm):
     maximum: int | None = None
     max_items: Annotated[int, Field(ge=1, le=200)] = 50
     site: bool = False
+    columns: Annotated[dict[Part, CellSpec], Field(max_length=12)] = {}
 
 
 class ColumnSpec(StrictForm):

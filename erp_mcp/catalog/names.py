@@ -21,7 +21,7 @@ class Names:
     """What a statement may name, and what it was seen to name."""
 
     arguments: Mapping[str, Argument]
-    inputs: Mapping[str, Relation]  # earlier reads
+    inputs: Mapping[str, Relation]  # earlier reads, and arguments that are tables
     entities: set[str] = field(default_factory=set)
     used_arguments: set[str] = field(default_factory=set)
     used_clock: set[str] = field(default_factory=set)
@@ -78,6 +78,8 @@ class Names:
             raise ProblemError("sql.unknown_parameter", f":{name} is neither an argument nor :today nor :now")
         if argument.is_site:
             raise ProblemError("sql.site_argument", f":{name} narrows the scope by itself and never stands in a query")
+        if argument.columns:
+            raise ProblemError("sql.list", f":{name} is a table; write … IN (:{name}.{argument.columns[0].name})")
         self.used_arguments.add(name)
         self._mentions.append(name)
         return Meaning(kind=argument.type, optional=not argument.required and argument.default is None)
@@ -91,6 +93,10 @@ class Names:
         relation = self.inputs.get(read)
         if relation is None or column not in relation:
             raise ProblemError("sql.unknown_input", f":{read}.{column} is not a column of an earlier read")
+        if read in self.arguments:
+            self.used_arguments.add(read)
+            self.guarded.add(read)  # without the table nothing is looked up by it
+            self._mentions.append(read)
         self.used_inputs.add((read, column))
         return relation[column]
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from sqlglot import exp
 
-from erp_mcp.catalog.grammar import ArgumentSpec, ColumnSpec, TableSpec, ToolFile
+from erp_mcp.catalog.grammar import ArgumentSpec, CellSpec, ColumnSpec, TableSpec, ToolFile
 from erp_mcp.catalog.meaning import CONDITION, NUMERIC, OPEN, TEXTUAL, Meaning, Relation, field_kind, outsider_fields
 from erp_mcp.catalog.problems import Place, ProblemError
 from erp_mcp.domain.entities import ENTITIES
@@ -185,6 +185,7 @@ def _argument(name: str, spec: ArgumentSpec) -> Argument:
     if name in ("today", "now", "site_scope", "left_out") or name.startswith("after_"):
         raise ProblemError("argument.reserved", f"{name} is a parameter of the gateway itself", place)
     _check_argument(spec, place)
+    _check_columns(spec, place)
     return Argument(
         name=name,
         type=spec.type,
@@ -197,7 +198,31 @@ def _argument(name: str, spec: ArgumentSpec) -> Argument:
         maximum=spec.maximum,
         max_items=spec.max_items,
         is_site=spec.site,
+        columns=tuple(_cell(column, one) for column, one in spec.columns.items()),
     )
+
+
+def _cell(name: str, spec: CellSpec) -> Argument:
+    return Argument(
+        name=name,
+        type=spec.type,
+        description=spec.description,
+        required=spec.required,
+        values=tuple(spec.values),
+        minimum=spec.minimum,
+        maximum=spec.maximum,
+    )
+
+
+def _check_columns(spec: ArgumentSpec, place: Place) -> None:
+    """A table has columns, at least one of which every row fills in; nothing else has any."""
+    if (spec.type == "rows") != bool(spec.columns):
+        raise ProblemError("argument.form", "rows have columns, and nothing else has", place)
+    if spec.type == "rows" and not any(one.required for one in spec.columns.values()):
+        raise ProblemError("argument.form", "one column of the rows must be required", place)
+    for name, one in spec.columns.items():
+        as_argument = ArgumentSpec(type=one.type, values=one.values, minimum=one.minimum, maximum=one.maximum)
+        _check_argument(as_argument, (*place, "columns", name))
 
 
 def _check_argument(spec: ArgumentSpec, place: Place) -> None:
@@ -206,6 +231,8 @@ def _check_argument(spec: ArgumentSpec, place: Place) -> None:
         wrong = "only ids and codes can be lists"
     elif spec.values and spec.type != "code":
         wrong = "only codes have a list of values"
+    elif spec.type == "rows" and spec.default is not None:
+        wrong = "rows have no default"
     elif spec.site and (spec.type != "code" or spec.many or spec.default is not None):
         wrong = "a site is one code without a default"
     elif spec.required and spec.default is not None:

@@ -47,6 +47,8 @@ def output_schema(tool: Tool) -> dict[str, JsonValue]:
 
 
 def _property(argument: Argument) -> dict[str, JsonValue]:
+    if argument.columns:
+        return _rows(argument)
     few = 0 < len(argument.values) <= _MOST_VALUES
     one: dict[str, JsonValue] = {"enum": list(argument.values)} if few else _typed(argument)
     if argument.many:
@@ -57,6 +59,14 @@ def _property(argument: Argument) -> dict[str, JsonValue]:
     if argument.description:
         one["description"] = argument.description
     return one
+
+
+def _rows(argument: Argument) -> dict[str, JsonValue]:
+    cells: dict[str, JsonValue] = {column.name: _property(column) for column in argument.columns}
+    required: list[JsonValue] = [column.name for column in argument.columns if column.required]
+    row: JsonValue = {"type": "object", "properties": cells, "required": required, "additionalProperties": False}
+    listed: dict[str, JsonValue] = {"type": "array", "items": row, "maxItems": argument.max_items}
+    return {**listed, "description": argument.description} if argument.description else listed
 
 
 def _typed(argument: Argument) -> dict[str, JsonValue]:

@@ -319,7 +319,7 @@ def _description(tool: Tool) -> Iterator[str]:
 
 
 def _argument(argument: Argument) -> str:
-    parts = [f"list of {argument.type}" if argument.many else argument.type]
+    parts = [argument.kind]
     if argument.values:
         parts.append("one of " + ", ".join(argument.values))
     if argument.required:

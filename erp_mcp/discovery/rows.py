@@ -67,8 +67,7 @@ def _call(tool: Tool, listed: Collection[str]) -> str:
 
 def _argument_row(one: Argument) -> tuple[Cell, ...]:
     default = None if one.default is None else json.dumps(one.default, ensure_ascii=False)
-    kind = f"list of {one.type}" if one.many else one.type
-    return one.name, kind, one.required, _allowed(one), default, one.description or None
+    return one.name, one.kind, one.required, _allowed(one), default, one.description or None
 
 
 def _allowed(one: Argument) -> str | None:

@@ -8,7 +8,26 @@ from typing import Union
 # What strict JSON decodes to. Floats never appear: the front door refuses them where exact numbers are meant.
 JsonValue = Union[str, int, float, bool, None, list["JsonValue"], dict[str, "JsonValue"]]  # noqa: UP007 - recursive
 Scalar = str | int | bool | None
-ArgumentValue = Scalar | tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A table as an argument: every row has a value, or `None`, for each column. Numbers are scaled integers."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Scalar, ...], ...]
+
+    def column(self, name: str) -> tuple[Scalar, ...]:
+        """Return what stands in one column, row by row."""
+        place = self.columns.index(name)
+        return tuple(row[place] for row in self.rows)
+
+    def records(self) -> list[dict[str, Scalar]]:
+        """Return the rows as objects by column name."""
+        return [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+
+
+ArgumentValue = Scalar | tuple[str, ...] | Rows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from typing import Final, Literal
 # status: of the caller's own proposals; discovery: of the tools themselves
 Effect = Literal["read", "write", "status", "discovery"]
 Risk = Literal["W1", "W2", "W3"]
-ArgumentType = Literal["id", "code", "key", "text", "date", "quantity", "money", "integer", "flag", "object"]
+ArgumentType = Literal["id", "code", "key", "text", "date", "quantity", "money", "integer", "flag", "rows", "object"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +33,7 @@ class Argument:
     """One declared argument.
 
     `fields` are the `entity.field` names it filters or sorts by (for masks); `shapes` those that it shows or hides.
+    `columns` are those of an argument that is a table; each is declared as an argument of its own.
     """
 
     name: str
@@ -48,6 +49,15 @@ class Argument:
     is_site: bool = False  # narrows the site scope; always checked against the role's sites
     fields: tuple[str, ...] = ()
     shapes: tuple[str, ...] = ()
+    columns: tuple[Argument, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        """Its type in words: `date`, `list of id`, `list of {material_id: id, note?: text}`."""
+        if self.columns:
+            names = (f"{one.name}{'' if one.required else '?'}: {one.type}" for one in self.columns)
+            return f"list of {{{', '.join(names)}}}"
+        return f"list of {self.type}" if self.many else self.type
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from erp_mcp.domain.call import ArgumentValue
+from erp_mcp.domain.call import ArgumentValue, Rows, Scalar
 from erp_mcp.domain.tool import Query, Table, Tool
 from erp_mcp.errors import DeadlineError
 from erp_mcp.ports import ReadModel, Row, SqlValue
@@ -115,13 +115,18 @@ def _values(
 ) -> dict[str, SqlValue]:
     values: dict[str, SqlValue] = {"today": moment.today, "now": moment.now}
     for argument in tool.arguments:
-        values[argument.name] = _bound(arguments.get(argument.name))
+        value = arguments.get(argument.name)
+        for column in argument.columns:
+            listed = value.column(column.name) if isinstance(value, Rows) else ()
+            values[f"{argument.name}.{column.name}"] = _distinct(listed)
+        if not isinstance(value, Rows):
+            values[argument.name] = _bound(value)
     # Last, so that nothing that a caller sends can stand in for the scope.
     values["site_scope"] = None if sites is None else _json_list(sites)
     return values
 
 
-def _bound(value: ArgumentValue) -> SqlValue:
+def _bound(value: Scalar | tuple[str, ...]) -> SqlValue:
     if isinstance(value, tuple):
         return _json_list(value)
     if isinstance(value, bool):
@@ -140,7 +145,8 @@ def _bind(
     inputs = {parameter: (read, column) for parameter, read, column in query.inputs}
     for name in query.parameters:
         if name in inputs:
-            bound[name] = _input(tool, rows, *inputs[name])
+            given = ".".join(inputs[name])  # a table that was given as an argument
+            bound[name] = values[given] if given in values else _input(tool, rows, *inputs[name])
         elif name == "limit":
             bound[name] = page.limit + 1 if page else query.max_rows + 1
         elif name.startswith("after_"):
@@ -153,8 +159,12 @@ def _bind(
 def _input(tool: Tool, rows: Mapping[str, list[Row]], read: str, column: str) -> str:
     query = next(one for one in tool.reads if one.name == read)
     position = [one.name for one in query.columns].index(column)
+    return _distinct(row[position] for row in rows[read])
+
+
+def _distinct(values: Iterable[SqlValue]) -> str:
     # Sorted and without repetitions, so that equal rows give equal statements whatever their order.
-    return _json_list(sorted({str(row[position]) for row in rows[read] if row[position] is not None}))
+    return _json_list(sorted({str(value) for value in values if value is not None}))
 
 
 def _cut(rows: Sequence[Row], page: Page, table: Table) -> tuple[list[Row], tuple[SqlValue, ...] | None]:

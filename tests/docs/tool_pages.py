@@ -117,7 +117,7 @@ def _arguments(tool: Tool) -> Iterator[str]:
 
 
 def _type(argument: Argument) -> str:
-    return f"list of {argument.type}" if argument.many else argument.type
+    return argument.kind
 
 
 def _meaning(argument: Argument) -> str:
@@ -132,7 +132,7 @@ def _meaning(argument: Argument) -> str:
         parts.append(
             f"{argument.minimum or 0} to {argument.maximum}" if argument.maximum else f"from {argument.minimum}"
         )
-    if argument.many:
+    if argument.many or argument.columns:
         parts.append(f"at most {argument.max_items}")
     if argument.default not in (None, False):
         default = argument.default

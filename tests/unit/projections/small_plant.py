@@ -10,7 +10,7 @@ from erp_mcp.analyses import ANALYSES
 from erp_mcp.catalog.load import inspect_file, load_catalog
 from erp_mcp.catalog.registry import Catalog
 from erp_mcp.commands import OPERATIONS
-from erp_mcp.domain.call import JsonValue
+from erp_mcp.domain.call import ArgumentValue, JsonValue
 from erp_mcp.domain.entities import ENTITIES, field_specs
 from erp_mcp.domain.freshness import EntityState
 from erp_mcp.domain.tool import Query, Tool
@@ -74,7 +74,7 @@ def compiled(folder: Path, text: str) -> Tool:
     return tool
 
 
-def values_of(tool: Tool, **given: JsonValue) -> dict[str, str | int | bool | tuple[str, ...] | None]:
+def values_of(tool: Tool, **given: JsonValue) -> dict[str, ArgumentValue]:
     """Return checked arguments with defaults."""
     from erp_mcp.catalog.arguments import check
 
