@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final, Self
 from zoneinfo import ZoneInfo
 
-from erp_mcp.demo.erp_calls import call_of, operations_of, outcome_of, perform, written
+from erp_mcp.demo.erp_calls import call_of, operations_of, outcome_of, written
 from erp_mcp.demo.erp_service import ErpService, Failpoint, Rejected
 from erp_mcp.domain.command import Command, NotSent, Outcome, Refused, RetryContract, RetryKind, Unknown, Written
 from erp_mcp.domain.profile import Profile
@@ -34,7 +34,7 @@ _LOCKED: Final = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
 
 class DemoErpCommands:
-    """Writes to the demo ERP: a new promise of a purchase order line, and a requisition that waits for release."""
+    """Writes to the demo ERP: the commands of `demo.writing.registry` that its profile offers."""
 
     def __init__(self, service: ErpService, *, system: str, profile: Profile) -> None:
         """Write through `service`; `open` is the usual way to make one.
@@ -103,7 +103,7 @@ class DemoErpCommands:
             return Refused(code="unknown_operation")
         try:
             call = call_of(command, self._profile)
-            reply = call if isinstance(call, Rejected) else perform(self._service, call)
+            reply = call if isinstance(call, Rejected) else self._service.perform(call)
         except sqlite3.Error as failure:
             return _verdict(failure)
         except Exception:  # noqa: BLE001 - whatever broke, only reading back can tell what it left

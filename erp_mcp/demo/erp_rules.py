@@ -7,14 +7,6 @@ from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
-REFUSALS: Final = frozenset(
-    {
-        "bad_date", "bad_quantity", "bad_reference", "date_in_past", "document_cancelled", "document_closed",
-        "document_deleted", "fully_received", "material_blocked", "material_discontinued", "not_purchased",
-        "nothing_changes", "reference_exists", "supplier_blocked", "unknown_document", "unknown_material",
-        "unknown_supplier", "unknown_unit",
-    }
-)  # fmt: skip
 _MAX_REFERENCE: Final = 40
 _MAX_QTY: Final = Decimal(10_000_000)
 THOUSANDTH: Final = Decimal("0.001")

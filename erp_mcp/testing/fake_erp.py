@@ -4,7 +4,7 @@ Its answers say in their body what became of a command, with the reference it wa
 command by number, and whether the command took effect in spite of it: an answer that is lost after the commit looks
 from outside like one that was lost before.
 
-    POST /commands            {"call": "date_change" | "requisition", …} → {"reference", "status", "code"?, "document"?}
+    POST /commands            {"operation", "reference", "arguments"}    → {"reference", "status", "code"?, "document"?}
     GET  /references/<ref>    → {"reference", "document": {…} | null}
     GET  /about               → {"about": {…}}
 """
@@ -18,8 +18,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Final, Literal
 
-from erp_mcp.demo.erp_calls import DateChange, ErpCall, RequisitionOrder, perform
-from erp_mcp.demo.erp_service import Document, ErpService, Superseded
+from erp_mcp.demo.erp_service import Document, ErpCall, ErpService, Superseded
+from erp_mcp.demo.writing.registry import OPERATIONS
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.testing.loopback import CutError, Message, Receive, Send
 
@@ -152,9 +152,9 @@ class FakeErp:
             return 200, self._canned
         try:
             call = _call(json.loads(body))
-        except (ValueError, TypeError):
+        except ValueError:
             return 400, {"status": "error"}
-        reply = perform(self._service, call)
+        reply = self._service.perform(call)
         named: dict[str, JsonValue] = {"reference": call.reference}
         if isinstance(reply, Document):
             return 201, {**named, "status": "written", "document": _document(reply)}
@@ -167,22 +167,18 @@ def _call(value: object) -> ErpCall:
     """Return a call as it was sent.
 
     Raises:
-        ValueError: when it is none; TypeError: when a field is missing, or one too many.
+        ValueError: when it is none.
     """
-    if not isinstance(value, dict) or not all(isinstance(one, str | None) for one in value.values()):
-        raise ValueError("not a call")
-    match value.pop("call", ""):
-        case "date_change":
-            return DateChange(**value)
-        case "requisition":
-            return RequisitionOrder(**value)
+    match value:
+        case {"operation": str(operation), "reference": str(reference), "arguments": dict(arguments)}:
+            if operation in OPERATIONS:
+                return ErpCall(operation=operation, reference=reference, arguments=arguments)
     raise ValueError("not a call")
 
 
 def call_text(call: ErpCall) -> bytes:
     """Return a call as the body of a command."""
-    kind = "date_change" if isinstance(call, DateChange) else "requisition"
-    return json.dumps({"call": kind, **asdict(call)}).encode()
+    return json.dumps(asdict(call)).encode()
 
 
 def _document(document: Document) -> dict[str, JsonValue]:

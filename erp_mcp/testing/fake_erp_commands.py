@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from erp_mcp.demo.erp_calls import call_of, operations_of, outcome_of, written
-from erp_mcp.demo.erp_rules import REFUSALS
 from erp_mcp.demo.erp_service import Document, Rejected, Reply, Superseded
+from erp_mcp.demo.writing.registry import DOCUMENTS, REFUSALS
 from erp_mcp.domain.command import Command, NotSent, Outcome, Refused, RetryContract, Unknown, Written
 from erp_mcp.domain.profile import Profile
 from erp_mcp.egress import Egress, certainly_not_sent
@@ -166,11 +166,11 @@ def _document(value: object) -> Document | None:
     """Return a document as it was sent; `None` for anything that is not wholly one."""
     match value:
         case {
-            "doc_type": "PO" | "PR" as doc_type,
+            "doc_type": str(doc_type),
             "number": str(number),
             "item": str(item),
             "version": str(version),
             "fields": dict(fields),
-        } if all(isinstance(one, str | None) for one in fields.values()):
+        } if doc_type in DOCUMENTS:
             return Document(doc_type=doc_type, number=number, item=item, version=version, fields=fields)
     return None

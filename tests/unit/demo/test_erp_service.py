@@ -15,13 +15,28 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from erp_mcp.demo import DemoPlant, dump_hash
-from erp_mcp.demo.erp_service import Document, ErpService, Failpoint, Rejected, Superseded
+from erp_mcp.demo.erp_calls import CREATE_REQUISITION, UPDATE_DATE
+from erp_mcp.demo.erp_service import Document, ErpCall, ErpService, Failpoint, Rejected, Superseded
 from erp_mcp.testing import FixedClock
 from tests.guarantees import guarantees
 
 ZONE = ZoneInfo("Europe/Berlin")
 MONDAY = "2026-03-16T05:00:00Z"  # the plant's 06:00
 LATER = "2026-06-01"
+
+
+Reply = Document | Rejected | Superseded
+
+
+def update_date(service: ErpService, po_no: str, item_no: str, new_date: str, *, version: str, reference: str) -> Reply:
+    """Move the promise of a line."""
+    arguments = {"po_no": po_no, "item_no": item_no, "new_date": new_date, "version": version}
+    return service.perform(ErpCall(operation=UPDATE_DATE, reference=reference, arguments=arguments))
+
+
+def requisition(service: ErpService, *, reference: str, **arguments: str | None) -> Reply:
+    """Create a requisition."""
+    return service.perform(ErpCall(operation=CREATE_REQUISITION, reference=reference, arguments=arguments))
 
 
 class Erp:
@@ -59,13 +74,13 @@ class Erp:
         )
         return number, plant, unit
 
-    def order(self, reference: str = "R0000000001", **changed: str | None) -> Document | Rejected | Superseded:
+    def order(self, reference: str = "R0000000001", **changed: str | None) -> Reply:
         """Create a requisition for an ordinary material, with what is changed."""
         material, plant, unit = self.bought()
         given: dict[str, str | None] = {
             "mat_no": material, "plant": plant, "qty": "12.5", "uom": unit, "dlv_date": LATER, "vendor_no": None,
         }  # fmt: skip
-        return self.service.create_requisition(reference=reference, **{**given, **changed})  # type: ignore[arg-type]
+        return requisition(self.service, reference=reference, **{**given, **changed})
 
     def content(self) -> list[tuple[str, ...]]:
         """Return every row that a command could touch."""
@@ -95,7 +110,7 @@ def test_a_new_date_moves_the_promise_and_leaves_the_first_one(erp: Erp) -> None
     before = erp.one("SELECT req_date, first_promise, conf_flag FROM po_item WHERE po_no = ? AND item_no = ?",
                      number, item)  # fmt: skip
 
-    done = erp.service.update_delivery_date(number, item, LATER, version=version, reference="R1")
+    done = update_date(erp.service, number, item, LATER, version=version, reference="R1")
 
     assert isinstance(done, Document)
     after = erp.one("SELECT req_date, first_promise, conf_flag FROM po_item WHERE po_no = ? AND item_no = ?",
@@ -113,7 +128,7 @@ def test_a_confirmed_line_gets_one_more_confirmation_and_another_none(erp: Erp) 
         number, item, version = erp.open_line(condition)
         history = "SELECT count(*), max(seq) FROM po_conf WHERE po_no = ? AND item_no = ?"
         before = erp.one(history, number, item)
-        erp.service.update_delivery_date(number, item, LATER, version=version, reference=f"R{added}")
+        update_date(erp.service, number, item, LATER, version=version, reference=f"R{added}")
 
         assert int(erp.one(history, number, item)[0]) - int(before[0]) == added
         if added:
@@ -125,12 +140,10 @@ def test_a_confirmed_line_gets_one_more_confirmation_and_another_none(erp: Erp) 
 def test_another_version_is_a_conflict_and_writes_nothing(erp: Erp) -> None:
     """What was approved was approved on the line as it was."""
     number, item, version = erp.open_line()
-    erp.service.update_delivery_date(number, item, LATER, version=version, reference="R1")
+    update_date(erp.service, number, item, LATER, version=version, reference="R1")
     before = erp.content()
 
-    assert isinstance(
-        erp.service.update_delivery_date(number, item, "2026-06-02", version=version, reference="R2"), Superseded
-    )
+    assert isinstance(update_date(erp.service, number, item, "2026-06-02", version=version, reference="R2"), Superseded)
     assert erp.content() == before
 
 
@@ -144,7 +157,7 @@ def test_a_line_that_is_done_is_refused(erp: Erp, condition: str, code: str) -> 
     number, item, version = erp.one(f"SELECT po_no, item_no, changed_at FROM po_item WHERE {condition}")
     before = erp.content()
 
-    assert erp.service.update_delivery_date(number, item, LATER, version=version, reference="R1") == Rejected(code)
+    assert update_date(erp.service, number, item, LATER, version=version, reference="R1") == Rejected(code)
     assert erp.content() == before
 
 
@@ -154,11 +167,14 @@ def test_lines_that_are_received_missing_or_deleted_are_refused(erp: Erp) -> Non
     number, item, version = erp.open_line()
     erp.raw.execute("UPDATE po_item SET qty_open = '0.000' WHERE po_no = ? AND item_no = ?", (number, item))
     erp.raw.execute("INSERT INTO deletion_log VALUES ('po_item', '4599999999/00010', ?)", (MONDAY,))
-    update = erp.service.update_delivery_date
 
-    assert update(number, item, LATER, version=version, reference="R1") == Rejected("fully_received")
-    assert update("4599999998", "00010", LATER, version="x", reference="R1") == Rejected("unknown_document")
-    assert update("4599999999", "00010", LATER, version="x", reference="R1") == Rejected("document_deleted")
+    assert update_date(erp.service, number, item, LATER, version=version, reference="R1") == Rejected("fully_received")
+    assert update_date(erp.service, "4599999998", "00010", LATER, version="x", reference="R1") == Rejected(
+        "unknown_document"
+    )
+    assert update_date(erp.service, "4599999999", "00010", LATER, version="x", reference="R1") == Rejected(
+        "document_deleted"
+    )
 
 
 @guarantees("input.clear_errors")
@@ -170,7 +186,7 @@ def test_a_date_that_can_not_be_is_refused(erp: Erp, day: str, code: str) -> Non
     """The day counts in the plant's zone."""
     number, item, version = erp.open_line()
 
-    assert erp.service.update_delivery_date(number, item, day, version=version, reference="R1") == Rejected(code)
+    assert update_date(erp.service, number, item, day, version=version, reference="R1") == Rejected(code)
 
 
 @guarantees("P4.stale")
@@ -179,7 +195,7 @@ def test_the_present_date_changes_nothing_and_says_so(erp: Erp) -> None:
     number, item, version = erp.open_line("promise >= '2026-03-16'")
     (promise,) = erp.one("SELECT promise FROM po_item WHERE po_no = ? AND item_no = ?", number, item)
 
-    done = erp.service.update_delivery_date(number, item, promise, version=version, reference="R1")
+    done = update_date(erp.service, number, item, promise, version=version, reference="R1")
 
     assert done == Rejected("nothing_changes")
 
@@ -284,9 +300,7 @@ def test_each_change_is_strictly_later_although_the_plant_clock_stands_still(erp
     (newest,) = erp.one("SELECT max(changed_at) FROM po_item")
     seen = [newest]
     for day in range(1, 6):
-        done = erp.service.update_delivery_date(
-            number, item, f"2026-06-{day:02d}", version=version, reference=f"R{day}"
-        )
+        done = update_date(erp.service, number, item, f"2026-06-{day:02d}", version=version, reference=f"R{day}")
         made = erp.order(f"P{day}")
         assert isinstance(done, Document)
         assert isinstance(made, Document)
@@ -303,9 +317,9 @@ def test_a_plant_that_was_only_asked_stays_the_plant_that_was_generated(erp: Erp
     number, item, _ = erp.open_line()
     assert erp.service.find("R1") is None
     erp.service.about()
-    erp.service.update_delivery_date(number, item, LATER, version="other", reference="R1")
+    update_date(erp.service, number, item, LATER, version="other", reference="R1")
     with pytest.raises(RuntimeError):
-        erp.opened(at="before_commit").create_requisition(
+        requisition(erp.opened(at="before_commit"),
             reference="R1", mat_no=erp.bought()[0], plant=erp.bought()[1], qty="1", uom=erp.bought()[2],
             dlv_date=LATER, vendor_no=None,
         )  # fmt: skip
@@ -322,7 +336,7 @@ def test_what_breaks_before_the_commit_leaves_nothing_and_after_it_everything(
     number, item, version = erp.open_line("conf_flag = 1")
     rows = len(erp.content())
     with pytest.raises(RuntimeError):
-        erp.opened(at=point).update_delivery_date(number, item, LATER, version=version, reference="R1")
+        update_date(erp.opened(at=point), number, item, LATER, version=version, reference="R1")
 
     assert len(erp.content()) - rows == 2 * effect  # a confirmation and a reference
     (promise,) = erp.one("SELECT promise FROM po_item WHERE po_no = ? AND item_no = ?", number, item)
@@ -337,8 +351,15 @@ def test_of_many_at_once_with_one_reference_one_is_taken(erp: Erp) -> None:
     material, plant, unit = erp.bought()
 
     def order(number: int) -> Document | Rejected | Superseded:
-        return erp.opened(wait_s=30).create_requisition(
-            reference=f"R{number % 4}", mat_no=material, plant=plant, qty="1", uom=unit, dlv_date=LATER, vendor_no=None
+        return requisition(
+            erp.opened(wait_s=30),
+            reference=f"R{number % 4}",
+            mat_no=material,
+            plant=plant,
+            qty="1",
+            uom=unit,
+            dlv_date=LATER,
+            vendor_no=None,
         )
 
     with ThreadPoolExecutor(8) as pool:
@@ -357,7 +378,7 @@ def test_a_locked_file_is_waited_for_and_then_left_alone(erp: Erp) -> None:
     erp.raw.execute("BEGIN IMMEDIATE")
     number, item, version = erp.open_line()
     with pytest.raises(sqlite3.OperationalError) as refused:
-        erp.opened(wait_s=0.01).update_delivery_date(number, item, LATER, version=version, reference="R1")
+        update_date(erp.opened(wait_s=0.01), number, item, LATER, version=version, reference="R1")
     erp.raw.execute("ROLLBACK")
 
     assert refused.value.sqlite_errorcode == sqlite3.SQLITE_BUSY
@@ -378,7 +399,7 @@ _KILLED = """
 import os, sys
 from pathlib import Path
 from zoneinfo import ZoneInfo
-from erp_mcp.demo.erp_service import ErpService
+from erp_mcp.demo.erp_service import ErpCall, ErpService
 from erp_mcp.testing import FixedClock
 
 def die(point):
@@ -386,7 +407,11 @@ def die(point):
         os._exit(9)
 
 service = ErpService(Path(sys.argv[1]), clock=FixedClock(), zone=ZoneInfo("Europe/Berlin"), failpoint=die)
-service.update_delivery_date(*sys.argv[3:5], "2026-06-01", version=sys.argv[5], reference="R1")
+po_no, item_no, version = sys.argv[3:6]
+arguments = {"po_no": po_no, "item_no": item_no, "new_date": "2026-06-01", "version": version}
+service.perform(
+    ErpCall(operation="purchase_order_line.update_delivery_date", reference="R1", arguments=arguments)
+)
 """
 
 
@@ -405,5 +430,5 @@ def test_a_killed_writer_leaves_all_or_nothing_and_the_next_one_goes_on(erp: Erp
         (promise,) = reader.execute(statement, (number, item)).fetchone()
     assert (promise == LATER) == effect
     assert (erp.service.find("R1") is not None) == effect
-    again = erp.service.update_delivery_date(number, item, LATER, version=version, reference="R1")
+    again = update_date(erp.service, number, item, LATER, version=version, reference="R1")
     assert again == Rejected("reference_exists") if effect else isinstance(again, Document)
