@@ -9,10 +9,12 @@ from typing import Final, Self
 from erp_mcp.adapters._connection import Connection
 from erp_mcp.adapters._mapping import RecordMapper
 from erp_mcp.adapters.jsonrpc import readiness
-from erp_mcp.adapters.jsonrpc.delivery_date import LINE, MOVES, DeliveryDates
+from erp_mcp.adapters.jsonrpc.delivery_date import MOVES, PURCHASE_LINE, SALE_LINE, DeliveryDates
 from erp_mcp.adapters.jsonrpc.grammar import Source, sources
+from erp_mcp.adapters.jsonrpc.production_dates import OrderDates
+from erp_mcp.adapters.jsonrpc.purchase_order import PurchaseOrders
 from erp_mcp.adapters.jsonrpc.query import SourceQuery
-from erp_mcp.adapters.jsonrpc.recipes import DateRecipe, Recipe, recipes
+from erp_mcp.adapters.jsonrpc.recipes import DateRecipe, OrderDatesRecipe, OrderRecipe, Recipe, recipes
 from erp_mcp.adapters.jsonrpc.requisition import Requisitions
 from erp_mcp.adapters.jsonrpc.settings import JsonRpcSettings
 from erp_mcp.adapters.jsonrpc.write_session import WriteSession
@@ -23,6 +25,8 @@ from erp_mcp.errors import ProfileFileError, SystemRefusedError
 from erp_mcp.ports import Clock
 
 _PAGE_ROWS: Final = 20  # records that a change is about: an order line, a requisition
+
+_Way = DeliveryDates | Requisitions | PurchaseOrders | OrderDates
 
 
 class JsonRpcCommands:
@@ -86,7 +90,7 @@ class JsonRpcCommands:
         """Forget the session and let go of connections."""
         await self._session.close()
 
-    def _way(self, name: str, recipe: Recipe, mapped: Mapping[str, Source]) -> DeliveryDates | Requisitions:
+    def _way(self, name: str, recipe: Recipe, mapped: Mapping[str, Source]) -> _Way:
         source = mapped[name.partition(".")[0]]
         query = SourceQuery(
             source=source,
@@ -96,12 +100,17 @@ class JsonRpcCommands:
             mapper=RecordMapper(source.entity, system=self.system, states=self._profile.states),
             as_of=lambda: instant_text(self._clock.plant()),
         )
+        if isinstance(recipe, OrderRecipe):
+            return PurchaseOrders(session=self._session, query=query, recipe=recipe)
+        if isinstance(recipe, OrderDatesRecipe):
+            return OrderDates(session=self._session, query=query, recipe=recipe)
         if not isinstance(recipe, DateRecipe):
             return Requisitions(session=self._session, query=query, recipe=recipe)
-        if source.model != LINE or MOVES not in source.version:
+        wanted = PURCHASE_LINE if source.entity.startswith("purchase") else SALE_LINE
+        if source.model != wanted or MOVES not in source.version:
             key, reason = (
                 f"entities.{source.entity}.version",
-                f"the model {LINE} and `{MOVES}` are needed to write dates",
+                f"the model {wanted} and `{MOVES}` are needed to write dates",
             )
             raise ProfileFileError(profile=self._profile.name, key=key, reason=reason)
         return DeliveryDates(session=self._session, query=query, recipe=recipe)

@@ -1,4 +1,4 @@
-"""A new promise of one purchase order line: written to the records that keep its date, as long as they are as read."""
+"""A new promise of one order line, bought or sold: written to the records that keep it, as long as they are as read."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from erp_mcp.adapters.jsonrpc.wire import Decoded, Encodable
 from erp_mcp.adapters.jsonrpc.write_session import Accepted, WriteSession, not_sent
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.command import Command, Committed, Conflict, Outcome, Refused, Written
+from erp_mcp.domain.entities.orders import SalesOrderLine
 from erp_mcp.domain.entities.procurement import PurchaseOrderLine
 from erp_mcp.errors import GatewayError
 
-LINE: Final = "purchase.line"
+PURCHASE_LINE: Final = "purchase.line"
+SALE_LINE: Final = "sale.line"
 MOVE: Final = "stock.move"
 MOVES: Final = "moves"
 _WRITER: Final = "write_uid"
@@ -25,11 +27,14 @@ _MAX_ID_DIGITS: Final = 18
 _ROUNDING: Final = timedelta(milliseconds=1)  # of the version, which is seconds as text
 
 
+OrderLine = PurchaseOrderLine | SalesOrderLine
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Line:
     """A line as it is now: the canonical record, and the records that keep its date."""
 
-    record: PurchaseOrderLine
+    record: OrderLine
     is_open: bool
     model: str
     dated: tuple[Row, ...]
@@ -83,12 +88,12 @@ class DeliveryDates:
         dates = [(_iso(row.get(self._date_field(line.model))), row.get(_WRITER)) for row in line.dated]
         ours = bool(dates) and all(one == asked for one in dates)
         if ours or await self._logged(line, account.user, command.version_token):
-            return _written(line.record, command.key)
+            return self._written(line, command.key)
         return None
 
     def _refusal(self, line: _Line, command: Command) -> str:
         """Return why the line can't get this date, or nothing."""
-        named = {"purchase_order_id": line.record.purchase_order_id, "line": line.record.line}
+        named = {_order_name(line.record): _order_id(line.record), "line": line.record.line}
         if any(command.fields.get(name, one) != one for name, one in named.items()):
             return "key_mismatch"  # two lines are named: whichever is written, one was not approved
         if not _is_date(command.fields.get("new_date")):
@@ -114,20 +119,22 @@ class DeliveryDates:
         except GatewayError:
             after = None
         if after is not None:
-            return _written(after.record, key)
+            return self._written(after, key)
         return replace(
-            _written(line.record, key),
+            self._written(line, key),
             version_token="",
-            fields={**_written(line.record, key).fields, "new_date": day.isoformat()},
+            fields={**self._written(line, key).fields, "new_date": day.isoformat()},
         )
 
     async def _read(self, key: str) -> _Line | None:
         """Return the line with this source key, `None` where there is none."""
         if not (key.isascii() and key.isdecimal() and 0 < len(key) <= _MAX_ID_DIGITS):
             return None
-        recipe, beside = self.recipe, ("id", "state", self.recipe.move_date, self.recipe.unless, VERSION, _WRITER)
-        own = (f"{recipe.order}.state", recipe.line_date, _WRITER, *(f"{MOVES}.{name}" for name in beside))
-        rows = await self.query.rows(LINE, [["id", "=", int(key)]], sorted({*self.query.fields(), *own}))
+        recipe = self.recipe
+        beside = ("id", "state", self.recipe.move_date, VERSION, _WRITER, *([recipe.unless] if recipe.unless else []))
+        kept = [recipe.line_date] if recipe.line_date else []
+        own = (f"{recipe.order}.state", *kept, _WRITER, *(f"{MOVES}.{name}" for name in beside))
+        rows = await self.query.rows(self._model, [["id", "=", int(key)]], sorted({*self.query.fields(), *own}))
         if not rows:
             return None
         try:
@@ -137,7 +144,7 @@ class DeliveryDates:
 
     def _line(self, row: Row) -> _Line:
         record = self.query.record(row)
-        if not isinstance(record, PurchaseOrderLine):
+        if not isinstance(record, OrderLine):
             raise ShapeError("entity")
         state, moves = value(row, f"{self.recipe.order}.state"), linked(row, MOVES)
         keeper = self.recipe.dates.get(state) if isinstance(state, str) else None
@@ -146,11 +153,30 @@ class DeliveryDates:
         return _Line(
             record=record,
             is_open=keeper is not None,
-            model=LINE if keeper == "line" else MOVE,
+            model=self._model if keeper == "line" else MOVE,
             dated=tuple(dated),
-            planned_elsewhere=keeper == "moves" and any(one.get(self.recipe.unless) is not None for one in still),
-            every=(_name(LINE, row), *(_name(MOVE, one) for one in moves)),
+            planned_elsewhere=keeper == "moves" and self._planned_elsewhere(still),
+            every=(_name(self._model, row), *(_name(MOVE, one) for one in moves)),
         )
+
+    def _written(self, line: _Line, key: str) -> Written:
+        """Return a line as a receipt says it; what is sold is promised for the day its goods are planned to leave."""
+        record = line.record
+        days = [_iso(row.get(self._date_field(line.model))) for row in line.dated]
+        planned = max((one for one in days if one), default=None)
+        fields: Mapping[str, JsonValue] = {
+            _order_name(record): _order_id(record),
+            "line": record.line,
+            "new_date": record.promised_date if isinstance(record, PurchaseOrderLine) else planned,
+        }
+        return Written(document=_order_id(record), key=key, version_token=record.version_token, fields=fields)
+
+    def _planned_elsewhere(self, moves: Sequence[Row]) -> bool:
+        return bool(self.recipe.unless) and any(one.get(self.recipe.unless) is not None for one in moves)
+
+    @property
+    def _model(self) -> str:
+        return self.query.source.model
 
     async def _logged(self, line: _Line, user: int, version_token: str) -> bool:
         """Say whether the system's log has a change of this account that came after a version of the line."""
@@ -167,13 +193,12 @@ class DeliveryDates:
         return bool(await self.query.rows("ir.model.log", domain, ["id"]))
 
 
-def _written(record: PurchaseOrderLine, key: str) -> Written:
-    fields: Mapping[str, JsonValue] = {
-        "purchase_order_id": record.purchase_order_id,
-        "line": record.line,
-        "new_date": record.promised_date,
-    }
-    return Written(document=record.purchase_order_id, key=key, version_token=record.version_token, fields=fields)
+def _order_name(record: OrderLine) -> str:
+    return "purchase_order_id" if isinstance(record, PurchaseOrderLine) else "sales_order_id"
+
+
+def _order_id(record: OrderLine) -> str:
+    return record.purchase_order_id if isinstance(record, PurchaseOrderLine) else record.sales_order_id
 
 
 def _name(model: str, row: Row) -> str:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from erp_mcp.adapters.jsonrpc.delivery_date import LINE, MOVE
-from erp_mcp.adapters.jsonrpc.recipes import DateRecipe, Recipe
+from erp_mcp.adapters.jsonrpc.delivery_date import MOVE, PURCHASE_LINE
+from erp_mcp.adapters.jsonrpc.production_dates import PRODUCTION
+from erp_mcp.adapters.jsonrpc.purchase_order import ORDER, ORDER_LINE
+from erp_mcp.adapters.jsonrpc.recipes import DateRecipe, OrderDatesRecipe, OrderRecipe, Recipe
 from erp_mcp.adapters.jsonrpc.requisition import HEAD
 from erp_mcp.adapters.jsonrpc.rows import Row
 from erp_mcp.adapters.jsonrpc.wire import Decoded
@@ -16,9 +18,19 @@ from erp_mcp.errors import BadAnswerError
 _MAX_MODELS: Final = 5000
 _MODES: Final = ("write", "create", "delete")
 _OWN: Final = ("ir.", "res.")  # models of the framework itself, where each user keeps settings of their own
-_NEEDED: Final = frozenset({(MOVE, "write"), (HEAD, "create"), (f"{HEAD}.line", "create")})
+_NEEDED: Final = frozenset(
+    {
+        (MOVE, "write"),
+        (HEAD, "create"),
+        (f"{HEAD}.line", "create"),
+        (PRODUCTION, "write"),
+        (ORDER, "create"),
+        (ORDER_LINE, "create"),
+    }
+)
 _NOWHERE: Final = "R00000000000"  # no proposal has this reference: its check character is right, its number is not
 _SHOWN: Final = 12
+_STAMPED: Final = "verified: a time stamp that was read must still hold"
 
 Rights = Mapping[str, Mapping[str, bool]]
 
@@ -35,8 +47,15 @@ async def of(session: WriteSession, recipes: Mapping[str, Recipe], *, system: st
     for name, recipe in recipes.items():
         if isinstance(recipe, DateRecipe):
             told[name] = _dates(recipe, rights)
+            continue
+        if isinstance(recipe, OrderDatesRecipe):
+            told[name] = _order_dates(rights)
+            continue
+        head = ORDER if isinstance(recipe, OrderRecipe) else HEAD
+        rows = await session.call(head, "search_read", [[recipe.reference, "=", _NOWHERE]], 0, 1, None, ["id"])
+        if isinstance(recipe, OrderRecipe):
+            told[name] = _orders(recipe.reference, rights, account, searched=rows == [])
         else:
-            rows = await session.call(HEAD, "search_read", [[recipe.reference, "=", _NOWHERE]], 0, 1, None, ["id"])
             told[name] = _requisitions(recipe.reference, rights, account, searched=rows == [])
     beyond = [*_more(rights), *await _buttons(session, rights)]
     more = f" and {len(beyond) - _SHOWN} more" if len(beyond) > _SHOWN else ""
@@ -44,13 +63,19 @@ async def of(session: WriteSession, recipes: Mapping[str, Recipe], *, system: st
 
 
 def _dates(recipe: DateRecipe, rights: Rights) -> str:
-    kept = "verified: a time stamp that was read must still hold"
+    kept = _STAMPED
     if not _may(rights, MOVE, "write"):
         return f"not ready: the account may not write {MOVE}"
-    if "line" in recipe.dates.values() and not _may(rights, LINE, "write"):
+    if "line" in recipe.dates.values() and not _may(rights, PURCHASE_LINE, "write"):
         states = ", ".join(state for state, keeper in recipe.dates.items() if keeper == "line")
-        return f"{kept}; not for {states} orders: no right to write {LINE}"
+        return f"{kept}; not for {states} orders: no right to write {PURCHASE_LINE}"
     return kept
+
+
+def _order_dates(rights: Rights) -> str:
+    if not _may(rights, PRODUCTION, "write"):
+        return f"not ready: the account may not write {PRODUCTION}"
+    return _STAMPED
 
 
 def _requisitions(reference: str, rights: Rights, account: Account, *, searched: bool) -> str:
@@ -58,6 +83,18 @@ def _requisitions(reference: str, rights: Rights, account: Account, *, searched:
         return f"not ready: the account may not create {HEAD}"
     if not account.employee or not account.company:
         return "not ready: the account needs a company and an employee"
+    return _kept(reference, searched=searched)
+
+
+def _orders(reference: str, rights: Rights, account: Account, *, searched: bool) -> str:
+    if not (_may(rights, ORDER, "create") and _may(rights, ORDER_LINE, "create")):
+        return f"not ready: the account may not create {ORDER}"
+    if not account.company:
+        return "not ready: the account needs a company"
+    return _kept(reference, searched=searched)
+
+
+def _kept(reference: str, *, searched: bool) -> str:
     if not searched:
         return f"not kept: {reference} can't be searched"
     return f"verified: our reference is kept in {reference} and can be searched; a second one is not refused there"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Literal
 
 from erp_mcp.adapters.jsonrpc.node import Node
@@ -13,23 +14,27 @@ from erp_mcp.domain.profile import Profile
 from erp_mcp.errors import ProfileFileError
 
 UPDATE_DATE: Final = "purchase_order_line.update_delivery_date"
+SALES_DATE: Final = "sales_order_line.update_delivery_date"
 CREATE_REQUISITION: Final = "purchase_requisition.create"
+CREATE_ORDER: Final = "purchase_order_line.create"
+RESCHEDULE: Final = "production_order.reschedule"
 
 Keeper = Literal["line", "moves"]
 
 _HEAD: Final = frozenset({"delivery_date", "site"})
 _LINE: Final = frozenset({"material_id", "qty", "uom", "supplier_id"})
+_DATES: Final = frozenset({"new_start", "new_finish"})
 _LOCAL: Final = ("purchase_order", "purchase_order_line", "material", "supplier")
 _MAX_SETTLE_S: Final = 86_400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DateRecipe:
-    """Where the date of a purchase order line is kept.
+    """Where the date of an order line is kept.
 
     `order` links the line to its order. `dates` says by the order's state whether the line itself keeps the date, in
     `line_date` with `line_with` written beside it, or its open moves do, in `move_date`. A move that has `unless` is
-    planned by something else.
+    planned by something else; empty where none is. `line_date` is empty where lines keep none.
     """
 
     contract: RetryContract
@@ -52,7 +57,26 @@ class RequisitionRecipe:
     line: Mapping[str, str]
 
 
-Recipe = DateRecipe | RequisitionRecipe
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRecipe:
+    """How an order is made: `reference` holds ours; a line keeps its day in `line_date`, with `line_with` beside it."""
+
+    contract: RetryContract
+    reference: str
+    line_date: str
+    line_with: Mapping[str, bool]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderDatesRecipe:
+    """Which fields of a production order keep its dates, and in which of its states they may move."""
+
+    contract: RetryContract
+    fields: Mapping[str, str]
+    states: tuple[JsonValue, ...]
+
+
+Recipe = DateRecipe | RequisitionRecipe | OrderRecipe | OrderDatesRecipe
 
 
 def recipes(profile: Profile) -> dict[str, Recipe]:
@@ -85,21 +109,25 @@ def _check_local_ids(profile: Profile) -> None:
             )
 
 
-def _date(node: Node) -> DateRecipe:
-    line, moves = node.node("line"), node.node("moves")
-    beside = line.node("with") if "with" in line.body else None
+def _date(node: Node, *, sold: bool = False) -> DateRecipe:
+    line = None if sold else node.node("line")
+    moves = node.node("moves")
+    beside = line.node("with") if line is not None and "with" in line.body else None
     recipe = DateRecipe(
         contract=_contract(node, ("conditional",)),
         order=node.text("order"),
         dates=_keepers(node.node("dates")),
-        line_date=line.text("date"),
+        line_date=line.text("date") if line is not None else "",
         line_with={str(name): beside.flag(str(name)) for name in beside.body} if beside else {},
         move_date=moves.text("date"),
         open_moves=moves.items("open"),
-        unless=moves.text("unless"),
+        unless="" if sold else moves.text("unless"),
     )
+    if "line" in recipe.dates.values() and line is None:
+        raise node.wrong("lines of sales keep no date; moves is what is needed here", "dates")
     for one in (line, moves):
-        one.done()
+        if one is not None:
+            one.done()
     return recipe
 
 
@@ -122,6 +150,27 @@ def _requisition(node: Node) -> RequisitionRecipe:
     )
 
 
+def _order(node: Node) -> OrderRecipe:
+    line = node.node("line")
+    beside = line.node("with") if "with" in line.body else None
+    recipe = OrderRecipe(
+        contract=_contract(node, ("readback",)),
+        reference=node.text("reference"),
+        line_date=line.text("date"),
+        line_with={str(name): beside.flag(str(name)) for name in beside.body} if beside else {},
+    )
+    line.done()
+    return recipe
+
+
+def _order_dates(node: Node) -> OrderDatesRecipe:
+    return OrderDatesRecipe(
+        contract=_contract(node, ("conditional",)),
+        fields=_named(node, "fields", _DATES),
+        states=node.items("states"),
+    )
+
+
 def _named(node: Node, key: str, wanted: frozenset[str]) -> dict[str, str]:
     found = node.text_map(key)
     if set(found) != wanted:
@@ -139,4 +188,10 @@ def _contract(node: Node, kept: tuple[RetryKind, ...]) -> RetryContract:
     return RetryContract(kind=kind, settle_s=settle_s)
 
 
-_RECIPES: Final[Mapping[str, Callable[[Node], Recipe]]] = {UPDATE_DATE: _date, CREATE_REQUISITION: _requisition}
+_RECIPES: Final[Mapping[str, Callable[[Node], Recipe]]] = {
+    UPDATE_DATE: _date,
+    SALES_DATE: partial(_date, sold=True),
+    CREATE_REQUISITION: _requisition,
+    CREATE_ORDER: _order,
+    RESCHEDULE: _order_dates,
+}

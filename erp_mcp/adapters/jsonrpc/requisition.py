@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
-from decimal import Decimal, InvalidOperation
 from typing import Final
 
+from erp_mcp.adapters.jsonrpc.lookups import Lookups, RefusedError, day, quantity, record_id, text
 from erp_mcp.adapters.jsonrpc.query import SourceQuery, ids_of
 from erp_mcp.adapters.jsonrpc.recipes import RequisitionRecipe
 from erp_mcp.adapters.jsonrpc.rows import Row, ShapeError, number, value
-from erp_mcp.adapters.jsonrpc.units import symbols
 from erp_mcp.adapters.jsonrpc.wire import Encodable
 from erp_mcp.adapters.jsonrpc.write_session import Accepted, Account, WriteSession, not_sent
 from erp_mcp.domain.call import JsonValue
@@ -24,10 +21,6 @@ from erp_mcp.errors import BadAnswerError, GatewayError
 HEAD: Final = "purchase.requisition"
 _CREATOR: Final = "create_uid"
 _SET_UP_PAUSE_S: Final = 300
-
-
-class _RefusedError(Exception):
-    """What was asked for can't be expressed in the system; carries our code."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +46,7 @@ class Requisitions:
             if await self._bearing(command.reference):
                 return Unknown(reason="reference_exists")
             values = await self._values(command, account)
-        except _RefusedError as refusal:
+        except RefusedError as refusal:
             return Refused(code=str(refusal))
         except ShapeError as failure:
             return not_sent(self.query.bad(str(failure)))
@@ -109,83 +102,26 @@ class Requisitions:
         """Return what the requisition is made of, canonical ids looked up."""
         fields, head, line = command.fields, self.recipe.head, self.recipe.line
         if fields.get("cost_object") is not None:
-            raise _RefusedError("no_cost_objects")  # there is no place for it; leaving it out would change the request
-        product = await self._product(_text(fields.get("material_id")))
-        unit = await self._unit(_text(fields.get("uom")), product)
+            raise RefusedError("no_cost_objects")  # there is no place for it; leaving it out would change the request
+        lookups = Lookups(query=self.query)
+        product = await lookups.product(text(fields.get("material_id")))
+        unit = await lookups.unit(text(fields.get("uom")), product)
         supplier = fields.get("supplier_id")
-        quantity = _quantity(fields.get("qty"), digits=number(unit, "digits"))
+        asked = quantity(fields.get("qty"), digits=number(unit, "digits"))
         made: dict[str, Encodable] = {
-            line["material_id"]: _id(product), line["qty"]: quantity, line["uom"]: _id(unit),
+            line["material_id"]: record_id(product), line["qty"]: asked, line["uom"]: record_id(unit),
         }  # fmt: skip
         if supplier is not None:
-            made[line["supplier_id"]] = _id(await self._named("party.party", _text(supplier), "supplier"))
-        warehouse = await self._named("stock.location", _text(fields.get("site")), "site", [["type", "=", "warehouse"]])
+            made[line["supplier_id"]] = record_id(await lookups.supplier(text(supplier)))
+        warehouse = await lookups.warehouse(text(fields.get("site")))
         return {
             "company": account.company,
             "employee": account.employee,
             self.recipe.reference: command.reference,
-            head["delivery_date"]: _date(fields.get("delivery_date")),
-            head["site"]: _id(warehouse),
+            head["delivery_date"]: day(fields.get("delivery_date")),
+            head["site"]: record_id(warehouse),
             "lines": [["create", [made]]],
         }
-
-    async def _product(self, code: str) -> Row:
-        fields = ["default_uom.category"]
-        return await self._named("product.product", code, "material", [["purchasable", "=", True]], fields)
-
-    async def _unit(self, uom: str, product: Row) -> Row:
-        """Return the unit of this code that the product can be counted in."""
-        category = value(product, "default_uom.category")
-        domain: list[Encodable] = [["symbol", "in", symbols(uom)], ["active", "=", True]]
-        rows = await self.query.rows("product.uom", domain, ["digits", "category"])
-        fitting = [row for row in rows if row.get("category") == category]
-        return _only(fitting, "unit")
-
-    async def _named(
-        self, model: str, code: str, what: str, narrowed: Sequence[Encodable] = (), fields: Sequence[str] = ()
-    ) -> Row:
-        """Return the one active record with a code; a record without one is named by `id:`."""
-        if not (code and code.isprintable()):
-            raise _RefusedError(f"{what}_unknown")
-        named: Encodable = ["code", "=", code]
-        if code.startswith("id:") and code[3:].isascii() and code[3:].isdecimal():
-            named = ["id", "=", int(code[3:])]
-        domain: list[Encodable] = [named, ["active", "=", True], *narrowed]
-        return _only(await self.query.rows(model, domain, ["id", *fields]), what)
-
-
-def _only(rows: Sequence[Row], what: str) -> Row:
-    if len(rows) != 1:
-        raise _RefusedError(f"{what}_ambiguous" if rows else f"{what}_unknown")
-    return rows[0]
-
-
-def _id(row: Row) -> int:
-    return ids_of([row])[0]
-
-
-def _text(found: JsonValue | None) -> str:
-    return found if isinstance(found, str) else ""  # nothing has this code, so it is refused as unknown
-
-
-def _date(found: JsonValue | None) -> date:
-    try:
-        return date.fromisoformat(_text(found))
-    except ValueError:
-        raise _RefusedError("bad_date") from None
-
-
-def _quantity(found: JsonValue | None, *, digits: Decimal | None) -> float:
-    """Return a quantity as the system keeps it, when that is the same number."""
-    try:
-        exact = Decimal(_text(found))
-        kept = round(exact, int(digits or 0))
-        same = exact > 0 and kept == exact == Decimal(repr(float(exact)))
-    except (InvalidOperation, ValueError, OverflowError):
-        raise _RefusedError("bad_quantity") from None
-    if not same:
-        raise _RefusedError("bad_quantity" if exact <= 0 else "quantity_too_fine")
-    return float(exact)
 
 
 def _written(record: PurchaseRequisition) -> Written:

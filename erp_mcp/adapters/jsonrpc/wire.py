@@ -26,7 +26,9 @@ Decoded = (
 )
 """A decoded value; a `datetime` is naive and in UTC, as Tryton keeps it."""
 
-Encodable = None | bool | int | float | str | date | datetime | Sequence["Encodable"] | Mapping[str, "Encodable"]
+Encodable = (
+    None | bool | int | float | Decimal | str | date | datetime | Sequence["Encodable"] | Mapping[str, "Encodable"]
+)
 
 
 _DAY: Final = ("year", "month", "day")
@@ -63,6 +65,8 @@ def _plain(value: Encodable) -> object:
             return {"__class__": "datetime", **_day(value), **clock, "microsecond": value.microsecond}
         case date():
             return {"__class__": "date", **_day(value)}
+        case Decimal():
+            return {"__class__": "Decimal", "decimal": str(value)}
         case Mapping():
             return {key: _plain(one) for key, one in value.items()}
         case str() | bool() | int() | float() | None:

@@ -26,7 +26,15 @@ from erp_mcp.errors import (
     SystemUnreachableError,
 )
 
-WRITES: Final = frozenset({("purchase.requisition", "create"), ("stock.move", "write"), ("purchase.line", "write")})
+WRITES: Final = frozenset(
+    {
+        ("purchase.purchase", "create"),
+        ("purchase.requisition", "create"),
+        ("production", "write"),
+        ("stock.move", "write"),
+        ("purchase.line", "write"),
+    }
+)
 """The only calls that change anything."""
 
 LOOKS: Final = frozenset(
@@ -39,6 +47,11 @@ LOOKS: Final = frozenset(
         ("purchase.requisition", "search_read"),
         ("purchase.requisition.line", "search_read"),
         ("purchase.line", "search_read"),
+        ("sale.line", "search_read"),
+        ("purchase.purchase", "search_read"),
+        ("currency.currency", "search_read"),
+        ("party.address", "search_read"),
+        ("production", "search_read"),
         ("product.product", "search_read"),
         ("product.uom", "search_read"),
         ("party.party", "search_read"),

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from tests.systems.tryton.rpc import Rpc, Value
+
+_DATED: Final = {
+    "stock.move": frozenset({"planned_date"}),
+    "production": frozenset({"planned_start_date", "planned_date"}),
+}
+"""Models whose dates the account that writes may change, and nothing else of them."""
 
 
 def read_account(rpc: Rpc, company: int, login: str, password: str) -> int:
@@ -20,39 +28,42 @@ def read_account(rpc: Rpc, company: int, login: str, password: str) -> int:
 
 
 def write_account(rpc: Rpc, company: int, login: str, password: str, *, also: int) -> None:
-    """Make a group that may create requisitions and plan incoming moves anew, and one account in it and in `also`.
+    """Make a group that may create requisitions and orders and plan anew, and one account in it and in `also`.
 
-    A requisition belongs to an employee, so the account is one. Of a move it may change the planned date alone. Tryton
-    gives the buttons of a model (book the goods in, cancel them) to all who may write it where a button names no group,
-    so those of moves are given to the groups that could press them before.
+    A requisition belongs to an employee, so the account is one. Of a move and of a production it may change the planned
+    dates alone. Tryton gives the buttons of a model (book the goods in, cancel them) to all who may write it where a
+    button names no group, so those are given to the groups that could press them before.
     """
     group = rpc.create("res.group", name="Gateway (writes)")
     rights = [
         _rights(group, "purchase.requisition", perm_create=True),
-        _rights(group, "stock.move", perm_write=True),
+        _rights(group, "purchase.purchase", perm_create=True),
+        _rights(group, "purchase.line", perm_create=True),
+        *(_rights(group, model, perm_write=True) for model in _DATED),
     ]
     rpc("ir.model.access.create", rights)
-    _planned_date_alone(rpc, group)
-    _buttons_as_before(rpc, group)
+    for model, dates in _DATED.items():
+        _dates_alone(rpc, group, model, dates)
+        _buttons_as_before(rpc, group, model)
     party = rpc.create("party.party", name="erp-mcp gateway", code="GATEWAY")
     employee = rpc.create("company.employee", party=party, company=company)
     _user(rpc, company, login, password, groups=[also, group], employees=[["add", [employee]]], employee=employee)
 
 
-def _planned_date_alone(rpc: Rpc, group: int) -> None:
-    fields = [row["name"] for row in rpc.find("ir.model.field", [["model", "=", "stock.move"]], ["name"])]
+def _dates_alone(rpc: Rpc, group: int, model: str, dates: frozenset[str]) -> None:
+    fields = [row["name"] for row in rpc.find("ir.model.field", [["model", "=", model]], ["name"])]
     closed = [
-        {"model": "stock.move", "field": name, "group": group, "perm_read": True, "perm_write": False}
+        {"model": model, "field": name, "group": group, "perm_read": True, "perm_write": False}
         for name in fields
-        if name != "planned_date"
+        if name not in dates
     ]
     rpc("ir.model.field.access.create", closed)
 
 
-def _buttons_as_before(rpc: Rpc, group: int) -> None:
-    writers = rpc.find("ir.model.access", [["model", "=", "stock.move"], ["perm_write", "=", True]], ["group"])
+def _buttons_as_before(rpc: Rpc, group: int, model: str) -> None:
+    writers = rpc.find("ir.model.access", [["model", "=", model], ["perm_write", "=", True]], ["group"])
     before = sorted({row["group"] for row in writers} - {group, None})
-    free = rpc.find("ir.model.button", [["model", "=", "stock.move"], ["groups", "=", None]], [])
+    free = rpc.find("ir.model.button", [["model", "=", model], ["groups", "=", None]], [])
     rpc("ir.model.button.write", [row["id"] for row in free], {"groups": [["add", before]]})
 
 

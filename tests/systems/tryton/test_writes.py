@@ -1,4 +1,4 @@
-"""The two writes against a running Tryton, each looked at afterwards through Tryton's own API as another user."""
+"""The writes against a running Tryton, each looked at afterwards through Tryton's own API as another user."""
 
 from __future__ import annotations
 
@@ -21,8 +21,19 @@ from erp_mcp.systems.load import load_profile
 from erp_mcp.testing import NO_LIMITS, CommandContract, CommandFault, CommandSource, FixedClock
 from tests.guarantees import guarantees
 from tests.relaying import Relay, before_json_rpc
-from tests.systems.matrix.covering import COMMAND_CONTRACT, CREATE_TOOL, DATE_TOOL, LOST_REPLY, STALE, TRYTON, covers
-from tests.systems.tryton import buying
+from tests.systems.matrix.covering import (
+    COMMAND_CONTRACT,
+    CREATE_TOOL,
+    DATE_TOOL,
+    LOST_REPLY,
+    ORDER_TOOL,
+    RESCHEDULE_TOOL,
+    SALES_DATE_TOOL,
+    STALE,
+    TRYTON,
+    covers,
+)
+from tests.systems.tryton import buying, making, selling
 from tests.systems.tryton.conftest import ROOT
 from tests.systems.tryton.rpc import Rpc, TrytonError
 from tests.systems.tryton.server import Running
@@ -32,6 +43,9 @@ pytestmark = pytest.mark.live
 PROFILE: Final = load_profile("tryton", [ROOT / "erp_mcp" / "systems"])
 DATE: Final = "purchase_order_line.update_delivery_date"
 CREATE: Final = "purchase_requisition.create"
+ORDER: Final = "purchase_order_line.create"
+MOVE: Final = "production_order.reschedule"
+SALE: Final = "sales_order_line.update_delivery_date"
 
 
 def opened(tryton: Running, *, url: str = "", account: str = "", password: str = "") -> JsonRpcCommands:
@@ -74,7 +88,8 @@ _numbers = iter(range(1_000_000))
 
 def fresh_reference(person: Rpc) -> str:
     """Return a reference that this Tryton has never seen, also when it is used for the second time."""
-    number = person("purchase.requisition.search_count", []) * 1_000 + next(_numbers)
+    there = sum(person(f"purchase.{model}.search_count", []) for model in ("requisition", "purchase"))
+    number = there * 1_000 + next(_numbers)
     return reference_of(f"{person.url}/{number}")
 
 
@@ -103,6 +118,23 @@ def requested(person: Rpc, **fields: JsonValue) -> Command:
     return Command(
         operation=CREATE, system="tryton", entity="purchase_requisition", key="", version_token="",
         reference=fresh_reference(person), fields={**asked, **fields},
+    )  # fmt: skip
+
+
+def bought(person: Rpc, fields: Mapping[str, JsonValue] | None = None, *, lines: int = 2) -> Command:
+    """Return the command for a purchase order of so many lines."""
+    day = buying.today(person) + timedelta(days=20)
+    made: list[JsonValue] = [
+        {"material_id": "RM-303", "qty": f"{number + 2}.5", "uom": "KGM", "price": "12.75", "price_unit": 1,
+         "delivery_date": (day + timedelta(days=number)).isoformat()}
+        for number in range(lines)
+    ]  # fmt: skip
+    asked: dict[str, JsonValue] = {
+        "supplier_id": "S2004", "site": "WH", "currency": "EUR", "lines": made, "requisitions": [],
+    }  # fmt: skip
+    return Command(
+        operation=ORDER, system="tryton", entity="purchase_order_line", key="", version_token="",
+        reference=fresh_reference(person), fields={**asked, **(fields or {})},
     )  # fmt: skip
 
 
@@ -309,7 +341,7 @@ async def test_a_requisition_that_does_not_fit_is_refused(
 
 
 @guarantees("input.clear_errors", "P8.no_leaks")
-@pytest.mark.parametrize("operation", [DATE, CREATE])
+@pytest.mark.parametrize("operation", [DATE, CREATE, ORDER])
 async def test_a_right_that_was_taken_away_is_a_refusal_of_the_system(
     commands: JsonRpcCommands, adapter: JsonRpcAdapter, person: Rpc, operation: str
 ) -> None:
@@ -334,7 +366,7 @@ async def test_a_right_that_was_taken_away_is_a_refusal_of_the_system(
 
 @covers(LOST_REPLY, TRYTON)
 @guarantees("P4.unknown", "P4.one_effect")
-@pytest.mark.parametrize("operation", [DATE, CREATE])
+@pytest.mark.parametrize("operation", [DATE, CREATE, ORDER])
 @pytest.mark.parametrize("how", ["lost_before", "lost_after", "nonsense"])
 async def test_a_lost_answer_leaves_one_effect_or_none_and_reading_back_says_which(
     tryton: Running, relay: Relay, adapter: JsonRpcAdapter, person: Rpc, how: CommandFault, operation: str
@@ -387,10 +419,10 @@ async def test_a_person_who_writes_after_a_lost_answer_does_not_hide_what_was_do
 
 
 @guarantees("commands.probe")
-async def test_probe_finds_both_operations_ready_and_names_what_is_too_much(commands: JsonRpcCommands) -> None:
+async def test_probe_finds_all_operations_ready_and_names_what_is_too_much(commands: JsonRpcCommands) -> None:
     """Inspections may be changed by every user of Tryton unless somebody takes that away; the probe says so."""
     told = await commands.probe()
-    assert {told[DATE][:10], told[CREATE][:10]} == {"verified: "}
+    assert {told[one][:10] for one in (DATE, CREATE, ORDER, MOVE, SALE)} == {"verified: "}
     assert told["version"] == "8.2"
     assert {one.split(" ")[-1] for one in told["may also"].split(", ")} == {"quality.inspection"}
 
@@ -426,6 +458,263 @@ async def test_the_account_that_writes_can_do_the_two_writes_and_little_else(wri
     assert [state for state, _ in buying.moves(person, ordered.line).values()] == ["draft"]
 
 
+# --- a purchase order -------------------------------------------------------------------------------------------------
+
+
+@covers(ORDER_TOOL, TRYTON)
+@guarantees("P4.one_effect", "P6.planning_side")
+async def test_an_order_stands_in_draft_with_every_line_as_it_was_approved(
+    commands: JsonRpcCommands, person: Rpc
+) -> None:
+    """Nobody is told and nothing is bound: a buyer quotes and confirms it in Tryton."""
+    command = bought(person)
+
+    outcome = await commands.send(command)
+
+    assert isinstance(outcome, Committed)
+    names = ["state", "number", "party.code", "warehouse.code", "currency.code", "description", "create_uid"]
+    (order,) = person.find("purchase.purchase", [["id", "=", int(outcome.written.key)]], names)
+    told = (order["party."]["code"], order["warehouse."]["code"], order["currency."]["code"], order["description"])
+    assert (order["state"], *told) == ("draft", "S2004", "WH", "EUR", command.reference)
+    lines = person.find(
+        "purchase.line", [["purchase", "=", order["id"]]],
+        ["product.code", "quantity", "unit.symbol", "unit_price", "delivery_date_store"],
+    )  # fmt: skip
+    found = [
+        (
+            one["product."]["code"],
+            str(one["quantity"]),
+            one["unit."]["symbol"],
+            one["unit_price"]["decimal"].rstrip("0"),
+        )
+        for one in lines
+    ]
+    assert found == [("RM-303", "2.5", "kg", "12.7500"), ("RM-303", "3.5", "kg", "12.7500")]
+    wanted = command.fields["lines"]
+    assert isinstance(wanted, list)
+    days = [one["delivery_date"] for one in wanted if isinstance(one, dict)]
+    assert [buying.iso(one["delivery_date_store"]) for one in lines] == days
+    assert outcome.written.document == f"id:{order['id']}"
+    assert outcome.written.fields == {name: command.fields[name] for name in outcome.written.fields}
+    assert await commands.find(command) == outcome.written
+
+
+@covers(ORDER_TOOL, TRYTON)
+@guarantees("P4.one_effect")
+async def test_an_order_that_is_sent_twice_stands_once(commands: JsonRpcCommands, person: Rpc) -> None:
+    """The second one is not known to be ours until it is read back; nothing is made."""
+    command = bought(person, lines=1)
+    first = await commands.send(command)
+    second = await commands.send(command)
+
+    assert isinstance(first, Committed)
+    assert second == Unknown(reason="reference_exists")
+    assert person("purchase.purchase.search_count", [["description", "=", command.reference]]) == 1
+
+
+@covers(ORDER_TOOL, TRYTON)
+@guarantees("P4.one_effect", "input.clear_errors")
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({"supplier_id": "NOBODY"}, "supplier_unknown"),
+        ({"site": "NOWHERE"}, "site_unknown"),
+        ({"currency": "XXX"}, "currency_unknown"),
+        ({"lines": []}, "bad_lines"),
+        ({"requisitions": [{"requisition_id": "1", "line": "1", "version": "1"}]}, "requisitions_not_linked"),
+    ],
+)
+async def test_an_order_that_can_not_be_expressed_is_refused_whole(
+    commands: JsonRpcCommands, person: Rpc, changed: dict[str, JsonValue], code: str
+) -> None:
+    """What is left out would not be what was approved."""
+    command = bought(person, changed)
+
+    assert await commands.send(command) == Refused(code=code)
+    assert person("purchase.purchase.search_count", [["description", "=", command.reference]]) == 0
+
+
+@covers(ORDER_TOOL, TRYTON)
+@guarantees("P4.one_effect", "input.clear_errors")
+@pytest.mark.parametrize(
+    ("changed", "code"),
+    [
+        ({"material_id": "NOSUCH"}, "material_unknown"),
+        ({"uom": "C62"}, "unit_unknown"),
+        ({"qty": "0"}, "bad_quantity"),
+        ({"qty": "0.0000001"}, "quantity_too_fine"),
+        ({"price": "0"}, "bad_price"),
+        ({"price": "10", "price_unit": 3}, "price_too_fine"),
+        ({"delivery_date": "soon"}, "bad_date"),
+    ],
+)
+async def test_one_line_that_can_not_be_expressed_refuses_the_whole_order(
+    commands: JsonRpcCommands, person: Rpc, changed: dict[str, JsonValue], code: str
+) -> None:
+    """An order without one of its lines is another order."""
+    good = bought(person)
+    lines = good.fields["lines"]
+    assert isinstance(lines, list)
+    (first, second) = lines
+    assert isinstance(second, dict)
+    command = dataclasses.replace(good, fields={**good.fields, "lines": [first, {**second, **changed}]})
+
+    assert await commands.send(command) == Refused(code=code)
+    assert person("purchase.purchase.search_count", [["description", "=", command.reference]]) == 0
+
+
+# --- the dates of a production order ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def made(person: Rpc) -> Iterator[making.Made]:
+    """An order of a planner, taken back afterwards."""
+    one = making.make(person, state="draft")
+    yield one
+    if making.dates(person, one.id)[0] != "done":
+        person("production.cancel", [one.id])
+
+
+async def moved(adapter: JsonRpcAdapter, order: making.Made, *, days: int = 7) -> Command:
+    """Return the command that moves an order, worked out on what the side that reads sees."""
+    (record,) = await adapter.read("production_order", [order.key])
+    shift = timedelta(days=days)
+    return Command(
+        operation=MOVE, system="tryton", entity="production_order", key=order.key,
+        version_token=record.version_token, reference=reference_of(f"{order.number}/{next(_numbers)}"),
+        fields={
+            "production_order_id": getattr(record, "production_order_id", ""),
+            "new_start": (order.start + shift).isoformat(),
+            "new_finish": (order.finish + shift).isoformat(),
+        },
+    )  # fmt: skip
+
+
+@covers(RESCHEDULE_TOOL, TRYTON)
+@guarantees("P4.one_effect", "P6.planning_side")
+async def test_an_order_moves_to_both_dates_and_nothing_else_of_it_changes(
+    commands: JsonRpcCommands, adapter: JsonRpcAdapter, person: Rpc, made: making.Made
+) -> None:
+    """It is neither released nor begun by it: that is for people."""
+    command = await moved(adapter, made)
+
+    outcome = await commands.send(command)
+
+    assert isinstance(outcome, Committed)
+    told = ("draft", command.fields["new_start"], command.fields["new_finish"])
+    assert making.dates(person, made.id) == told
+    (record,) = await adapter.read("production_order", [made.key])
+    assert outcome.written.version_token == record.version_token != command.version_token
+    assert (outcome.written.document, outcome.written.fields) == (made.number, command.fields)
+    assert await commands.find(command) == outcome.written
+
+
+@covers(RESCHEDULE_TOOL, TRYTON)
+@guarantees("P4.stale")
+async def test_an_order_that_a_planner_moved_meanwhile_is_left_as_it_is(
+    commands: JsonRpcCommands, adapter: JsonRpcAdapter, person: Rpc, made: making.Made
+) -> None:
+    """What was approved was approved for the order as it was."""
+    command = await moved(adapter, made)
+    person("production.write", [made.id], {"planned_date": made.finish + timedelta(days=1)})
+    before = making.dates(person, made.id)
+
+    assert await commands.send(command) == Conflict()
+    assert making.dates(person, made.id) == before
+    assert await commands.find(command) is None
+
+
+@covers(RESCHEDULE_TOOL, TRYTON)
+@guarantees("P4.one_effect")
+async def test_what_was_moved_is_found_although_a_planner_wrote_after_it(
+    commands: JsonRpcCommands, adapter: JsonRpcAdapter, person: Rpc, made: making.Made
+) -> None:
+    """The system's own log says who wrote what, so an answer that was lost is no riddle."""
+    command = await moved(adapter, made)
+    assert isinstance(await commands.send(command), Committed)
+    person("production.write", [made.id], {"planned_date": made.finish})
+
+    found = await commands.find(command)
+
+    assert found is not None
+    assert found.fields["new_finish"] == made.finish.isoformat()
+
+
+@covers(RESCHEDULE_TOOL, TRYTON)
+@guarantees("P6.planning_side", "input.clear_errors")
+async def test_an_order_that_has_begun_or_is_another_one_is_refused(
+    commands: JsonRpcCommands, adapter: JsonRpcAdapter, person: Rpc, made: making.Made
+) -> None:
+    """What runs on the floor is not planned anew from here."""
+    command = await moved(adapter, made)
+    other = dataclasses.replace(command, fields={**command.fields, "production_order_id": "MO99999"})
+    assert await commands.send(other) == Refused(code="key_mismatch")
+    for button in ("wait", "assign_force", "run"):
+        person(f"production.{button}", [made.id])
+    begun = await moved(adapter, made)
+    before = making.dates(person, made.id)
+
+    assert await commands.send(begun) == Refused(code="order_not_movable")
+    assert making.dates(person, made.id) == before
+    person("production.do", [made.id])
+    assert making.dates(person, made.id)[0] == "done"
+
+
+# --- the date of a sales order line -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def sold(person: Rpc) -> selling.Sold:
+    """An order of somebody in sales, which is being carried out."""
+    return selling.sell(person)
+
+
+async def told(adapter: JsonRpcAdapter, sold: selling.Sold, *, days: int) -> Command:
+    """Return the command that promises another day, worked out on what the side that reads sees."""
+    (line,) = await adapter.read("sales_order_line", [sold.key])
+    return Command(
+        operation=SALE, system="tryton", entity="sales_order_line", key=sold.key,
+        version_token=line.version_token, reference=reference_of(f"{sold.number}/{next(_numbers)}"),
+        fields={
+            "sales_order_id": sold.number, "line": sold.key,
+            "new_date": (sold.day + timedelta(days=days)).isoformat(),
+        },
+    )  # fmt: skip
+
+
+@covers(SALES_DATE_TOOL, TRYTON)
+@guarantees("P4.one_effect")
+async def test_goods_that_are_sold_are_planned_for_the_day_that_was_approved(
+    commands: JsonRpcCommands, adapter: JsonRpcAdapter, person: Rpc, sold: selling.Sold
+) -> None:
+    """What leaves later is promised later; the customer is told by people."""
+    command = await told(adapter, sold, days=30)
+
+    outcome = await commands.send(command)
+
+    assert isinstance(outcome, Committed)
+    assert set(selling.planned(person, sold.line)) == {command.fields["new_date"]}
+    (line,) = await adapter.read("sales_order_line", [sold.key])
+    assert outcome.written.version_token == line.version_token != command.version_token
+    assert (outcome.written.document, outcome.written.fields) == (sold.number, command.fields)
+    assert await commands.find(command) == outcome.written
+
+
+@covers(SALES_DATE_TOOL, TRYTON)
+@guarantees("P4.stale")
+async def test_goods_that_somebody_planned_meanwhile_keep_their_day(
+    commands: JsonRpcCommands, adapter: JsonRpcAdapter, person: Rpc, sold: selling.Sold
+) -> None:
+    """What was approved was approved for the line as it was."""
+    command = await told(adapter, sold, days=40)
+    ids = [int(str(one["id"])) for one in selling.moves(person, sold.line)]
+    person("stock.move.write", ids, {"planned_date": sold.day + timedelta(days=20)})
+    before = selling.planned(person, sold.line)
+
+    assert await commands.send(command) == Conflict()
+    assert selling.planned(person, sold.line) == before
+
+
 # --- the shipped contract ---------------------------------------------------------------------------------------------
 
 
@@ -445,9 +734,13 @@ class TrytonSource:
 
     def good(self, operation: str) -> Command:
         self._turn += 1
+        if operation == ORDER:
+            return bought(self.person)
         return self._date(self._orders[self._turn % 2]) if operation == DATE else requested(self.person)
 
     def refused(self, operation: str) -> Command:
+        if operation == ORDER:
+            return bought(self.person, {"supplier_id": "NOBODY"})
         return self._date(self._closed) if operation == DATE else requested(self.person, uom="C62")
 
     def touch(self, command: Command) -> None:
@@ -461,6 +754,9 @@ class TrytonSource:
             held[one.key] = [day for _, day in buying.moves(self.person, one.line).values()]
         for line in self.person.find("purchase.requisition.line", [], ["quantity", "product"]):
             held.setdefault(str(line["id"]), []).append((line["quantity"], line["product"]))
+        drafts = self.person.find("purchase.purchase", [["state", "=", "draft"]], ["description", "lines.quantity"])
+        for order in drafts:
+            held.setdefault(str(order["id"]), []).append((order["description"], order["lines."]))
         return {key: repr(text) for key, text in held.items()}
 
     async def fault(self, how: CommandFault) -> None:
