@@ -7,9 +7,10 @@ the rows as shown, and the cursor is sealed to the question it continues.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import tzinfo
+from functools import partial
 from typing import Final, NamedTuple
 
 from erp_mcp import answers
@@ -20,11 +21,12 @@ from erp_mcp.domain.decision import Mask, Obligations
 from erp_mcp.domain.derivation import Derivation, Moment
 from erp_mcp.domain.principal import Principal
 from erp_mcp.domain.tool import Table, Tool
-from erp_mcp.errors import FaultError, MaskedFieldError
+from erp_mcp.errors import DeadlineError, FaultError, MaskedFieldError, NotAllowedError
 from erp_mcp.policy import obligations as duties
 from erp_mcp.ports import ReadModel, Row, SqlValue, WorksOut
 from erp_mcp.projections import paging, reads
 from erp_mcp.projections.freshness import Freshness, skipped_reads
+from erp_mcp.projections.kept_findings import KeptFindings
 from erp_mcp.projections.lacking import NOTHING_LACKS, Lacking
 
 LONG_ROWS: Final = 5_000  # an analysis of more runs beside the event loop: other calls, pings and cancels go on
@@ -71,7 +73,10 @@ class _Basis:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """What reading needs, for one moment of the plant clock (`today` business date, `now` UTC instant)."""
+    """What reading needs, for one moment of the plant clock (`today` business date, `now` UTC instant).
+
+    `states` is what the read model gave as its states for this answer; `kept` what was found on them before.
+    """
 
     read_model: ReadModel
     analyses: Mapping[str, Analysis]
@@ -80,6 +85,8 @@ class Reading:
     now: str
     deadline_s: float
     zone: tzinfo
+    states: object = None
+    kept: KeptFindings = field(default_factory=KeptFindings)
 
     async def answer(self, question: Question, fresh: Freshness, without: Lacking = NOTHING_LACKS) -> Answer:
         """Return the answer to a question from sources whose age, and what they do not keep, has been judged."""
@@ -102,34 +109,68 @@ class Reading:
         return self._fitted(question, found, answer)
 
     async def _find(self, question: Question, basis: _Basis, page: paging.Page) -> _Found:
-        tool, terms = question.tool, question.obligations
-        ahead = await self._ahead(question, basis)
-        if ahead is not None:
-            tables, after = self._paged(question, ahead, page)
-            return _Found(tables=tables, after=after, complete=ahead.complete, warnings=ahead.warnings)
-        got = await reads.run(
+        tool = question.tool
+        if tool.analysis:
+            findings = await self._findings(question, basis)
+            tables, after = self._paged(question, findings, page)
+            return _Found(tables=tables, after=after, complete=findings.complete, warnings=findings.warnings)
+        got = await self._rows(question, basis, page)
+        cut = _cut(got)
+        shown = {table.name: self._masked(question, table, got.rows[table.name]) for table in tool.tables}
+        return _Found(tables=shown, after=got.next_after, complete=not cut, warnings=cut)
+
+    async def _findings(self, question: Question, basis: _Basis) -> Findings:
+        """Return what the analysis finds over all its rows, whichever page is asked for."""
+        asked = self._asked(question, basis)
+        known = self.kept.find(self.states, asked)
+        if known is not None:
+            return known
+        found = await self._ahead(question, basis) or await self._whole(question, basis)
+        if self.states is await self.read_model.states():  # nothing was written while it was looked up
+            self.kept.keep(self.states, asked, found)
+        return found
+
+    def _asked(self, question: Question, basis: _Basis) -> Hashable:
+        """Return all that findings depend on beside the rows in the read model."""
+        tool, without = question.tool, basis.without
+        analysis = self.analyses[tool.analysis]
+        timed = analysis.timed or any("now" in query.parameters for query in tool.reads)
+        return (
+            tool.hash,
+            tuple(sorted(question.checked.arguments.items())),
+            question.obligations.sites,
+            question.obligations.masks,
+            self.today,
+            self.now if timed else "",
+            skipped_reads(tool, basis.fresh),
+            (basis.fresh.gaps, without.gaps, without.fields),
+            tuple(sorted((read, tuple(sorted(systems))) for read, systems in without.unchosen.items())),
+        )
+
+    async def _whole(self, question: Question, basis: _Basis) -> Findings:
+        """Answer from all the rows that the analysis reads."""
+        clock = asyncio.get_running_loop().time
+        end = clock() + self.deadline_s
+        got = await self._rows(question, basis, None)
+        if sum(map(len, got.rows.values())) > LONG_ROWS:
+            findings = await _in_time(partial(self._analyse, question, got, basis), max(end - clock(), 0.0), question)
+        else:
+            findings = self._analyse(question, got, basis)
+        cut = _cut(got)
+        return replace(findings, complete=findings.complete and not cut, warnings=cut + findings.warnings)
+
+    async def _rows(self, question: Question, basis: _Basis, page: paging.Page | None) -> reads.ReadRows:
+        return await reads.run(
             self.read_model,
-            tool,
+            question.tool,
             question.checked.arguments,
-            sites=terms.sites,
+            sites=question.obligations.sites,
             today=self.today,
             now=self.now,
             deadline_s=self.deadline_s,
             page=page,
-            skip=skipped_reads(tool, basis.fresh),
+            skip=skipped_reads(question.tool, basis.fresh),
             left_out=basis.without.unchosen,
-        )
-        cut = tuple(f"{name} was cut at its row limit; narrow the question." for name in got.truncated)
-        if not tool.analysis:
-            tables = {table.name: self._masked(question, table, got.rows[table.name]) for table in tool.tables}
-            return _Found(tables=tables, after=got.next_after, complete=not cut, warnings=cut)
-        if sum(map(len, got.rows.values())) > LONG_ROWS:
-            findings = await asyncio.to_thread(self._analyse, question, got, basis)
-        else:
-            findings = self._analyse(question, got, basis)
-        tables, after = self._paged(question, findings, page)
-        return _Found(
-            tables=tables, after=after, complete=findings.complete and not cut, warnings=cut + findings.warnings
         )
 
     async def _ahead(self, question: Question, basis: _Basis) -> Findings | None:
@@ -176,7 +217,14 @@ class Reading:
     def _analyse(self, question: Question, got: reads.ReadRows, basis: _Basis) -> Findings:
         """Run the analysis over typed rows from which masked fields are gone already."""
         facts = self._facts(question, basis, self._typed(question, got))
-        return self.analyses[question.tool.analysis].function(facts)
+        try:
+            return self.analyses[question.tool.analysis].function(facts)
+        except (TypeError, ValueError):
+            rule = _masking(question)
+            if rule is None:
+                raise
+            # It reckons with a field that is a token or nothing for this role: the mask can't be fulfilled.
+            raise NotAllowedError(reason="obligation", rule=rule) from None
 
     def _typed(self, question: Question, got: reads.ReadRows) -> Mapping[str, tuple[NamedTuple, ...]]:
         masks = question.obligations.masks
@@ -239,6 +287,24 @@ class Reading:
             return self._cursor(question, [_sql(value) for value in after])
 
         return answers.fit(answer, paged=table.name, cursor_after=cursor_after)
+
+
+def _masking(question: Question) -> str | None:
+    """Return the rule of a mask on what the tool reads, `None` without one."""
+    read = {field for query in question.tool.reads for column in query.columns for field in column.fields}
+    return next((mask.rule for mask in question.obligations.masks if mask.field in read), None)
+
+
+async def _in_time(work: Callable[[], Findings], left_s: float, question: Question) -> Findings:
+    """Work beside the event loop, for as long as the call has left; nobody waits for what is found later."""
+    try:
+        return await asyncio.wait_for(asyncio.to_thread(work), left_s)
+    except TimeoutError:
+        raise DeadlineError(tool=question.tool.name) from None
+
+
+def _cut(got: reads.ReadRows) -> tuple[str, ...]:
+    return tuple(f"{name} was cut at its row limit; narrow the question." for name in got.truncated)
 
 
 def _shown(derivation: Derivation, rows: RawRows, masks: Sequence[Mask]) -> tuple[NamedTuple, ...]:

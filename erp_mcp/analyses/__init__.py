@@ -30,6 +30,8 @@ from erp_mcp.analyses import (
     shortages,
     slow_stock,
     stock_differences,
+    stocked_lots,
+    supplier_record,
     supply_demand,
     timeline,
     vendor_summary,
@@ -72,7 +74,11 @@ DERIVATIONS: Final[tuple[Derivation, ...]] = (
     expedite.CANDIDATE,
     stock_differences.DIFFERING_LOTS,
     capacity.WAITING_WORK,
-    slow_stock.STOCKED_LOT,
+    stocked_lots.STOCKED_LOT,
+    supplier_record.SUPPLIER_RECORD,
+    supplier_record.DELIVERED_LOT,
+    match.MATCHED_ORDER,
+    match.LOOSE_INVOICE,
 )
 
 __all__ = ["ANALYSES", "DERIVATIONS"]

@@ -10,7 +10,7 @@ from typing import Final, cast
 from erp_mcp.analyses import rows
 from erp_mcp.analyses.dependences import BRIEFING, LATE_ORDER, classes
 from erp_mcp.analyses.exception_classes import CLASSES, Exceptional, late_lines
-from erp_mcp.analyses.exceptions_ahead import EXCEPTIONS, ExceptionRow
+from erp_mcp.analyses.exceptions_ahead import EXCEPTIONS, SALES_LINE_EXCEPTION, ExceptionRow
 from erp_mcp.analyses.late_order import READS as LATE_ORDER_READS
 from erp_mcp.analyses.late_order import explain
 from erp_mcp.analyses.ledgers import Ledgers
@@ -42,28 +42,32 @@ def plant_briefing(facts: Facts) -> Findings:
 
 def _of_exceptions(facts: Facts) -> Findings | None:
     """Answer from what was worked out; where nothing is out of order the whole question tells if there is any data."""
-    found: dict[str, list[Exceptional]] = {name: [] for name in CLASSES}
-    causes: Counter[str] = Counter()
+    found: dict[str, list[Exceptional | ExceptionRow]] = {name: [] for name in CLASSES}
     for one in EXCEPTIONS:
         for row in cast("Sequence[ExceptionRow]", facts.rows[one.name]):
-            found[row.kind].append(Exceptional._make(row[1:-1]))
-            if row.cause is not None:
-                causes[row.cause] += 1
+            found[row.kind].append(row)
+    causes = Counter(
+        row.cause
+        for row in cast("Sequence[ExceptionRow]", facts.rows[SALES_LINE_EXCEPTION.name])
+        if row.cause is not None
+    )
     if not any(found.values()):
         return None
-    found["work_center_down"] = list(CLASSES["work_center_down"].collect(facts))
+    found["work_center_down"] = [*CLASSES["work_center_down"].collect(facts)]
     return _findings(facts, {name: items for name, items in found.items() if CLASSES[name].known(facts)}, causes)
 
 
-def _findings(facts: Facts, found: Mapping[str, list[Exceptional]], causes: Counter[str]) -> Findings:
-    worst = {
-        name: nsmallest(_TOP, items, key=lambda item: (-item.age_days, item.item_id)) for name, items in found.items()
-    }
+def _findings(
+    facts: Facts, found: Mapping[str, Sequence[Exceptional | ExceptionRow]], causes: Counter[str]
+) -> Findings:
+    worst = {name: _worst(items) for name, items in found.items()}
     classes: list[tuple[RawCell, ...]] = [
         (name, len(items), worst[name][0].age_days if items else None) for name, items in found.items()
     ]
     top: list[tuple[RawCell, ...]] = [
-        (name, position, *item) for name, items in worst.items() for position, item in enumerate(items, start=1)
+        (name, position, item.item_id, item.age_days, item.date, item.detail)
+        for name, items in worst.items()
+        for position, item in enumerate(items, start=1)
     ]
     return Findings(
         tables={
@@ -74,6 +78,12 @@ def _findings(facts: Facts, found: Mapping[str, list[Exceptional]], causes: Coun
         complete=not facts.gaps,
         warnings=tuple(f"Not counted, no data: {name}." for name in CLASSES if name not in found),
     )
+
+
+def _worst(items: Sequence[Exceptional | ExceptionRow]) -> list[Exceptional | ExceptionRow]:
+    oldest = sorted((item.age_days for item in items), reverse=True)[:_TOP]
+    of_these = [item for item in items if item.age_days >= oldest[-1]] if oldest else []
+    return nsmallest(_TOP, of_these, key=lambda item: (-item.age_days, item.item_id))
 
 
 ANALYSIS: Final = Analysis(

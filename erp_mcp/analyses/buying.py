@@ -178,6 +178,25 @@ def percentile(values: Sequence[int], share: int) -> int | None:
     return sorted(values)[max(0, -(-len(values) * share // 100) - 1)]
 
 
+def percentile_of(counts: Mapping[int, int], share: int) -> int | None:
+    """Return the percentile of values that are counted: how often each is there; see `percentile`."""
+    rank = max(1, -(-sum(counts.values()) * share // 100))
+    for value in sorted(counts):
+        rank -= counts[value]
+        if rank <= 0:
+            return value
+    return None
+
+
+def suppliers_of(lines: Iterable[BoughtLineRow]) -> Mapping[Line, set[str]]:
+    """Return the suppliers of order lines: one, but where two systems name lines alike."""
+    found: defaultdict[Line, set[str]] = defaultdict(set)
+    for line in lines:
+        if line.supplier_id:
+            found[line.key].add(line.supplier_id)
+    return found
+
+
 def worth(qty: int, price: int, price_unit: int | None) -> int:
     """Return quantity × price ÷ price unit as money, to the cent, a half away from zero."""
     value, divisor = qty * price, UNIT * CENT * (price_unit or 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final, NamedTuple, cast
 
@@ -12,7 +12,7 @@ from erp_mcp.analyses.figures import hours, percent
 from erp_mcp.analyses.plant import rows_of
 from erp_mcp.domain.analysis import Ahead, Analysis, Dependence, Facts, Findings, RawCell
 from erp_mcp.domain.days import local_day, shift
-from erp_mcp.domain.derivation import Derivation, Key, Lookup, Sight, Source
+from erp_mcp.domain.derivation import Derivation, Key, Lookup, Sight, Source, Together, reach_of
 
 _DEFAULT_WEEKS = 4
 _NOT_COMPLETED: Final = "COALESCE(row.request_state, 'Waiting') <> 'Completed'"
@@ -229,10 +229,22 @@ def _warnings(facts: Facts, known: Iterable[str]) -> tuple[str, ...]:
     return (f"Neither work nor capacity in the data at hand, or none in this role's scope: {', '.join(silent)}.",)
 
 
+class WorkSum(NamedTuple):
+    """What waits at a work centre, as `WorkRow`; empty texts where the operation has no start or no state."""
+
+    work_center_id: str
+    site: str
+    planned_start: str
+    request_state: str
+    operations: int
+    measured: int
+    work_min: int
+
+
 class _OperationRow(NamedTuple):
     """An operation that is not completed."""
 
-    production_order_id: str
+    work_center_id: str | None
     site: str
     planned_start: str | None
     request_state: str | None
@@ -245,42 +257,58 @@ class _OrderRow(NamedTuple):
     production_order_id: str
 
 
-def _waiting(sight: Sight, key: Key) -> Iterator[WorkRow]:
-    """Yield what waits at a work centre, as the read `waiting_work` groups it."""
-    groups: defaultdict[tuple[str, str | None, str | None], list[int | None]] = defaultdict(list)
-    for one in cast("Sequence[_OperationRow]", sight.find("operations", *key)):
-        # Once for each row of the order, as a join gives them.
-        for _ in sight.find("orders", one.production_order_id):
-            groups[one.site, one.planned_start, one.request_state].append(one.work_min)
-    for (site, start, state), work in groups.items():
-        told = [minutes for minutes in work if minutes is not None]
-        yield WorkRow(
-            work_center_id=key[0],
-            site=site,
-            planned_start=start,
-            request_state=state,
-            operations=len(work),
-            measured=len(told),
-            work_min=sum(told) if told else None,
-        )
+def _waiting(sight: Sight, key: Key) -> Iterator[WorkSum]:
+    """Yield what waits of an order, once for each of its rows, as a join gives them."""
+    for _ in sight.find("orders", *key):
+        for one in cast("Sequence[_OperationRow]", sight.find("operations", *key)):
+            measured, minutes = int(one.work_min is not None), one.work_min or 0
+            yield WorkSum(
+                one.work_center_id or "",
+                one.site,
+                one.planned_start or "",
+                one.request_state or "",
+                1,
+                measured,
+                minutes,
+            )
 
 
+_ORDER: Final = ("production_order_id",)
 WAITING_WORK: Final = Derivation(
     name="waiting_work",
-    version=1,
-    sources=(Source(entity="production_operation", key=("work_center_id",), where=_NOT_COMPLETED),),
+    version=2,
+    sources=(Source(entity="production_operation", key=_ORDER, where=_NOT_COMPLETED),),
     lookups={
         "operations": Lookup(
-            entity="production_operation", by=("work_center_id",), row=_OperationRow, token="work", where=_NOT_COMPLETED
+            entity="production_operation",
+            by=_ORDER,
+            row=_OperationRow,
+            reach=reach_of(*_ORDER),
+            where=f"{_NOT_COMPLETED} AND row.work_center_id IS NOT NULL",
         ),
-        "orders": Lookup(
-            entity="production_order", by=("production_order_id",), row=_OrderRow, token="open_order", where=_OPEN
-        ),
+        "orders": Lookup(entity="production_order", by=_ORDER, row=_OrderRow, reach=reach_of(*_ORDER), where=_OPEN),
     },
-    row=WorkRow,
+    row=WorkSum,
     function=_waiting,
+    together=(Together(lookup="orders"), Together(lookup="operations")),
     dated=False,
+    sums=("operations", "measured", "work_min"),
 )
+
+
+def _from_sums(facts: Facts) -> Findings:
+    """Answer from sums, in the rows of the read."""
+    sums = rows_of(facts, WAITING_WORK.name, WorkSum)
+    work = tuple(
+        WorkRow(
+            one.work_center_id, one.site, one.planned_start or None, one.request_state or None, one.operations,
+            one.measured, one.work_min if one.measured else None,
+        )
+        for one in sums
+    )  # fmt: skip
+    return capacity_load(replace(facts, rows={**facts.rows, "waiting_work": work}))
+
+
 ANALYSIS: Final = Analysis(
     name="capacity_load",
     function=capacity_load,
@@ -291,5 +319,5 @@ ANALYSIS: Final = Analysis(
         Dependence(fields=("production_operation.request_state",), tells=("operations_waiting", "operations_overdue")),
         Dependence(fields=("production_operation.work_min",), tells=("committed_h", "load_pct", "overload_h")),
     ),
-    ahead=Ahead(derivations=(WAITING_WORK,), function=capacity_load, reads=("waiting_work", "capacity")),
+    ahead=Ahead(derivations=(WAITING_WORK,), function=_from_sums, reads=("capacity",)),
 )

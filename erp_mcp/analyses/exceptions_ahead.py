@@ -6,6 +6,7 @@ Each fills the reads of its classes with what it looks up for one key, and lets 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from erp_mcp.analyses import rows
@@ -15,7 +16,7 @@ from erp_mcp.analyses.late_order import explain
 from erp_mcp.analyses.looked_up import SharedLedgers, lookups, plant_in
 from erp_mcp.analyses.shortage_list import SHORT_DEMAND
 from erp_mcp.domain.analysis import Facts
-from erp_mcp.domain.derivation import Derivation, Key, Lookup, Sight, Source, Together
+from erp_mcp.domain.derivation import Derivation, Key, Lookup, Sight, Source, Together, reach_of
 
 _LINE: Final = ("sales_order_id", "line")
 _PURCHASE: Final = ("purchase_order_id", "line")
@@ -25,7 +26,11 @@ _OPEN_ORDER: Final = "row.request_state NOT IN ('Completed', 'Closed', 'Aborted'
 _PICKED: Final = "row.actual_goods_issue IS NULL AND row.pick_status = 'picked'"
 _WAITING: Final = "row.order_state = 'open' AND row.release_state = 'waiting'"
 _HELD: Final = "row.lot_disposition = 'Restricted'"
-_OF_LINE: Final = frozenset({"customer_id", "open_value", "currency"})
+# Fields of shared row types at which no class looks.
+_SHOWN: Final[Mapping[type[NamedTuple], frozenset[str]]] = {
+    rows.SalesLineRow: frozenset({"customer_id", "open_value", "currency"}),
+    rows.NotificationRow: frozenset({"defect_code"}),
+}
 
 
 class ExceptionRow(NamedTuple):
@@ -40,20 +45,8 @@ class ExceptionRow(NamedTuple):
 
 
 def _look(entity: str, by: tuple[str, ...], row: type[NamedTuple], where: str = "") -> Lookup:
-    blank = _OF_LINE if row is rows.SalesLineRow else frozenset[str]()
-    return Lookup(entity=entity, by=by, row=row, token=_TOKENS[by], where=where, blank=blank)
-
-
-# As in `looked_up`, so that one token stands for all look-ups by the same values.
-_TOKENS: Final[Mapping[tuple[str, ...], str]] = {
-    _LINE: "sales_line",
-    _PURCHASE: "purchase",
-    _PLACE: "place",
-    ("requisition_id", "line"): "requisition",
-    ("lot_id",): "held",
-    ("production_order_id",): "order",
-    ("delivery_id", "line"): "delivery",
-}
+    """Return a look-up by the key itself."""
+    return Lookup(entity=entity, by=by, row=row, reach=reach_of(*by), where=where, blank=_SHOWN.get(row, frozenset()))
 
 
 def _facts(sight: Sight, key: Key, reads: Iterable[str]) -> Facts:
@@ -148,7 +141,9 @@ EXCEPTIONS: Final = (
         ("lot_on_hold",),
         {
             "held_lots": _look("lot", ("lot_id",), rows.LotRow, _HELD),
-            "notifications": lookups("notifications")["notifications"],
+            "notifications": _look(
+                "quality_notification", ("lot_id",), rows.NotificationRow, "row.order_state <> 'closed'"
+            ),
         },
         "held_lots",
     ),
@@ -166,15 +161,18 @@ EXCEPTIONS: Final = (
         {"unshipped": _look("delivery", ("delivery_id", "line"), rows.DeliveryRow, _PICKED)},
         "unshipped",
     ),
-    _of(
-        "count_exception",
-        _PLACE,
-        ("stock_miscounted",),
-        {
-            "all_mes_stock": _look("mes_stock", _PLACE, rows.MesStockRow, "row.lot_id IS NOT NULL"),
-            "all_stock": _look("stock", _PLACE, rows.StockRow),
-            "all_in_flight": _look("in_flight_document", _PLACE, rows.InFlightRow),
-        },
-        "all_mes_stock",
-    ),
+    replace(
+        _of(
+            "count_exception",
+            _PLACE,
+            ("stock_miscounted",),
+            {
+                "all_mes_stock": _look("mes_stock", _PLACE, rows.MesStockRow, "row.lot_id IS NOT NULL"),
+                "all_stock": _look("stock", _PLACE, rows.StockRow),
+                "all_in_flight": _look("in_flight_document", _PLACE, rows.InFlightRow),
+            },
+            "all_mes_stock",
+        ),
+        dated=False,
+    ),  # a count differs whatever day it is
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import repeat
 from typing import Final, NamedTuple, cast
 
 from erp_mcp.analyses.alternatives import source_refusal
@@ -15,7 +14,7 @@ from erp_mcp.analyses.ledgers import Ledgers, order_behind
 from erp_mcp.analyses.looked_up import latest_row, lookups, plant_in, together
 from erp_mcp.analyses.plant import Plant, plant_of, reads, rows_of
 from erp_mcp.analyses.rows import CustomerRow, PurchaseLineRow, SalesLineRow
-from erp_mcp.domain.analysis import Ahead, Analysis, Facts, Findings, RawCell
+from erp_mcp.domain.analysis import Ahead, Analysis, Facts, Findings, RawRow, RowsOnDemand
 from erp_mcp.domain.days import NEVER, days_between, shift
 from erp_mcp.domain.derivation import Derivation, Key, Lookup, Sight, Source
 from erp_mcp.domain.pegging import Allocation, allocate
@@ -24,6 +23,7 @@ from erp_mcp.domain.value import money_text
 _WEIGHTS: Final = {"A": 3, "B": 2, "C": 1}
 _DEFAULT_HORIZON = 90
 _MOST_NAMED = 10
+_NOTHING: Final = "[]"
 
 
 class Hurt(NamedTuple):
@@ -96,18 +96,22 @@ def _findings(facts: Facts, candidates: Iterable[Candidate]) -> Findings:
     horizon = facts.arguments.get("horizon_days")
     end = shift(facts.today, horizon if isinstance(horizon, int) else _DEFAULT_HORIZON)
     impact = facts.arguments.get("impact") or "hurting"
-    table: list[tuple[RawCell, ...]] = []
-    for one in candidates:
-        hurts = _hurts(one, end)
-        if impact == "any" or (impact == "hurting") == bool(hurts):
-            table.append(_row(one, hurts))
-    table.sort(key=_rank)
+    judged = ((one, _hurts(one, end)) for one in candidates)
+    shown = [
+        (_score(hurt for _, hurt in hurts), one)
+        for one, hurts in judged
+        if impact == "any" or (impact == "hurting") == bool(hurts)
+    ]
+    shown.sort(key=lambda both: (-both[0], both[1].purchase_order_id, both[1].line))
+    table = RowsOnDemand(
+        order=[(score, one.purchase_order_id, one.line) for score, one in shown],
+        make=lambda place: _row(shown[place][1], end),
+    )
     return Findings(tables={"lines": table}, complete=not facts.gaps)
 
 
-def _rank(row: tuple[RawCell, ...]) -> tuple[int, str, str]:
-    score = row[14]
-    return (-score if isinstance(score, int) else 0, str(row[0]), str(row[1]))
+def _score(hurts: Iterable[Hurt]) -> int:
+    return sum(hurt.days * hurt.weight for hurt in hurts)
 
 
 def _pegged(ledgers: Ledgers, place: tuple[str, str]) -> dict[tuple[str, str], list[Allocation]]:
@@ -194,25 +198,31 @@ class _Judge:
         return hurt, (line.open_value, line.currency) if line else (None, None)
 
 
-def _hurts(one: Candidate, end: str) -> list[tuple[Hurt, tuple[int | None, str | None]]]:
-    """Orders whose need is before the arrival and within the horizon, each once with its longest wait."""
-    values = json.loads(one.values) if one.values is not None else repeat((None, None))
-    found: dict[str, tuple[Hurt, tuple[int | None, str | None]]] = {}
-    for hurt, value in zip(map(Hurt._make, json.loads(one.hurts)), values, strict=False):
-        if hurt.need_date <= end and (hurt.order not in found or found[hurt.order][0].days < hurt.days):
-            found[hurt.order] = (hurt, value)
-    return sorted(found.values(), key=lambda both: (-both[0].days * both[0].weight, both[0].order))
+def _hurts(one: Candidate, end: str) -> list[tuple[int, Hurt]]:
+    """Orders whose need is before the arrival and within the horizon, each once with its longest wait.
+
+    With each comes its place among all that the line may hurt; what is hurt most comes first.
+    """
+    if one.hurts == _NOTHING:
+        return []
+    found: dict[str, tuple[int, Hurt]] = {}
+    for place, hurt in enumerate(map(Hurt._make, json.loads(one.hurts))):
+        if hurt.need_date <= end and (hurt.order not in found or found[hurt.order][1].days < hurt.days):
+            found[hurt.order] = (place, hurt)
+    return sorted(found.values(), key=lambda both: (-both[1].days * both[1].weight, both[1].order))
 
 
-def _row(one: Candidate, hurts: Sequence[tuple[Hurt, tuple[int | None, str | None]]]) -> tuple[RawCell, ...]:
-    named = [hurt for hurt, _ in hurts[:_MOST_NAMED]]
+def _row(one: Candidate, end: str) -> RawRow:
+    hurts = _hurts(one, end)
+    values = json.loads(one.values) if one.values is not None else None
+    named = [hurt for _, hurt in hurts[:_MOST_NAMED]]
     return (
         *one[:12],
         bool(hurts),
         tuple(hurt.order for hurt in named),
-        sum(hurt.days * hurt.weight for hurt, _ in hurts),
+        _score(hurt for _, hurt in hurts),
         tuple(f"{hurt.order}: {hurt.days} d x {hurt.weight}" for hurt in named),
-        _revenue(value for _, value in hurts),
+        _revenue(values[place] for place, _ in hurts) if values else (),
         tuple(json.loads(one.other_sources)),
     )
 
@@ -301,6 +311,7 @@ CANDIDATE: Final = Derivation(
 ANALYSIS: Final = Analysis(
     name="expedite",
     function=rank_expedite_candidates,
+    timed=False,
     reads={"at_risk": PurchaseLineRow, **reads(*READS)},
     definition_id="expedite.1",
     dependences=EXPEDITE,

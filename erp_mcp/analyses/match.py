@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import operator
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple, cast
 
-from erp_mcp.analyses.buying import BilledRow, BoughtLineRow, Line, ReceiptRow, per_currency, whole, worth
+from erp_mcp.analyses.buying import BilledRow, BoughtLineRow, ReceiptRow, per_currency, whole
 from erp_mcp.analyses.dependences import classes
 from erp_mcp.analyses.plant import rows_of
-from erp_mcp.domain.analysis import Analysis, Facts, Findings, RawCell
+from erp_mcp.analyses.three_way_match import Finding, Matched, Ordered, Terms, bare, judged, matched, ordered_of
+from erp_mcp.domain.analysis import Ahead, Analysis, Facts, Findings, RawCell
+from erp_mcp.domain.call import ArgumentValue
+from erp_mcp.domain.derivation import Derivation, Key, Lookup, Only, Sight, Source, Together, reach_of
 
-_HUNDRED: Final = 100
 _MATCHED: Final = (
     "supplier_invoice.qty",
     "supplier_invoice.uom",
@@ -26,35 +29,6 @@ _MATCHED: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Terms:
-    """Tolerances in whole percent."""
-
-    price: int
-    qty: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Finding:
-    """One exception of one invoice line; `variance` is money, None where it can't be told."""
-
-    bill: BilledRow
-    line: BoughtLineRow | None
-    kind: str
-    variance: int | None
-    before: int | None  # billed by earlier invoices
-    received: int | None
-    tolerance: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Ordered:
-    """A purchase order line and what really came for it."""
-
-    line: BoughtLineRow
-    received: int
-
-
 def match_exceptions(facts: Facts) -> Findings:
     """Answer `list_match_exceptions`: tables `exceptions` and `totals`.
 
@@ -66,15 +40,30 @@ def match_exceptions(facts: Facts) -> Findings:
         Per invoice line and kind what was billed, ordered and received, and how much money is in question; with the
         system's own block. Totals per kind and currency are over all exceptions, not over a page.
     """
-    terms = _Terms(price=_percent(facts, "price_tolerance_pct"), qty=_percent(facts, "qty_tolerance_pct"))
-    asked = {(one.invoice_id, one.line) for one in rows_of(facts, "invoices", BilledRow)}
-    billed = [one for one in _bills(facts) if one.invoice_state != "cancelled"]
-    found = [one for one in _all(billed, _ordered(facts), terms) if (one.bill.invoice_id, one.bill.line) in asked]
-    found = [one for one in found if _wanted(one, facts)]
+    asked = {bare(one) for one in rows_of(facts, "invoices", BilledRow)}
+    ordered = ordered_of(
+        rows_of(facts, "lines", BoughtLineRow),
+        rows_of(facts, "receipts", ReceiptRow),
+        counted="goods_receipt" not in facts.missing,
+    )
+    billed = (*rows_of(facts, "invoices", BilledRow), *rows_of(facts, "billed", BilledRow))
+    return _findings(facts, [one for one in matched(billed, ordered) if one.bill in asked])
+
+
+def _findings(facts: Facts, asked: Sequence[Matched]) -> Findings:
+    """Judge what was asked for by the tolerances of the call."""
+    terms = Terms(price=_percent(facts, "price_tolerance_pct"), qty=_percent(facts, "qty_tolerance_pct"))
+    found = [finding for one in sorted(asked, key=_place) for finding in judged(one, terms) if _wanted(finding, facts)]
     tables = {"exceptions": [_row(one) for one in found], "totals": _totals(found)}
-    unpriced = sum(one.price is None for one in billed if (one.invoice_id, one.line) in asked)
+    unpriced = sum(one.bill.price is None for one in asked)
     warnings = (f"{unpriced} invoice lines have no price to be compared here.",) if unpriced else ()
     return Findings(tables=tables, complete=whole(facts, _MATCHED) and not unpriced, warnings=warnings)
+
+
+def _place(one: Matched) -> tuple[str, ...]:
+    """Where an invoice line stands; lines of one order that share a number stay as they were matched."""
+    bill = one.bill
+    return (bill.posted_on or "", bill.invoice_id, bill.line, bill.purchase_order_id or "")
 
 
 def _percent(facts: Facts, name: str) -> int:
@@ -82,113 +71,15 @@ def _percent(facts: Facts, name: str) -> int:
     return value if isinstance(value, int) else 0
 
 
-def _bills(facts: Facts) -> list[BilledRow]:
-    """The invoices asked about and all others for the same orders, each once, in the order they were posted."""
-    both = (*rows_of(facts, "invoices", BilledRow), *rows_of(facts, "billed", BilledRow))
-    once = {(one.system, one.invoice_id, one.line): one for one in both}.values()
-    return sorted(once, key=lambda one: (one.posted_on or "", one.invoice_id, one.line))
-
-
-def _ordered(facts: Facts) -> dict[Line, _Ordered]:
-    """Lines with what came: the sum of their receipts, or the order's own count where those are not at hand."""
-    came: defaultdict[Line, list[ReceiptRow]] = defaultdict(list)
-    for one in rows_of(facts, "receipts", ReceiptRow):
-        came[one.key].append(one)
-    counted = "goods_receipt" not in facts.missing
-    found: dict[Line, _Ordered] = {}
-    for line in rows_of(facts, "lines", BoughtLineRow):
-        comparable = counted and all(one.uom == line.uom for one in came[line.key])
-        received = sum(one.qty for one in came[line.key]) if comparable else line.qty_received
-        found[line.key] = _Ordered(line=line, received=received)
-    return found
-
-
-def _all(billed: Iterable[BilledRow], ordered: Mapping[Line, _Ordered], terms: _Terms) -> Iterator[_Finding]:
-    """Match invoices one after the other: what an earlier one billed is not there for a later one."""
-    earlier: defaultdict[Line, list[BilledRow]] = defaultdict(list)
-    for bill in billed:
-        order = ordered.get(bill.key)
-        if order is None:
-            yield _finding(bill, None, "no_order", bill.amount)
-            continue
-        if any(_same(bill, one) for one in earlier[bill.key]):
-            yield _finding(bill, order, "duplicate", bill.amount)
-            continue
-        before = sum(one.qty or 0 for one in earlier[bill.key] if one.uom == order.line.uom)
-        earlier[bill.key].append(bill)
-        findings = list(_judged(bill, order, before, terms))
-        yield from findings
-        if not findings and bill.block_code:
-            yield _finding(bill, order, "none_found", None, before=before)
-
-
-def _same(bill: BilledRow, earlier: BilledRow) -> bool:
-    """Whether a supplier bills the same again: under its own number, or quantity and amount where none is known."""
-    if bill.supplier_id != earlier.supplier_id:
-        return False
-    if bill.supplier_reference and earlier.supplier_reference:
-        return bill.supplier_reference.casefold() == earlier.supplier_reference.casefold()
-    return bill.amount is not None and (bill.qty, bill.amount, bill.posted_on) == (
-        earlier.qty,
-        earlier.amount,
-        earlier.posted_on,
-    )
-
-
-def _judged(bill: BilledRow, order: _Ordered, before: int, terms: _Terms) -> Iterator[_Finding]:
-    line = order.line
-    if (bill.uom, bill.currency) != (line.uom, line.currency) or bill.qty is None:
-        yield _finding(bill, order, "not_comparable", None, before=before)
-        return
-    if order.received <= 0:
-        yield _finding(bill, order, "no_receipt", bill.amount, before=before)
-    elif _HUNDRED * (before + bill.qty) > (_HUNDRED + terms.qty) * order.received:
-        excess = min(bill.qty, before + bill.qty - order.received)
-        variance = None if line.price is None else worth(excess, line.price, line.price_unit)
-        yield _finding(bill, order, "qty", variance, before=before, tolerance=terms.qty)
-    if _price_differs(bill, line, terms.price):
-        agreed = worth(bill.qty, line.price or 0, line.price_unit)
-        variance = None if bill.amount is None else bill.amount - agreed
-        yield _finding(bill, order, "price", variance, before=before, tolerance=terms.price)
-
-
-def _price_differs(bill: BilledRow, line: BoughtLineRow, tolerance: int) -> bool:
-    """Whether the price of one unit is off by more than the tolerance, up or down."""
-    if bill.price is None or line.price is None:
-        return False
-    asked, agreed = bill.price * (line.price_unit or 1), line.price * (bill.price_unit or 1)
-    return _HUNDRED * abs(asked - agreed) > tolerance * agreed
-
-
-def _finding(
-    bill: BilledRow,
-    order: _Ordered | None,
-    kind: str,
-    variance: int | None,
-    *,
-    before: int | None = None,
-    tolerance: int | None = None,
-) -> _Finding:
-    return _Finding(
-        bill=bill,
-        line=order.line if order else None,
-        kind=kind,
-        variance=variance,
-        before=before,
-        received=order.received if order else None,
-        tolerance=tolerance,
-    )
-
-
-def _wanted(one: _Finding, facts: Facts) -> bool:
+def _wanted(one: Finding, facts: Facts) -> bool:
     kinds, least = facts.arguments.get("kind"), facts.arguments.get("min_amount")
     if isinstance(kinds, tuple) and kinds and one.kind not in kinds:
         return False
     return not isinstance(least, int) or one.variance is None or abs(one.variance) >= least
 
 
-def _row(one: _Finding) -> tuple[RawCell, ...]:
-    bill, line = one.bill, one.line
+def _row(one: Finding) -> tuple[RawCell, ...]:
+    bill, order = one.matched.bill, one.matched.order
     return (
         bill.invoice_id,
         bill.line,
@@ -199,13 +90,13 @@ def _row(one: _Finding) -> tuple[RawCell, ...]:
         bill.supplier_id,
         bill.posted_on,
         bill.qty,
-        one.before,
-        one.received,
+        one.matched.before,
+        order.received if order else None,
         bill.uom,
         bill.price,
         bill.price_unit,
-        line.price if line else None,
-        line.price_unit if line else None,
+        order.price if order else None,
+        order.price_unit if order else None,
         bill.amount,
         one.variance,
         bill.currency,
@@ -215,20 +106,175 @@ def _row(one: _Finding) -> tuple[RawCell, ...]:
     )
 
 
-def _totals(found: Iterable[_Finding]) -> list[tuple[RawCell, ...]]:
-    groups: defaultdict[tuple[str, str], list[_Finding]] = defaultdict(list)
+def _totals(found: Iterable[Finding]) -> list[tuple[RawCell, ...]]:
+    groups: defaultdict[tuple[str, str], list[Finding]] = defaultdict(list)
     for one in found:
-        groups[one.kind, one.bill.currency or ""].append(one)
+        groups[one.kind, one.matched.bill.currency or ""].append(one)
     return [
         (
             kind,
-            len({(one.bill.system, one.bill.invoice_id) for one in group}),
+            len({(one.matched.bill.system, one.matched.bill.invoice_id) for one in group}),
             len(group),
             per_currency((currency, one.variance) for one in group if one.variance is not None).get(currency),
             currency or None,
         )
         for (kind, currency), group in sorted(groups.items())
     ]
+
+
+# --- Worked out ahead of time -----------------------------------------------------------------------------------------
+
+
+class MatchedLine(NamedTuple):
+    """An invoice line that some question may show: a `Matched` in one row."""
+
+    kind: str
+    before: int | None
+    ordered: int  # whether there is an order line
+    line_uom: str | None
+    line_price: int | None
+    line_price_unit: int | None
+    line_currency: str | None
+    received: int | None
+    system: str
+    invoice_id: str
+    line: str
+    site: str
+    supplier_id: str | None
+    purchase_order_id: str | None
+    purchase_order_line: str | None
+    posted_on: str | None
+    qty: int | None
+    uom: str | None
+    price: int | None
+    price_unit: int | None
+    amount: int | None
+    currency: str | None
+    invoice_state: str
+    block_code: str | None
+
+
+_STRICTEST: Final = Terms(price=0, qty=0)
+
+
+def _kept(found: Iterable[Matched]) -> Iterator[MatchedLine]:
+    """Yield what is an exception at no tolerance: with one there are only fewer; and what has no price."""
+    for one in found:
+        if one.bill.price is None or next(judged(one, _STRICTEST), None) is not None:
+            bill, order = one.bill, one.order or Ordered("", None, None, None, 0)
+            of_bill = (getattr(bill, name) for name in MatchedLine._fields[-16:])
+            yield MatchedLine._make((one.kind, one.before, int(one.order is not None), *order, *of_bill))
+
+
+def _matched(row: MatchedLine) -> Matched:
+    order = (
+        Ordered(row.line_uom or "", row.line_price, row.line_price_unit, row.line_currency, row.received or 0)
+        if row.ordered
+        else None
+    )
+    bill = BilledRow(
+        row.system, "", row.invoice_id, row.line, row.site, row.supplier_id, row.purchase_order_id,
+        row.purchase_order_line, row.posted_on, row.qty, row.uom, row.price, row.price_unit, row.amount, row.currency,
+        None, row.invoice_state, row.block_code,
+    )  # fmt: skip
+    return Matched(row.kind, bill, order, row.before)
+
+
+def _of_order(sight: Sight, key: Key) -> Iterator[MatchedLine]:
+    ordered = ordered_of(
+        cast("Sequence[BoughtLineRow]", sight.find("lines", *key)),
+        cast("Sequence[ReceiptRow]", sight.find("receipts", *key)),
+        counted="goods_receipt" not in sight.missing,
+    )
+    return _kept(matched(cast("Sequence[BilledRow]", sight.find("bills", *key)), ordered))
+
+
+def _without_order(sight: Sight, key: Key) -> Iterator[MatchedLine]:
+    return _kept(matched(cast("Sequence[BilledRow]", sight.find("bills", *key)), {}))
+
+
+_ORDER: Final = ("purchase_order_id",)
+_NUMBER: Final = ("invoice_id", "line")
+_COUNTS: Final = "row.invoice_state <> 'cancelled'"
+_LOOSE: Final = f"{_COUNTS} AND row.purchase_order_id IS NULL"
+# By purchase order: its invoices, matched.
+MATCHED_ORDER: Final = Derivation(
+    name="matched_order",
+    version=1,
+    sources=(Source(entity="supplier_invoice", key=_ORDER, where=_COUNTS),),
+    lookups={
+        "bills": Lookup(
+            entity="supplier_invoice", by=_ORDER, row=BilledRow, reach=reach_of(*_ORDER), where=_COUNTS
+        ),
+        "lines": Lookup(
+            entity="purchase_order_line",
+            by=_ORDER,
+            row=BoughtLineRow,
+            reach=reach_of(*_ORDER),
+            blank=frozenset({
+                "supplier_id", "material_id", "order_date", "requested_date", "original_promise_date", "promised_date",
+            }),
+        ),
+        "receipts": Lookup(
+            entity="goods_receipt", by=_ORDER, row=ReceiptRow, reach=reach_of(*_ORDER), blank=frozenset({"lot_id"})
+        ),
+    },
+    row=MatchedLine,
+    function=_of_order,
+    together=(Together(lookup="bills"), Together(lookup="lines"), Together(lookup="receipts")),
+    dated=False,
+)  # fmt: skip
+# By invoice line: one that names no order.
+LOOSE_INVOICE: Final = Derivation(
+    name="loose_invoice",
+    version=1,
+    sources=(Source(entity="supplier_invoice", key=_NUMBER, where=_LOOSE),),
+    lookups={
+        "bills": Lookup(entity="supplier_invoice", by=_NUMBER, row=BilledRow, reach=reach_of(*_NUMBER), where=_LOOSE)
+    },
+    row=MatchedLine,
+    function=_without_order,
+    together=(Together(lookup="bills"),),
+    dated=False,
+)
+
+
+_FILTERS: Final[tuple[tuple[str, str, Callable[[str, str], bool]], ...]] = (
+    ("supplier_id", "d.supplier_id =", operator.eq),
+    ("purchase_order_id", "d.purchase_order_id =", operator.eq),
+    ("posted_from", "d.posted_on >=", operator.ge),
+    ("posted_to", "d.posted_on <=", operator.le),
+)
+
+
+def _from_matched(facts: Facts) -> Findings:
+    found = (row for one in (MATCHED_ORDER, LOOSE_INVOICE) for row in rows_of(facts, one.name, MatchedLine))
+    return _findings(facts, [_matched(row) for row in found if _is_asked(row, facts.arguments)])
+
+
+def _is_asked(row: MatchedLine, arguments: Mapping[str, ArgumentValue]) -> bool:
+    """Return whether the read of invoices would find it: among the rows may be others."""
+    status = arguments.get("status")
+    if not isinstance(status, tuple) or row.invoice_state not in status:
+        return False
+    for name, where, holds in _FILTERS:
+        given = arguments.get(name)
+        cell = getattr(row, where[2:].split()[0])
+        if isinstance(given, str) and not (cell is not None and holds(cell, given)):
+            return False
+    return True
+
+
+def _only(arguments: Mapping[str, ArgumentValue], _today: str) -> Mapping[str, Only]:
+    values: dict[str, str | int | None] = {"only_status": json.dumps(arguments.get("status"))}
+    wheres = ["d.invoice_state IN (SELECT value FROM json_each(:only_status))"]
+    for name, where, _ in _FILTERS:
+        given = arguments.get(name)
+        if isinstance(given, str):
+            values[f"only_{name}"] = given
+            wheres.append(f"{where} :only_{name}")
+    only = Only(where=" AND ".join(wheres), values=values)
+    return {MATCHED_ORDER.name: only, LOOSE_INVOICE.name: only}
 
 
 ANALYSIS: Final = Analysis(
@@ -244,4 +290,5 @@ ANALYSIS: Final = Analysis(
             ("none_found", (("supplier_invoice.block_code",),)),
         )
     ),
+    ahead=Ahead(derivations=(MATCHED_ORDER, LOOSE_INVOICE), function=_from_matched, only=_only),
 )

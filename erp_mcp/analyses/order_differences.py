@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import tzinfo
 from typing import Final, NamedTuple
 
 from erp_mcp.analyses.plant import FINISHED, rows_of
 from erp_mcp.analyses.rows import WorkCenterRow
 from erp_mcp.analyses.sides import unread_sides
-from erp_mcp.domain.analysis import Analysis, Dependence, Facts, Findings, RawCell
+from erp_mcp.domain.analysis import Analysis, Dependence, Facts, Findings, RawCell, RawRow, RowsOnDemand
 from erp_mcp.domain.days import local_day
 from erp_mcp.domain.value import quantity_text
 
@@ -99,8 +100,9 @@ def order_differences(facts: Facts) -> Findings:
     """Answer `compare_order_erp_mes`: tables `differences` and `compared`.
 
     Args:
-        facts: Rows of reads `jobs`, `orders`, `operations`, `confirmations` and `work_centers`; arguments `finish_from`
-            and `finish_to` keep orders by their planned finish, `unexplained_only` what no usual cause explains.
+        facts: Rows of reads `jobs`, `running`, `orders`, `operations`, `confirmations` and `work_centers`; arguments
+            `finish_from` and `finish_to` keep orders by their planned finish, `unexplained_only` what no usual cause
+            explains.
 
     Returns:
         One row per job and field that both sides tell differently: `state`, `work_center`, `material`, `qty_good`,
@@ -112,20 +114,24 @@ def order_differences(facts: Facts) -> Findings:
     if unread := unread_sides(facts, erp="production_order", floor="job"):
         return Findings(tables={"differences": [], "compared": []}, complete=False, warnings=unread)
     orders = {one.production_order_id: one for one in rows_of(facts, "orders", ErpOrderRow)}
-    operations = {(one.production_order_id, one.operation_id): one for one in _operations(facts)}
+    operations = _by_step(facts, "operations")
     wanted = {order_id for order_id, order in orders.items() if _in_window(facts, order)}
     confirmed = _confirmed(facts)
     jobs = rows_of(facts, "jobs", FloorJobRow)
+    centers = rows_of(facts, "work_centers", WorkCenterRow)
+    alternatives = {one.work_center_id: one.alternative_id for one in centers}
     table: list[tuple[RawCell, ...]] = []
     compared = [job for job in jobs if job.production_order_id in wanted]
     for job in compared:
         key = (job.production_order_id, job.operation_id or "")
         told = confirmed.get(key, (0, 0)) if confirmed is not None and job.operation_id else None
         pair = Pair(job=job, order=orders[key[0]], operation=operations.get(key), confirmed=told)
-        table += [_row(pair, one) for one in _differences(facts, pair)]
+        table += [_row(pair, one) for one in _differences(pair, alternatives, facts.zone)]
     if not any(facts.arguments.get(name) for name in ("finish_from", "finish_to")):
         table += [_unknown_order(job) for job in jobs if job.production_order_id not in orders]
-    table += [_missing_job(orders[one.production_order_id], one) for one in _alone(operations, wanted, jobs)]
+    table += [
+        _missing_job(orders[one.production_order_id], one) for one in _alone(_by_step(facts, "running"), wanted, jobs)
+    ]
     unexplained = [row for row in table if not row[_AT_EXPLAINED]]
     seen = {job.production_order_id for job in compared}
     totals: list[tuple[RawCell, ...]] = []
@@ -134,11 +140,17 @@ def order_differences(facts: Facts) -> Findings:
     if facts.arguments.get("unexplained_only"):
         table = unexplained
     warnings = () if totals else ("Nothing to compare in the data at hand, or nothing in this role's scope.",)
-    return Findings(tables={"differences": table, "compared": totals}, complete=not facts.gaps, warnings=warnings)
+    found = RowsOnDemand(order=[_order(row) for row in table], make=table.__getitem__)
+    return Findings(tables={"differences": found, "compared": totals}, complete=not facts.gaps, warnings=warnings)
 
 
-def _operations(facts: Facts) -> tuple[ErpOperationRow, ...]:
-    return rows_of(facts, "operations", ErpOperationRow)
+def _order(row: RawRow) -> RawRow:
+    """Explained, order, step, job and field."""
+    return (row[_AT_EXPLAINED], *row[:3], row[4])
+
+
+def _by_step(facts: Facts, read: str) -> dict[tuple[str, str], ErpOperationRow]:
+    return {(one.production_order_id, one.operation_id): one for one in rows_of(facts, read, ErpOperationRow)}
 
 
 def _confirmed(facts: Facts) -> dict[tuple[str, str], tuple[int, int]] | None:
@@ -172,15 +184,15 @@ def _alone(
     ]
 
 
-def _differences(facts: Facts, pair: Pair) -> Iterable[Difference]:
+def _differences(pair: Pair, alternatives: Mapping[str, str | None], zone: tzinfo) -> Iterable[Difference]:
     yield from _state(pair)
-    yield from _place(facts, pair)
+    yield from _place(pair, alternatives)
     yield from _quantities(pair)
     job, order = pair.job, pair.order
     if job.material_id and job.material_id != order.material_id:
         yield Difference("material", order.material_id, job.material_id, "other_material")
     scheduled = order.scheduled_finish or order.planned_finish
-    expected = local_day(job.expected_finish or "", facts.zone)
+    expected = local_day(job.expected_finish or "", zone)
     if scheduled and expected > scheduled:
         yield Difference("finish", scheduled, expected, "late_on_the_floor")
 
@@ -199,11 +211,9 @@ def _state(pair: Pair) -> Iterable[Difference]:
         yield Difference("state", erp, job.response_state, "confirmed_ahead")
 
 
-def _place(facts: Facts, pair: Pair) -> Iterable[Difference]:
+def _place(pair: Pair, alternatives: Mapping[str, str | None]) -> Iterable[Difference]:
     planned, works = pair.operation.work_center_id if pair.operation else "", pair.job.work_center_id
     if planned and planned != works:
-        centers = rows_of(facts, "work_centers", WorkCenterRow)
-        alternatives = {one.work_center_id: one.alternative_id for one in centers}
         cause = "moved_to_alternative" if alternatives.get(planned) == works else "moved"
         yield Difference("work_center", planned, works, cause)
 
@@ -248,9 +258,11 @@ def _missing_job(order: ErpOrderRow, operation: ErpOperationRow) -> tuple[RawCel
 ANALYSIS: Final = Analysis(
     name="order_differences",
     function=order_differences,
+    timed=False,
     reads={
         "jobs": FloorJobRow,
         "orders": ErpOrderRow,
+        "running": ErpOperationRow,
         "operations": ErpOperationRow,
         "confirmations": ConfirmedRow,
         "work_centers": WorkCenterRow,

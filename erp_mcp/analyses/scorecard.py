@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Final, NamedTuple
 
@@ -13,23 +13,40 @@ from erp_mcp.analyses.buying import (
     BoughtLineRow,
     BuyingSourceRow,
     ReceiptRow,
-    Record,
     VendorRow,
-    by_supplier,
-    percentile,
+    percentile_of,
     records,
+    suppliers_of,
     whole,
 )
 from erp_mcp.analyses.dependences import classes
 from erp_mcp.analyses.figures import percent, quotient
 from erp_mcp.analyses.plant import rows_of
-from erp_mcp.domain.analysis import Analysis, Facts, Findings, RawCell
-from erp_mcp.domain.days import days_between, shift
+from erp_mcp.analyses.supplier_record import (
+    BILLED,
+    DELIVERED_LOT,
+    DUE,
+    IN_FULL,
+    RECEIPT,
+    SUPPLIER_RECORD,
+    DecisionRow,
+    LotSum,
+    RecordSum,
+    by_line,
+    dearer,
+    lead_times,
+    lots_of,
+    ppm,
+    sums_of,
+)
+from erp_mcp.domain.analysis import Ahead, Analysis, Facts, Findings, RawCell
+from erp_mcp.domain.call import ArgumentValue
+from erp_mcp.domain.days import shift
+from erp_mcp.domain.derivation import Only
 
 _DEFAULT_WINDOW: Final = 180
 _DEFAULT_RECEIPTS: Final = 10
 _DEFAULT_TOP: Final = 10
-_MILLION: Final = 1_000_000
 _SAME: Final = Fraction(0)
 _DUE: Final = ("purchase_order_line.original_promise_date", "purchase_order_line.requested_date")
 _PRICED: Final = (
@@ -55,43 +72,53 @@ class ArrivedRow(NamedTuple):
     purchase_order_id: str
 
 
-class DecisionRow(NamedTuple):
-    """An inspection lot of something bought."""
+class BilledOrderRow(NamedTuple):
+    """An order for which a bill was posted in the window."""
 
-    system: str
-    as_of: str
-    inspection_lot_id: str
-    lot_id: str | None
-    qty: int
-    uom: str
-    usage_decision: str | None
+    purchase_order_id: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Beside:
-    """What is looked at beside lines and receipts."""
-
-    billed: Mapping[tuple[str, str], list[BilledRow]]
-    lead_times: Mapping[tuple[str, str, str], int]
-    decisions: Mapping[str, list[DecisionRow]]  # by lot
-    vendors: Mapping[str, VendorRow]
-    no_receipts: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class _Card:
-    """One supplier's figures; days are of the receipts judged."""
+    """One supplier's sums over the window; `days` counts the receipts judged by how late they came."""
 
     supplier_id: str
-    days: list[int]
-    due: int
-    in_full: int
-    row: tuple[RawCell, ...]
+    days: Counter[int] = field(default_factory=Counter)
+    due: int = 0
+    in_full: int = 0
+    timed: int = 0
+    over: int = 0
+    billed: int = 0
+    dearer: Fraction = _SAME
+
+    def add(self, one: RecordSum) -> None:
+        """Add facts of the window."""
+        if one.kind == RECEIPT:
+            self.timed += one.timed
+            self.over += one.over
+            if one.what:
+                self.days[int(one.what)] += one.count
+        elif one.kind == DUE:
+            self.due += one.count
+            self.in_full += one.count if one.what == IN_FULL else 0
+        elif one.kind == BILLED and one.price is not None:
+            self.billed += one.count
+            self.dearer += one.count * dearer(one.price)
+
+    @property
+    def judged(self) -> int:
+        """How many receipts had a due date."""
+        return self.days.total()
+
+    @property
+    def punctual(self) -> int:
+        """How many of them came by it."""
+        return sum(count for day, count in self.days.items() if day <= 0)
 
     @property
     def on_time(self) -> Fraction:
         """Share of receipts on time; 1 where none was judged, so that it does not count as bad."""
-        return Fraction(sum(day <= 0 for day in self.days), len(self.days)) if self.days else Fraction(1)
+        return Fraction(self.punctual, self.judged) if self.judged else Fraction(1)
 
 
 def supplier_scorecard(facts: Facts) -> Findings:
@@ -105,125 +132,109 @@ def supplier_scorecard(facts: Facts) -> Findings:
         One row for each supplier, the one with the smallest share of receipts on time first (ties by id). Shares are
         percent, days are calendar days, both with one decimal. One supplier that was asked for has no place.
     """
-    asked = facts.arguments.get("supplier_id")
-    window = _whole(facts, "window_days", _DEFAULT_WINDOW)
-    first, beside = shift(facts.today, -window), _beside(facts)
-    lines = rows_of(facts, "lines", BoughtLineRow)
-    receipts = rows_of(facts, "receipts", ReceiptRow)
-    cards = [
-        _card(supplier, mine, (first, facts.today), beside)
-        for supplier, mine in by_supplier(records(lines, receipts)).items()
+    lines, receipts = rows_of(facts, "lines", BoughtLineRow), rows_of(facts, "receipts", ReceiptRow)
+    agreed = lead_times(rows_of(facts, "sources", BuyingSourceRow))
+    sums = sums_of(records(lines, receipts), by_line(rows_of(facts, "invoices", BilledRow)), agreed)
+    lots = lots_of(suppliers_of(lines), receipts, rows_of(facts, "inspections", DecisionRow))
+    first = _first(facts.arguments, facts.today)
+    return _findings(
+        facts,
+        (one for one in sums if first <= one.day <= facts.today),
+        (one for one in lots if first <= one.day and one.until <= facts.today),
+        all_of=[one.supplier_id for one in lines if one.supplier_id],
+    )
+
+
+def _findings(facts: Facts, sums: Iterable[RecordSum], lots: Iterable[LotSum], *, all_of: Iterable[str]) -> Findings:
+    """Make cards of what happened in the window; `all_of` are suppliers that have one though nothing did."""
+    cards = {supplier: _Card(supplier_id=supplier) for supplier in all_of}
+    for one in sums:
+        cards.setdefault(one.supplier_id, _Card(supplier_id=one.supplier_id)).add(one)
+    asked, no_receipts = facts.arguments.get("supplier_id"), "goods_receipt" in facts.missing
+    least = 0 if asked or no_receipts else _whole(facts.arguments, "min_receipts", _DEFAULT_RECEIPTS)
+    ranked = sorted(
+        (one for one in cards.values() if one.judged >= least), key=lambda one: (one.on_time, one.supplier_id)
+    )
+    shown = ranked[: 1 if asked else _whole(facts.arguments, "top_n", _DEFAULT_TOP)]
+    decided: defaultdict[str, list[LotSum]] = defaultdict(list)
+    for lot in lots:
+        decided[lot.supplier_id].append(lot)
+    vendors = {one.supplier_id: one for one in rows_of(facts, "suppliers", VendorRow)}
+    table = [
+        (None if asked else place, *_row(one, vendors.get(one.supplier_id), decided[one.supplier_id], no_receipts))
+        for place, one in enumerate(shown, start=1)
     ]
-    if not asked:
-        least = _whole(facts, "min_receipts", _DEFAULT_RECEIPTS)
-        cards = [one for one in cards if len(one.days) >= least or beside.no_receipts]
-    cards.sort(key=lambda one: (one.on_time, one.supplier_id))
-    shown = cards[: 1 if asked else _whole(facts, "top_n", _DEFAULT_TOP)]
-    table = [(None if asked else place, *one.row) for place, one in enumerate(shown, start=1)]
     return Findings(tables={"suppliers": table}, complete=whole(facts, _DUE))
 
 
-def _whole(facts: Facts, name: str, default: int) -> int:
-    value = facts.arguments.get(name)
+def _whole(arguments: Mapping[str, ArgumentValue], name: str, default: int) -> int:
+    value = arguments.get(name)
     return value if isinstance(value, int) else default
 
 
-def _beside(facts: Facts) -> _Beside:
-    billed: defaultdict[tuple[str, str], list[BilledRow]] = defaultdict(list)
-    for bill in rows_of(facts, "invoices", BilledRow):
-        billed[bill.key].append(bill)
-    decisions: defaultdict[str, list[DecisionRow]] = defaultdict(list)
-    for decision in rows_of(facts, "inspections", DecisionRow):
-        decisions[decision.lot_id or ""].append(decision)
-    return _Beside(
-        billed=billed,
-        lead_times={
-            (one.material_id, one.supplier_id, one.site): one.lead_time_days
-            for one in rows_of(facts, "sources", BuyingSourceRow)
-            if one.lead_time_days is not None
-        },
-        decisions=decisions,
-        vendors={one.supplier_id: one for one in rows_of(facts, "suppliers", VendorRow)},
-        no_receipts="goods_receipt" in facts.missing,
+def _first(arguments: Mapping[str, ArgumentValue], today: str) -> str:
+    return shift(today, -_whole(arguments, "window_days", _DEFAULT_WINDOW))
+
+
+def _row(card: _Card, vendor: VendorRow | None, lots: Iterable[LotSum], no_receipts: bool) -> tuple[RawCell, ...]:
+    late = percentile_of(card.days, 90)
+    return (
+        card.supplier_id,
+        vendor.name if vendor else None,
+        None if vendor is None or vendor.blocked is None else bool(vendor.blocked),
+        None if no_receipts else card.judged,
+        percent(card.punctual, card.judged),
+        None if no_receipts else card.due,
+        None if no_receipts else percent(card.in_full, card.due),
+        quotient(sum(max(0, day) * count for day, count in card.days.items()), card.judged),
+        None if late is None else max(0, late),
+        quotient(card.over, card.timed),
+        _price(card),
+        ppm(lots),
     )
 
 
-def _card(supplier_id: str, mine: list[Record], window: tuple[str, str], beside: _Beside) -> _Card:
-    days = [day for one in mine for day in one.judged(*window)]
-    due = [] if beside.no_receipts else [one for one in mine if one.due_in(*window)]
-    in_full = sum(one.in_full_on_time for one in due)
-    late = percentile(days, 90)
-    vendor = beside.vendors.get(supplier_id)
-    return _Card(
-        supplier_id=supplier_id,
-        days=days,
-        due=len(due),
-        in_full=in_full,
-        row=(
-            supplier_id,
-            vendor.name if vendor else None,
-            None if vendor is None or vendor.blocked is None else bool(vendor.blocked),
-            None if beside.no_receipts else len(days),
-            percent(sum(day <= 0 for day in days), len(days)),
-            None if beside.no_receipts else len(due),
-            percent(in_full, len(due)),
-            quotient(sum(max(0, day) for day in days), len(days)),
-            None if late is None else max(0, late),
-            _lead_time(mine, window, beside),
-            _price(mine, window, beside),
-            _ppm(mine, window, beside),
-        ),
-    )
-
-
-def _lead_time(mine: Iterable[Record], window: tuple[str, str], beside: _Beside) -> int | None:
-    """Mean of what a receipt took from the order on, minus the lead time agreed for the source."""
-    over: list[int] = []
-    for one in mine:
-        line = one.line
-        agreed = beside.lead_times.get((line.material_id or "", line.supplier_id or "", line.site))
-        if agreed is None or not line.order_date:
-            continue
-        inside = (came for came in one.receipts if came.qty > 0 and window[0] <= came.posted_on <= window[1])
-        over += [days_between(came.posted_on, line.order_date) - agreed for came in inside]
-    return quotient(sum(over), len(over))
-
-
-def _price(mine: Iterable[Record], window: tuple[str, str], beside: _Beside) -> int | None:
+def _price(card: _Card) -> int | None:
     """Mean of how much more was billed than ordered for one unit, in percent with two decimals.
 
     It is not weighted by money, so that no currencies are mixed.
     """
-    shares: list[Fraction] = []
-    for one in mine:
-        for bill in beside.billed.get(one.line.key, ()):
-            if window[0] <= (bill.posted_on or "") <= window[1]:
-                shares += _dearer(one.line, bill)
-    if not shares:
+    if not card.billed:
         return None
-    mean = sum((one for one in shares if one), _SAME) / len(shares) * 100
+    mean = card.dearer / card.billed * 100
     return quotient(mean.numerator, mean.denominator, places=2)
 
 
-def _dearer(line: BoughtLineRow, bill: BilledRow) -> list[Fraction]:
-    same = (line.currency, line.uom) == (bill.currency, bill.uom)
-    if not same or not line.price or bill.price is None:
-        return []
-    asked, agreed = bill.price * (line.price_unit or 1), line.price * (bill.price_unit or 1)
-    return [Fraction(asked - agreed, agreed) if asked != agreed else _SAME]
+# --- Worked out ahead of time -----------------------------------------------------------------------------------------
 
 
-def _ppm(mine: Iterable[Record], window: tuple[str, str], beside: _Beside) -> int | None:
-    """Rejected of a million inspected, over the lots received in the window; only where all count in one unit."""
-    lots = {
-        came.lot_id for one in mine for came in one.receipts if came.lot_id and window[0] <= came.posted_on <= window[1]
-    }
-    decided = [one for lot in sorted(lots) for one in beside.decisions.get(lot, ())]
-    if not decided or len({one.uom for one in decided}) > 1:
+def _from_sums(facts: Facts) -> Findings | None:
+    """Answer from sums; without receipts nothing can be ranked, and who is asked for by name has a card of zeros."""
+    asked, no_receipts = facts.arguments.get("supplier_id"), "goods_receipt" in facts.missing
+    sums = rows_of(facts, SUPPLIER_RECORD.name, RecordSum)
+    if no_receipts or (asked and not sums):
         return None
-    rejected = sum(one.qty for one in decided if one.usage_decision == "rejected")
-    inspected = sum(one.qty for one in decided)
-    return (2 * _MILLION * rejected + inspected) // (2 * inspected) if inspected > 0 else None
+    return _findings(facts, sums, rows_of(facts, DELIVERED_LOT.name, LotSum), all_of=())
+
+
+def _only(arguments: Mapping[str, ArgumentValue], today: str) -> Mapping[str, Only]:
+    supplier_id = arguments.get("supplier_id")
+    values = {
+        "only_first": _first(arguments, today),
+        "only_today": today,
+        "only_supplier": supplier_id if isinstance(supplier_id, str) else None,
+    }
+    of = "d.supplier_id = :only_supplier AND " if supplier_id else ":only_supplier IS NULL AND "
+    return {
+        SUPPLIER_RECORD.name: Only(
+            where=of + "d.day >= :only_first AND d.day <= :only_today AND d.kind <> 'ordered'",
+            values=values,
+            by=("supplier_id", "kind", "what", "price"),
+        ),
+        DELIVERED_LOT.name: Only(
+            where=of + "d.day >= :only_first AND d.until <= :only_today", values=values, by=("supplier_id", "uom")
+        ),
+    }
 
 
 ANALYSIS: Final = Analysis(
@@ -232,6 +243,7 @@ ANALYSIS: Final = Analysis(
     reads={
         "ranked": RankedRow,
         "arrived": ArrivedRow,
+        "billed_orders": BilledOrderRow,
         "lines": BoughtLineRow,
         "receipts": ReceiptRow,
         "invoices": BilledRow,
@@ -249,4 +261,5 @@ ANALYSIS: Final = Analysis(
             *((name, ((f"supplier.{name}",),)) for name in ("name", "blocked")),
         )
     ),
+    ahead=Ahead(derivations=(SUPPLIER_RECORD, DELIVERED_LOT), function=_from_sums, reads=("suppliers",), only=_only),
 )

@@ -11,7 +11,7 @@ from erp_mcp.analyses.dependences import SHORTAGE_LIST
 from erp_mcp.analyses.ledgers import Ledgers, order_behind
 from erp_mcp.analyses.looked_up import SharedLedgers, lookups, plant_in, together
 from erp_mcp.analyses.plant import plant_of, reads
-from erp_mcp.domain.analysis import Ahead, Analysis, Facts, Findings, RawCell
+from erp_mcp.domain.analysis import Ahead, Analysis, Facts, Findings, RawRow, RowsOnDemand
 from erp_mcp.domain.days import NEVER, shift
 from erp_mcp.domain.derivation import Derivation, Key, Sight, Source
 from erp_mcp.domain.pegging import Allocation
@@ -94,11 +94,20 @@ def _findings(facts: Facts, shorts: Iterable[Short]) -> Findings:
     for one in shorts:
         if one.need_date <= end and wanted in {None, one.procurement}:
             found[one.material_id, one.site].append(one)
-    table = [_row(sorted(found[place], key=lambda one: (one.need_date, one.demand))) for place in sorted(found)]
+    places = sorted(found)
+    table = RowsOnDemand(
+        order=[_order(place, found[place]) for place in places], make=lambda number: _row(found[places[number]])
+    )
     return Findings(tables={"shortages": table}, complete=not facts.gaps, warnings=_warnings(facts, table))
 
 
-def _row(shorts: Sequence[Short]) -> tuple[RawCell, ...]:
+def _order(place: tuple[str, str], shorts: Sequence[Short]) -> RawRow:
+    """Return by what the rows are ordered: how many orders wait, from when on, the material and the site."""
+    return (len({one.order for one in shorts}), min(one.need_date for one in shorts), *place)
+
+
+def _row(found: Iterable[Short]) -> RawRow:
+    shorts = sorted(found, key=lambda one: (one.need_date, one.demand))
     first = shorts[0]
     orders = tuple(dict.fromkeys(one.order for one in shorts))
     arrival = max(one.arrival for one in shorts)
@@ -126,7 +135,7 @@ def _covering(shorts: Iterable[Short]) -> tuple[str, ...]:
     )
 
 
-def _warnings(facts: Facts, table: list[tuple[RawCell, ...]]) -> tuple[str, ...]:
+def _warnings(facts: Facts, table: Sequence[RawRow]) -> tuple[str, ...]:
     if table:
         return ()
     if not any(facts.rows.values()):
@@ -183,6 +192,7 @@ SHORT_DEMAND: Final = Derivation(
 ANALYSIS: Final = Analysis(
     name="shortage_list",
     function=shortage_list,
+    timed=False,
     reads=reads(*READS),
     definition_id="shortage_list.1",
     dependences=SHORTAGE_LIST,

@@ -18,7 +18,7 @@ from erp_mcp.analyses.rows import InFlightRow, MesStockRow, StockRow
 from erp_mcp.analyses.sides import unread_sides
 from erp_mcp.analyses.valuing import value_of
 from erp_mcp.domain.analysis import Ahead, Analysis, Facts, Findings, RawCell
-from erp_mcp.domain.derivation import Derivation, Key, Lookup, Sight, Source
+from erp_mcp.domain.derivation import Derivation, Key, Lookup, Sight, Source, reach_of
 
 LotKey = tuple[str, str, str]  # material, site, lot
 
@@ -226,8 +226,8 @@ DIFFERING_LOTS: Final = Derivation(
     version=1,
     sources=(Source(entity="mes_stock", key=_PLACE),),
     lookups={
-        "stock": Lookup(entity="stock", by=_PLACE, row=_InErpRow, token="stock"),
-        "mes_stock": Lookup(entity="mes_stock", by=_PLACE, row=_OnShelfRow, token="mes_stock"),
+        "stock": Lookup(entity="stock", by=_PLACE, row=_InErpRow, reach=reach_of(*_PLACE)),
+        "mes_stock": Lookup(entity="mes_stock", by=_PLACE, row=_OnShelfRow, reach=reach_of(*_PLACE)),
     },
     row=DifferingRow,
     function=_differing,

@@ -22,6 +22,7 @@ from erp_mcp.catalog.render import Paging, input_parameter, render
 from erp_mcp.catalog.resolve import Scope, relation_of
 from erp_mcp.catalog.results import analysis_tables, arguments_of, check_table, columns_of, plain_tables
 from erp_mcp.catalog.trial import check_runnable
+from erp_mcp.domain import human_task
 from erp_mcp.domain.analysis import Analysis
 from erp_mcp.domain.entities import ENTITIES
 from erp_mcp.domain.operation import Operation
@@ -130,7 +131,7 @@ def _check_kind(spec: ToolFile) -> None:
     binding = spec.binding
     own = (binding.status, binding.discovery)  # what the gateway answers of itself
     chosen = (binding.query, binding.document, binding.analysis, binding.command, *own)
-    if sum(map(bool, chosen)) != 1 or bool(binding.reads) != bool(binding.analysis or binding.command):
+    if sum(map(bool, chosen)) != 1 or _misses_reads(binding):
         detail = "give one of query, document, analysis with reads, command with reads, status or discovery"
         raise ProblemError("binding.kind", detail, ("binding",))
     fixed = bool(binding.command) or any(own)
@@ -139,6 +140,11 @@ def _check_kind(spec: ToolFile) -> None:
         raise ProblemError("result.fixed", detail, ("result",))
     if not fixed and not spec.result:
         raise ProblemError("result.missing", "say which tables and columns come back", ("result",))
+
+
+def _misses_reads(binding: BindingSpec) -> bool:
+    """Whether it has no reads and needs some, or the other way round; a command says itself whether it takes any."""
+    return bool(binding.reads) != bool(binding.analysis) and not binding.command
 
 
 def _added(spec: ToolFile) -> tuple[Argument, ...]:
@@ -171,7 +177,8 @@ def _command(binding: BindingSpec, level: int, parts: _Parts, operations: Mappin
         raise ProblemError("binding.unknown_command", f"there is no operation {name}", ("binding", "command"))
     operation = operations[name]
     written = ENTITIES.get(operation.entity)
-    if level != _BUSINESS or written is None or written.LEVEL != _BUSINESS:
+    own = operation.entity == human_task.ENTITY  # the gateway's own record, in no system
+    if level != _BUSINESS or (not own and (written is None or written.LEVEL != _BUSINESS)):
         raise ProblemError("level.write", "only level-4 tools write, and only what level-4 systems hold", ("level",))
     reads = _reads(binding.reads, ("binding", "reads"), parts, {})
     _check_row_types(reads, f"operation {name}", operation.reads)

@@ -106,7 +106,7 @@ class BindingSpec(StrictForm):
     document: dict[Part, Read] = {}
     analysis: Part | None = None
     command: Operation | None = None
-    status: Literal["get", "list", "cancel"] | None = None
+    status: Literal["get", "list", "cancel", "undo"] | None = None
     discovery: Literal["search", "describe", "call"] | None = None
     reads: dict[Part, Read] = {}
 

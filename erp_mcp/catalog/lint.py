@@ -19,7 +19,7 @@ READ_VERBS: Final = frozenset(
     {"get", "list", "find", "explain", "check", "simulate", "compare", "rank", "trace", "search", "describe"}
 )
 WRITE_VERBS: Final = frozenset({"propose"})  # nothing that an agent calls commits
-STATUS_VERBS: Final = frozenset({"get", "list", "cancel"})
+STATUS_VERBS: Final = frozenset({"get", "list", "cancel", "propose"})  # to take back what one has proposed
 DISCOVERY_VERBS: Final = frozenset({"search", "describe", "call"})
 # Words of the control side. A tool that is named after one of them has no place on the planning side.
 BOUNDARY_WORDS: Final = frozenset(
@@ -100,7 +100,7 @@ def _effect_problems(spec: ToolFile) -> list[Problem]:
     if bound != spec.effect:
         problems.append(Problem(rule="effect.binding", place=("effect",), detail=_EFFECT_OF[bound]))
     if (bound == "write") != (spec.risk is not None):
-        detail = "a tool that writes names the risk class of what is written, W1 to W3; no other tool does"
+        detail = "a tool that writes names the risk class of what is written, W1 to W4; no other tool does"
         problems.append(Problem(rule="risk.class", place=("risk",), detail=detail))
     wanted = _SCOPES.get(spec.effect, f".{spec.effect}")
     if not spec.scope.endswith(wanted):

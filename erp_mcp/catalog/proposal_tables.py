@@ -84,10 +84,11 @@ STATUS_ARGUMENTS: Final[Mapping[str, tuple[Argument, ...]]] = MappingProxyType(
         ),
         "list": (Argument(name="state", type="code", description="Such as AWAITING_APPROVAL.", values=_STATES),),
         "cancel": (_PROPOSAL_ID,),
+        "undo": (_PROPOSAL_ID, *PROPOSE_ARGUMENTS),
     }
 )
 
 
 def status_tables(status: str) -> tuple[Table, ...]:
-    """Return the result tables of a tool that asks about proposals (`get`, `list`) or cancels one (`cancel`)."""
+    """Return the result tables of a tool that asks about proposals (`get`, `list`), cancels one or takes one back."""
     return LIST_TABLES if status == "list" else TABLES

@@ -7,13 +7,14 @@ can forget it. Lists travel as JSON text in both dialects, so that binding is th
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import sqlglot
 from sqlglot import exp
 
 from erp_mcp.catalog.meaning import NUMERIC, fields_of
+from erp_mcp.catalog.pages import SortKey, behind, cut_early, rising
 from erp_mcp.domain.entities import ENTITIES
 from erp_mcp.domain.tool import Argument, Column, Table
 
@@ -81,6 +82,8 @@ def _text(
     tree = exp.Paren(this=query.copy())
     for rewrite in (_scope_tables, _open_lists, _bind_inputs):
         rewrite(tree, arguments)
+    if paging is not None and paging.table.paged and dialect == "sqlite":
+        tree.set("this", cut_early(tree.this, _sort_keys(columns, paging, dialect)))
     _rewrite_differences(tree, dialect)
     _expand_lists(tree, dialect)
     if dialect == "postgres":
@@ -224,44 +227,26 @@ def _as_table(text: str, columns: Sequence[Column], paging: Paging, dialect: str
     names = ", ".join(f"page.{column.name}" for column in columns)
     if not paging.table.paged:
         return f"SELECT {names} FROM ({text}) AS page"
-    kinds = {column.name: column.kind for column in columns}
-    keys = [_key(name, number, kinds, paging, dialect) for number, name in enumerate(paging.table.order_by, start=1)]
-    order = ", ".join(f"{key.column} {'DESC' if key.falling else 'ASC'}" for key in keys)
+    keys = _sort_keys(columns, paging, dialect)
     limit = ":limit" if dialect == "sqlite" else "CAST(%(limit)s AS BIGINT)"
     return (
         f"SELECT {names} FROM ({text}) AS page"
-        f" WHERE ({keys[0].parameter} IS NULL OR {_behind(keys)}) ORDER BY {order} LIMIT {limit}"
+        f" WHERE ({keys[0].parameter} IS NULL OR {behind(keys, 'page')}) ORDER BY {rising(keys, 'page')} LIMIT {limit}"
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Key:
-    column: str
-    parameter: str
-    falling: bool
-
-
-def _key(name: str, number: int, kinds: Mapping[str, str], paging: Paging, dialect: str) -> _Key:
-    plain = name.removeprefix("-")
-    numeric = kinds[plain] in NUMERIC
-    # An absent text or date counts as empty, so that null, which compares with nothing, loses no row.
-    column = f"COALESCE(page.{plain}, '')" if plain in paging.nullable else f"page.{plain}"
-    if dialect == "sqlite":
-        return _Key(column=column, parameter=f":after_{number}", falling=name != plain)
-    # The order of bytes, as in SQLite: a cursor must mean the same place whatever the database's language.
-    column = column if numeric else f'{column} COLLATE "C"'
-    parameter = f"CAST(%(after_{number})s AS {'BIGINT' if numeric else 'TEXT'})"
-    return _Key(column=column, parameter=parameter, falling=name != plain)
-
-
-def _behind(keys: Sequence[_Key]) -> str:
-    if len({key.falling for key in keys}) == 1:
-        compare = "<" if keys[0].falling else ">"
-        columns = ", ".join(key.column for key in keys)
-        parameters = ", ".join(key.parameter for key in keys)
-        return f"({columns}) {compare} ({parameters})"
-    first, rest = keys[0], keys[1:]
-    compare = f"{first.column} {'<' if first.falling else '>'} {first.parameter}"
-    if not rest:
-        return compare
-    return f"({compare} OR ({first.column} = {first.parameter} AND {_behind(rest)}))"
+def _sort_keys(columns: Sequence[Column], paging: Paging, dialect: str) -> list[SortKey]:
+    kinds = {column.name: column.kind for column in columns}
+    found = []
+    for number, name in enumerate(paging.table.order_by, start=1):
+        plain = name.removeprefix("-")
+        numeric = kinds[plain] in NUMERIC
+        key = SortKey(
+            name=plain, parameter=f":after_{number}", falling=name != plain, nullable=plain in paging.nullable
+        )
+        if dialect != "sqlite":
+            # The order of bytes, as in SQLite: a cursor must mean the same place whatever the database's language.
+            parameter = f"CAST(%(after_{number})s AS {'BIGINT' if numeric else 'TEXT'})"
+            key = replace(key, parameter=parameter, collation="" if numeric else '"C"')
+        found.append(key)
+    return found

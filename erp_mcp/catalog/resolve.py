@@ -198,10 +198,10 @@ def _bind_sources(query: exp.Select, scope: Scope) -> None:
 
 
 def _linking(join: exp.Join, scope: Scope) -> frozenset[str]:
-    """Return the fields of the sources before that rows of the joined one are found by, and what those are found by."""
+    """Return the fields that rows of the joined source are found by, on both sides, and what those are found by."""
     fields: set[str] = set()
     for column in join.args["on"].find_all(exp.Column):
-        if column.table != join.this.alias_or_name and column.table in scope.sources:
+        if column.table in scope.sources:
             found = scope.sources[column.table].get(column.name)
             fields |= found.fields | found.via if found else set()
             fields |= scope.links.get(column.table, frozenset())

@@ -6,16 +6,17 @@ from `Facts`, and says in `Findings` what it could not know.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 from erp_mcp.domain.answer import Gap
 from erp_mcp.domain.call import ArgumentValue
 from erp_mcp.domain.derivation import Derivation, Only
 
 RawCell = str | int | bool | None | tuple[str, ...]
+RawRow = tuple[RawCell, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,10 +42,36 @@ class Facts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RowsOnDemand(Sequence[RawRow]):
+    """Rows of a paged table that are made when they are looked at: a page shows few of many.
+
+    `order` holds of each row the cells that the table is ordered by, in that order; `make` gives the row of a place.
+    """
+
+    order: Sequence[RawRow]
+    make: Callable[[int], RawRow]
+
+    def __len__(self) -> int:
+        """Return how many rows there are."""
+        return len(self.order)
+
+    @overload
+    def __getitem__(self, place: int) -> RawRow: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[RawRow]: ...
+
+    def __getitem__(self, place: int | slice) -> RawRow | list[RawRow]:
+        """Make the row of a place, or those of several."""
+        places = range(len(self.order))[place]
+        return self.make(places) if isinstance(places, int) else [self.make(one) for one in places]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
     """Rows per result table, in the order of the tool's columns; numbers still scaled, as stored."""
 
-    tables: Mapping[str, list[tuple[RawCell, ...]]]
+    tables: Mapping[str, Sequence[RawRow]]
     complete: bool = True
     warnings: tuple[str, ...] = ()
 
@@ -84,7 +111,8 @@ class Analysis:
     """A registered analysis: the function and the row type of each read; a tool file gives exactly these columns.
 
     `dependences` say what it can't tell of a system that does not keep a field; other fields change nothing it finds.
-    `ahead` answers without most of the reads, where what was worked out may be used.
+    `ahead` answers without most of the reads, where what was worked out may be used. What is not `timed` looks at the
+    business date alone, never at `Facts.now`: it finds the same all day.
     """
 
     name: str
@@ -93,3 +121,4 @@ class Analysis:
     definition_id: str = ""
     dependences: tuple[Dependence, ...] = ()
     ahead: Ahead | None = None
+    timed: bool = True

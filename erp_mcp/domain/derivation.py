@@ -26,6 +26,25 @@ _NEVER_WATCHED: Final = frozenset({"system", "as_of"})  # the one never changes,
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """How a row tells which keys look at it, without their having left a token.
+
+    Args:
+        key: SQL over `row.column` and what `via` joins, in the order of the key's columns.
+        via: The rest of a SELECT, where the row alone does not tell; whatever it goes through must be looked at by
+            the same keys, or be their source: who moves a row there makes the keys dirty himself.
+    """
+
+    key: tuple[str, ...]
+    via: str = ""
+
+
+def reach_of(*columns: str) -> Reach:
+    """Return the reach of rows whose own columns are the key."""
+    return Reach(key=tuple(f"row.{name}" for name in columns))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Lookup:
     """One way to look rows of an entity up: by the values of some columns, as rows of `row`.
 
@@ -34,7 +53,9 @@ class Lookup:
         by: Columns whose values are given, in order; `""` stands for no value.
         row: Type of the rows; its fields are columns of the entity, `as_of` is always empty.
         token: Prefix of the tokens. Look-ups by the same values may share one: then less is kept, and more is worked
-            out anew.
+            out anew. Empty where there is a `reach`.
+        reach: Which keys look at a row; then nothing is kept of who looked. Every look-up that the function makes must
+            be one that the reach tells of.
         where: Which rows are seen, over `row.column`; without functions of time.
         blank: Fields of `row` that are always `None`: the derivation does not look at them.
     """
@@ -42,7 +63,8 @@ class Lookup:
     entity: str
     by: tuple[str, ...]
     row: type[NamedTuple]
-    token: str
+    token: str = ""
+    reach: Reach | None = None
     where: str = ""
     blank: frozenset[str] = frozenset()
 
@@ -55,7 +77,13 @@ class Lookup:
     def watched(self) -> frozenset[str]:
         """Columns whose change can change what is found."""
         read = {name for name in self.columns if name not in self.blank}
-        return frozenset({*read, *self.by, *_ROW.findall(self.where)} - _NEVER_WATCHED)
+        told = " ".join((*self.reach.key, self.reach.via)) if self.reach else ""
+        return frozenset({*read, *self.by, *_ROW.findall(self.where), *_ROW.findall(told)} - _NEVER_WATCHED)
+
+    def __post_init__(self) -> None:
+        """Hold who looks to one way of being found again."""
+        if bool(self.token) == bool(self.reach):
+            raise ValueError(self.entity)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,11 +156,13 @@ class Sight(Protocol):
 class Only:
     """Which kept rows a question needs at least; it may get others too, and leaves them out itself.
 
-    `where` is SQL over `d.column` and parameters `:only_…`, whose `values` it binds.
+    `where` is SQL over `d.column` and parameters `:only_…`, whose `values` it binds. Sums come exactly as asked for:
+    of these rows alone, added up over all columns but `by`, which stand empty.
     """
 
     where: str
     values: Mapping[str, Cell]
+    by: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +182,8 @@ class Derivation:
         dated: Whether the rows rest on the plant's date or time; without it they hold on every day, and the sight's
             moment is empty.
         only: Which kept rows are wanted in one question; what is kept does not depend on it.
+        sums: Columns, the last ones, that are whole numbers and only ever added up: then sums by the other columns are
+            kept, and those are never `None`.
     """
 
     name: str
@@ -164,6 +196,12 @@ class Derivation:
     together: tuple[Together, ...] = ()
     dated: bool = True
     only: Only | None = None
+    sums: tuple[str, ...] = ()
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The columns by which is added up."""
+        return self.columns[: len(self.columns) - len(self.sums)]
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -194,10 +232,11 @@ class Derivation:
             f"{self.version} {self.dated}",
             *(f"{one.entity} {one.key} {one.where}" for one in self.sources),
             *(
-                f"{name} {one.entity} {one.by} {one.columns} {sorted(one.blank)} {one.token} {one.where}"
+                f"{name} {one.entity} {one.by} {one.columns} {sorted(one.blank)} {one.token} {one.reach} {one.where}"
                 for name, one in sorted(self.lookups.items())
             ),
             *self.columns,
+            *self.sums,
         ]
         return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
 

@@ -14,9 +14,10 @@ import hmac
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 from typing import Final
 
-from erp_mcp.domain.analysis import RawCell
+from erp_mcp.domain.analysis import RawCell, RawRow, RowsOnDemand
 from erp_mcp.domain.call import ArgumentValue
 from erp_mcp.domain.principal import Principal
 from erp_mcp.domain.tool import Table, Tool
@@ -93,35 +94,73 @@ def sort_positions(table: Table) -> tuple[int, ...]:
     return tuple(names.index(name.removeprefix("-")) for name in table.order_by)
 
 
-def page_rows(
-    table: Table, rows: Sequence[tuple[RawCell, ...]], page: Page
-) -> tuple[list[tuple[RawCell, ...]], tuple[SqlValue, ...] | None]:
+def page_rows(table: Table, rows: Sequence[RawRow], page: Page) -> tuple[list[RawRow], tuple[SqlValue, ...] | None]:
     """Sort and page rows that an analysis found, with the semantics of a paged query.
 
     Args:
         table: The paged table; no two rows are equal in all its sort columns.
-        rows: All rows of the table.
+        rows: All rows of the table; of those that are made on demand, only the page's are.
         page: The page wanted.
 
     Returns:
         The rows of the page, and the sort values to continue behind, `None` on the last page.
     """
-    order = [(at, name.startswith("-")) for at, name in zip(sort_positions(table), table.order_by, strict=True)]
-    found = list(rows)
-    # Stable sorts from the last key to the first give one order over rising and falling keys.
-    for position, falling in reversed(order):
-        found.sort(key=lambda row: _sortable(row[position]), reverse=falling)
-    if page.after is not None:
-        found = [row for row in found if _behind(row, page.after, order)]
-    kept = found[: page.limit]
-    if len(found) <= page.limit:
+    positions = sort_positions(table)
+    if isinstance(rows, RowsOnDemand):
+        cells = rows.order
+    else:
+        cells = [tuple(row[position] for position in positions) for row in rows]
+    falling = [name.startswith("-") for name in table.order_by]
+    places = _places(cells, falling, page)
+    kept = [rows[place] for place in places[: page.limit]]
+    if len(places) <= page.limit:
         return kept, None
-    return kept, tuple(sort_value(kept[-1][position]) for position, _ in order)
+    return kept, tuple(map(sort_value, cells[places[page.limit - 1]]))
 
 
-def _behind(row: tuple[RawCell, ...], after: Sequence[SqlValue], order: Sequence[tuple[int, bool]]) -> bool:
+def _places(cells: Sequence[RawRow], falling: Sequence[bool], page: Page) -> list[int]:
+    """Return where the rows of a page are, and one more where there are more, in order."""
+    # The place to continue behind comes last, so that it is compared as the rows are.
+    keys = _rising(cells if page.after is None else [*cells, page.after], falling)
+    if keys is None:
+        return _places_of_mixed(cells, falling, page)
+    found: Sequence[int] = range(len(keys))
+    if page.after is not None:
+        after = keys.pop()
+        found = [place for place, key in enumerate(keys) if key > after]
+    return nsmallest(page.limit + 1, found, key=keys.__getitem__)
+
+
+def _rising(cells: Sequence[RawRow], falling: Sequence[bool]) -> list[tuple[str | int, ...]] | None:
+    """Return keys that rise in the order of the rows, `None` where numbers and texts share a column, or texts fall."""
+    columns: list[list[str] | list[int]] = []
+    for position, falls in enumerate(falling):
+        column = [row[position] for row in cells]
+        numbers = [one for one in column if isinstance(one, int)]
+        if len(numbers) == len(column):
+            columns.append([-one for one in numbers] if falls else numbers)
+        elif numbers or falls:
+            return None
+        else:
+            columns.append([str(sort_value(one)) for one in column])
+    return list(zip(*columns, strict=True))
+
+
+def _places_of_mixed(cells: Sequence[RawRow], falling: Sequence[bool], page: Page) -> list[int]:
+    """Return the same as `_places`, whatever the cells are."""
+    found = list(range(len(cells)))
+    order = list(enumerate(falling))
+    # Stable sorts from the last key to the first give one order over rising and falling keys.
+    for position, falls in reversed(order):
+        found.sort(key=lambda place: _sortable(cells[place][position]), reverse=falls)
+    if page.after is not None:
+        found = [place for place in found if _behind(cells[place], page.after, order)]
+    return found[: page.limit + 1]
+
+
+def _behind(cells: RawRow, after: Sequence[SqlValue], order: Sequence[tuple[int, bool]]) -> bool:
     for (position, falling), value in zip(order, after, strict=True):
-        mine, theirs = _sortable(row[position]), _sortable(value)
+        mine, theirs = _sortable(cells[position]), _sortable(value)
         if mine != theirs:
             return (mine < theirs) if falling else (mine > theirs)
     return False

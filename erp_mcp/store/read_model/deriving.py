@@ -7,11 +7,29 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from erp_mcp.domain.derivation import Basis, Derivation, Key, Moment, basis_of
+from erp_mcp.domain.derivation import FOREVER, Basis, Derivation, Key, Moment, basis_of
 from erp_mcp.domain.freshness import EntityState
-from erp_mcp.store.read_model.sight import Memory, SqliteSight
+from erp_mcp.store.read_model import keeping
+from erp_mcp.store.read_model.keeping import Found
+from erp_mcp.store.read_model.sight import SEVERAL, Memory, SqliteSight
 
-UNCLEAN: Final = "NOT (k.dirty = 0 AND k.day = :today AND k.since <= :now AND k.until > :now)"
+CLEAN: Final = "k.dirty = 0 AND k.day = :today AND k.since <= :now AND k.until > :now"
+# The other keys, each by an index: mostly there are few or none among many.
+_OF: Final = (
+    "SELECT k.id, k.key, k.until FROM derived_key AS k INDEXED BY derived_key_{} WHERE k.derivation = :name AND "
+)
+UNCLEAN: Final = " UNION ALL ".join(
+    _OF.format(index) + part
+    for index, part in (
+        ("by_age", "k.dirty = 1"),
+        ("by_age", "k.dirty = 0 AND k.day < :today"),
+        ("by_age", "k.dirty = 0 AND k.day > :today"),
+        ("by_age", "k.dirty = 0 AND k.day = :today AND k.since > :now"),
+        ("by_end", f"k.until < '{FOREVER}' AND k.until <= :now AND k.dirty = 0 AND k.day = :today AND k.since <= :now"),
+    )
+)
+# Saw rows in and out of a scope.
+CROSSING: Final = f"{_OF.format('by_scope')}{CLEAN} AND k.sites IN ('', '{SEVERAL}')"
 
 
 class Deriver:
@@ -84,9 +102,9 @@ def _take_basis(connection: sqlite3.Connection, name: str, basis: Basis) -> None
         connection.execute("UPDATE derived_state SET basis = ? WHERE derivation = ?", (basis.text, name))
 
 
-def _unclean(connection: sqlite3.Connection, name: str, moment: Moment, limit: int) -> list[tuple[int, str]]:
+def _unclean(connection: sqlite3.Connection, name: str, moment: Moment, limit: int) -> list[tuple[int, str, str]]:
     return connection.execute(
-        f"SELECT k.id, k.key FROM derived_key AS k WHERE k.derivation = :name AND {UNCLEAN} LIMIT :limit",
+        f"{UNCLEAN} LIMIT :limit",
         {"name": name, "today": moment.today, "now": moment.now, "limit": limit},
     ).fetchall()
 
@@ -109,36 +127,34 @@ class _Batch:
         missing = bases[derivation.name].missing
         self._sight = SqliteSight(connection, derivation, moment, missing, node=self._node, memory=memory)
 
-    def run(self, keys: Sequence[tuple[int, str]]) -> None:
-        """Replace what is kept of the keys."""
+    def run(self, keys: Sequence[tuple[int, str, str]]) -> None:
+        """Replace what is kept of the keys: id, key, and until when it held, empty for one never worked out."""
         sight, moment = self._sight, self._moment
-        rows: list[tuple[object, ...]] = []
+        found: list[Found] = []
         uses: list[tuple[str, int]] = []
         clean: list[tuple[object, ...]] = []
         left: list[int] = []
-        known = [(key_id, tuple(json.loads(text))) for key_id, text in keys]
-        sight.read_together(self._derivation.together, [key for _, key in known])
-        for key_id, key in known:
+        listed = [(key_id, tuple(json.loads(text))) for key_id, text, _ in keys]
+        sight.read_together(self._derivation.together, [key for _, key in listed])
+        for key_id, key in listed:
             sight.begin()
-            rows += [(key_id, *row) for row in self._derivation.function(sight, key)]
+            rows = [tuple(row) for row in self._derivation.function(sight, key)]
             traces = sight.traces
             if traces.found or self._made(key):
+                found.append(Found(key_id, traces.site, rows))
                 uses += [(token, key_id) for token in traces.tokens]
                 clean.append((moment.today, moment.now, traces.until, traces.site, key_id))
             else:
                 left.append(key_id)
-        self._replace([key_id for key_id, _ in keys], rows, uses)
+        self._replace(found, uses, [key_id for key_id, _, until in keys if until])
         mark = "UPDATE derived_key SET dirty = 0, day = ?, since = ?, until = ?, sites = ? WHERE id = ?"
         self._connection.executemany(mark, clean)
         self._connection.executemany("DELETE FROM derived_key WHERE id = ?", [(key_id,) for key_id in left])
 
-    def _replace(self, ids: Sequence[int], rows: Iterable[Sequence[object]], uses: Iterable[tuple[str, int]]) -> None:
-        name = self._derivation.name
-        marks = ", ".join("?" * (len(self._derivation.columns) + 1))
-        by_id = [(key_id,) for key_id in ids]
-        self._connection.executemany(f"DELETE FROM derived_{name} WHERE key_id = ?", by_id)
+    def _replace(self, found: Sequence[Found], uses: Iterable[tuple[str, int]], known: Sequence[int]) -> None:
+        keeping.replace(self._connection, self._derivation, found, known=known)
+        by_id = [(key_id,) for key_id in known]
         self._connection.executemany("DELETE FROM derived_use WHERE key_id = ?", by_id)
-        self._connection.executemany(f"INSERT INTO derived_{name} VALUES ({marks})", rows)
         self._connection.executemany("INSERT INTO derived_use (token, key_id) VALUES (?, ?)", sorted(uses))
 
     def _made(self, key: Key) -> bool:
@@ -156,7 +172,7 @@ class _Batch:
         if name not in self._bases or name == self._derivation.name:
             return ""
         found = self._connection.execute(
-            f"SELECT k.id FROM derived_key AS k WHERE k.derivation = :name AND k.key = :key AND NOT {UNCLEAN}",
+            f"SELECT k.id FROM derived_key AS k WHERE k.derivation = :name AND k.key = :key AND {CLEAN}",
             {"name": name, "key": _text(key), "today": self._moment.today, "now": self._moment.now},
         ).fetchone()
         return f"@{found[0]}" if found else ""

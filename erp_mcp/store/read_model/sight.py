@@ -109,7 +109,8 @@ class SqliteSight:
             found = self._memory.found[asked] = self._read(way, by)
         rows, sites = found
         traces = self.traces
-        traces.tokens.add(f"{way.token}{'|'.join(by)}")
+        if way.token:
+            traces.tokens.add(f"{way.token}{'|'.join(by)}")
         if rows:
             traces.sites |= sites
             traces.found = True
@@ -210,7 +211,13 @@ def _way(lookup: Lookup, missing: frozenset[str], *, scoped: bool) -> _Way:
     name = f"{lookup.row.__module__}.{lookup.row.__qualname__} {text}"
     many = _many(lookup, sited=sited, scoped=scoped)
     return _Way(
-        name=name, text=text, many=many, token=f"{lookup.token}:", row=lookup.row._make, sited=sited, scoped=scoped
+        name=name,
+        text=text,
+        many=many,
+        token=lookup.token and f"{lookup.token}:",
+        row=lookup.row._make,
+        sited=sited,
+        scoped=scoped,
     )
 
 

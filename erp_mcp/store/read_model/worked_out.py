@@ -9,8 +9,10 @@ from typing import Final
 
 from erp_mcp.domain.derivation import Cell, Derivation, Moment, basis_of
 from erp_mcp.domain.freshness import EntityState
-from erp_mcp.store.read_model.deriving import UNCLEAN
-from erp_mcp.store.read_model.sight import SEVERAL, SqliteSight
+from erp_mcp.store.read_model import keeping
+from erp_mcp.store.read_model.deriving import CROSSING, UNCLEAN
+from erp_mcp.store.read_model.keeping import Wanted
+from erp_mcp.store.read_model.sight import SqliteSight
 
 MOST_KEYS: Final = 300  # that a reader works out itself; with more it is as quick to ask the whole question
 
@@ -49,7 +51,11 @@ def worked_out(
         left -= len(keys)
         if left < 0:
             return None
-        found[one.name] = [*view.clean(), *view.live(keys, basis_of(one.entities, states).missing)]
+        now = view.live([key for _, key in keys], basis_of(one.entities, states).missing)
+        rows = view.rows([key_id for key_id, _ in keys], now)
+        if rows is None:
+            return None
+        found[one.name] = rows
     return found
 
 
@@ -71,36 +77,19 @@ class _View:
         self._derivation = derivation
         self._moment = moment
         self._sites = sites
-        self._values = {
-            "name": derivation.name,
-            "today": moment.today,
-            "now": moment.now,
-            "sites": None if sites is None else json.dumps(list(sites)),
-            "several": SEVERAL,
-        }
+        self._values = {"name": derivation.name, "today": moment.today, "now": moment.now}
 
-    def clean(self) -> Rows:
-        """Return the rows that are kept of clean keys that saw no row out of scope."""
-        columns = ", ".join(f'd."{name}"' for name in self._derivation.columns)
-        rows, only = f"derived_{self._derivation.name} AS d", self._derivation.only
-        # Where few rows are wanted, it begins with the rows, else with the keys.
-        tables = f"{rows} CROSS JOIN derived_key AS k" if only else f"derived_key AS k CROSS JOIN {rows}"
-        wanted = f" AND ({only.where})" if only else ""
-        return self._connection.execute(
-            f"SELECT {columns} FROM {tables} ON d.key_id = k.id"
-            " WHERE k.derivation = :name AND k.dirty = 0 AND k.day = :today AND k.since <= :now AND k.until > :now"
-            f" AND (:sites IS NULL OR k.sites IN (SELECT value FROM json_each(:sites))){wanted}",
-            {**self._values, **(only.values if only else {})},
-        ).fetchall()
+    def rows(self, without: Sequence[int], now: Rows) -> Rows | None:
+        """Return the rows of all keys: those kept of clean ones that saw no row out of scope, and of others `now`."""
+        sites = None if self._sites is None else json.dumps(list(self._sites))
+        wanted = Wanted(sites=sites, without=json.dumps(list(without)), now=now)
+        return keeping.read(self._connection, self._derivation, wanted)
 
-    def unclean(self, limit: int) -> list[tuple[str, ...]]:
+    def unclean(self, limit: int) -> list[tuple[int, tuple[str, ...]]]:
         """Return keys that must be worked out now: dirty ones, and those that saw sites in and out of scope."""
-        rows = self._connection.execute(
-            f"SELECT k.key FROM derived_key AS k WHERE k.derivation = :name AND ({UNCLEAN}"
-            f" OR (:sites IS NOT NULL AND k.sites IN (:several, ''))) LIMIT {limit}",
-            self._values,
-        )
-        return [tuple(json.loads(key)) for (key,) in rows]
+        asked = UNCLEAN if self._sites is None else f"{UNCLEAN} UNION ALL {CROSSING}"
+        rows = self._connection.execute(f"{asked} LIMIT {limit}", self._values)
+        return [(key_id, tuple(json.loads(key))) for key_id, key, _ in rows]
 
     def live(self, keys: Iterable[tuple[str, ...]], missing: frozenset[str]) -> Rows:
         """Work keys out through the scope."""

@@ -50,9 +50,9 @@ class ReadModelWriter:
         if self._form() != schema_hash():
             self._build()
         self._deriver = Deriver(self._connection, derivations)
-        if derivations:
-            with self._transaction() as connection:
-                derived_schema.install(connection, derivations)
+        self._ready = False
+        if derivations and derived_schema.installed(self._connection):
+            self._install()
 
     def apply(self, system: str, entity: str, page: ChangePage, *, as_of: str, pass_id: str) -> None:
         """Apply one page; see `ports.ReadModelWriter.apply`. The rows get `as_of`, whatever their records say.
@@ -165,6 +165,8 @@ class ReadModelWriter:
         """Work out some of what is not known as of this moment; see `ports.ReadModelWriter.work_out`."""
         if not self._derivations:
             return 0
+        if not self._ready:
+            self._install()
         with self._transaction():
             return self._deriver.work_out(self.states(), moment, limit=limit)
 
@@ -206,6 +208,11 @@ class ReadModelWriter:
     def _roll_back(self) -> None:
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
+
+    def _install(self) -> None:
+        with self._transaction() as connection:
+            derived_schema.install(connection, self._derivations)
+        self._ready = True
 
     def _meta(self, name: str) -> str:
         row = self._connection.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()

@@ -61,6 +61,11 @@ _VALUES: Final[Mapping[str, Sequence[str | int | None]]] = {
     "currency": ("EUR", "USD"),
     "sequence": (1, 2),
     "operation_id": ("0010", "0020"),
+    "invoice_id": ("I1", "I2"),
+    "purchase_order_line": ("10", "20", None),
+    "invoice_state": ("parked", "parked", "posted", "cancelled"),
+    "block_code": (None, None, "qty"),
+    "usage_decision": ("accepted", "rejected", None),
 }
 _IDS: Final[Mapping[str, tuple[str, ...]]] = {
     "material": ("M1", "M2", "M3"),

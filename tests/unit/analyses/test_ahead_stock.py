@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from erp_mcp.analyses.slow_stock import STOCKED_LOT
+from erp_mcp.analyses.stocked_lots import STOCKED_LOT
 from erp_mcp.domain.decision import Mask
 from erp_mcp.domain.derivation import Only
 from erp_mcp.errors import NotAllowedError

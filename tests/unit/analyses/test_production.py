@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import pytest
@@ -216,7 +217,7 @@ def _started(job: str, began: str, order: str = "P") -> NamedTuple:
     return make(wip_ageing.StartedJobRow, job_id=job, production_order_id=order, started_at=began)
 
 
-def _amounts(**given: object) -> list[tuple[RawCell, ...]]:
+def _amounts(**given: object) -> Sequence[tuple[RawCell, ...]]:
     order = make(wip_ageing.OrderQuantityRow, production_order_id="P", material_id="M", qty_planned=10 * ONE, **given)
     price = make(
         wip_ageing.StandardPriceRow, material_id="M", standard_price=1_0000, price_unit=3, currency="EUR"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from erp_mcp.analyses.buying import BilledRow, BoughtLineRow, BuyingSourceRow, ReceiptRow, VendorRow, percentile, worth
-from erp_mcp.analyses.scorecard import ANALYSIS, DecisionRow
+from erp_mcp.analyses.scorecard import ANALYSIS
+from erp_mcp.analyses.supplier_record import DecisionRow
 from erp_mcp.domain.analysis import RawCell
 from erp_mcp.domain.answer import Gap
 from tests.guarantees import guarantees

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from erp_mcp.analyses import slow_stock
-from erp_mcp.analyses.slow_stock import ExpiryRow, LastMovedRow, LotStockRow, PricedRow, WantedRow
+from erp_mcp.analyses.stocked_lots import ExpiryRow, LastMovedRow, LotStockRow, PricedRow, WantedRow
 from erp_mcp.domain.analysis import RawCell
 from erp_mcp.domain.call import ArgumentValue
 from tests.guarantees import guarantees
@@ -80,5 +80,5 @@ def test_a_least_value_leaves_out_what_has_no_price_and_says_so() -> None:
     plant = SmallPlant()
     _lot(plant, "L-1", 50, moved="2025-01-01")
     found = plant.ask(slow_stock.ANALYSIS, min_age_days=90, min_value=1_0000)
-    assert found.tables["lots"] == []
+    assert not found.tables["lots"]
     assert found.warnings

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo
 
-from erp_mcp.analyses.buying import BilledRow, BoughtLineRow, ReceiptRow, VendorRow
-from erp_mcp.analyses.vendor_summary import ANALYSIS, PromiseRow
+from erp_mcp.analyses.buying import BoughtLineRow, ReceiptRow, VendorRow
+from erp_mcp.analyses.vendor_summary import ANALYSIS, BilledDayRow, PromiseRow
 from erp_mcp.domain.analysis import RawCell
 from tests.guarantees import guarantees
 from tests.unit.analyses.small_plant import ONE, TODAY, SmallPlant
@@ -39,12 +39,14 @@ def _line(plant: SmallPlant, number: str = "PO-1", **given: object) -> None:
         "currency": "EUR",
         "order_state": "open",
     }
-    plant.add("lines", BoughtLineRow, **values | given)
+    for read in ("lines", "open_lines"):
+        plant.add(read, BoughtLineRow, **values | given)
 
 
 def _came(plant: SmallPlant, day: str, qty: int = 10, number: str = "PO-1") -> None:
     row = {"purchase_order_id": number, "line": "10", "posted_on": day, "qty": qty * ONE}
-    plant.add("receipts", ReceiptRow, **row)
+    for read in ("receipts", "open_receipts"):
+        plant.add(read, ReceiptRow, **row)
 
 
 def _summary(plant: SmallPlant) -> dict[str, RawCell]:
@@ -60,13 +62,13 @@ def test_what_happens_today_changes_no_figure() -> None:
     _came(plant, "2026-03-09", 4)
     before = plant.ask(ANALYSIS).tables
 
-    plant.reads["lines"] = []
+    plant.reads |= {"lines": [], "open_lines": []}
     _line(plant, order_state="closed")
     _line(plant, "PO-2", order_date=TODAY)
     _came(plant, TODAY, 6)
     promise = {"purchase_order_id": "PO-1", "line": "10", "sequence": 2, "promised_date": "2026-04-01"}
     plant.add("promises", PromiseRow, confirmed_at="2026-03-16T04:00:00Z", **promise)
-    plant.add("invoices", BilledRow, supplier_id="S-1", posted_on=TODAY, amount=5 * EURO, currency="EUR")
+    plant.add("invoices", BilledDayRow, posted_on=TODAY, amount=5 * EURO, currency="EUR")
 
     assert plant.ask(ANALYSIS).tables == before
     assert _summary(plant)["through"] == YESTERDAY
@@ -114,7 +116,7 @@ def test_money_with_a_price_that_is_not_known_is_not_told() -> None:
     _line(plant)
     _line(plant, "PO-2", price=None)
     _line(plant, "PO-3", currency="USD")
-    plant.add("invoices", BilledRow, supplier_id="S-1", posted_on=YESTERDAY, amount=7 * EURO, currency="EUR")
+    plant.add("invoices", BilledDayRow, posted_on=YESTERDAY, amount=7 * EURO, currency="EUR")
     assert plant.ask(ANALYSIS).tables["money"] == [("EUR", None, 7 * EURO, None), ("USD", 20 * EURO, 0, 20 * EURO)]
 
 

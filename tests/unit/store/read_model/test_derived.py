@@ -73,6 +73,7 @@ def writer(path: Path) -> Iterator[ReadModelWriter]:
     writer = ReadModelWriter(path, [_derivation()])
     for entity in ("stock", "material"):
         writer.finish(EntityState(system="erp", entity=entity, as_of=AS_OF, rows=0, complete=True))
+    writer.work_out(MOMENT, limit=1)
     yield writer
     writer.close()
 
