@@ -20,6 +20,15 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from erp_mcp.credentials import grammar
 from erp_mcp.credentials.settings import AuthSettings, TlsSettings, VaultSettings
+from erp_mcp.domain import human_task
+from erp_mcp.domain.notice import (
+    MailEncryption,
+    MailSettings,
+    NoticeKind,
+    NoticeSettings,
+    WebhookSettings,
+    WebhookShape,
+)
 from erp_mcp.domain.traffic import TrafficLimits
 from erp_mcp.errors import ConfigurationError
 from erp_mcp.strict_yaml import Document, read_model
@@ -112,6 +121,7 @@ class Settings:
     deadline_s: int
     vault: VaultSettings | None = None
     state: PostgresqlSettings | None = None
+    notices: NoticeSettings | None = None
 
 
 def data_root() -> Path:
@@ -195,14 +205,19 @@ def load(path: Path) -> Settings:
         deadline_s=form.deadline_s,
         vault=form.vault.settings(root) if form.vault is not None else None,
         state=form.state.postgresql.settings(root) if form.state is not None else None,
+        notices=form.notices.settings(root) if form.notices is not None else None,
     )
 
 
 def _check_together(form: _File, document: Document) -> None:
     """Refuse what is right by itself and wrong together, with the line of the key to mend."""
     for name, system in form.systems.items():
+        if name == human_task.SYSTEM:
+            raise document.error(("systems", name), "this name is that of the gateway's own records; choose another")
         for key, reason in system.problems(has_vault=form.vault is not None):
             raise document.error(("systems", name, *key.split(".")), reason)
+    for key, reason in form.notices.problems() if form.notices is not None else ():
+        raise document.error(("notices", *key.split(".")), reason)
     for key, reason in form.vault.problems() if form.vault is not None else ():
         raise document.error(("vault", *key.split(".")), reason)
 
@@ -378,6 +393,96 @@ class _State(_Form):
     postgresql: _Postgresql
 
 
+_Address = Annotated[str, Field(max_length=254, pattern=r"^[^\s@<>,;:\"]+@[^\s@<>,;:\"]+$")]
+_Kinds = Annotated[list[NoticeKind], Field(min_length=1)]
+
+
+def _page(value: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/@?#]+(/[^\s?#]*)?", value):
+        raise ValueError("must be the address of the page, https://HOST/PATH, without user, `?` and `#`")
+    return value.rstrip("/")
+
+
+def _secret_url(value: str) -> str:
+    if value.startswith(("http:", "https:")):
+        raise ValueError("whoever knows this address may post there, so keep it as a secret and refer to it")
+    return _own_reference(value)
+
+
+class _Mail(_Form):
+    host: Annotated[str, Field(pattern=r"^[A-Za-z0-9.:_-]{1,253}$")]
+    port: Annotated[int, Field(ge=1, le=65_535)] = 587
+    encryption: MailEncryption = "starttls"
+    sender: _Address
+    account: Annotated[str, Field(max_length=200)] = ""
+    secret: Annotated[str, AfterValidator(_own_reference)] = ""
+    ca_file: str = ""
+    people: dict[_Name, _Address] = {}
+    operators: Annotated[list[_Address], Field(max_length=50)] = []
+    tells: _Kinds = ["approval_waits", "person_needed"]
+
+    def problems(self) -> Iterator[grammar.Problem]:
+        """Yield what does not fit together."""
+        if self.encryption == "none" and self.host not in ("localhost", "127.0.0.1", "::1"):
+            yield "mail.encryption", "without encryption, mail is handed over on this machine alone"
+        if self.encryption == "none" and self.account:
+            yield "mail.encryption", "a password is sent over an encrypted connection alone"
+        if bool(self.account) != bool(self.secret):
+            yield "mail.account", "account and secret go together"
+        if not self.people and not self.operators:
+            yield "mail", "name somebody: people (addresses by approver id), or operators"
+
+    def settings(self, root: Path) -> MailSettings:
+        """Return the frozen form."""
+        return MailSettings(
+            host=self.host,
+            port=self.port,
+            encryption=self.encryption,
+            sender=self.sender,
+            account=self.account,
+            secret=self.secret,
+            ca_file=str((root / Path(self.ca_file).expanduser()).resolve()) if self.ca_file else "",
+            people=dict(self.people),
+            operators=tuple(self.operators),
+            kinds=tuple(self.tells),
+        )
+
+
+class _Webhook(_Form):
+    url: Annotated[str, AfterValidator(_secret_url)]
+    shape: WebhookShape
+    tells: _Kinds = ["approval_waits", "person_needed"]
+    networks: Annotated[list[grammar.Network], Field(max_length=10)] = []
+
+
+class _Notices(_Form):
+    page: Annotated[str, Field(max_length=300), AfterValidator(lambda value: _page(value) if value else value)] = ""
+    mail: _Mail | None = None
+    webhooks: Annotated[dict[_Name, _Webhook], Field(max_length=10)] = {}
+
+    def problems(self) -> Iterator[grammar.Problem]:
+        """Yield what does not fit together."""
+        if self.mail is None and not self.webhooks:
+            yield "mail", "name a way to tell people: mail, or webhooks"
+        if "mail" in self.webhooks:
+            yield "webhooks.mail", "this name is that of mail"
+        if self.mail is not None:
+            yield from self.mail.problems()
+
+    def settings(self, root: Path) -> NoticeSettings:
+        """Return the frozen form."""
+        return NoticeSettings(
+            page=self.page,
+            mail=self.mail.settings(root) if self.mail is not None else None,
+            webhooks=tuple(
+                WebhookSettings(
+                    name=name, url=one.url, shape=one.shape, kinds=tuple(one.tells), networks=tuple(one.networks)
+                )
+                for name, one in self.webhooks.items()
+            ),
+        )
+
+
 class _File(_Form):
     version: Literal[1]
     deployment: _Name
@@ -394,3 +499,4 @@ class _File(_Form):
     systems: dict[_Name, _System] = {}
     vault: grammar.Vault | None = None
     state: _State | None = None
+    notices: _Notices | None = None

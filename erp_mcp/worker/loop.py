@@ -11,9 +11,11 @@ from typing import Final
 
 from erp_mcp import administration
 from erp_mcp.bootstrap import Deployment
+from erp_mcp.domain import human_task
 from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.proposal import Proposal
 from erp_mcp.errors import GatewayError
+from erp_mcp.worker.notifying import notify_on
 
 ONCE_S: Final = 60.0  # a one-shot worker begins no piece of work after so many seconds
 POLL_S: Final = 1.0
@@ -67,6 +69,7 @@ async def work_on(
     ended = _stopped_by_signals(stop)
     worker = _new_name(deployment)
     pause_s = poll_s
+    telling = asyncio.create_task(notify_on(deployment, worker, ended, poll_s=poll_s))
     try:
         while not ended.is_set():
             try:
@@ -79,6 +82,9 @@ async def work_on(
             with suppress(TimeoutError):
                 await asyncio.wait_for(ended.wait(), pause_s)
     finally:
+        telling.cancel()
+        with suppress(asyncio.CancelledError):
+            await telling
         await deployment.disconnect()
 
 
@@ -98,8 +104,9 @@ async def _work_off(deployment: Deployment, holder: str, tell: Told, over: Calla
             break
         count += 1
         tell(done.proposal, done.lost)
-        if done.proposal.state is State.COMMITTED and not done.lost:
-            written.add(done.proposal.content.command.system)
+        system = done.proposal.content.command.system
+        if done.proposal.state is State.COMMITTED and not done.lost and system != human_task.SYSTEM:
+            written.add(system)
     if written:
         await _refresh(deployment, sorted(written))
     return count

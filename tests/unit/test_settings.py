@@ -294,3 +294,47 @@ def test_the_state_is_a_file_unless_a_schema_is_named(tmp_path: Path) -> None:
         owner_secret="",
         ca_file=str(tmp_path / "db.pem"),
     )
+
+
+MAIL = "host: m.example, sender: g@p.example, operators: [o@p.example]"
+
+
+@guarantees("docs.agree")
+def test_notices_are_read_with_their_references_as_references(tmp_path: Path) -> None:
+    """The address of a webhook is a secret, so it stands in no file that people share."""
+    text = (
+        f"notices: {{page: 'https://a.example/', mail: {{{MAIL}}}, webhooks: {{t: {{url: 'env:T', shape: teams}}}}}}\n"
+    )
+    found = settings.load(write(tmp_path, GOOD + text)).notices
+
+    assert found is not None
+    assert found.page == "https://a.example"
+    assert found.mail is not None
+    assert (found.mail.port, found.mail.encryption, found.mail.operators) == (587, "starttls", ("o@p.example",))
+    assert [(one.name, one.url, one.shape) for one in found.webhooks] == [("t", "env:T", "teams")]
+
+
+@guarantees("input.clear_errors")
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("{}", "notices.mail"),
+        ("{mail: {host: m.example, sender: g@p.example}}", "notices.mail"),
+        (f"{{mail: {{{MAIL}, encryption: none}}}}", "notices.mail.encryption"),
+        (f"{{mail: {{{MAIL.replace('m.example', 'localhost')}, encryption: none, account: a, secret: 'env:S'}}}}",
+         "notices.mail.encryption"),
+        (f"{{mail: {{{MAIL}, account: a}}}}", "notices.mail.account"),
+        (f"{{mail: {{{MAIL}, secret: plain}}}}", "notices.mail.secret"),
+        ("{mail: {host: m.example, sender: nobody, operators: [o@p.example]}}", "notices.mail.sender"),
+        ("{webhooks: {t: {url: 'https://hooks.example/x', shape: teams}}}", "notices.webhooks.t.url"),
+        ("{webhooks: {t: {url: 'env:T', shape: pigeon}}}", "notices.webhooks.t.shape"),
+        ("{webhooks: {mail: {url: 'env:T', shape: teams}}}", "notices.webhooks.mail"),
+        ("{page: 'javascript:x', webhooks: {t: {url: 'env:T', shape: teams}}}", "notices.page"),
+    ],
+)  # fmt: skip
+def test_notices_that_can_not_be_are_refused_with_their_key(tmp_path: Path, text: str, key: str) -> None:
+    """A mistake is found at the start, not when the first approval waits."""
+    with pytest.raises(ConfigurationError) as refused:
+        settings.load(write(tmp_path, f"{GOOD}notices: {text}\n"))
+    assert refused.value.facts["key"] == key
+    assert "hooks.example" not in str(refused.value)
