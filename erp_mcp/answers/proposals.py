@@ -67,6 +67,9 @@ NEXT_STEPS: Final[Mapping[State, str]] = {
 _POSTPONED: Final = (
     "Approved; the system could not take it yet, and the worker tries again by itself. Poll get_proposal."
 )
+_NARROWED: Final = (
+    "A person said yes to less of it. The smaller proposal is the newest of list_my_proposals; poll that one instead."
+)
 
 
 def is_over(proposal: Proposal) -> bool:
@@ -85,6 +88,8 @@ def next_step(proposal: Proposal) -> str:
     """Return what the agent does now, in a sentence or two."""
     if waiting_for(proposal) == SYSTEM and proposal.state is State.APPROVED:
         return _POSTPONED
+    if proposal.state is State.REJECTED and proposal.reason == "narrowed":
+        return _NARROWED
     return NEXT_STEPS[proposal.state]
 
 

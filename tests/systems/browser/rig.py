@@ -28,14 +28,21 @@ class Browser:
 
     def look(self, jobs: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
         """Show pages and return what became of each by its name; see `look.py`."""
+        return self._run("look.py", jobs=jobs)
+
+    def walk(self, walks: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+        """Walk through a site and return what was seen on each walk by its name; see `walk.py`."""
+        return self._run("walk.py", walks=walks)
+
+    def _run(self, script: str, **work: list[dict[str, Any]]) -> dict[str, dict[str, Any]]:
         self.shots.mkdir(parents=True, exist_ok=True)
         task, report = self.shots / "jobs.json", self.shots / "report.json"
         axe = self.rig / "axe" / "node_modules" / "axe-core" / "axe.min.js"
         task.write_text(
-            json.dumps({"browser": self.program, "axe": str(axe), "shots": str(self.shots), "jobs": jobs}),
+            json.dumps({"browser": self.program, "axe": str(axe), "shots": str(self.shots), **work}),
             encoding="utf-8",
         )
-        command = [str(self.rig / "venv" / "bin" / "python"), str(_HERE / "look.py"), str(task), str(report)]
+        command = [str(self.rig / "venv" / "bin" / "python"), str(_HERE / script), str(task), str(report)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE_S, check=False)
         assert done.returncode == 0, done.stderr[-3000:]
         found: dict[str, dict[str, Any]] = json.loads(report.read_text(encoding="utf-8"))

@@ -1,0 +1,50 @@
+"""What stands around every page: who is signed in, how much waits, and whether writes are stopped."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from erp_mcp.domain.approver import Stop
+from erp_mcp.domain.lifecycle import RESOLVABLE, State
+from erp_mcp.errors import GatewayError
+from erp_mcp.web.visit import Visit
+
+_NOBODY: Final[dict[str, object]] = {
+    "who": "",
+    "who_id": "",
+    "waiting": 0,
+    "stuck": 0,
+    "stops": [],
+    "sign_out": "",
+    "deployment": "",
+    "environment": "",
+    "here": "",
+}
+
+
+def frame(visit: Visit | None) -> dict[str, object]:
+    """Return the facts of the frame; where the state can't be read, the page itself says so."""
+    if visit is None:
+        return _NOBODY
+    settings = visit.office.deployment.settings
+    facts = {**_NOBODY, "deployment": settings.deployment, "environment": settings.environment, "here": visit.address}
+    if visit.who is None:
+        return facts
+    standing, stops = _counts(visit)
+    return {
+        **facts,
+        "who": visit.who.approver.name,
+        "who_id": visit.who.id,
+        "waiting": standing.get(State.AWAITING_APPROVAL, 0),
+        "stuck": sum(standing.get(state, 0) for state in RESOLVABLE),
+        "stops": stops,
+        "sign_out": visit.form_token("/sign-out"),
+    }
+
+
+def _counts(visit: Visit) -> tuple[dict[str, int], list[Stop]]:
+    state = visit.office.deployment.state
+    try:
+        return state.proposals.standing(), state.switches.stopped()
+    except GatewayError:
+        return {}, []

@@ -1,0 +1,79 @@
+"""What every request meets before anything of ours runs, and what every answer carries.
+
+The browser is told to run nothing, load nothing from elsewhere, send forms nowhere else, and show the page in no frame.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from erp_mcp.web.origin import Origin
+
+MAX_BODY: Final = 32_768  # bytes of a form
+_POLICY: Final = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+_HEADERS: Final = {
+    "Content-Security-Policy": _POLICY,
+    "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",  # `no-referrer` would take the origin off our own forms
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+    "Cache-Control": "no-store",
+}
+_STRICT_TRANSPORT: Final = "max-age=31536000"
+_METHODS: Final = ("GET", "HEAD", "POST")
+
+
+class Guard:
+    """Refuses what no browser of ours sends, and sets the headers of every answer."""
+
+    def __init__(self, app: ASGIApp, *, origin: Origin) -> None:
+        """Stand before `app`, which lives at `origin`."""
+        self._app = app
+        self._origin = origin
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                self._set(MutableHeaders(scope=message))
+            await send(message)
+
+        refused = self._refusal(scope["method"], Headers(scope=scope))
+        if refused is None:
+            await self._app(scope, receive, with_headers)
+        else:
+            await refused(scope, receive, with_headers)
+
+    def _refusal(self, method: str, headers: Headers) -> PlainTextResponse | None:
+        if headers.getlist("host") and headers.getlist("host")[0].lower() not in self._origin.hosts:
+            return PlainTextResponse("This page does not live under that name.\n", status_code=421)
+        if len(headers.getlist("host")) != 1:
+            return PlainTextResponse("One Host is needed.\n", status_code=400)
+        if method not in _METHODS:
+            return PlainTextResponse("Only GET and POST.\n", status_code=405, headers={"Allow": ", ".join(_METHODS)})
+        if method == "POST" and not self._comes_from_here(headers):
+            return PlainTextResponse("This form was not sent from this page.\n", status_code=403)
+        return None
+
+    def _comes_from_here(self, headers: Headers) -> bool:
+        """Whether a browser says that our own page sent the form; one that says nothing is held to its token alone."""
+        site, origin = headers.get("sec-fetch-site"), headers.get("origin")
+        return (site is None or site == "same-origin") and (origin is None or origin in self._origin.origins)
+
+    def _set(self, headers: MutableHeaders) -> None:
+        for name, value in _HEADERS.items():
+            headers[name] = value
+        if self._origin.scheme == "https":
+            headers["Strict-Transport-Security"] = _STRICT_TRANSPORT

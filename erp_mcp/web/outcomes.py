@@ -1,0 +1,109 @@
+"""Outcomes that nobody knows: what is known of each, what its system shows now, and a person's signed word for it.
+
+The page has no way into any system. Looking is done by a process of its own, as whoever runs `erp-mcp proposals show`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from erp_mcp.administration import resolving
+from erp_mcp.administration.resolving import Known
+from erp_mcp.approval import resolution
+from erp_mcp.domain.call import JsonValue
+from erp_mcp.domain.lifecycle import RESOLVABLE
+from erp_mcp.domain.proposal import Proposal
+from erp_mcp.web.times import local
+from erp_mcp.web.visit import Visit
+
+_NOT_SEEN: Final = "it could not be asked"
+_ANSWERS: Final[Mapping[str, str]] = {
+    "found": "It shows exactly this change.",
+    "missing": "It shows nothing of this change.",
+    "cannot_be_read_back": "It offers no way to look for this change: look there yourself.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """What the system showed when somebody looked."""
+
+    told: str
+    document: str
+    record: tuple[tuple[str, str], ...]
+    record_told: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What is known of a change whose outcome is not, or was not until a person said it."""
+
+    sent: str
+    lost: str
+    why: str
+    native_code: str
+    looks: tuple[tuple[str, str], ...]
+    resolvable: bool
+    statement: tuple[tuple[str, str], ...]
+    flaw: str
+    look: str
+    resolve: str
+    sight: Sight | None = None
+
+
+def outcome(visit: Visit, proposal: Proposal, sight: Sight | None = None) -> Outcome | None:
+    """Return what is known of a proposal that is or was in doubt; `None` for one that never was."""
+    zone = visit.office.zone
+    deployment, proposal_id = visit.office.deployment, proposal.content.proposal_id
+    known = resolving.known(deployment, proposal_id)
+    if proposal.state not in resolving.UNSETTLED and known.resolution is None:
+        return None
+    here = f"/proposals/{proposal_id}"
+    return Outcome(
+        sent=local(known.sent, zone),
+        lost=local(known.lost, zone),
+        why=known.why,
+        native_code=known.native_code,
+        looks=tuple((local(at, zone), gave) for at, gave in known.looks),
+        resolvable=proposal.state in RESOLVABLE,
+        statement=_statement(known, visit),
+        flaw=resolving.statement_flaw(deployment, proposal),
+        look=visit.form_token(f"{here}/look"),
+        resolve=visit.form_token(f"{here}/resolve"),
+        sight=sight,
+    )
+
+
+def seen(text: str) -> Sight:
+    """Return what a look gave, as `erp-mcp proposals show --json` tells it; other words say nothing."""
+    try:
+        now = json.loads(text)["now"]
+        answer, record = str(now["answer"]), _fields(now.get("record"))
+        document = str((now.get("found") or {}).get("document", ""))
+        record_told = str(now.get("record_answer", ""))
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return Sight(told=_NOT_SEEN, document="", record=(), record_told="")
+    return Sight(told=_ANSWERS.get(answer, answer), document=document, record=record, record_told=record_told)
+
+
+def _fields(record: JsonValue) -> tuple[tuple[str, str], ...]:
+    return tuple((name, str(value)) for name, value in sorted(record.items())) if isinstance(record, dict) else ()
+
+
+def _statement(known: Known, visit: Visit) -> tuple[tuple[str, str], ...]:
+    if known.resolution is None:
+        return ()
+    opened = resolution.opened(known.resolution.statement)
+    if opened is None:
+        return (("Statement", "These words are not in order."),)
+    said = opened[0]
+    told = [
+        ("Said by", f"{said.approver_name} ({said.approver_id}), {local(said.resolved_at, visit.office.zone)}"),
+        ("Signed words", said.meaning),
+        ("Document", said.document),
+        ("Where they looked", said.reason),
+    ]
+    return tuple((name, value) for name, value in told if value)

@@ -1,0 +1,298 @@
+"""One proposal: everything that a decision is bound to, why this person is asked, and what became of it.
+
+Nothing that decides is made of the agent's words; they stand apart, at the end, marked as checked by nobody.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Final
+
+from erp_mcp import administration
+from erp_mcp.administration import Narrowed
+from erp_mcp.approval import envelope
+from erp_mcp.approval.requesters import is_self_approval, needs_passphrase
+from erp_mcp.domain.approver import Enrolment
+from erp_mcp.domain.call import JsonValue
+from erp_mcp.domain.lifecycle import State
+from erp_mcp.domain.proposal import Change, Content, Proposal, SignedDecision
+from erp_mcp.web.outcomes import Sight, outcome
+from erp_mcp.web.times import local, until
+from erp_mcp.web.visit import Answer, Shown, Visit
+from erp_mcp.web.words import RISKS, STATES, flags, why_not, why_not_you
+
+_PART: Final = re.compile(r"[A-Za-z0-9_-]{1,40}(?:\[[0-9]{1,4}\])?")
+_LONGEST_NAME: Final = 200
+_PLACE: Final = re.compile(r"lines\[([0-9]{1,4})\]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Fields of one line of a document, or of the document itself where `name` is empty."""
+
+    name: str
+    changes: tuple[Change, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Somebody who is enrolled, and whether they may decide about this."""
+
+    id: str
+    name: str
+    may: bool
+    told: str
+    decided: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """What is counted against a limit: in words, and as whole parts of a hundred of its maximum."""
+
+    limit: str
+    key: str
+    before: str
+    this: str
+    maximum: str
+    window: str
+    share: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """A decision as it was signed."""
+
+    who: str
+    when: str
+    choice: str
+    meaning: str
+    comment: str
+    method: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happened:
+    """One event of a proposal."""
+
+    when: str
+    what: str
+    reason: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Age:
+    """How old the evidence from one system was, on the plant's clock."""
+
+    system: str
+    as_of: str
+    age: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """A smaller proposal that is stored nowhere yet: whose place it would take, and the token of its form."""
+
+    original: str
+    headline: str
+    token: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """Whether the person who looks may decide now, and what they must give."""
+
+    may_approve: bool
+    may_reject: bool
+    why_not: str
+    passphrase: bool
+    always: bool
+    self_approval: bool
+    approve: str
+    reject: str
+    narrow: str
+
+
+def show(visit: Visit) -> Answer:
+    """Show the proposal of the address.
+
+    Raises:
+        ProposalNotFoundError: `proposal.not_found`. ProposalDamagedError: `proposal.damaged`.
+    """
+    return page(visit)
+
+
+def page(visit: Visit, problem: str = "", status: int = 200, sight: Sight | None = None) -> Shown:
+    """Return the page of the proposal of the address, with what went wrong with a form of it."""
+    deployment = visit.office.deployment
+    store = deployment.state.proposals
+    store.expire()
+    proposal = store.get(visit.path["id"])
+    decisions, zone = store.decisions(visit.path["id"]), visit.office.zone
+    facts: dict[str, object] = {
+        **_facts(visit, proposal, decisions),
+        "outcome": outcome(visit, proposal, sight),
+        "said": [_said(one, visit) for one in decisions],
+        "history": [
+            Happened(
+                when=local(one.time, zone),
+                what=one.type.removeprefix("proposal.").replace("_", " "),
+                reason=str(one.payload.get("reason") or ""),
+                by=str(one.payload.get("actor", "")),
+            )
+            for one in store.history(proposal.content.proposal_id)
+        ],
+        "seeded": any(one.approver_id == visit.person.id for one in decisions)
+        and administration.was_canary(deployment, proposal),
+        "draft": None,
+        "problem": problem,
+    }
+    return Shown(template="proposal.html", facts=facts, status=status)
+
+
+def draft(visit: Visit, made: Narrowed, problem: str = "", status: int = 200) -> Shown:
+    """Return the page of a smaller proposal that is stored nowhere yet, as one that waits."""
+    original = made.original.content
+    facts: dict[str, object] = {
+        **_facts(visit, made.proposal, ()),
+        "outcome": None,
+        "said": [],
+        "history": [],
+        "seeded": False,
+        "draft": Draft(
+            original=original.proposal_id,
+            headline=original.preview.headline,
+            token=visit.form_token(f"/proposals/{original.proposal_id}/narrowed"),
+        ),
+        "problem": problem,
+    }
+    return Shown(template="proposal.html", facts=facts, status=status)
+
+
+def _facts(visit: Visit, proposal: Proposal, decisions: Sequence[SignedDecision]) -> dict[str, object]:
+    """Return what is shown of a proposal's content and of who decides about it."""
+    deployment, content, zone = visit.office.deployment, proposal.content, visit.office.zone
+    now, people = deployment.clock.wall(), administration.trusted(deployment)
+    return {
+        "proposal": proposal,
+        "content": content,
+        "standing": STATES[proposal.state],
+        "risk": RISKS.get(content.risk, content.risk),
+        "groups": list(grouped(content.preview.changes)),
+        "checks": sorted(content.preview.checks, key=lambda one: one.verdict == "ok"),
+        "flags": flags(content),
+        "uses": list(_uses(visit, content)),
+        "sent": [(name, _told(value)) for name, value in sorted(content.command.fields.items())],
+        "ages": [
+            Age(system=system, as_of=local(_told(as_of), zone), age=until(_told(as_of), deployment.clock.plant()))
+            for system, as_of in sorted(content.sources.items())
+        ],
+        "asked_ago": until(content.created_at, now),
+        "asked_at": local(content.created_at, zone),
+        "expires_in": until(content.expires_at, now),
+        "expires_at": local(content.expires_at, zone),
+        "people": [_person(visit, one, content, decisions) for _, one in sorted(people.items())],
+        "given": sum(one.decision == "approve" for one in decisions),
+        "conditions": list(administration.conditions(content.terms)),
+        "under_way": _is_under_way(proposal.state),
+        "turn": _turn(visit, proposal, decisions),
+        "parts": administration.narrowable(content) if proposal.state is State.AWAITING_APPROVAL else (),
+    }
+
+
+def grouped(changes: Sequence[Change]) -> Iterator[Group]:
+    """Yield changes by the line that they are about, in their order: `lines[0].qty` and `00010/qty` are of one each."""
+    for name, some in groupby(changes, key=lambda one: _line_of(one.field)):
+        short = (
+            Change(
+                field=one.field[len(name) :].lstrip("./") or one.field,
+                before=one.before,
+                after=one.after,
+                unit=one.unit,
+            )
+            for one in some
+        )
+        yield Group(name=_called(name), changes=tuple(short))
+
+
+def _called(name: str) -> str:
+    """Return what a line is called: `lines[0]` is the first one of a table, anything else has its own number."""
+    place = _PLACE.fullmatch(name)
+    return f"Line {int(place[1]) + 1}" if place else name
+
+
+def _line_of(name: str) -> str:
+    """Return the line that a field is of, empty for one of the document itself."""
+    if len(name) > _LONGEST_NAME or not all(_PART.fullmatch(part) for part in re.split("[./]", name)):
+        return ""  # no name of ours: it is shown as it is
+    return name[: max(name.rfind("/"), name.rfind("."), 0)]
+
+
+def _turn(visit: Visit, proposal: Proposal, decisions: Sequence[SignedDecision]) -> Turn:
+    content, who = proposal.content, visit.person
+    decided = any(one.approver_id == who.id for one in decisions)
+    objection = "decided" if decided else administration.why_not(visit.office.deployment, content, who.approver)
+    waits = proposal.state is State.AWAITING_APPROVAL
+    always = needs_passphrase(content, who.approver)
+    here = f"/proposals/{content.proposal_id}"
+    return Turn(
+        may_approve=waits and not objection,
+        may_reject=waits and objection in {"", "requester"},
+        why_not=why_not_you(objection) if waits else "",
+        passphrase=always or not visit.office.sessions.holds_key(who),
+        always=always,
+        self_approval=is_self_approval(content, who.approver),
+        approve=visit.form_token(f"{here}/approve"),
+        reject=visit.form_token(f"{here}/reject"),
+        narrow=visit.form_token(f"{here}/narrow"),
+    )
+
+
+def _person(visit: Visit, one: Enrolment, content: Content, decisions: Sequence[SignedDecision]) -> Person:
+    objection = administration.why_not(visit.office.deployment, content, one)
+    decided = next((said.decision for said in decisions if said.approver_id == one.approver_id), "")
+    own = " as owner, by self approval" if not objection and is_self_approval(content, one) else ""
+    return Person(
+        id=one.approver_id, name=one.name, may=not objection, told=f"{why_not(objection)}{own}", decided=decided
+    )
+
+
+def _uses(visit: Visit, content: Content) -> Iterator[Use]:
+    """Yield what this would take of each limit, beside what the others of its window have taken."""
+    used = visit.office.deployment.state.proposals.used(content)
+    for use, before in zip(content.limits, used, strict=True):
+        hours = use.window_s / 3600
+        yield Use(
+            limit=use.limit,
+            key=use.key,
+            before=use.told(before),
+            this=use.told(use.amount),
+            maximum=use.told(use.maximum),
+            window=f"{hours:g} h" if use.window_s >= 3600 else f"{use.window_s // 60} min",
+            share=min(100, (before + use.amount) * 100 // use.maximum) if use.maximum else 100,
+        )
+
+
+def _said(decision: SignedDecision, visit: Visit) -> Said:
+    opened = envelope.opened(decision.envelope)
+    words = opened[0] if opened else None
+    return Said(
+        who=decision.approver_id,
+        when=local(decision.decided_at, visit.office.zone),
+        choice={"approve": "approved", "reject": "rejected"}.get(decision.decision, decision.decision),
+        meaning=words.meaning if words else "These words are not in order.",
+        comment=words.comment if words else "",
+        method=words.method if words else "",
+    )
+
+
+def _is_under_way(state: State) -> bool:
+    return STATES[state].tone == "wait" and state is not State.AWAITING_APPROVAL
+
+
+def _told(value: JsonValue) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -1,0 +1,133 @@
+"""Walks through a site in a headless browser and says what was seen; runs in the rig's own environment.
+
+Usage: walk.py JOBS REPORT — both JSON. JOBS: `browser` (program), `axe` (script), `shots` (folder) and `walks`, each
+with `name`, `width`, `scheme` (light or dark), `script` (false: the browser runs none) and `steps`:
+
+    ["goto", ADDRESS]  ["fill", SELECTOR, TEXT]  ["click", SELECTOR]  ["tick", SELECTOR]  ["choose", SELECTOR, VALUE]
+    ["press", KEY]     ["unfold"]                ["look", NAME]
+    ["enter"]          presses Enter, and waits for the page that comes
+    ["settle"]         until nothing is asked for any more
+    ["await", ADDRESS, TEXT]  asks again until the text stands there
+
+REPORT: per walk and look what the page shows, where it is and what axe found; per walk its answers and console.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+FOCUS = """() => {
+  const one = document.activeElement;
+  return [one.tagName.toLowerCase(), one.id || one.getAttribute("href") || one.textContent.trim().slice(0, 80),
+          getComputedStyle(one).outlineStyle];
+}"""
+_PATIENCE_MS = 30_000
+_LOOKS, _PAUSE_MS = 60, 500
+
+
+def look(page: Page, name: str, axe: str, shots: Path, *, script: bool) -> dict[str, Any]:
+    """Return what a page is like now."""
+    page.screenshot(path=shots / f"{name}.png", full_page=True)
+    seen: dict[str, Any] = {"address": page.url, "title": page.title(), "html": page.content()}
+    if not script:
+        return {**seen, "text": page.locator("body").inner_text()}
+    page.evaluate(axe)
+    found = page.evaluate("rules => axe.run(document, {runOnly: rules})", RULES)
+    return {
+        **seen,
+        "text": page.evaluate("document.body.innerText"),
+        "overflows": page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"),
+        "fired": page.evaluate("window.fired === true"),
+        "violations": [
+            f"{one['id']}: {one['help']}: {node['html'][:160]}" for one in found["violations"] for node in one["nodes"]
+        ],
+    }
+
+
+def walk(browser: Browser, job: dict[str, Any], axe: str, shots: Path) -> dict[str, Any]:
+    """Take one walk in a browser profile of its own."""
+    script = bool(job.get("script", True))
+    context = browser.new_context(
+        viewport={"width": job.get("width", 1000), "height": 900},
+        color_scheme=job.get("scheme", "light"),
+        java_script_enabled=script,
+        bypass_csp=False,
+    )
+    context.set_default_timeout(_PATIENCE_MS)
+    page = context.new_page()
+    said: list[str] = []
+    answers: list[dict[str, Any]] = []
+    page.on("console", lambda message: said.append(f"{message.type}: {message.text}"))
+    page.on("pageerror", lambda error: said.append(f"error: {error}"))
+    page.on("response", lambda one: answers.append({"url": one.url, "status": one.status, "headers": one.headers}))
+    report: dict[str, Any] = {"looks": {}, "focus": [], "said": said, "answers": answers}
+    for what, *how in job["steps"]:
+        if what == "press":
+            page.keyboard.press(how[0])
+            report["focus"].append(page.evaluate(FOCUS))
+        elif what == "look":
+            report["looks"][how[0]] = look(page, f"{job['name']}-{how[0]}", axe, shots, script=script)
+        else:
+            STEPS[what](page, *how)
+    context.close()
+    return report
+
+
+def _enter(page: Page) -> None:
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+
+
+def _click(page: Page, selector: str) -> None:
+    page.locator(selector).click()
+    page.wait_for_load_state()
+
+
+def _unfold(page: Page) -> None:
+    page.evaluate("document.querySelectorAll('details').forEach(one => { one.open = true })")
+
+
+def _await(page: Page, address: str, text: str) -> None:
+    for _ in range(_LOOKS):
+        page.goto(address)
+        if text in page.locator("main").inner_text():
+            return
+        page.wait_for_timeout(_PAUSE_MS)
+    raise TimeoutError(f"{text!r} never came: {page.locator('main').inner_text()[:400]}")
+
+
+STEPS: dict[str, Callable[..., Any]] = {
+    "goto": lambda page, address: page.goto(address),
+    "fill": lambda page, selector, text: page.locator(selector).fill(text),
+    "click": _click,
+    "tick": lambda page, selector: page.locator(selector).check(),
+    "choose": lambda page, selector, value: page.locator(selector).select_option(value),
+    "enter": _enter,
+    "unfold": _unfold,
+    "settle": lambda page: page.wait_for_load_state("networkidle"),
+    "await": _await,
+}
+
+
+def main(jobs_file: str, report_file: str) -> None:
+    """Take all walks in one browser."""
+    task = json.loads(Path(jobs_file).read_text(encoding="utf-8"))
+    axe = Path(task["axe"]).read_text(encoding="utf-8")
+    shots = Path(task["shots"])
+    with sync_playwright() as playwright:
+        # The browser runs as root where continuous integration does, and goes nowhere but to this machine.
+        browser = playwright.chromium.launch(executable_path=task["browser"], args=["--no-sandbox"])
+        report = {job["name"]: walk(browser, job, axe, shots) for job in task["walks"]}
+        browser.close()
+    Path(report_file).write_text(json.dumps(report), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])
