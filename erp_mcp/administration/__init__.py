@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from erp_mcp.administration.activation import Activation, apply_policy, planned, signature_missing
+from erp_mcp.administration.conditions import conditions
 from erp_mcp.administration.connecting import add_system, check_name_free, remove_system
 from erp_mcp.administration.deciding import decide, may_decide, why_not
+from erp_mcp.administration.narrowing import Narrowed, narrow, narrowable, narrowed
 from erp_mcp.administration.people import (
     Member,
     Signing,
@@ -13,36 +15,57 @@ from erp_mcp.administration.people import (
     enrol,
     first_approver_missing,
     members,
+    opened_key,
     revoke,
     trusted,
 )
 from erp_mcp.administration.reach import OutOfReach, Unenrolled, out_of_reach, unenrolled
 from erp_mcp.administration.reading_in import sites_held, synchronise
+from erp_mcp.administration.stopping import write_scopes
+from erp_mcp.administration.tainting import Tainted, clear_taint, tainted
+from erp_mcp.administration.watching import figures, seed_canary, was_canary
+from erp_mcp.approval.figures import Figures
+from erp_mcp.approval.narrowing import Narrowable
 
 __all__ = [
     "Activation",
+    "Figures",
     "Member",
+    "Narrowable",
+    "Narrowed",
     "OutOfReach",
     "Signing",
+    "Tainted",
     "Unenrolled",
     "add_system",
     "apply_policy",
     "check_name_free",
     "check_new",
     "check_revocable",
+    "clear_taint",
+    "conditions",
     "decide",
     "enrol",
+    "figures",
     "first_approver_missing",
     "may_decide",
     "members",
+    "narrow",
+    "narrowable",
+    "narrowed",
+    "opened_key",
     "out_of_reach",
     "planned",
     "remove_system",
     "revoke",
+    "seed_canary",
     "signature_missing",
     "sites_held",
     "synchronise",
+    "tainted",
     "trusted",
     "unenrolled",
+    "was_canary",
     "why_not",
+    "write_scopes",
 ]

@@ -6,11 +6,13 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from erp_mcp.administration import watching
 from erp_mcp.administration.people import Signing, sign, trusted
 from erp_mcp.approval import check, envelope
 from erp_mcp.approval.envelope import Choice, Envelope, meaning_of
-from erp_mcp.approval.requesters import APPLIED_WITHIN, is_self_approval, requesters
+from erp_mcp.approval.requesters import APPLIED_WITHIN, is_self_approval, needs_passphrase, requesters
 from erp_mcp.bootstrap import Deployment
+from erp_mcp.domain import duties
 from erp_mcp.domain.approver import Enrolment
 from erp_mcp.domain.audit import AuditEntry
 from erp_mcp.domain.instants import exact_instant, parse_instant
@@ -18,19 +20,34 @@ from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.proposal import Content, Proposal, SignedDecision
 from erp_mcp.errors import (
     ApproverNotFoundError,
+    DutiesSeparatedError,
     GatewayError,
     NotAnApproverError,
+    PassphraseNeededError,
     ProposalDamagedError,
     ProposalMovedError,
+    QuotaReachedError,
     RequesterError,
 )
 
 
 def why_not(deployment: Deployment, content: Content, approver: Enrolment) -> str:
-    """Return why this approver may not say yes to this content: `requester`, `not_named`, or nothing."""
+    """Return why this approver may not say yes to this: `requester`, `not_named`, `separated`, `quota`, or nothing."""
     now = deployment.clock.wall()
     applied = deployment.state.bundles.applied(since=exact_instant(now - APPLIED_WITHIN))
-    return check.objection_to(content, approver, requesters(content, applied, now))
+    objection = check.objection_to(content, approver, requesters(content, applied, now), now)
+    return objection or _besides(deployment, content, approver.approver_id)
+
+
+def _besides(deployment: Deployment, content: Content, approver_id: str) -> str:
+    """Return why somebody may not say yes for what else they said yes to."""
+    back, now = duties.longest(content.terms), deployment.clock.wall()
+    if not back:
+        return ""
+    said = deployment.state.proposals.said_yes(approver_id, now - back)
+    if duties.separated_by(content, now, said):
+        return "separated"
+    return "quota" if duties.over_quota(content.terms, now, (one.at for one in said)) else ""
 
 
 def may_decide(deployment: Deployment, proposal: Proposal, approver_id: str, choice: Choice) -> Enrolment:
@@ -64,6 +81,10 @@ def _admitted(deployment: Deployment, proposal: Proposal, approver_id: str, choi
         raise RequesterError(approver=approver_id)
     if objection == "not_named":
         raise NotAnApproverError(approver=approver_id, approvers=proposal.content.terms.approvers)
+    if objection == "separated" and choice == "approve":
+        raise DutiesSeparatedError(approver=approver_id)
+    if objection == "quota" and choice == "approve":
+        raise QuotaReachedError(approver=approver_id, per_hour=proposal.content.terms.quota)
     return approver
 
 
@@ -81,20 +102,33 @@ def decide(deployment: Deployment, shown: Proposal, signing: Signing, choice: Ch
         The proposal as it stands now.
 
     Raises:
-        BadPassphraseError: `approval.bad_passphrase`; otherwise as `may_decide`. Nothing was stored.
+        BadPassphraseError: `approval.bad_passphrase`. PassphraseNeededError: `approval.passphrase_needed`, for a key
+            that was opened before, where this decision takes the passphrase itself. Otherwise as `may_decide`. Nothing
+            was stored.
     """
+    after = deployment.state.proposals.decide(signed_decision(deployment, shown, signing, choice, comment))
+    watching.tell(deployment, after)
+    return after
+
+
+def signed_decision(
+    deployment: Deployment, shown: Proposal, signing: Signing, choice: Choice, comment: str = ""
+) -> SignedDecision:
+    """Return a decision about a proposal as it was shown, signed and not stored; raises as `decide`."""
     approver = may_decide(deployment, shown, signing.approver_id, choice)
     content = shown.content
+    if signing.key is not None and choice == "approve" and needs_passphrase(content, approver):
+        raise PassphraseNeededError(approver=signing.approver_id, risk=content.risk)
     said = Envelope(
         deployment=content.deployment,
         proposal_id=content.proposal_id,
         digest=shown.digest,
         decision=choice,
-        meaning=meaning_of(choice, by_self_approval=is_self_approval(content, approver)),
+        meaning=meaning_of(choice, by_self_approval=is_self_approval(content, approver), narrows=bool(content.narrows)),
         approver_id=approver.approver_id,
         approver_name=approver.name,
         public_key=approver.public_key,
-        method="passphrase",
+        method="passphrase" if signing.key is None else "session",
         decided_at=exact_instant(deployment.clock.wall()),
         nonce=secrets.token_hex(16),
         comment=comment,
@@ -102,16 +136,14 @@ def decide(deployment: Deployment, shown: Proposal, signing: Signing, choice: Ch
     text, message = envelope.message(said)
     with _recorded(deployment, shown, signing.approver_id, choice):
         signature = sign(deployment, signing, text, message).signature
-    return deployment.state.proposals.decide(
-        SignedDecision(
-            proposal_id=said.proposal_id,
-            approver_id=said.approver_id,
-            decision=choice,
-            envelope=text,
-            signature=signature,
-            nonce=said.nonce,
-            decided_at=said.decided_at,
-        )
+    return SignedDecision(
+        proposal_id=said.proposal_id,
+        approver_id=said.approver_id,
+        decision=choice,
+        envelope=text,
+        signature=signature,
+        nonce=said.nonce,
+        decided_at=said.decided_at,
     )
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from erp_mcp.approval import keys, registry, signed
+from erp_mcp.approval.keys import OpenKey
 from erp_mcp.approval.requesters import same_person
 from erp_mcp.bootstrap import Deployment, approvers_root, approvers_root_file
 from erp_mcp.domain.approver import Approver, Enrolment, Signed
@@ -17,6 +18,7 @@ from erp_mcp.domain.instants import exact_instant
 from erp_mcp.errors import (
     ApproverExistsError,
     ApproverNotFoundError,
+    BadPassphraseError,
     InvalidArgumentError,
     LastApproverError,
     RegistryDamagedError,
@@ -29,10 +31,14 @@ _MAX_NAME: Final = 80
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signing:
-    """An approver and the passphrase that opens their key, for one act; never stored or shown."""
+    """An approver and the passphrase that opens their key, for one act; never stored or shown.
+
+    Where a process holds the key that the passphrase has opened a while ago, `key` is it, and `passphrase` is empty.
+    """
 
     approver_id: str
     passphrase: str
+    key: OpenKey | None = None
 
     def __repr__(self) -> str:
         """Leave the passphrase out of whatever shows this."""
@@ -162,10 +168,19 @@ def sign(deployment: Deployment, signing: Signing, text: str, message: bytes) ->
         ApproverNotFoundError: `approval.not_found`, for one who is not enrolled or not any more.
         BadPassphraseError: `approval.bad_passphrase`. RegistryDamagedError: `approval.broken_registry`.
     """
+    key = opened_key(deployment, signing)
+    return Signed(text=text, signer=signing.approver_id, signature=key.sign(message))
+
+
+def opened_key(deployment: Deployment, signing: Signing) -> OpenKey:
+    """Return the key of an approver in force, opened now, or held already and still theirs; raises as `sign`."""
     approver = _known(trusted(deployment), signing.approver_id)
+    if signing.key is not None:
+        if signing.key.public != approver.public_key:
+            raise BadPassphraseError
+        return signing.key
     (row,) = (one for one in deployment.state.approvers.all() if one.approver_id == signing.approver_id)
-    pair = keys.KeyPair(public=approver.public_key, sealed=row.sealed_key)
-    return Signed(text=text, signer=signing.approver_id, signature=keys.sign(pair, signing.passphrase, message))
+    return keys.open_key(keys.KeyPair(public=approver.public_key, sealed=row.sealed_key), signing.passphrase)
 
 
 def _known(in_force: Mapping[str, Enrolment], approver_id: str) -> Enrolment:

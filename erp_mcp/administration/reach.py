@@ -14,6 +14,7 @@ from erp_mcp.domain.approver import Applied, Enrolment
 from erp_mcp.domain.decision import Terms
 from erp_mcp.domain.instants import exact_instant
 from erp_mcp.domain.tool import Risk
+from erp_mcp.policy.bands import terms_for
 from erp_mcp.policy.bundle import Bundle
 
 _WORDS: Final = {
@@ -70,10 +71,16 @@ class _Asking:
 
 def unenrolled(deployment: Deployment, bundle: Bundle) -> list[Unenrolled]:
     """Return what a bundle's approval rules ask of people who are no approvers; raises as `trusted`."""
-    named = [one.terms for one in bundle.approvals if one.terms.approvers]
-    known = trusted(deployment) if named else {}
-    missing = [(terms.rule, tuple(who for who in terms.approvers if who not in known)) for terms in named]
+    named = [(one.terms.rule, sorted(_named(one.terms))) for one in bundle.approvals]
+    known = trusted(deployment) if any(who for _, who in named) else {}
+    missing = [(rule, tuple(one for one in who if one not in known)) for rule, who in named]
     return [Unenrolled(rule=rule, approvers=people) for rule, people in missing if people]
+
+
+def _named(terms: Terms) -> set[str]:
+    """Return everybody whom terms name: in a band, by escalation, in the place of others."""
+    names = {*terms.approvers, *terms.escalates_to, *(one for band in terms.bands for one in band.approvers)}
+    return names | {one.deputy for one in terms.deputies if one.absent in names}
 
 
 def out_of_reach(deployment: Deployment, bundle: Bundle) -> list[OutOfReach]:
@@ -92,7 +99,8 @@ def _askings(bundle: Bundle) -> Iterator[tuple[str, _Asking]]:
         grant = bundle.grants[tool]
         for one in bundle.agents.values():
             if one.role == role:
-                yield tool, _Asking(agent=one.agent, owner=one.owner, risk=grant.risk, terms=grant.approval)
+                terms = terms_for(grant.approval, {})  # as strict as it gets
+                yield tool, _Asking(agent=one.agent, owner=one.owner, risk=grant.risk, terms=terms)
 
 
 def _looked_at(
@@ -111,7 +119,7 @@ def _looked_at(
 
 def _objection(asking: _Asking, person: Enrolment, always: frozenset[str], today: frozenset[str]) -> str:
     """Return why this approver may not decide, the lasting reasons first; empty where they may."""
-    if asking.terms.approvers and person.approver_id not in asking.terms.approvers:
+    if asking.terms.approvers and person.approver_id not in _named(asking.terms):
         return "not_named"
     if names_of(person) & always:
         return "agent" if key_of(asking.agent) in names_of(person) else "owner"

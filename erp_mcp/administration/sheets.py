@@ -39,6 +39,10 @@ _STARTS: Final = re.compile(rf"""^(?=["' ]*[{_LIVE}])""")
 _INSIDE: Final = re.compile(rf"""([;|][ ]*["']?)(?=[{_LIVE}])""")  # the separators of other locales
 _EXACT_DIGITS: Final = 15
 _WIDTH: Final = 24  # of a column, in characters
+_LONGEST: Final = 32_767  # characters that a cell of a workbook holds
+_CUT: Final = "… (cut here; CSV has the whole text)"
+_ABOUT: Final = "about"  # the sheet that says where the others come from
+_LONGEST_NAME: Final = 31  # of a sheet
 
 
 def dead(text: str) -> str:
@@ -93,7 +97,7 @@ def library() -> ModuleType:
 def _csv(export: Export, name: str) -> str:
     out = io.StringIO()
     for title, told in [("table", name), *_origin(export)]:
-        out.write(re.sub(rf"([;|,\t][ ]*)(?=[{_LIVE}])", r"\1'", f"# {title}: {told}") + "\r\n")
+        out.write(re.sub(rf"([;|,\t][ ]*)(?=[{_LIVE}])", r"\1'", f"# {title}: {_text(told)}") + "\r\n")
     writer = csv.writer(out)
     table, kinds = export.answer.tables[name], _kinds(export, name)
     writer.writerow(table.columns)
@@ -116,7 +120,13 @@ def _text(cell: Cell) -> str:
         return ""
     if isinstance(cell, bool):
         return "true" if cell else "false"
-    return ",".join(cell) if isinstance(cell, list) else str(cell)
+    text = ",".join(cell) if isinstance(cell, list) else str(cell)
+    return text.encode(errors="replace").decode()  # half a pair of UTF-16 can't be written in any file
+
+
+def _fitting(text: str) -> str:
+    """Return text that a cell of a workbook holds, and says where it was cut."""
+    return text if len(text) <= _LONGEST else text[: _LONGEST - len(_CUT)] + _CUT
 
 
 def _kinds(export: Export, name: str) -> Mapping[str, str]:
@@ -145,6 +155,16 @@ def _origin(export: Export) -> Iterator[tuple[str, str]]:
     yield "audit records", f"{len(export.call_ids)}, of correlation {export.call_ids[0]}"
 
 
+def _is_day(text: str) -> bool:
+    if not _DATE.fullmatch(text):
+        return False
+    try:
+        date.fromisoformat(text)
+    except ValueError:  # the 31st of February
+        return False
+    return True
+
+
 class _Writer:
     """Writes sheets cell by cell, each with the type that is meant, never one that the library would guess."""
 
@@ -152,9 +172,10 @@ class _Writer:
         self._book = book
         self._head = book.add_format({"bold": True})
         self._formats: dict[str, Format] = {}
+        self._names = {_ABOUT}
 
     def table(self, name: str, table: ResultTable, kinds: Mapping[str, str]) -> None:
-        sheet = self._book.add_worksheet(name[:31])
+        sheet = self._book.add_worksheet(self._name_of(name))
         sheet.freeze_panes(1, 0)
         sheet.set_column(0, max(len(table.columns) - 1, 0), _WIDTH)
         for place, column in enumerate(table.columns):
@@ -166,11 +187,20 @@ class _Writer:
             sheet.autofilter(0, 0, len(table.rows), len(table.columns) - 1)
 
     def origin(self, told: list[tuple[str, str]]) -> None:
-        sheet = self._book.add_worksheet("about")
+        sheet = self._book.add_worksheet(_ABOUT)
         sheet.set_column(0, 0, _WIDTH)
         for line, (title, text) in enumerate(told):
             sheet.write_string(line, 0, title, self._head)
-            sheet.write_string(line, 1, text)
+            sheet.write_string(line, 1, _fitting(_text(text)))
+
+    def _name_of(self, table: str) -> str:
+        """Return a name that no sheet has yet: they are short, and large and small letters are the same."""
+        name, number = table[:_LONGEST_NAME], 2
+        while name.casefold() in self._names:
+            ending = f"_{number}"
+            name, number = table[: _LONGEST_NAME - len(ending)] + ending, number + 1
+        self._names.add(name.casefold())
+        return name
 
     def _cell(self, kind: str) -> Callable[[Worksheet, int, int, Cell], None]:
         if kind in _NUMBERS:
@@ -187,7 +217,7 @@ class _Writer:
 
     def _date(self, sheet: Worksheet, line: int, place: int, cell: Cell) -> None:
         text = _text(cell)
-        if not _DATE.fullmatch(text) or text < "1900-03-01":  # before, spreadsheets disagree about the day
+        if not _is_day(text) or text < "1900-03-01":  # before, spreadsheets disagree about the day
             self._plain(sheet, line, place, cell)
             return
         sheet.write_datetime(
@@ -198,7 +228,7 @@ class _Writer:
         if isinstance(cell, bool):
             sheet.write_boolean(line, place, cell)
         elif cell is not None:
-            sheet.write_string(line, place, _text(cell))
+            sheet.write_string(line, place, _fitting(_text(cell)))
 
     def _format(self, shown: str) -> Format:
         if shown not in self._formats:

@@ -8,10 +8,13 @@ from typing import Final
 
 from erp_mcp.approval import envelope, keys
 from erp_mcp.approval.envelope import Envelope, meaning_of
-from erp_mcp.approval.requesters import is_self_approval, names_of
+from erp_mcp.approval.requesters import is_self_approval, names_of, needs_passphrase
+from erp_mcp.domain import quorum
 from erp_mcp.domain.approver import Enrolment
+from erp_mcp.domain.human_task import needs_nobody
 from erp_mcp.domain.instants import parse_instant
 from erp_mcp.domain.proposal import Content, Proposal, SignedDecision
+from erp_mcp.domain.quorum import Said
 
 _SKEW: Final = timedelta(minutes=5)  # between the clocks of whoever signs and whoever checks
 
@@ -36,25 +39,47 @@ def refusal_of(
 
     Returns:
         `digest`, `envelope`, `not_enrolled`, `signature`, `rejected`, `requester`, `not_named`,
-        `decided_before_proposal`, `decided_after_expiry`, `decided_in_future`, `too_few`, or nothing.
+        `decided_before_proposal`, `decided_after_expiry`, `decided_in_future`, `too_few`, `group_missing`, or nothing.
     """
     if not _is_whole(proposal):
         return "digest"
-    people: list[frozenset[str]] = []
+    if needs_nobody(proposal.content):
+        return ""
+    people: list[tuple[frozenset[str], Said]] = []
     for decision in decisions:
         reason = _flaw(proposal, decision, trusted, now) or _objection(proposal.content, decision, trusted, requesters)
         if reason:
             return reason
-        people.append(names_of(trusted[decision.approver_id]))
-    return "" if _different(people) >= max(1, proposal.content.terms.needed) else "too_few"
+        people.append((names_of(trusted[decision.approver_id]), said_by(decision)))
+    few, groups = quorum.missing(proposal.content.terms, different(people), parse_instant(proposal.content.created_at))
+    return "group_missing" if groups else "too_few" if few else ""
 
 
-def objection_to(content: Content, approver: Enrolment, requesters: frozenset[str]) -> str:
-    """Return why this approver may not decide about this content: `requester`, `not_named`, or nothing."""
+def objection_to(content: Content, approver: Enrolment, requesters: frozenset[str], at: datetime | None = None) -> str:
+    """Return why this approver may not decide about this content then: `requester`, `not_named`, or nothing.
+
+    Without a moment only those count whom policy named from the start.
+    """
     if names_of(approver) & requesters:
         return "requester"
-    named = content.terms.approvers
-    return "not_named" if named and approver.approver_id not in named else ""
+    made = parse_instant(content.created_at)
+    return "" if quorum.may_decide(content.terms, Said(approver.approver_id, at or made), made) else "not_named"
+
+
+def said_by(decision: SignedDecision) -> Said:
+    """Return whose decision it is, and when it was made."""
+    return Said(decision.approver_id, parse_instant(decision.decided_at))
+
+
+def different(people: Sequence[tuple[frozenset[str], Said]]) -> list[list[Said]]:
+    """Return those who are different people for certain, with what each said: two who share a name may be one."""
+    known: list[tuple[frozenset[str], list[Said]]] = []
+    for names, said in people:
+        same = [one for one in known if one[0] & names]
+        apart = [one for one in known if not one[0] & names]
+        merged = names.union(*(one[0] for one in same))
+        known = [*apart, (merged, [*(before for one in same for before in one[1]), said])]
+    return [said for _, said in known]
 
 
 def _is_whole(proposal: Proposal) -> bool:
@@ -76,7 +101,10 @@ def _flaw(proposal: Proposal, decision: SignedDecision, trusted: Mapping[str, En
     if not keys.verifies(approver.public_key, signed_bytes, decision.signature):
         return "signature"
     self_approval = is_self_approval(proposal.content, approver)
-    if words.meaning != meaning_of(words.decision, by_self_approval=self_approval):
+    narrows = bool(proposal.content.narrows)
+    if words.meaning != meaning_of(words.decision, by_self_approval=self_approval, narrows=narrows):
+        return "envelope"
+    if words.method == "session" and words.decision == "approve" and needs_passphrase(proposal.content, approver):
         return "envelope"
     return _untimely(proposal.content, words.decided_at, now)
 
@@ -119,13 +147,4 @@ def _objection(
 ) -> str:
     if decision.decision != "approve":
         return "rejected"
-    return objection_to(content, trusted[decision.approver_id], requesters)
-
-
-def _different(people: Sequence[frozenset[str]]) -> int:
-    """Return how many people there are for certain: two who share a name may be one."""
-    known: list[frozenset[str]] = []
-    for names in people:
-        if not any(names & one for one in known):
-            known.append(names)
-    return len(known)
+    return objection_to(content, trusted[decision.approver_id], requesters, parse_instant(decision.decided_at))

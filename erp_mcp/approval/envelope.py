@@ -15,11 +15,17 @@ _CONTENT_DOMAIN: Final = b"erp-mcp/proposal/v1\n"
 _MEANINGS: Final = {
     ("approve", False): "I approve that exactly this is written, as it was shown to me.",
     ("approve", True): "I approve that exactly this is written, as it was shown to me, as owner, by self approval.",
+    ("narrow", False): "I approve that exactly this is written, less than was asked for, as it was shown to me.",
+    ("narrow", True): (
+        "I approve that exactly this is written, less than was asked for, as it was shown to me, as owner, by self"
+        " approval."
+    ),
     ("reject", False): "I reject this; it is not to be written.",
     ("reject", True): "I reject this; it is not to be written.",
 }
 
 Choice = Literal["approve", "reject"]
+Method = Literal["passphrase", "session"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +33,8 @@ class Envelope:
     """A decision in the words that are signed: who, what, about which content, when, how known, and what they meant.
 
     `digest` is that of the whole content: payload, preview, definition of the tool, version of the record, policy and
-    its terms, limits, age of the evidence, agent, owner and times. `method` is how the person was known.
+    its terms, limits, age of the evidence, agent, owner and times. `method` is how the person was known: `passphrase`,
+    given for this very decision; `session`, given minutes before to the page that held the key since then.
     """
 
     deployment: str
@@ -38,15 +45,15 @@ class Envelope:
     approver_id: str
     approver_name: str
     public_key: str
-    method: Literal["passphrase"]
+    method: Method
     decided_at: str
     nonce: str
     comment: str
 
 
-def meaning_of(decision: Choice, *, by_self_approval: bool) -> str:
-    """Return in words what a decision says."""
-    return _MEANINGS[decision, by_self_approval]
+def meaning_of(decision: Choice, *, by_self_approval: bool, narrows: bool = False) -> str:
+    """Return in words what a decision says; `narrows`, where it is about less than was asked for."""
+    return _MEANINGS["narrow" if narrows and decision == "approve" else decision, by_self_approval]
 
 
 def message(envelope: Envelope) -> tuple[str, bytes]:

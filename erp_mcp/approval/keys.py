@@ -8,11 +8,14 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.canonical_json import canonical
 from erp_mcp.errors import BadPassphraseError, WeakPassphraseError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 MIN_PASSPHRASE: Final = 12
 _MIN_DIFFERENT: Final = 5
@@ -75,8 +78,27 @@ def make(passphrase: str, *, random: bytes) -> KeyPair:
     return KeyPair(public=public, sealed=sealed.decode("utf-8"))
 
 
-def sign(pair: KeyPair, passphrase: str, message: bytes) -> str:
-    """Return the signature over a message, lower-case hexadecimal.
+class OpenKey:
+    """An unsealed private key, in memory alone: it is never shown, compared or written anywhere."""
+
+    __slots__ = ("_private", "public")
+
+    def __init__(self, private: Ed25519PrivateKey, public: str) -> None:
+        """Hold the private half of `public`."""
+        self._private = private
+        self.public = public
+
+    def __repr__(self) -> str:
+        """Name the public half alone."""
+        return f"OpenKey(public={self.public!r})"
+
+    def sign(self, message: bytes) -> str:
+        """Return the signature over a message, lower-case hexadecimal."""
+        return self._private.sign(message).hex()
+
+
+def open_key(pair: KeyPair, passphrase: str) -> OpenKey:
+    """Return the key that a passphrase opens; a fraction of a second and 64 MiB for each try.
 
     Raises:
         BadPassphraseError: `approval.bad_passphrase`; or the sealed key does not belong to the public one.
@@ -95,7 +117,12 @@ def sign(pair: KeyPair, passphrase: str, message: bytes) -> str:
     private = Ed25519PrivateKey.from_private_bytes(seed)
     if private.public_key().public_bytes_raw().hex() != pair.public:
         raise BadPassphraseError
-    return private.sign(message).hex()
+    return OpenKey(private, pair.public)
+
+
+def sign(pair: KeyPair, passphrase: str, message: bytes) -> str:
+    """Return the signature over a message, lower-case hexadecimal; raises as `open_key`."""
+    return open_key(pair, passphrase).sign(message)
 
 
 def sign_first(random: bytes, message: bytes) -> str:

@@ -99,6 +99,11 @@ def is_self_approval(content: Content, approver: Enrolment) -> bool:
     return lets_owner_decide(content) and key_of(content.owner) in names_of(approver)
 
 
+def needs_passphrase(content: Content, approver: Enrolment) -> bool:
+    """Whether this approver gives their passphrase for this very decision: the largest changes, and their own."""
+    return content.risk in ("W3", "W4") or is_self_approval(content, approver)
+
+
 def _recent(applied_at: str, now: datetime) -> bool:
     try:
         return parse_instant(applied_at) >= now - APPLIED_WITHIN

@@ -15,6 +15,7 @@ ENROLMENT: Final = b"erp-mcp/enrolment/v1\n"
 REVOCATION: Final = b"erp-mcp/revocation/v1\n"
 DECISION: Final = b"erp-mcp/decision/v1\n"
 BUNDLE: Final = b"erp-mcp/bundle/v1\n"
+TAINT: Final = b"erp-mcp/taint/v1\n"
 _MAX_TEXT: Final = 65_536
 
 Statement = TypeVar("Statement")

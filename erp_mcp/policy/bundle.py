@@ -9,22 +9,25 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Final, cast
 
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.decision import Decision, Obligations
 from erp_mcp.domain.principal import Principal
 from erp_mcp.policy import document as reading
+from erp_mcp.policy import people_document as people_reading
 from erp_mcp.policy.cells import Compiling, compile_cells, compile_discovery, compile_status
 from erp_mcp.policy.document import refuse
-from erp_mcp.policy.rules import ApprovalRule, Evidence, Grant, LimitRule, Rule
+from erp_mcp.policy.rules import ApprovalRule, Evidence, Grant, LimitRule, People, Rule
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 _BEFORE_WRITES: Final = 1
 _BEFORE_SHOWS: Final = 2
+_BEFORE_PEOPLE: Final = 3
 _KEYS_1: Final = ("format", "sites", "levels", "agents", "roles", "rules")
-_KEYS: Final = (*_KEYS_1, "approvals", "limits", "writes")
+_KEYS_2: Final = (*_KEYS_1, "approvals", "limits", "writes")
+_KEYS: Final = (*_KEYS_2, "people")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,17 +99,23 @@ def from_document(document: JsonValue) -> Bundle:
     one of format 2, from before roles said what they show.
     """
     form = _format(document)
-    old = form == _BEFORE_WRITES
-    top = reading.fields(document, _KEYS_1 if old else _KEYS)
+    old, latest = form == _BEFORE_WRITES, form > _BEFORE_PEOPLE
+    top = reading.fields(document, _KEYS_1 if old else _KEYS if latest else _KEYS_2)
     sites, levels = reading.texts(top["sites"]), reading.levels(top["levels"])
     declared = reading.named(top["roles"])
     roles = {name: reading.role_terms(one, sites, shows=form > _BEFORE_SHOWS) for name, one in declared}
     written = [_without_evidence(one) if old else one for one in reading.items(top["rules"])]
     rules = tuple(reading.rule(one, roles, sites) for one in written)
-    approvals = tuple(reading.approval(one) for one in reading.items(top.get("approvals", [])))
-    limits = tuple(reading.limit(one) for one in reading.items(top.get("limits", [])))
-    grants = reading.grants(top.get("writes", {}), rules, approvals, limits)
-    _check_ids(rules, approvals, limits)
+    people = people_reading.people(top["people"]) if latest else People()
+    approvals = tuple(
+        people_reading.approval(one, people.groups, banded=latest) for one in reading.items(top.get("approvals", []))
+    )
+    limits = tuple(reading.limit(one, fielded=latest) for one in reading.items(top.get("limits", [])))
+    grants = {
+        tool: replace(one, approval=people_reading.with_people(one.approval, tool, people))
+        for tool, one in reading.grants(top.get("writes", {}), rules, approvals, limits).items()
+    }
+    _check_ids(rules, approvals, limits, people)
     text = canonical(top)
     digest = digest_of(text)
     given = Compiling(roles=roles, grants=grants, sites=sites, levels=levels, digest=digest)
@@ -171,7 +180,10 @@ def _without_evidence(rule: JsonValue) -> JsonValue:
     return {**rule, "evidence": None} if isinstance(rule, dict) and "evidence" in rule else rule
 
 
-def _check_ids(rules: tuple[Rule, ...], approvals: tuple[ApprovalRule, ...], limits: tuple[LimitRule, ...]) -> None:
+def _check_ids(
+    rules: tuple[Rule, ...], approvals: tuple[ApprovalRule, ...], limits: tuple[LimitRule, ...], people: People
+) -> None:
     ids = [*(one.id for one in rules), *(one.terms.rule for one in approvals), *(one.limit.id for one in limits)]
+    ids += [one.rule for one in people.separations]
     if len(set(ids)) != len(ids):
         refuse("duplicate id")

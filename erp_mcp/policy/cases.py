@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from erp_mcp.domain.call import ArgumentValue
 from erp_mcp.domain.decision import Decision
 from erp_mcp.domain.tool import Tool
+from erp_mcp.policy import bands
 from erp_mcp.policy.bundle import Bundle
 from erp_mcp.policy.decide import decide_role
 from erp_mcp.policy.grammar import CaseForm
@@ -77,11 +78,19 @@ def _wrong_approval(form: CaseForm, decision: Decision) -> str:
     terms = decision.obligations.approval if decision.obligations else None
     if terms is None:
         return "expected approval terms, got none: nobody approves this"
+    if form.approval.value is not None:
+        amounts = {"value": form.approval.value, "currency": form.approval.currency or terms.currency}
+        terms = bands.terms_for(terms, amounts)
+    elif terms.bands:  # no value known: the strictest
+        terms = bands.terms_for(terms, {})
     wanted, owner = form.approval.needed, "owner" if terms.self_approval else "none"
     if wanted is not None and wanted != terms.needed:
         return f"expected {wanted} to be needed, got {terms.needed}"
     if form.approval.self_approval not in (None, owner):
         return f"expected self_approval {form.approval.self_approval}, got {owner}"
+    groups = [group.name for group in terms.groups]
+    if form.approval.groups is not None and set(form.approval.groups) != set(groups):
+        return f"expected one of each of the groups {form.approval.groups}, got {groups}"
     return ""
 
 

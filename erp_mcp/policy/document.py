@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from itertools import pairwise
-from typing import Final, Literal, NoReturn, cast
+from typing import Final, NoReturn, cast
 
 from erp_mcp.domain.call import JsonValue
-from erp_mcp.domain.decision import Limit, Mask, MaskWay, Obligations, Terms
+from erp_mcp.domain.decision import Limit, LimitKey, LimitMeasure, Mask, MaskWay, Obligations
 from erp_mcp.domain.principal import Principal
 from erp_mcp.domain.tool import Risk
 from erp_mcp.errors import BadBundleError
@@ -18,9 +18,8 @@ from erp_mcp.policy.rules import (
     HOUR_S,
     LEVELS,
     MAX_AGE_FACTOR,
-    MAX_NEEDED,
-    MAX_VALID_H,
     MAX_WINDOW_H,
+    MINUTE_S,
     WRITE_LEVEL,
     ApprovalRule,
     Evidence,
@@ -31,25 +30,26 @@ from erp_mcp.policy.rules import (
 )
 
 WAYS: Final[tuple[str, ...]] = ("drop", "hash", "band")
-RISKS: Final[tuple[str, ...]] = ("W1", "W2", "W3")
-MEASURES: Final[tuple[str, ...]] = ("count", "value")
-LIMIT_KEYS: Final[tuple[str, ...]] = ("agent", "owner", "material")
+RISKS: Final[tuple[str, ...]] = ("W1", "W2", "W3", "W4")
+MEASURES: Final[tuple[str, ...]] = ("count", "value", "change_pct")
+LIMIT_KEYS: Final[tuple[str, ...]] = ("agent", "owner", "material", "supplier", "site", "object")
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
-_AMOUNT: Final = {"count": re.compile(r"[1-9][0-9]{0,8}"), "value": re.compile(r"(0|[1-9][0-9]{0,10})(\.[0-9]{1,4})?")}
+_FIELD: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_DECIMAL: Final = re.compile(r"(0|[1-9][0-9]{0,10})(\.[0-9]{1,4})?")
+_AMOUNT: Final = {"count": re.compile(r"[1-9][0-9]{0,8}"), "value": _DECIMAL, "change_pct": _DECIMAL}
 
 _ROLE_KEYS: Final = ("sites", "masks", "max_rows", "max_window_days", "max_age_factor", "budgets_s")
 _Object = dict[str, JsonValue]
-_LimitKey = Literal["agent", "owner", "material"]
 
 
 def agent(name: str, value: JsonValue, roles: Mapping[str, Obligations]) -> Principal:
     """Return a declared agent."""
     one = fields(value, ("owner", "role"))
-    role = _text(one["role"])
+    role = text(one["role"])
     if role not in roles:
         refuse("unknown role")
-    return Principal(agent=name, owner=_text(one["owner"]), role=role)
+    return Principal(agent=name, owner=text(one["owner"]), role=role)
 
 
 def role_terms(value: JsonValue, declared: tuple[str, ...], *, shows: bool = True) -> Obligations:
@@ -61,7 +61,7 @@ def role_terms(value: JsonValue, declared: tuple[str, ...], *, shows: bool = Tru
         masks=tuple(_mask(mask) for mask in items(one["masks"])),
         max_rows=_count(one["max_rows"]),
         max_window_days=_count(one["max_window_days"]),
-        max_age_factor=_within(one["max_age_factor"], 1, MAX_AGE_FACTOR),
+        max_age_factor=within(one["max_age_factor"], 1, MAX_AGE_FACTOR),
         budgets_s=budgets,
     )
 
@@ -76,13 +76,13 @@ def rule(value: JsonValue, roles: Mapping[str, Obligations], declared: tuple[str
     """Return a rule, whose evidence is read apart."""
     one = fields(value, ("id", "effect", "roles", "tools", "sites", "levels", "shadow", "evidence"))
     found = Rule(
-        id=_text(one["id"]),
-        effect=_one_of(one["effect"], ("permit", "forbid")),
+        id=text(one["id"]),
+        effect=one_of(one["effect"], ("permit", "forbid")),
         roles=texts(one["roles"]),
         tools=texts(one["tools"]),
         sites=_some_sites(one["sites"], declared),
         levels=None if one["levels"] is None else levels(one["levels"]),
-        shadow=_flag(one["shadow"]),
+        shadow=flag(one["shadow"]),
         evidence=None if one["evidence"] is None else _evidence(one["evidence"]),
     )
     if (found.shadow and found.effect == "permit") or not set(found.roles) <= set(roles):
@@ -107,7 +107,9 @@ def grants(
         refuse("writes")
     if len(terms) != len(approved):
         refuse("approvals")
-    if any(tools[tool][0] == "W3" and one.self_approval for tool, one in terms.items()):
+    if any(tools[tool][0] != "W1" and not one.needed for tool, one in terms.items()):
+        refuse("nobody")
+    if any(tools[tool][0] in ("W3", "W4") and one.self_approval for tool, one in terms.items()):
         refuse("self_approval")
     counted = {tool: tuple(one.limit for one in limits if tool in one.tools) for tool in granted}
     return {
@@ -122,39 +124,27 @@ def grants(
     }
 
 
-def approval(value: JsonValue) -> ApprovalRule:
-    """Return who must say yes to proposals of some tools."""
-    one = fields(value, ("id", "tools", "approvers", "needed", "self_approval", "valid_s"))
-    approvers = () if one["approvers"] is None else _distinct(one["approvers"])
-    needed = _within(one["needed"], 1, len(approvers) or MAX_NEEDED)
-    return ApprovalRule(
-        tools=_distinct(one["tools"]),
-        terms=Terms(
-            rule=_text(one["id"]),
-            approvers=approvers,
-            needed=needed,
-            self_approval=_flag(one["self_approval"]),
-            valid_s=_within(one["valid_s"], HOUR_S, MAX_VALID_H * HOUR_S),
-        ),
-    )
-
-
-def limit(value: JsonValue) -> LimitRule:
-    """Return a limit that proposals of some tools count against."""
-    one = fields(value, ("id", "tools", "measure", "key", "window_s", "maximum", "currency"))
-    measure, maximum = _one_of(one["measure"], MEASURES), _text(one["maximum"])
-    currency = "" if one["currency"] is None else _matching(one["currency"], _CURRENCY)
+def limit(value: JsonValue, *, fielded: bool = True) -> LimitRule:
+    """Return a limit that proposals count against; `fielded` tells whether a document of this age knows fields."""
+    keys = ("id", "tools", "measure", "key", "window_s", "maximum", "currency")
+    one = fields(value, (*keys, "field") if fielded else keys)
+    measure, maximum = one_of(one["measure"], MEASURES if fielded else MEASURES[:2]), text(one["maximum"])
+    currency = "" if one["currency"] is None else matching(one["currency"], _CURRENCY)
+    field = "" if one.get("field") is None else matching(one["field"], _FIELD)
     if not _AMOUNT[measure].fullmatch(maximum) or not Decimal(maximum) or (measure == "value") != bool(currency):
         refuse("limit")
+    if (measure == "change_pct") != bool(field):
+        refuse("limit")
     found = Limit(
-        id=_text(one["id"]),
-        measure="value" if measure == "value" else "count",
-        key=cast("_LimitKey", _one_of(one["key"], LIMIT_KEYS)),
+        id=text(one["id"]),
+        measure=cast("LimitMeasure", measure),
+        key=cast("LimitKey", one_of(one["key"], LIMIT_KEYS if fielded else LIMIT_KEYS[:3])),
         maximum=maximum,
-        window_s=_within(one["window_s"], HOUR_S, MAX_WINDOW_H * HOUR_S),
+        window_s=within(one["window_s"], MINUTE_S if fielded else HOUR_S, MAX_WINDOW_H * HOUR_S),
         currency=currency,
+        field=field,
     )
-    return LimitRule(tools=_distinct(one["tools"]), limit=found)
+    return LimitRule(tools=distinct(one["tools"]), limit=found)
 
 
 def levels(value: JsonValue) -> tuple[int, ...]:
@@ -168,15 +158,15 @@ def levels(value: JsonValue) -> tuple[int, ...]:
 def _granted_tool(value: JsonValue) -> tuple[Risk, str]:
     """Return what a write tool was when it was granted: its risk class and the hash of its definition."""
     one = fields(value, ("level", "risk", "hash"))
-    _within(one["level"], WRITE_LEVEL, WRITE_LEVEL)
-    return cast("Risk", _one_of(one["risk"], RISKS)), _matching(one["hash"], _DIGEST)
+    within(one["level"], WRITE_LEVEL, WRITE_LEVEL)
+    return cast("Risk", one_of(one["risk"], RISKS)), matching(one["hash"], _DIGEST)
 
 
 def _evidence(value: JsonValue) -> Evidence:
     if isinstance(value, dict) and set(value) == {"report"}:
-        return Evidence(report=_matching(value["report"], _DIGEST))
+        return Evidence(report=matching(value["report"], _DIGEST))
     one = fields(value, ("accepted_by", "reason"))
-    found = Evidence(accepted_by=_text(one["accepted_by"]), reason=_text(one["reason"]))
+    found = Evidence(accepted_by=text(one["accepted_by"]), reason=text(one["reason"]))
     if not found.accepted_by.isprintable() or not found.reason.isprintable():
         refuse("evidence")
     return found
@@ -184,10 +174,10 @@ def _evidence(value: JsonValue) -> Evidence:
 
 def _mask(value: JsonValue) -> Mask:
     one = fields(value, ("id", "field", "way", "edges"))
-    way, edges = _one_of(one["way"], WAYS), texts(one["edges"])
+    way, edges = one_of(one["way"], WAYS), texts(one["edges"])
     if (way == "band") != bool(edges) or not _rising(edges):
         refuse("mask")
-    return Mask(field=_text(one["field"]), way=cast("MaskWay", way), edges=edges, rule=_text(one["id"]))
+    return Mask(field=text(one["field"]), way=cast("MaskWay", way), edges=edges, rule=text(one["id"]))
 
 
 def _rising(edges: tuple[str, ...]) -> bool:
@@ -233,7 +223,7 @@ def items(value: JsonValue) -> list[JsonValue]:
 
 def texts(value: JsonValue) -> tuple[str, ...]:
     """Return a list of texts, none of them empty."""
-    return tuple(_text(item) for item in items(value))
+    return tuple(text(item) for item in items(value))
 
 
 def refuse(what: str) -> NoReturn:
@@ -245,32 +235,37 @@ def refuse(what: str) -> NoReturn:
     raise BadBundleError(reason=what)
 
 
-def _distinct(value: JsonValue) -> tuple[str, ...]:
+def distinct(value: JsonValue) -> tuple[str, ...]:
+    """Return a list of texts, one at least and none twice."""
     found = texts(value)
     if not found or len(set(found)) != len(found):
         refuse("list")
     return found
 
 
-def _text(value: JsonValue) -> str:
+def text(value: JsonValue) -> str:
+    """Return a text that is not empty."""
     if not isinstance(value, str) or not value:
         refuse("text")
     return value
 
 
-def _matching(value: JsonValue, pattern: re.Pattern[str]) -> str:
+def matching(value: JsonValue, pattern: re.Pattern[str]) -> str:
+    """Return a text of a form."""
     if not isinstance(value, str) or not pattern.fullmatch(value):
         refuse("text")
     return value
 
 
-def _one_of(value: JsonValue, words: tuple[str, ...]) -> str:
+def one_of(value: JsonValue, words: tuple[str, ...]) -> str:
+    """Return one of some words."""
     if not isinstance(value, str) or value not in words:
         refuse("word")
     return value
 
 
-def _flag(value: JsonValue) -> bool:
+def flag(value: JsonValue) -> bool:
+    """Return a yes or no."""
     if not isinstance(value, bool):
         refuse("flag")
     return value
@@ -282,7 +277,8 @@ def _count(value: JsonValue) -> int:
     return value
 
 
-def _within(value: JsonValue, low: int, high: int) -> int:
+def within(value: JsonValue, low: int, high: int) -> int:
+    """Return a whole number from `low` to `high`."""
     found = _count(value)
     if not low <= found <= high:
         refuse("number")

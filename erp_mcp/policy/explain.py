@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from erp_mcp.domain.call import ArgumentValue, JsonValue
-from erp_mcp.domain.decision import Decision, Limit, Mask, Obligations, Terms
+from erp_mcp.domain.decision import Band, Decision, Limit, Mask, Obligations, Terms
 from erp_mcp.domain.tool import Tool
 from erp_mcp.policy import writing
 from erp_mcp.policy.bundle import Bundle
@@ -189,6 +189,24 @@ def _approval_json(terms: Terms) -> JsonValue:
         "needed": terms.needed,
         "self_approval": "owner" if terms.self_approval else "none",
         "valid_s": terms.valid_s,
+        "all_of": [group.name for group in terms.groups],
+        "bands": [_band_json(terms, band) for band in terms.bands],
+        "escalation": {"after_s": terms.escalates_s, "to": [*terms.escalates_to]} if terms.escalates_s else None,
+        "carry_out_s": terms.carry_out_s or None,
+        "outage_s": terms.outage_s or None,
+        "quota_per_hour": terms.quota or None,
+        "taint_s": terms.taint_s or None,
+        "deputies": [{"absent": one.absent, "deputy": one.deputy} for one in terms.deputies],
+        "separations": [one.rule for one in terms.separations],
+    }
+
+
+def _band_json(terms: Terms, band: Band) -> JsonValue:
+    return {
+        "to": f"{band.to} {terms.currency}" if band.to else None,
+        "approvers": [*band.approvers] or "any",
+        "needed": band.needed,
+        "all_of": [group.name for group in band.groups],
     }
 
 
@@ -200,6 +218,7 @@ def _limit_json(limit: Limit) -> JsonValue:
         "window_s": limit.window_s,
         "max": limit.maximum,
         "currency": limit.currency or None,
+        "field": limit.field or None,
     }
 
 

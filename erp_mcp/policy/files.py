@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from erp_mcp.policy.grammar import ApprovalForm, BaseFile, CasesFile, LimitForm, MaskForm, RuleForm, SiteFile
+from erp_mcp.policy.grammar import (
+    ApprovalForm,
+    BaseFile,
+    CasesFile,
+    LimitForm,
+    MaskForm,
+    RuleForm,
+    SeparationForm,
+    SiteFile,
+)
 from erp_mcp.policy.problems import Place, Source
 
 
@@ -29,8 +38,9 @@ class Files:
         for name, role in self.base[1].roles.items():
             yield from ((("roles", name, "masks", index), mask) for index, mask in enumerate(role.masks or []))
 
-    def terms(self) -> Iterator[tuple[Place, ApprovalForm | LimitForm]]:
-        """Yield the approvals, then the limits, each with its place in the base file."""
+    def terms(self) -> Iterator[tuple[Place, ApprovalForm | LimitForm | SeparationForm]]:
+        """Yield the approvals, then the limits, then the separations, each with its place in the base file."""
         base = self.base[1]
         yield from ((("approvals", index), one) for index, one in enumerate(base.approvals or []))
         yield from ((("limits", index), one) for index, one in enumerate(base.limits or []))
+        yield from ((("separations", index), one) for index, one in enumerate(base.separations or []))

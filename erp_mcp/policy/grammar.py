@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Annotated, Final, Literal, Self
 
@@ -17,7 +18,15 @@ from pydantic.json_schema import models_json_schema
 from pydantic_core import PydanticCustomError
 
 from erp_mcp.domain.call import JsonValue
-from erp_mcp.policy.rules import MAX_NEEDED, MAX_VALID_H, MAX_WINDOW_H
+from erp_mcp.policy.rules import (
+    MAX_BANDS,
+    MAX_NEEDED,
+    MAX_QUOTA,
+    MAX_SEPARATION_DAYS,
+    MAX_TAINT_H,
+    MAX_VALID_H,
+    MAX_WINDOW_H,
+)
 
 VERSION: Final = 1
 
@@ -35,6 +44,16 @@ def _exact(text: str) -> str:
     return text
 
 
+def _a_day(text: str) -> str:
+    try:
+        good = date.fromisoformat(text).isoformat() == text
+    except ValueError:
+        good = False
+    if not good:
+        raise PydanticCustomError("bad_day", "not a day")
+    return text
+
+
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 Site = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,19}$")]
 ToolPattern = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]{1,63}(/\*)?$")]
@@ -45,18 +64,28 @@ Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Reason = Annotated[str, Field(min_length=8, max_length=200), AfterValidator(_shown)]
 Amount = Annotated[str, AfterValidator(_exact)]
 SelfApproval = Literal["none", "owner"]
+CurrencyCode = Annotated[str, Field(pattern=r"^[A-Z]{3}$")]
+Names = Annotated[list[Name], Field(min_length=1)]
+People = Literal["any"] | Names
+Needed = Annotated[int, Field(ge=0, le=MAX_NEEDED)]
+Day = Annotated[str, AfterValidator(_a_day)]
 Edge = Annotated[str, Field(pattern=r"^-?\d{1,15}(\.\d{1,6})?$")]
 
 # What can be wrong with a policy file: stable codes, documented in docs/policy.md.
 ProblemCode = Literal[
     "anchor",
+    "bad_bands",
     "bad_currency",
+    "bad_day",
     "bad_decimal",
     "bad_edges",
+    "bad_escalation",
     "bad_evidence",
     "bad_level",
+    "bad_measure",
     "bad_name",
     "bad_version",
+    "bad_window",
     "bad_yaml",
     "band_needs_number",
     "duplicate_approval",
@@ -82,6 +111,7 @@ ProblemCode = Literal[
     "unknown_argument",
     "unknown_entity",
     "unknown_field",
+    "unknown_group",
     "unknown_key",
     "unknown_role",
     "unknown_rule",
@@ -175,15 +205,68 @@ class EvidenceForm(_Form):
         return self
 
 
+class BandForm(_Form):
+    """Who must say yes to a change worth up to `to`; the last band has none. What is left out is as in the rule."""
+
+    to: Amount | None = None
+    needed: Needed | None = None
+    approvers: People | None = None
+    all_of: Names | None = None
+
+
+class BandsForm(_Form):
+    """Bands of value in one currency, rising. A change whose value is not known in it falls into the last one."""
+
+    currency: CurrencyCode
+    steps: Annotated[list[BandForm], Field(min_length=2, max_length=MAX_BANDS)]
+
+
+class EscalationForm(_Form):
+    """Who may decide as well when nobody has, after some minutes; as many people are needed as before."""
+
+    after_min: Annotated[int, Field(ge=1, le=MAX_VALID_H * 60)]
+    to: Names
+
+
 class ApprovalForm(_Form):
     """Who must say yes to proposals of some tools; without one: any enrolled approver but the agent's owner, in 4 h."""
 
     id: Name
     tools: Annotated[list[ToolName], Field(min_length=1)]
-    approvers: Literal["any"] | Annotated[list[Name], Field(min_length=1)]
-    needed: Annotated[int, Field(ge=1, le=MAX_NEEDED)] = 1
+    approvers: People | None = None
+    all_of: Names | None = None
+    needed: Annotated[int, Field(ge=0, le=MAX_NEEDED)] | None = None  # nobody: for a task for a person alone
+    bands: BandsForm | None = None
+    escalate: EscalationForm | None = None
     self_approval: SelfApproval = "none"
     expires_h: Annotated[int, Field(ge=1, le=MAX_VALID_H)] = 4
+    carry_out_min: Annotated[int, Field(ge=1, le=MAX_VALID_H * 60)] | None = None
+    outage_pause_h: Annotated[int, Field(ge=1, le=MAX_VALID_H)] | None = None
+
+
+class DeputyForm(_Form):
+    """Who decides in the place of somebody absent, from the first to the last day."""
+
+    absent: Name
+    deputy: Name
+    first: Day
+    last: Day
+
+
+class SeparationForm(_Form):
+    """Tools of which one person approves no two about the same thing within some days."""
+
+    id: Name
+    tools: Annotated[list[ToolName], Field(min_length=2)]
+    key: Literal["object", "material", "supplier", "site"]
+    window_days: Annotated[int, Field(ge=1, le=MAX_SEPARATION_DAYS)]
+
+
+class PeopleForm(_Form):
+    """What holds for everybody who decides."""
+
+    quota_per_hour: Annotated[int, Field(ge=1, le=MAX_QUOTA)] | None = None
+    taint_h: Annotated[int, Field(ge=1, le=MAX_TAINT_H)] | None = None
 
 
 class LimitForm(_Form):
@@ -191,11 +274,13 @@ class LimitForm(_Form):
 
     id: Name
     tools: Annotated[list[ToolName], Field(min_length=1)]
-    measure: Literal["count", "value"]
-    key: Literal["agent", "owner", "material"]
-    window_h: Annotated[int, Field(ge=1, le=MAX_WINDOW_H)]
+    measure: Literal["count", "value", "change_pct"]
+    key: Literal["agent", "owner", "material", "supplier", "site", "object"]
+    window_h: Annotated[int, Field(ge=1, le=MAX_WINDOW_H)] | None = None
+    window_min: Annotated[int, Field(ge=1, le=MAX_WINDOW_H * 60)] | None = None
     max: Amount
-    currency: Annotated[str, Field(pattern=r"^[A-Z]{3}$")] | None = None
+    currency: CurrencyCode | None = None
+    field: EntityName | None = None
 
 
 class RuleForm(_Form):
@@ -220,7 +305,11 @@ class BaseFile(_Form):
     agents: Annotated[dict[Name, AgentForm], Field(min_length=1)]
     roles: Annotated[dict[Name, RoleForm], Field(min_length=1)]
     rules: Annotated[list[RuleForm], Field(min_length=1)]
+    groups: Annotated[dict[Name, Names], Field(min_length=1)] | None = None
     approvals: Annotated[list[ApprovalForm], Field(min_length=1)] | None = None
+    deputies: Annotated[list[DeputyForm], Field(min_length=1)] | None = None
+    separations: Annotated[list[SeparationForm], Field(min_length=1)] | None = None
+    people: PeopleForm | None = None
     limits: Annotated[list[LimitForm], Field(min_length=1)] | None = None
 
 
@@ -233,10 +322,13 @@ class SiteFile(_Form):
 
 
 class CaseApprovalForm(_Form):
-    """What a case expects of the people who must say yes; what is left out is not looked at."""
+    """What a case expects of those who must say yes to a change of a value; what is left out is not looked at."""
 
-    needed: Annotated[int, Field(ge=1, le=MAX_NEEDED)] | None = None
+    needed: Needed | None = None
     self_approval: SelfApproval | None = None
+    value: Amount | None = None
+    currency: CurrencyCode | None = None
+    groups: list[Name] | None = None
 
 
 class CaseForm(_Form):
@@ -303,6 +395,7 @@ _PROBLEMS: Final[dict[str, tuple[ProblemCode, str]]] = {
         "bad_decimal",
         'a limit is a decimal number above 0 in quotes, up to 11 digits and 4 decimals: "20", "1500.50"',
     ),
+    "bad_day": ("bad_day", "write a day as YYYY-MM-DD in quotes"),
     "string_pattern_mismatch": ("bad_name", "this is not a name of the form expected here"),
     **dict.fromkeys(
         _TYPES, ("wrong_type", "the value has the wrong type (codes and numbers kept as text need quotes)")

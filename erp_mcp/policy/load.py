@@ -9,16 +9,15 @@ from typing import Final
 
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.policy import bundle as bundles
+from erp_mcp.policy import people_files as writing_out
 from erp_mcp.policy.bundle import Bundle
 from erp_mcp.policy.cases import Case, failures
 from erp_mcp.policy.checks import check_files, check_reach, check_tested, shown_in_vain
 from erp_mcp.policy.files import Files
 from erp_mcp.policy.grammar import (
-    ApprovalForm,
     BaseFile,
     CasesFile,
     EvidenceForm,
-    LimitForm,
     MaskForm,
     RoleForm,
     RuleForm,
@@ -26,7 +25,6 @@ from erp_mcp.policy.grammar import (
 )
 from erp_mcp.policy.names import KnownNames
 from erp_mcp.policy.problems import Advice, Form, Problem, Source, first_error, read_form, read_source
-from erp_mcp.policy.rules import HOUR_S
 from erp_mcp.policy.write_checks import check_write_reach
 
 BASE: Final = "base.yaml"
@@ -141,8 +139,9 @@ def _document(files: Files, known: KnownNames) -> dict[str, JsonValue]:
         "agents": {name: {"owner": one.owner, "role": one.role} for name, one in base.agents.items()},
         "roles": {name: _role(role, known) for name, role in base.roles.items()},
         "rules": list(rules),
-        "approvals": [_approval(one) for one in base.approvals or []],
-        "limits": [_limit(one) for one in base.limits or []],
+        "approvals": [writing_out.approval(one, base) for one in base.approvals or []],
+        "limits": [writing_out.limit(one) for one in base.limits or []],
+        "people": writing_out.people(base),
         "writes": _writes(files, known),
     }
 
@@ -192,29 +191,6 @@ def _evidence(evidence: EvidenceForm) -> JsonValue:
     if evidence.report is not None:
         return {"report": evidence.report}
     return {"accepted_by": evidence.accepted_by, "reason": evidence.reason}
-
-
-def _approval(form: ApprovalForm) -> JsonValue:
-    return {
-        "id": form.id,
-        "tools": _texts(sorted(set(form.tools))),
-        "approvers": None if form.approvers == "any" else _texts(sorted(set(form.approvers))),
-        "needed": form.needed,
-        "self_approval": form.self_approval == "owner",
-        "valid_s": form.expires_h * HOUR_S,
-    }
-
-
-def _limit(form: LimitForm) -> JsonValue:
-    return {
-        "id": form.id,
-        "tools": _texts(sorted(set(form.tools))),
-        "measure": form.measure,
-        "key": form.key,
-        "window_s": form.window_h * HOUR_S,
-        "maximum": form.max,
-        "currency": form.currency,
-    }
 
 
 def _texts(values: Sequence[str]) -> list[JsonValue]:

@@ -53,7 +53,7 @@ def mask_rows(
         masks: Of the decision.
         key: The deployment's key for tokens; equal values of one kind of id give equal tokens everywhere.
         inputs_masked: The rows come from an analysis whose reads went through `mask_inputs`: their hashed cells are
-            tokens already and stay as they are.
+            tokens already and stay as they are. What is none was taken from elsewhere, and is hashed here.
 
     Returns:
         The rows: `drop` is null, `hash` a token `h_…`, `band` the half-open range `[lo, hi)` in plain units.
@@ -63,9 +63,9 @@ def mask_rows(
     """
     by_field = _by_field(masks)
     changes = {
-        index: _result_change(column, mask, key)
+        index: _result_change(column, mask, key, inputs_masked=inputs_masked)
         for index, column in enumerate(columns)
-        if (mask := _mask_of(column, by_field)) is not None and not (inputs_masked and mask.way == "hash")
+        if (mask := _mask_of(column, by_field)) is not None
     }
     return _changed(rows, changes)
 
@@ -185,12 +185,19 @@ def _changed(rows: Iterable[RawRow], changes: Mapping[int, _Change]) -> list[Raw
     return masked
 
 
-def _result_change(column: Column, mask: Mask, key: bytes) -> _Change:
+def _result_change(column: Column, mask: Mask, key: bytes, *, inputs_masked: bool) -> _Change:
     if mask.way == "drop":
         return _drop
     if mask.way == "hash":
-        return _hash_change(mask, key)
+        hashed = _hash_change(mask, key)
+        return (lambda cell: cell if _is_token(cell) else hashed(cell)) if inputs_masked else hashed
     return _band_change(column, mask)
+
+
+def _is_token(cell: RawCell) -> bool:
+    if isinstance(cell, tuple):
+        return all(map(_is_token, cell))
+    return isinstance(cell, str) and cell.startswith("h_") and len(cell) == len("h_") + _TOKEN_CHARACTERS
 
 
 def _drop(_cell: RawCell) -> RawCell:

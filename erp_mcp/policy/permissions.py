@@ -11,7 +11,6 @@ from erp_mcp.domain.tool import Tool
 from erp_mcp.policy import writing
 from erp_mcp.policy.bundle import Bundle
 from erp_mcp.policy.decide import decide
-from erp_mcp.policy.rules import HOUR_S
 
 _WAYS = {"drop": "left empty", "hash": "shown as a token, equal for equal values", "band": "shown as a range"}
 
@@ -119,6 +118,8 @@ def _approval(terms: Obligations) -> str:
     """Return how many people must say yes, and until when; who they are is none of the agent's business."""
     if terms.approval is None:
         return "with a person's approval"
-    people = "one person" if terms.approval.needed == 1 else f"{terms.approval.needed} people"
+    fewest = min((band.needed for band in terms.approval.bands), default=terms.approval.needed)
+    most = max((band.needed for band in terms.approval.bands), default=terms.approval.needed)
+    people = "one person" if most == 1 else f"{most} people" if fewest == most else f"{fewest} to {most} people"
     own = "the agent's owner may be one" if terms.approval.self_approval else "never the agent's owner"
-    return f"needs a yes of {people} ({own}) within {terms.approval.valid_s // HOUR_S} h"
+    return f"needs a yes of {people} ({own}) within {writing.span(terms.approval.valid_s)}"

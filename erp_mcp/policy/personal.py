@@ -31,9 +31,9 @@ PERSONS: Final = _words(
 )
 # German joins words, and either language appends to them: `Mitarbeiternummer`, `operatorName`.
 _BEGINNINGS: Final = (
-    "ansprechpartner", "bediener", "benutzer", "emailadress", "employee", "geburt", "handyn", "kontaktdaten", "krankm",
-    "mitarbeiter", "operator", "personalnummer", "schichtbesetzung", "schichtleiter", "telefonn", "unterschrift",
-    "username",
+    "ansprechpartner", "approver", "bediener", "benutzer", "emailadress", "employee", "freigeber", "geburt",
+    "genehmiger", "handyn", "kontaktdaten", "krankm", "mitarbeiter", "operator", "personalnummer", "schichtbesetzung",
+    "schichtleiter", "telefonn", "unterschrift", "username",
 )  # fmt: skip
 # As SAP names who created, changed or posted a record, the account and the number of a person.
 _NATIVE: Final = _words("ernam aenam usnam bname pernr")
@@ -46,8 +46,12 @@ _BY: Final = _words(
 _WHO: Final = _words("who whose wer wessen")
 _DID: Final = _words(
     "confirmed posted worked works scrapped booked entered created changed inspected tested approved operated handled "
-    "arbeitet arbeitete bestätigt gebucht geprüft rückgemeldet gemeldet erfasst angelegt geändert freigegeben"
+    "arbeitet arbeitete bestätigt gebucht geprüft rückgemeldet gemeldet erfasst angelegt geändert freigegeben "
+    "responsible accountable verantwortlich zuständig verantwortet"
 )
+# Words that mean a person only beside others: an hour is `hr` too, and a list can be handy.
+_HR: Final = _words("data file files record records master department system daten akte akten abteilung stammdaten")
+_HANDY: Final = _words("nr nummer von vom des der")
 _SLIP: Final = 8  # letters from which a word is known with one of them wrong
 
 
@@ -70,7 +74,14 @@ def mentions(text: str) -> bool:
         return True
     if not _WHO.isdisjoint(words) and not _DID.isdisjoint(words):
         return True
-    return any(one in _BY and other == "by" for one, other in pairwise(words))
+    return any(_is_about_one(one, other) for one, other in pairwise([*words, ""]))
+
+
+def _is_about_one(word: str, following: str) -> bool:
+    """Return whether a word and the one behind it, empty at the end, ask about a person together."""
+    if word == "handy":
+        return not following or following in _HANDY
+    return (word in _BY and following == "by") or (word == "hr" and following in _HR)
 
 
 def _is_person(word: str) -> bool:

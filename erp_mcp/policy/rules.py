@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from erp_mcp.domain.call import JsonValue
-from erp_mcp.domain.decision import Limit, Terms
+from erp_mcp.domain.decision import Deputy, Group, Limit, Separation, Terms
 from erp_mcp.domain.tool import Risk
 
 LEVELS: Final = (3, 4)  # ISA-95 levels that a deployment may open: the planning side
@@ -16,6 +17,11 @@ MAX_NEEDED: Final = 9
 HOUR_S: Final = 3600
 MAX_VALID_H: Final = 7 * 24  # how long a proposal may wait for its people
 MAX_WINDOW_H: Final = 31 * 24
+MINUTE_S: Final = 60
+MAX_BANDS: Final = 9
+MAX_QUOTA: Final = 1000  # decisions of one person in an hour
+MAX_SEPARATION_DAYS: Final = 366
+MAX_TAINT_H: Final = 72
 
 # Where no rule of `approvals:` names a tool: any one enrolled approver but the agent's owner, within four hours.
 DEFAULT_TERMS: Final = Terms(rule="", approvers=(), needed=1, self_approval=False, valid_s=4 * HOUR_S)
@@ -59,6 +65,21 @@ class Rule:
     levels: tuple[int, ...] | None = None
     shadow: bool = False
     evidence: Evidence | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class People:
+    """What a policy says of those who decide, whatever they decide about.
+
+    `groups` are people by the name of their group. `quota` is how often one person may say yes in an hour, `taint_s`
+    for how long text that outsiders wrote raises the terms of whoever read it; 0: no such rule.
+    """
+
+    groups: Mapping[str, Group] = field(default_factory=dict)
+    deputies: tuple[Deputy, ...] = ()
+    separations: tuple[Separation, ...] = ()
+    quota: int = 0
+    taint_s: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from erp_mcp.domain.human_task import CREATE
 from erp_mcp.domain.tool import Tool
+from erp_mcp.policy import people_checks
 from erp_mcp.policy.bundle import Bundle
 from erp_mcp.policy.decide import decide_role
 from erp_mcp.policy.files import Files
-from erp_mcp.policy.grammar import ApprovalForm, LimitForm, RuleForm
+from erp_mcp.policy.grammar import ApprovalForm, BaseFile, LimitForm, RuleForm, SeparationForm
 from erp_mcp.policy.names import WILDCARD, KnownNames
 from erp_mcp.policy.problems import Place, Problem, Source
 from erp_mcp.policy.rules import WRITE_LEVEL
@@ -24,7 +26,7 @@ def check_writes(files: Files, known: KnownNames) -> Iterator[Problem]:
     for place, form in files.terms():
         yield from _tools(source, place, form, granted, known)
     for index, one in enumerate(base.approvals or []):
-        yield from _approval(source, ("approvals", index), one, known)
+        yield from _approval(source, ("approvals", index), one, known, base)
         for position, tool in enumerate(one.tools):
             if tool in named:
                 reason = f"another rule of `approvals:` names {tool} already"
@@ -32,6 +34,7 @@ def check_writes(files: Files, known: KnownNames) -> Iterator[Problem]:
         named |= {*one.tools}
     for index, limit in enumerate(base.limits or []):
         yield from _limit(source, ("limits", index), limit)
+    yield from people_checks.check_people(files)
 
 
 def check_write_reach(files: Files, known: KnownNames, bundle: Bundle) -> Iterator[Problem]:
@@ -89,7 +92,7 @@ def _unreachable(source: Source, place: Place, tool: str) -> Problem:
 
 
 def _tools(
-    source: Source, place: Place, form: ApprovalForm | LimitForm, granted: set[str], known: KnownNames
+    source: Source, place: Place, form: ApprovalForm | LimitForm | SeparationForm, granted: set[str], known: KnownNames
 ) -> Iterator[Problem]:
     for index, name in enumerate(form.tools):
         tool = known.tools.get(name)
@@ -102,14 +105,16 @@ def _tools(
             yield _unreachable(source, (*place, "tools", index), name)
 
 
-def _approval(source: Source, place: Place, form: ApprovalForm, known: KnownNames) -> Iterator[Problem]:
-    people = len(set(form.approvers)) if form.approvers != "any" else form.needed
-    if form.needed > people:
-        reason = f"{form.needed} people must say yes, and only {people} may"
-        yield source.problem((*place, "needed"), "too_few_approvers", reason)
-    grave = [name for name in form.tools if name in known.tools and known.tools[name].risk == "W3"]
+def _approval(source: Source, place: Place, form: ApprovalForm, known: KnownNames, base: BaseFile) -> Iterator[Problem]:
+    yield from people_checks.check_approval(source, place, form, base)
+    if form.needed == 0:
+        for index, name in enumerate(form.tools):
+            if name in known.tools and known.tools[name].command != CREATE:
+                reason = f"a person must say yes to {name}: only a task for a person is made without one"
+                yield source.problem((*place, "tools", index), "too_few_approvers", reason)
+    grave = [name for name in form.tools if name in known.tools and known.tools[name].risk in ("W3", "W4")]
     if form.self_approval == "owner" and grave:
-        reason = f"the agent's owner never decides about changes of class W3: {', '.join(grave)}"
+        reason = f"the agent's owner never decides about changes of class W3 or W4: {', '.join(grave)}"
         yield source.problem((*place, "self_approval"), "self_approval", reason)
 
 
@@ -119,3 +124,8 @@ def _limit(source: Source, place: Place, form: LimitForm) -> Iterator[Problem]:
         yield source.problem(place, "bad_currency", reason)
     if form.measure == "count" and (not form.max.isdigit() or len(form.max) > 9):
         yield source.problem((*place, "max"), "bad_decimal", "proposals are counted in whole numbers, up to 9 digits")
+    if (form.measure == "change_pct") != (form.field is not None):
+        reason = "`field:` belongs to `measure: change_pct`, which counts how much it changes, and only there"
+        yield source.problem(place, "bad_measure", reason)
+    if (form.window_h is None) == (form.window_min is None):
+        yield source.problem(place, "bad_window", "say either `window_h:` or `window_min:`")

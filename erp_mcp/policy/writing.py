@@ -6,10 +6,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from erp_mcp.domain.call import JsonValue
-from erp_mcp.domain.decision import Limit, Obligations, Terms
+from erp_mcp.domain.decision import Group, Limit, Obligations, Terms
 from erp_mcp.domain.tool import Tool
 from erp_mcp.policy.bundle import Bundle
-from erp_mcp.policy.rules import HOUR_S, Evidence
+from erp_mcp.policy.rules import HOUR_S, MINUTE_S, Evidence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -65,15 +65,56 @@ def terms(obligations: Obligations) -> Iterator[str]:
 
 def approval(terms: Terms) -> str:
     """Return who must say yes, until when, and whether the agent's owner may."""
-    people = ", ".join(terms.approvers) if terms.approvers else "enrolled approvers"
-    many = "any one" if terms.needed == 1 else f"any {terms.needed}"
-    group = terms.approvers[0] if len(terms.approvers) == 1 else f"{many} of {people}"
-    owner = "the agent's owner too" if terms.self_approval else "never the agent's owner"
     rule = f" ({terms.rule})" if terms.rule else ""
-    return f"approval by {group}, {owner}, within {terms.valid_s // HOUR_S} h{rule}"
+    if not terms.needed:
+        return f"approval by nobody, for it is a task for a person alone{rule}"
+    who = "; ".join(_by_band(terms)) if terms.bands else _people(terms.approvers, terms.needed, terms.groups)
+    return f"approval by {who}, {'; '.join(_conditions(terms))}{rule}"
 
 
 def limit(one: Limit) -> str:
     """Return what a limit lets through."""
-    what = f"{one.maximum} {one.currency}" if one.measure == "value" else f"{one.maximum} proposals"
-    return f"limit {what} per {one.key} in {one.window_s // HOUR_S} h ({one.id})"
+    what = f"{one.maximum} proposals"
+    if one.measure == "value":
+        what = f"{one.maximum} {one.currency}"
+    elif one.measure == "change_pct":
+        what = f"{one.maximum} % of change of {one.field}"
+    return f"limit {what} per {one.key} in {span(one.window_s)} ({one.id})"
+
+
+def span(seconds: int) -> str:
+    """Return a time as people say it: whole hours, else minutes."""
+    return f"{seconds // HOUR_S} h" if seconds % HOUR_S == 0 else f"{seconds // MINUTE_S} min"
+
+
+def _people(approvers: tuple[str, ...], needed: int, groups: tuple[Group, ...]) -> str:
+    people = ", ".join(approvers) if approvers else "enrolled approvers"
+    many = "any one" if needed == 1 else f"any {needed}"
+    each = f", one of each of {', '.join(group.name for group in groups)} among them" if groups else ""
+    return (approvers[0] if len(approvers) == 1 else f"{many} of {people}") + each
+
+
+def _by_band(terms: Terms) -> Iterator[str]:
+    for band in terms.bands:
+        reach = f"up to {band.to} {terms.currency}" if band.to else "above that, and where no value is known"
+        yield f"{reach}: {_people(band.approvers, band.needed, band.groups)}"
+
+
+def _conditions(terms: Terms) -> Iterator[str]:
+    owner = "the agent's owner too" if terms.self_approval else "never the agent's owner"
+    yield f"{owner}, within {span(terms.valid_s)}"
+    if terms.escalates_s:
+        yield f"after {span(terms.escalates_s)} {', '.join(terms.escalates_to)} too"
+    if terms.carry_out_s:
+        yield f"gone {span(terms.carry_out_s)} after the last yes"
+    if terms.outage_s:
+        yield f"up to {span(terms.outage_s)} longer while its system is out"
+    if terms.quota:
+        yield f"no more than {terms.quota} yes of one person in an hour"
+    if terms.taint_s:
+        yield f"one more person within {span(terms.taint_s)} of reading what outsiders wrote"
+    for one in terms.deputies:
+        yield f"{one.deputy} for {one.absent} from {one.first} to {one.last}"
+    for other in terms.separations:
+        tools = ", ".join(other.tools)
+        yield f"nobody for two of {tools} about one {other.key} within {other.window_s // (24 * HOUR_S)} days"

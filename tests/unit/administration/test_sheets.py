@@ -162,3 +162,38 @@ def test_several_tables_are_several_files_or_sheets() -> None:
     assert {path.name for path in csv_files(both, Path("x.csv"))} == {"x.order.csv", "x.lines.csv"}
     _, xml = workbook(both)
     assert all(f'<sheet name="{name}"' in xml for name in ("order", "lines", "about"))
+
+
+@guarantees("export.exact")
+def test_a_text_longer_than_a_cell_says_where_it_was_cut() -> None:
+    """A workbook holds 32,767 characters in a cell; the CSV has them all."""
+    cells, _ = workbook(exported([row("x" * 50_000)]))
+    (text,) = (value for kind, value in cells[1] if kind == "s" and value.startswith("x"))
+    assert len(text) == 32_767
+    assert text.endswith("(cut here; CSV has the whole text)")
+
+
+@guarantees("export.exact")
+def test_half_a_pair_of_utf_16_is_written_as_a_question_mark(tmp_path: Path) -> None:
+    """Some systems send one without the other; no file can hold it."""
+    cells, _ = workbook(exported([row("a\ud800b")]))
+    assert ("s", "a?b") in cells[1]
+    (content,) = csv_files(exported([row("a\ud800b")]), tmp_path / "x.csv").values()
+    assert b"a?b" in content
+
+
+@guarantees("export.exact")
+def test_a_day_that_is_none_is_text() -> None:
+    """The 31st of February stays as it was told."""
+    one = row()
+    one[KINDS.index("date")] = "2026-02-31"
+    assert workbook(exported([one]))[0][1][KINDS.index("date")] == ("s", "2026-02-31")
+
+
+@guarantees("export.exact")
+def test_sheets_have_names_of_their_own_whatever_tables_are_called() -> None:
+    """Two long names that begin alike, and one that is called like the sheet about the export."""
+    long = "t" * 31
+    _, xml = workbook(exported([row()], tables=("About", f"{long}a", f"{long}b")))
+    names = re.findall(r'<sheet name="([^"]*)"', xml)
+    assert names == ["About_2", long, f"{long[:-2]}_2", "about"]

@@ -13,7 +13,7 @@ from erp_mcp.approval.envelope import Choice, Envelope, meaning_of
 from erp_mcp.approval.requesters import is_self_approval
 from erp_mcp.domain.approver import Approver, Enrolment, Signed
 from erp_mcp.domain.command import Command
-from erp_mcp.domain.decision import Terms
+from erp_mcp.domain.decision import Band, Deputy, Group, Separation, Terms
 from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.proposal import Change, Check, Content, LimitUse, Preview, Proposal, SignedDecision
 
@@ -85,6 +85,28 @@ def trusted(*people: Person) -> dict[str, Enrolment]:
     return dict(registry.trusted(rows, ROOT.public, DEPLOYMENT))
 
 
+# Every part that terms can have, so that a test of each field of a content sees each of them.
+RICH = Terms(
+    rule="buyers",
+    approvers=("bob", "eve"),
+    needed=1,
+    self_approval=False,
+    valid_s=14400,
+    groups=(Group(name="buyers", approvers=("bob",)),),
+    bands=(Band(to="1000", needed=1, approvers=("bob",), groups=(Group(name="buyers", approvers=("bob",)),)),),
+    currency="EUR",
+    band="worth 10 EUR: up to 1000 EUR",
+    deputies=(Deputy(absent="bob", deputy="eve", first="2026-03-16", last="2026-03-20"),),
+    escalates_s=3600,
+    escalates_to=("ada",),
+    carry_out_s=7200,
+    quota=20,
+    separations=(Separation(rule="apart", tools=("propose_a", "propose_b"), key="supplier", window_s=86400),),
+    taint_s=3600,
+    raised="outsider_text",
+)
+
+
 def content(*, proposal_id: str = "prp_000000000001", terms: Terms | None = None, risk: str = "W2") -> Content:
     """Return what was proposed: one delivery date."""
     return Content(
@@ -130,6 +152,7 @@ def content(*, proposal_id: str = "prp_000000000001", terms: Terms | None = None
         correlation_id="corr",
         causation_id="cause",
         trace="trace",
+        concerns={"supplier": ["V-9"], "material": ["RM-1"]},
     )
 
 
@@ -147,7 +170,11 @@ def words(of: Proposal, person: Person, *, decided_at: str = "", decision: Choic
         proposal_id=of.content.proposal_id,
         digest=of.digest,
         decision=decision,
-        meaning=meaning_of(decision, by_self_approval=is_self_approval(of.content, approver)),
+        meaning=meaning_of(
+            decision,
+            by_self_approval=is_self_approval(of.content, approver),
+            narrows=bool(of.content.narrows),
+        ),
         approver_id=person.id,
         approver_name=approver.name,
         public_key=person.public,

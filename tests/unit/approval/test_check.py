@@ -19,7 +19,20 @@ from erp_mcp.domain.decision import Terms
 from erp_mcp.domain.forms import from_json, to_json
 from erp_mcp.domain.proposal import Content, Proposal, SignedDecision
 from tests.guarantees import guarantees
-from tests.unit.approval.people import BOB, EVE, NOW, ROOT, at, content, decided, proposal, signed, trusted, words
+from tests.unit.approval.people import (
+    BOB,
+    EVE,
+    NOW,
+    RICH,
+    ROOT,
+    at,
+    content,
+    decided,
+    proposal,
+    signed,
+    trusted,
+    words,
+)
 
 ANY_TWO = Terms(rule="two", approvers=(), needed=2, self_approval=False, valid_s=3600)
 SELF = Terms(rule="small", approvers=(), needed=1, self_approval=True, valid_s=3600)
@@ -35,7 +48,13 @@ def refusal(
     return refusal_of(of, decisions, people, requesters(of.content, [], NOW) if asked is None else asked, NOW)
 
 
-OTHER_WORD = {"W2": "W1", "flag": "ok", "approve": "reject", "passphrase": "passphrases"}  # of closed lists
+OTHER_WORD = {
+    "W2": "W1",
+    "flag": "ok",
+    "approve": "reject",
+    "passphrase": "passphrases",
+    "supplier": "site",
+}  # of closed lists
 Path = tuple[str | int, ...]
 
 
@@ -67,7 +86,7 @@ def altered(value: Any, path: Path) -> Any:
     return {"x": "y"} if isinstance(value, dict) else ["x"]
 
 
-CONTENT_LEAVES = sorted(leaves(to_json(content())), key=str)
+CONTENT_LEAVES = sorted(leaves(to_json(content(terms=RICH))), key=str)
 ENVELOPE_LEAVES = sorted(leaves(to_json(words(proposal(), BOB))), key=str)
 ROW = ["proposal_id", "approver_id", "decision", "envelope", "signature", "nonce", "decided_at"]
 
@@ -75,17 +94,19 @@ ROW = ["proposal_id", "approver_id", "decision", "envelope", "signature", "nonce
 @guarantees("P3.binding")
 def test_an_approved_proposal_counts_as_approved() -> None:
     """The measure for everything below."""
+    rich = proposal(content(terms=RICH))
+
     assert refusal(proposal(), decided(proposal(), BOB)) == ""
+    assert refusal(rich, decided(rich, BOB)) == ""
 
 
 @guarantees("P3.binding")
 @pytest.mark.parametrize("path", CONTENT_LEAVES, ids=str)
 def test_a_change_of_any_field_of_the_content_is_found_also_with_a_new_digest(path: Path) -> None:
     """Payload, preview, tool, record's version, terms, evidence, people, times: whatever was shown or counted."""
-    decision = decided(proposal(), BOB)
-    changed = altered(to_json(content()), path)
-    what = from_json(Content, changed)
-    stored = proposal()
+    stored = proposal(content(terms=RICH))
+    decision = decided(stored, BOB)
+    what = from_json(Content, altered(to_json(stored.content), path))
 
     assert refusal(replace(stored, content=what), decision) != ""
     assert refusal(replace(stored, content=what, digest=envelope.digest(what)), decision) != ""

@@ -292,10 +292,16 @@ def test_an_explanation_of_a_write_tells_its_approvers_its_limits_and_its_eviden
     assert isinstance(terms, dict)
     assert terms["approval"] == {
         "id": "two", "approvers": ["ann", "bob"], "needed": 2, "self_approval": "none", "valid_s": 14_400,
+        "all_of": [], "bands": [], "escalation": None, "carry_out_s": None, "outage_s": None,
+        "quota_per_hour": None, "taint_s": None,
+        "deputies": [], "separations": [],
     }  # fmt: skip
     assert terms["limits"] == [
-        {"id": "many", "measure": "count", "key": "agent", "window_s": 86_400, "max": "20", "currency": None}
-    ]
+        {
+            "id": "many", "measure": "count", "key": "agent", "window_s": 86_400, "max": "20", "currency": None,
+            "field": None,
+        }
+    ]  # fmt: skip
     read = explain(_writing(), "planner", TOOLS["get_stock"], {})
     assert "approval" not in "\n".join(read.lines())
     assert read.evidence == ()

@@ -229,3 +229,15 @@ def test_a_window_wider_than_the_cap_is_refused_with_its_argument() -> None:
         check_window(LIST, year, 363)
 
     assert refusal.value.facts == {"argument": "requested_to", "rule": "window", "max_days": 363}
+
+
+@guarantees("P8.masks")
+def test_what_an_analysis_took_from_elsewhere_is_hashed_like_what_it_read() -> None:
+    """A site that the stock tells is no less hidden than the one of the master data; what is a token stays one."""
+    mask = _mask("hash", ORDER.fields[0])
+    (token,) = mask_rows((ORDER,), [("0010000001",)], [mask], KEY)
+    assert mask_rows((ORDER,), [("0010000001",), token, (None,)], [mask], KEY, inputs_masked=True) == [
+        token,
+        token,
+        (None,),
+    ]

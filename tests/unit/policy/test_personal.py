@@ -65,6 +65,16 @@ def test_other_questions_are_not(name: str, arguments: JsonValue) -> None:
         "Beidener",
         "operaator",
         "phone of the driver",
+        "HR data",
+        "hr_records",
+        "approver name",
+        "Genehmiger der Bestellung",
+        "Handy",
+        "handy_nr",
+        "Handy vom Schichtführer",
+        "Wer ist verantwortlich",
+        "Wer ist dafür zuständig?",
+        "who is responsible for this order",
     ],
 )
 def test_it_is_recognised_in_german_in_compounds_and_with_a_slip_of_the_pen(text: str) -> None:
@@ -82,6 +92,11 @@ def test_it_is_recognised_in_german_in_compounds_and_with_a_slip_of_the_pen(text
         "contracts with suppliers",
         "sorted by date",
         "stock by site",
+        "downtime in hr",
+        "8 hr shifts",
+        "a handy overview of stock",
+        "responsible for the delay: which supplier",
+        "approved orders",
     ],
 )
 def test_a_question_about_orders_customers_or_suppliers_is_none(text: str) -> None:

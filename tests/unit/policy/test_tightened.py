@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from erp_mcp.domain.decision import Terms
+from erp_mcp.domain.quorum import Said
 from erp_mcp.policy.tightened import stricter
 from tests.guarantees import guarantees
 
 THEN = Terms(rule="changes", approvers=("ann", "bob"), needed=1, self_approval=True, valid_s=14_400)
 
 
+MADE = datetime(2026, 3, 16, 8, 0, tzinfo=UTC)
+
+
+def said(*approvers: str) -> list[Said]:
+    """Return a yes of each, an hour after it was proposed."""
+    return [Said(one, MADE + timedelta(hours=1)) for one in approvers]
+
+
 def _found(now: Terms, *, age_s: int = 7200) -> str:
-    return stricter(THEN, now, deciders=["ann"], age_s=age_s)
+    return stricter(THEN, now, deciders=said("ann"), made=MADE, age_s=age_s)
 
 
 @guarantees("P3.not_stricter")
@@ -63,5 +73,5 @@ def test_where_any_approver_would_do_a_list_without_the_one_who_decided_holds_it
     anyone = dataclasses.replace(THEN, approvers=(), needed=2)
     named = dataclasses.replace(anyone, approvers=("ann", "eve"))
 
-    assert stricter(anyone, named, deciders=["ann", "eve"], age_s=0) == ""
-    assert stricter(anyone, named, deciders=["ann", "bob"], age_s=0) == "approver_withdrawn"
+    assert stricter(anyone, named, deciders=said("ann", "eve"), made=MADE, age_s=0) == ""
+    assert stricter(anyone, named, deciders=said("ann", "bob"), made=MADE, age_s=0) == "approver_withdrawn"

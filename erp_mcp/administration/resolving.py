@@ -1,0 +1,351 @@
+"""Outcomes that nobody knows: what is known of each, what its system shows now, and a person's signed word for it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from erp_mcp.administration.people import Signing, sign, trusted
+from erp_mcp.approval import envelope, resolution
+from erp_mcp.approval.requesters import APPLIED_WITHIN, requesters
+from erp_mcp.approval.resolution import Resolution, Verdict
+from erp_mcp.bootstrap import Deployment
+from erp_mcp.domain import human_task
+from erp_mcp.domain.approver import Enrolment
+from erp_mcp.domain.audit import AuditEntry
+from erp_mcp.domain.call import JsonValue
+from erp_mcp.domain.command import Written
+from erp_mcp.domain.forms import to_json
+from erp_mcp.domain.instants import exact_instant
+from erp_mcp.domain.lifecycle import RESOLVABLE, State
+from erp_mcp.domain.proposal import Content, Event, Proposal, Receipt, SignedResolution
+from erp_mcp.errors import (
+    ApproverNotFoundError,
+    GatewayError,
+    InvalidArgumentError,
+    PassphraseNeededError,
+    ProposalDamagedError,
+    ProposalMovedError,
+    RequesterError,
+)
+
+LOOK_S: Final = 30  # how long a system may take to show what it has
+MAX_REASON: Final = 500
+MAX_DOCUMENT: Final = 80
+# The most urgent first: those that nothing ends but a person, then those that a worker still reads back.
+UNSETTLED: Final = (
+    State.COMPENSATION_STUCK,
+    State.NEEDS_HUMAN,
+    State.UNKNOWN,
+    State.RECONCILING,
+    State.AWAITING_ACK,
+    State.PARTIALLY_COMMITTED,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What the records tell of a change whose outcome is not known.
+
+    `sent` and `lost` are the last instants at which it was sent, and at which its outcome came to be unknown. `looks`
+    are the read-backs since: when, and the code of what each gave. `native_code` is the system's own word, if any.
+    """
+
+    proposal: Proposal
+    sent: str = ""
+    lost: str = ""
+    why: str = ""
+    native_code: str = ""
+    looks: tuple[tuple[str, str], ...] = ()
+    history: tuple[Event, ...] = ()
+    resolution: SignedResolution | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """What the system shows this moment.
+
+    `found` is what it has of this very change; `answer` says how that came: `found`, `missing`, or the code of why it
+    can't be said. `contract` is how the operation's outcome can be found out. `record` holds the fields of the record
+    that would change as they are now, empty for a new one; `record_answer` likewise says how that came.
+    """
+
+    contract: str = ""
+    settle_s: int = 0
+    found: Written | None = None
+    answer: str = ""
+    record: Mapping[str, JsonValue] = field(default_factory=dict)
+    record_answer: str = ""
+
+
+def unsettled(deployment: Deployment, *, limit: int = 200) -> list[Proposal]:
+    """Return what is stuck or unknown, the most urgent first, the oldest of each first."""
+    store = deployment.state.proposals
+    return [one for state in UNSETTLED for one in store.in_states((state,), limit=limit)][:limit]
+
+
+def known(deployment: Deployment, proposal_id: str) -> Known:
+    """Return what the records tell of a proposal.
+
+    Raises:
+        ProposalNotFoundError: `proposal.not_found`. ProposalDamagedError: `proposal.damaged`.
+        StateUnavailableError: `state.unavailable`.
+    """
+    store = deployment.state.proposals
+    proposal, history = store.get(proposal_id), tuple(store.history(proposal_id))
+    sent = max((at for at, one in enumerate(history) if one.type == "proposal.sending"), default=None)
+    since = history[sent:] if sent is not None else ()
+    lost = next((one for one in since if one.type in ("proposal.unknown", "proposal.awaiting_ack")), None)
+    handed = next((one for one in reversed(history) if one.type == "proposal.needs_human"), None)
+    why = lost or handed
+    looked = [one for one in since if one.payload.get("from") == State.RECONCILING and one is not lost]
+    return Known(
+        proposal=proposal,
+        sent=history[sent].time if sent is not None else "",
+        lost=why.time if why else "",
+        why=str(why.payload.get("reason", "")) if why else proposal.reason,
+        native_code=next(filter(None, (_native_code(deployment, one) for one in since)), ""),
+        looks=tuple((one.time, str(one.payload.get("reason", "")) or one.type) for one in looked),
+        history=history,
+        resolution=store.resolution(proposal_id),
+    )
+
+
+async def look(deployment: Deployment, proposal: Proposal) -> Sight:
+    """Ask the system of a proposal what it has of it; nothing is sent, and nothing is moved by it.
+
+    It opens the way that writes, as a worker does: only that knows our reference. Whatever hinders looking is said, and
+    raises nothing.
+    """
+    command = proposal.content.command
+    contract, settle_s, found, answer = "", 0, None, ""
+    try:
+        async with asyncio.timeout(LOOK_S):
+            commands = await deployment.commands(command.system)
+            kept = commands.operations.get(command.operation)
+            contract, settle_s = (kept.kind, kept.settle_s) if kept else ("", 0)
+            found = await commands.find(command) if kept and kept.kind != "none" else None
+        answer = "found" if found else "missing" if contract not in ("", "none") else "cannot_be_read_back"
+        if deployment.target_named(command.system) != proposal.content.target:
+            answer = f"{answer}, but the system is configured as another one than it was then"
+    except Exception as error:  # noqa: BLE001 - a way that is shut is what an operator has to know, not an end
+        answer = _told(error)
+    record, record_answer = await _record(deployment, proposal.content)
+    await deployment.disconnect()
+    return Sight(
+        contract=contract,
+        settle_s=settle_s,
+        found=found,
+        answer=answer,
+        record=record,
+        record_answer=record_answer,
+    )
+
+
+async def _record(deployment: Deployment, content: Content) -> tuple[Mapping[str, JsonValue], str]:
+    """Return the fields that a change is about as the record has them now, read with read credentials."""
+    command = content.command
+    if not command.key or command.system == human_task.SYSTEM:
+        return {}, "new"
+    try:
+        async with asyncio.timeout(LOOK_S):
+            records = await deployment.live.read(command.system, command.entity, [command.key])
+    except Exception as error:  # noqa: BLE001 - as above
+        return {}, _told(error)
+    if not records:
+        return {}, "gone"
+    now = {name: getattr(records[0], name, None) for name in {one.field for one in content.preview.changes}}
+    shown = {name: str(value) for name, value in sorted(now.items()) if value is not None}
+    return {**shown, "version_token": records[0].version_token}, "read"
+
+
+def may_resolve(deployment: Deployment, proposal: Proposal, approver_id: str) -> Enrolment:
+    """Return the enrolment of an approver who may say what became of this; a refusal is recorded.
+
+    Raises:
+        ProposalDamagedError: `proposal.damaged`. ProposalMovedError: `proposal.moved`, where nobody has to say it.
+        ApproverNotFoundError: `approval.not_found`. RequesterError: `approval.requester`.
+        RegistryDamagedError: `approval.broken_registry`.
+    """
+    with _recorded(deployment, proposal, approver_id):
+        content = proposal.content
+        if envelope.digest(content) != proposal.digest or content.deployment != deployment.settings.deployment:
+            raise ProposalDamagedError(proposal_id=content.proposal_id)
+        if proposal.state not in RESOLVABLE:
+            raise ProposalMovedError(state=proposal.state)
+        approver = trusted(deployment).get(approver_id)
+        if approver is None:
+            raise ApproverNotFoundError(approver=approver_id[:64])
+        if resolution.objection_to(content, approver, _requesters(deployment, content)):
+            raise RequesterError(approver=approver_id)
+        return approver
+
+
+def resolve(
+    deployment: Deployment,
+    shown: Proposal,
+    signing: Signing,
+    verdict: Verdict,
+    *,
+    reason: str,
+    document: str = "",
+    found: Written | None = None,
+) -> Proposal:
+    """Sign what became of a change and end it by that.
+
+    Args:
+        deployment: Where.
+        shown: The proposal as the operator looked at it.
+        signing: Who says so, with their passphrase for this very statement.
+        verdict: It is there as it was approved, or nothing of it is.
+        reason: Where they looked and what they saw, 1 to 500 characters.
+        document: Number of the document that is there; may be empty where `found` or the preview names it.
+        found: What the system showed, if it did.
+
+    Returns:
+        The proposal as it stands now.
+
+    Raises:
+        InvalidArgumentError: `call.invalid_argument`. PassphraseNeededError: `approval.passphrase_needed`, for a key
+            that was opened before. BadPassphraseError: `approval.bad_passphrase`. Otherwise as `may_resolve` and the
+            store. Nothing was stored.
+    """
+    _check_words(verdict, reason, document)
+    there = _written(shown, document.strip(), found)
+    if verdict == "applied" and not there.document:
+        raise InvalidArgumentError(argument="document", rule="missing", expected="the number of what is there")
+    approver = may_resolve(deployment, shown, signing.approver_id)
+    if signing.key is not None:
+        raise PassphraseNeededError(approver=signing.approver_id, risk=shown.content.risk)
+    said = _said(deployment, shown, approver, verdict, reason=reason.strip(), there=there)
+    text, message = resolution.message(said)
+    with _recorded(deployment, shown, signing.approver_id):
+        signature = sign(deployment, signing, text, message).signature
+    stored = SignedResolution(
+        proposal_id=said.proposal_id,
+        approver_id=said.approver_id,
+        verdict=verdict,
+        statement=text,
+        signature=signature,
+        nonce=said.nonce,
+        resolved_at=said.resolved_at,
+    )
+    return deployment.state.proposals.resolve(stored, _receipt(said, found))
+
+
+def statement_flaw(deployment: Deployment, proposal: Proposal) -> str:
+    """Return what is wrong with the stored statement about a proposal, empty where it is in order or there is none."""
+    stored = deployment.state.proposals.resolution(proposal.content.proposal_id)
+    if stored is None:
+        return ""
+    asked = _requesters(deployment, proposal.content)
+    return resolution.refusal_of(proposal, stored, trusted(deployment), asked)
+
+
+def as_json(known_: Known, sight: Sight | None) -> dict[str, JsonValue]:
+    """Return what is known, and seen if anybody looked, for programs."""
+    command = known_.proposal.content.command
+    told: dict[str, JsonValue] = {
+        "proposal_id": known_.proposal.content.proposal_id,
+        "state": str(known_.proposal.state),
+        "resolvable": known_.proposal.state in RESOLVABLE,
+        "why": known_.why,
+        "sent_at": known_.sent,
+        "unknown_since": known_.lost,
+        "native_code": known_.native_code,
+        "looked": [{"at": at, "gave": gave} for at, gave in known_.looks],
+        "command": to_json(command),
+        "statement": to_json(known_.resolution) if known_.resolution else None,
+    }
+    if sight is not None:
+        told["now"] = to_json(sight)
+    return told
+
+
+def _said(
+    deployment: Deployment, shown: Proposal, approver: Enrolment, verdict: Verdict, *, reason: str, there: Written
+) -> Resolution:
+    content, applied = shown.content, verdict == "applied"
+    return Resolution(
+        deployment=content.deployment,
+        proposal_id=content.proposal_id,
+        digest=shown.digest,
+        verdict=verdict,
+        meaning=resolution.meaning_of(verdict),
+        document=there.document if applied else "",
+        key=there.key if applied else "",
+        version_token=there.version_token if applied else "",
+        reason=reason,
+        approver_id=approver.approver_id,
+        approver_name=approver.name,
+        public_key=approver.public_key,
+        resolved_at=exact_instant(deployment.clock.wall()),
+        nonce=secrets.token_hex(16),
+    )
+
+
+def _written(shown: Proposal, document: str, found: Written | None) -> Written:
+    """Return what is there: what the system showed, else what the operator names."""
+    content = shown.content
+    if found is not None and document in ("", found.document):
+        return found
+    return Written(document=document or content.preview.document, key=content.command.key, version_token="")
+
+
+def _receipt(said: Resolution, found: Written | None) -> Receipt | None:
+    if said.verdict != "applied":
+        return None
+    fields = found.fields if found is not None and found.key == said.key else {}
+    written = Written(document=said.document, key=said.key, version_token=said.version_token, fields=fields)
+    return Receipt(written=written, committed_at=said.resolved_at, found="stated")
+
+
+def _check_words(verdict: Verdict, reason: str, document: str) -> None:
+    if not 1 <= len(reason.strip()) <= MAX_REASON:
+        raise InvalidArgumentError(argument="reason", rule="length", expected=f"1 to {MAX_REASON} characters")
+    if len(document) > MAX_DOCUMENT or not document.isprintable():
+        raise InvalidArgumentError(argument="document", rule="form", expected=f"at most {MAX_DOCUMENT} characters")
+    if document and verdict == "not_applied":
+        raise InvalidArgumentError(argument="document", rule="form", expected="nothing where nothing was written")
+
+
+def _requesters(deployment: Deployment, content: Content) -> frozenset[str]:
+    now = deployment.clock.wall()
+    applied = deployment.state.bundles.applied(since=exact_instant(now - APPLIED_WITHIN))
+    return requesters(content, applied, now)
+
+
+def _native_code(deployment: Deployment, event: Event) -> str:
+    """Return the system's own code that the record of an event holds, if any."""
+    records = deployment.state.audit.read(after=event.audit_seq - 1, limit=1)
+    facts = json.loads(records[0].leaf).get("facts", {}) if records else {}
+    return str(facts.get("native_code", ""))
+
+
+def _told(error: Exception) -> str:
+    return error.code if isinstance(error, GatewayError) else type(error).__name__
+
+
+@contextmanager
+def _recorded(deployment: Deployment, proposal: Proposal, approver_id: str) -> Iterator[None]:
+    """Leave a record of a statement that was refused: who tried, about what, and why not."""
+    try:
+        yield
+    except GatewayError as refusal:
+        deployment.state.audit.append(
+            AuditEntry(
+                kind="resolution.refused",
+                correlation_id=proposal.content.correlation_id,
+                causation_id="",
+                trace="",
+                actor=approver_id[:64],
+                facts={"proposal_id": proposal.content.proposal_id, "code": refusal.code},
+                fields={},
+            )
+        )
+        raise

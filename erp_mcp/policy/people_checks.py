@@ -1,0 +1,100 @@
+"""What is wrong with what a policy says of those who decide: groups, bands, deputies, escalations, separations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from erp_mcp.domain.decision import Group
+from erp_mcp.domain.quorum import can_be_met
+from erp_mcp.policy.files import Files
+from erp_mcp.policy.grammar import ApprovalForm, BandForm, BandsForm, BaseFile, DeputyForm
+from erp_mcp.policy.people_files import asked_of
+from erp_mcp.policy.problems import Place, Problem, Source
+
+
+def check_approval(source: Source, place: Place, form: ApprovalForm, base: BaseFile) -> Iterator[Problem]:
+    """Yield what is wrong with one rule of `approvals:`."""
+    bands = form.bands
+    if bands is None:
+        yield from _asked(source, place, form, None, base)
+    else:
+        for index, step in enumerate(bands.steps):
+            yield from _asked(source, (*place, "bands", "steps", index), form, step, base)
+        yield from _rising(source, (*place, "bands", "steps"), form, bands, base)
+    minutes = form.expires_h * 60
+    if form.escalate is not None and form.escalate.after_min >= minutes:
+        reason = f"nobody is left to tell: a proposal expires after {minutes} minutes"
+        yield source.problem((*place, "escalate", "after_min"), "bad_escalation", reason)
+    if form.carry_out_min is not None and form.carry_out_min > minutes:
+        reason = f"a proposal expires after {minutes} minutes, whether or not it was approved"
+        yield source.problem((*place, "carry_out_min"), "out_of_range", reason)
+
+
+def check_people(files: Files) -> Iterator[Problem]:
+    """Yield what is wrong with deputies."""
+    source, base = files.base
+    for index, one in enumerate(base.deputies or []):
+        yield from _deputy(source, ("deputies", index), one)
+
+
+def _deputy(source: Source, place: Place, form: DeputyForm) -> Iterator[Problem]:
+    if form.absent == form.deputy:
+        yield source.problem((*place, "deputy"), "bad_name", "nobody is their own deputy")
+    if form.first > form.last:
+        yield source.problem((*place, "last"), "bad_day", "the last day is before the first")
+
+
+def _asked(
+    source: Source, place: Place, form: ApprovalForm, band: BandForm | None, base: BaseFile
+) -> Iterator[Problem]:
+    """Yield why what is asked for in one band could never be met."""
+    if (
+        form.needed != 0
+        and form.approvers is None
+        and form.all_of is None
+        and (band is None or band.approvers is band.all_of is None)
+    ):
+        yield source.problem(place, "missing_key", "say who may decide: `approvers:` or `all_of:`")
+        return
+    approvers, needed, groups = asked_of(form, band, base)
+    unknown = [name for name in groups if name not in (base.groups or {})]
+    if unknown:
+        reason = f"no group is called {unknown[0]}; `groups:` declares them"
+        yield source.problem((*place, "all_of"), "unknown_group", reason)
+        return
+    wanted = [Group(name=name, approvers=tuple((base.groups or {})[name])) for name in groups]
+    if not needed:
+        yield from _nobody(source, place, form, band)
+    elif needed < len(groups):
+        reason = f"one of each of {len(groups)} groups must say yes, so at least {len(groups)} are needed"
+        yield source.problem((*place, "needed"), "too_few_approvers", reason)
+    elif not can_be_met(wanted, needed, tuple(approvers or ())):
+        reason = f"{needed} people must say yes, and only {len(approvers or ())} may" if approvers else ""
+        if not approvers or needed <= len(approvers):
+            reason = "nobody counts for two groups, and their members are too few for that"
+        yield source.problem((*place, "needed"), "too_few_approvers", reason)
+
+
+def _nobody(source: Source, place: Place, form: ApprovalForm, band: BandForm | None) -> Iterator[Problem]:
+    """Yield why nobody can't be enough; for which tools it may be is looked at apart."""
+    if band is not None or form.approvers not in (None, "any") or form.all_of or form.escalate:
+        yield source.problem((*place, "needed"), "too_few_approvers", "where nobody is needed, nobody is named")
+
+
+def _rising(source: Source, place: Place, form: ApprovalForm, bands: BandsForm, base: BaseFile) -> Iterator[Problem]:
+    """Yield where a band is not for more than the one before, or asks for less: the last one is the strictest."""
+    last = len(bands.steps) - 1
+    for index, step in enumerate(bands.steps):
+        if (step.to is None) != (index == last):
+            yield source.problem((*place, index), "bad_bands", "each band but the last says `to:`, how much it is for")
+            return
+    for index in range(1, len(bands.steps)):
+        low, high = bands.steps[index - 1], bands.steps[index]
+        if high.to is not None and low.to is not None and Decimal(high.to) <= Decimal(low.to):
+            yield source.problem((*place, index, "to"), "bad_bands", "bands must rise from one to the next")
+        _, fewer, some = asked_of(form, low, base)
+        _, more, all_of = asked_of(form, high, base)
+        if more < fewer or not set(some) <= set(all_of):
+            reason = "a band for more asks for no fewer people and no fewer groups than the one before"
+            yield source.problem((*place, index), "bad_bands", reason)
