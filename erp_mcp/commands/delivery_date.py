@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
-from erp_mcp.commands import rows
-from erp_mcp.commands.impact import Change, Impact, Moved, arrival, impact, needed
+from erp_mcp.commands import rows, told
+from erp_mcp.commands.impact import Impact, Moved, arrival, impact, needed
 from erp_mcp.commands.units import whole
 from erp_mcp.commands.verdicts import (
     MAX_AHEAD_DAYS,
@@ -24,15 +24,13 @@ from erp_mcp.commands.verdicts import (
     text_argument,
 )
 from erp_mcp.domain import proposal
+from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.days import NEVER, days_between, shift
 from erp_mcp.domain.entities.procurement import PurchaseOrderLine
-from erp_mcp.domain.operation import CommandFacts, Draft, Operation
+from erp_mcp.domain.operation import CommandFacts, Draft, Operation, Undo, Undoing
 from erp_mcp.domain.proposal import Check
 from erp_mcp.domain.value import quantity_text
 from erp_mcp.errors import RuleNotEvaluableError
-
-SHOWN: Final = 5  # demands that are named; the rest are counted
-_OWNERS: Final = {"production_order": "Production order", "sales_order": "Sales order"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -161,7 +159,7 @@ def _feasible(case: _Case) -> Check:
 def _impact_checks(case: _Case, found: Impact) -> Iterator[Check]:
     gone = "; reservations could not be looked at" if "reservations" in case.facts.gaps else ""
     if found.worse:
-        count = _counted(len(found.worse), "open demand")
+        count = told.counted(len(found.worse), "open demand")
         message = f"{count} would have less in time or get it later{gone}."
         yield flag("R-IMPACT", message, worse=len(found.worse), better=len(found.better))
     elif gone:
@@ -203,54 +201,33 @@ def _base_quantity(case: _Case) -> int:
 
 
 def _effects(case: _Case, found: Impact) -> Iterator[str]:
-    if not found.worse:
-        yield "No open demand for the material at this site becomes late or later."
-    yield from _named(found.worse, "Late or later", _hurt)
-    yield from _named(found.better, "Helped", _helped)
+    yield from told.impact(found)
     days = days_between(case.new_date, case.now)
     if days:
-        yield f"The date moves {_counted(abs(days), 'day')} {'later' if days > 0 else 'earlier'}."
+        yield f"The date moves {told.counted(abs(days), 'day')} {'later' if days > 0 else 'earlier'}."
     yield "Neither customer nor supplier is told by this change."
     back = f"propose {case.live.promised_date} again" if case.live.promised_date else "a buyer takes the promise out"
     yield f"Undo: {back}."
 
 
-def _named(changes: Sequence[Change], what: str, words: Callable[[Change], str]) -> Iterator[str]:
-    if changes:
-        more = f"; the first {SHOWN} by need date follow" if len(changes) > SHOWN else ""
-        yield f"{what}: {_counted(len(changes), 'open demand')}{more}."
-    yield from (words(one) for one in changes[:SHOWN])
+# --- The way back -----------------------------------------------------------------------------------------------------
 
 
-def _hurt(one: Change) -> str:
-    if one.short_after == one.short_before:
-        return (
-            f"{_demand(one)}: still late, all of it {_when(one.arrival_after)} instead of {_when(one.arrival_before)}."
-        )
-    late = f"{quantity_text(one.short_after)} {one.uom} late instead of {quantity_text(one.short_before)}"
-    return f"{_demand(one)}: {late}; all of it {_when(one.arrival_after)}."
+def way_back(undoing: Undoing) -> dict[str, JsonValue]:
+    """Return the call that promises the day before again.
 
-
-def _helped(one: Change) -> str:
-    if not one.short_after:
-        return f"{_demand(one)}: in time instead of {quantity_text(one.short_before)} {one.uom} late."
-    return _hurt(one)
-
-
-def _demand(one: Change) -> str:
-    owner = f"{_OWNERS[one.demand.owner_type]} {one.demand.owner_id}/{one.demand.line}"
-    owner += f" (for sales order {one.made_for})" if one.made_for else ""
-    return f"{owner} needs {quantity_text(one.demand.qty)} {one.uom} by {one.demand.need_date}"
-
-
-def _when(day: str) -> str:
-    if not day:
-        return "from stock"
-    return "at no known date" if day == NEVER else f"by {day}"
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}" if number == 1 else f"{number} {what}s"
+    Raises:
+        RuleRefusedError: `rule.refused`: the promise was changed since, there was none before, or its day has passed.
+    """
+    fields, live = undoing.command.fields, undoing.live
+    before = next((one.before for one in undoing.changes if one.field == "promised_date"), "")
+    if not isinstance(live, PurchaseOrderLine) or live.promised_date != fields.get("new_date"):
+        raise refused("R-UNDO-CHANGED", "The line has another promise by now; propose the date that is wanted.")
+    if not before:
+        raise refused("R-UNDO-EMPTY", "There was no promise before, and none is taken out: a buyer does that.")
+    if before < undoing.today:
+        raise refused("R-UNDO-PAST", f"The promise before was {before}, which has passed.", before=before)
+    return {"purchase_order_id": fields["purchase_order_id"], "line": fields["line"], "new_date": before}
 
 
 OPERATION: Final = Operation(
@@ -271,4 +248,9 @@ OPERATION: Final = Operation(
         "reservations": rows.ReservationRow,
     },
     live=("line",),
+    undo=Undo(
+        tool="propose_update_delivery_date",
+        words="The promise that the line had before is proposed again.",
+        function=way_back,
+    ),
 )

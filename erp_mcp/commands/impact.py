@@ -67,10 +67,17 @@ def needed(facts: CommandFacts) -> tuple[str, ...]:
 
 def impact(facts: CommandFacts, material_id: str, site: str, moved: Moved) -> Impact:
     """Return what a new day of one line means for the open demands of its material at its site."""
+    ledger = ledger_of(facts, material_id, site)
+    return compared(facts, _with(ledger, moved, moved.before), _with(ledger, moved, moved.after))
+
+
+def compared(facts: CommandFacts, as_is: Ledger, as_proposed: Ledger) -> Impact:
+    """Return what a change of one ledger means for the open demands in it; a demand that is in one alone is left out.
+
+    Both stand on the rows of `facts`, as `ledger_of` gives them.
+    """
     found = _Place(facts)
-    ledger = found.ledger(material_id, site)
-    before = allocate(_with(ledger, moved, moved.before))
-    after = allocate(_with(ledger, moved, moved.after))
+    before, after = allocate(as_is), allocate(as_proposed)
     units, made_for = found.units(), found.made_for()
     changes = [
         Change(
@@ -82,13 +89,19 @@ def impact(facts: CommandFacts, material_id: str, site: str, moved: Moved) -> Im
             arrival_before=before[one.key].arrival,
             arrival_after=after[one.key].arrival,
         )
-        for one in ledger.demands
+        for one in as_proposed.demands
+        if one.key in before
     ]
     changes.sort(key=lambda one: (one.demand.need_date, one.demand.key))
     return Impact(
         worse=tuple(one for one in changes if _is_worse(one)),
         better=tuple(one for one in changes if _is_worse(_turned(one))),
     )
+
+
+def ledger_of(facts: CommandFacts, material_id: str, site: str) -> Ledger:
+    """Return everything that pegging looks at for one material at one site, as the reads of `needed` show it."""
+    return _Place(facts).ledger(material_id, site)
 
 
 def _turned(one: Change) -> Change:

@@ -308,4 +308,5 @@ OPERATION: Final = Operation(
         "purchase_lines": PurchaseLineRow,
     },
     live=("materials", "supplier"),
+    irreversible="A requisition is closed by a buyer in the ERP; no tool does that.",
 )

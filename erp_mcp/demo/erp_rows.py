@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from erp_mcp.demo.erp_rows_buying import (
+    BudgetDocumentRow,
     BudgetRow,
     ConfirmationRow,
     PurchaseHeadRow,
@@ -22,6 +23,7 @@ from erp_mcp.demo.erp_rows_buying import (
 from erp_mcp.demo.erp_rows_making import (
     BomRow,
     ComponentRow,
+    MaintenanceNoticeRow,
     MaintenanceRow,
     OperationConfirmationRow,
     OperationRow,
@@ -32,6 +34,7 @@ from erp_mcp.demo.erp_rows_making import (
 from erp_mcp.demo.erp_rows_planning import CapacityRow, PlannedOrderRow, PlanningMessageRow
 from erp_mcp.demo.erp_rows_selling import (
     BillingRow,
+    CreditRequestRow,
     CustomerRow,
     DeliveryRow,
     ReturnRow,
@@ -68,6 +71,7 @@ ERP_TABLES: Final[dict[str, tuple[type[NamedTuple], int]]] = {
     "dlv_item": (DeliveryRow, 2),
     "bill_item": (BillingRow, 2),
     "rma_item": (ReturnRow, 2),
+    "cr_req": (CreditRequestRow, 1),
     "vendor": (VendorRow, 1),
     "po_head": (PurchaseHeadRow, 1),
     "po_item": (PurchaseItemRow, 2),
@@ -93,11 +97,13 @@ ERP_TABLES: Final[dict[str, tuple[type[NamedTuple], int]]] = {
     "mrp_msg": (PlanningMessageRow, 1),
     "wc_cap": (CapacityRow, 2),
     "maint_order": (MaintenanceRow, 1),
+    "mnt_notif": (MaintenanceNoticeRow, 1),
     "qual_notif": (NotificationRow, 1),
     "insp_lot": (InspectionRow, 1),
     "lot_trace": (GenealogyRow, 3),
     "vend_inv": (SupplierInvoiceRow, 2),
     "budget": (BudgetRow, 2),
+    "bud_doc": (BudgetDocumentRow, 1),
     "deletion_log": (DeletionRow, 2),
 }
 
@@ -105,16 +111,19 @@ __all__ = [
     "ERP_TABLES",
     "BillingRow",
     "BomRow",
+    "BudgetDocumentRow",
     "BudgetRow",
     "CapacityRow",
     "ComponentRow",
     "ConfirmationRow",
+    "CreditRequestRow",
     "CustomerRow",
     "DeletionRow",
     "DeliveryRow",
     "GenealogyRow",
     "InspectionRow",
     "LotRow",
+    "MaintenanceNoticeRow",
     "MaintenanceRow",
     "MaterialPlantRow",
     "MaterialRow",

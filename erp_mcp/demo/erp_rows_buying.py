@@ -157,3 +157,18 @@ class BudgetRow(NamedTuple):
     actual: str
     curr: str
     changed_at: str
+
+
+class BudgetDocumentRow(NamedTuple):
+    """Table `bud_doc`: what moved from one cost centre to another."""
+
+    doc_no: str
+    company: str
+    from_ctr: str
+    to_ctr: str
+    period: str
+    amount: str
+    curr: str
+    purpose: str
+    posted_on: str
+    changed_at: str

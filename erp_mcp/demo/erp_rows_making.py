@@ -109,6 +109,24 @@ class MaintenanceRow(NamedTuple):
     prio: str
     began_at: str | None
     done_at: str | None
+    permit_flag: int
+    changed_at: str
+
+
+class MaintenanceNoticeRow(NamedTuple):
+    """Table `mnt_notif`; `witness` says who saw a breakdown, personal data that is mapped nowhere."""
+
+    mn_no: str
+    plant: str
+    wc_no: str
+    asset_no: str
+    brk_flag: int
+    prio: str
+    opened_at: str
+    stat: str
+    mnt_no: str | None
+    descr: str
+    witness: str | None
     changed_at: str
 
 

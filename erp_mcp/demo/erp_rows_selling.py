@@ -115,3 +115,20 @@ class ReturnRow(NamedTuple):
     stat: str
     memo: str | None
     changed_at: str
+
+
+class CreditRequestRow(NamedTuple):
+    """Table `cr_req`: requests to credit a customer; `stat` is REQ until finance decides, then APPR or REJ."""
+
+    cr_no: str
+    plant: str
+    cust_no: str
+    so_no: str
+    so_item: str
+    rma_no: str | None
+    amount: str
+    curr: str
+    reason: str
+    created_on: str
+    stat: str
+    changed_at: str

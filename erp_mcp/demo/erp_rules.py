@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from datetime import date
+from datetime import date, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Final
 
@@ -82,3 +82,8 @@ def date_refusal(text: str, today: date) -> str | None:
     if day.isoformat() != text:
         return "bad_date"
     return "date_in_past" if day < today else None
+
+
+def day_before(day: date) -> str:
+    """Return the day before a day."""
+    return (day - timedelta(days=1)).isoformat()

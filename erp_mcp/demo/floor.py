@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from erp_mcp.demo.draw import Draw
-from erp_mcp.demo.erp_rows import BudgetRow, DeletionRow, MaintenanceRow
+from erp_mcp.demo.erp_rows import BudgetRow, DeletionRow, MaintenanceNoticeRow, MaintenanceRow
 from erp_mcp.demo.figures import UNIT, amount
 from erp_mcp.demo.making import Numbers
 from erp_mcp.demo.master import CENTERS, DOWN_CENTER, DOWN_WITH_ALTERNATIVE, REPAIR_END_DAY
@@ -23,6 +23,7 @@ REASONS: Final = ("TOOL_BREAK", "NO_MATERIAL", "ADJUSTMENT", "SENSOR", "NO_OPERA
 PLANNED_REASON: Final = "CLEANING"
 DOWN_SINCE: Final = {DOWN_CENTER: (-2, 14 * 60), DOWN_WITH_ALTERNATIVE: (-1, 14 * 60)}
 OVERDUE_PREVENTIVE: Final = 3
+OPEN_NOTICES: Final = 3  # reports of assets that no order was planned for yet
 LATE_PREVENTIVE: Final = (3, 9)  # of the completed ones, by their place
 LATE_BY_DAYS: Final = 3
 RANKED_CENTERS: Final = 5
@@ -157,6 +158,7 @@ class Floor:
                               "CMPL", late=late)  # fmt: skip
         for place in range(7):
             self._maintenance(up[(place + 3) % len(up)], "PM02", 20 + 4 * place, 21 + 4 * place, "OPEN")
+        self._notices(repairs, up)
         return repairs
 
     def _maintenance(self, center: str, kind: str, start: int, finish: int, state: str, *, late: int = 0) -> str:
@@ -174,9 +176,24 @@ class Floor:
         priority = "1" if down else self.draw.pick(("2", "2", "3"), "maintenance", number, "priority")
         self.erp.add(MaintenanceRow(number, site, center, kind, self.calendar.date(start), self.calendar.date(finish),
                                     state, down,
-                                    text, f"AST-{center}", priority, began, changed if done is not None else None,
+                                    text, f"AST-{center}", priority, began, changed if done is not None else None, 0,
                                     changed))  # fmt: skip
         return number
+
+    def _notices(self, repairs: dict[str, str], up: list[str]) -> None:
+        """Write what was reported of assets: before each running repair, and open ones that nobody planned yet."""
+        for center, order in repairs.items():
+            at = self.calendar.instant(self.calendar.at(*DOWN_SINCE[center]))
+            self._notice(center, at, "NOPR", order, f"{center} stands still.", down=True)
+        for place, center in enumerate(up[:OPEN_NOTICES]):
+            at = self.calendar.stamp(-2 - place, 9 * 60)
+            self._notice(center, at, "OSNO", None, f"{center} is louder than before.", down=False)
+
+    def _notice(self, center: str, at: str, state: str, order: str | None, text: str, *, down: bool) -> None:
+        number = self.numbers.next("notice", "MN", 8, 300_101)
+        site = next(entry[1] for entry in CENTERS if entry[0] == center)
+        self.erp.add(MaintenanceNoticeRow(number, site, center, f"AST-{center}", int(down), "1" if down else "3", at,
+                                          state, order, text, "shift lead" if down else None, at))  # fmt: skip
 
     def _budgets(self) -> None:
         for place, center in enumerate(("4100", "4200", "4300", "4400", "4500", "4600")):

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.profile import Profile
-from erp_mcp.domain.value import QUANTITY_DIGITS, quantity_text, to_scaled
+from erp_mcp.domain.value import MONEY_DIGITS, QUANTITY_DIGITS, money_text, quantity_text, to_scaled
 
 
 def text_of(fields: Mapping[str, JsonValue], name: str) -> str:
@@ -43,6 +43,11 @@ def canonical(profile: Profile, entity: str, own: str) -> str:
 def quantity(value: JsonValue) -> str | None:
     """Return a native quantity as commands have it: without zeros at the end."""
     return quantity_text(to_scaled(value, QUANTITY_DIGITS)) if isinstance(value, str) else None
+
+
+def money(value: JsonValue) -> str | None:
+    """Return a native price or amount as commands have it: with two to four places."""
+    return money_text(to_scaled(value, MONEY_DIGITS)) if isinstance(value, str) else None
 
 
 def thousandths(text: str) -> str:

@@ -63,21 +63,26 @@ class Work:
         (newest,) = self.database.execute(f"SELECT max(at) FROM ({union})").fetchone()
         return max(self.now, instant_text(parse_instant(newest) + timedelta(seconds=1))) if newest else self.now
 
-    def next_number(self, table: str, column: str, doc_type: str, *, first: int) -> str:
-        """Return the next number of a range, ten digits; one that was ever given is never given again.
+    def next_number(
+        self, table: str, column: str, doc_type: str, *, first: int, prefix: str = "", digits: int = 10
+    ) -> str:
+        """Return the next number of a range; one that was ever given is never given again.
 
         Args:
             table: Where documents of this range stand.
             column: With their numbers.
             doc_type: Under which they are noted in `ext_ref`, where those that were deleted are still named.
             first: The number of the first one where there is none.
+            prefix: Letters before each number of the range.
+            digits: How many of them follow.
         """
         (last,) = self.database.execute(
             f"SELECT max(no) FROM (SELECT max({column}) AS no FROM {table} UNION ALL"
             " SELECT max(doc_no) FROM ext_ref WHERE doc_type = ?)",
             (doc_type,),
         ).fetchone()
-        return f"{int(last or first - 1) + 1:010d}"
+        number = int(last.removeprefix(prefix)) if last else first - 1
+        return f"{prefix}{number + 1:0{digits}d}"
 
     def insert(self, table: str, row: tuple[object, ...]) -> None:
         """Insert one row, all columns in the table's order."""

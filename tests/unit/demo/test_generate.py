@@ -20,11 +20,11 @@ from erp_mcp.errors import DemoDirectoryError
 from tests.guarantees import guarantees
 
 HASHES = {
-    1: "6c23def769fdeb95cb511aa7b43627436b185232d4fb2d6ef8eeee894212b276",
-    2: "64ba9baa7b7e84dd75084eeccba86f32a4df4df417fc48cd70bd27e233b4e41a",
-    3: "6818eded64df79312e08fe34d6bfbb037e8049a373719d1095b270948e69b226",
-    4: "5fe76239108c9fdd0bd62a85e12a13fb83da10ab6ceff0b0ee3429ba1523872c",
-    5: "b54ae47ccc9438ccff9e1a6707b9b3def2e87d4f8286dc3e968fa14bc2c993c9",
+    1: "69ea7e274cd58b6e2d02a7c3c95d5cd5f631dfbf3596c62fa76614dd1c9b1611",
+    2: "e6222cc6abc8475aadb9b3546069c06e4602e1310bd4c6cccf2e611e9c2cb6c9",
+    3: "27a41773e578eb759dabcebe023a784ef37e2e29d0dc1ba31dd877c89317d7f2",
+    4: "bfd049d77601e93a8d7d330fd0b24bd58965f719937254017ef2eef623ef349e",
+    5: "84ee6ba6a1f46c01c8e1eacde3879808cd6f1dc2dc7c5e80b5cee00e024f9119",
 }
 SUMMER_WEEKS = 12
 SUPPORTED_MINORS = (11, 12, 13)

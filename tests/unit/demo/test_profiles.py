@@ -14,6 +14,7 @@ SYSTEMS = Path(erp_mcp.__file__).parent / "systems"
 PROFILES = {name: YAML(typ="safe").load(SYSTEMS / f"{name}.yaml") for name in ("demo-erp", "demo-mes")}
 MAPPED = [(name, entity) for name, profile in PROFILES.items() for entity in profile["entities"]]
 _ADDED_LATER = {"system", "as_of"}
+_EMPTY_AT_FIRST = frozenset({"refund_request"})  # until one is proposed: `tests/writes` reads it back
 
 
 @pytest.fixture
@@ -36,9 +37,10 @@ def test_a_statement_gives_complete_canonical_rows(
     rows = _rows(systems, name, entity)
     specs = {spec.name: spec for spec in field_specs(ENTITIES[entity])}
     mandatory = {field for field, spec in specs.items() if not spec.optional} - _ADDED_LATER
-    assert rows
-    assert set(rows[0]) <= set(specs) | {"changed_at"}
-    assert mandatory <= set(rows[0])
+    assert rows or entity in _EMPTY_AT_FIRST
+    for row in rows[:1]:
+        assert set(row) <= set(specs) | {"changed_at"}
+        assert mandatory <= set(row)
     assert not [field for field in mandatory for row in rows if row[field] is None]
     assert len({row["source_key"] for row in rows}) == len(rows)
 

@@ -1,0 +1,30 @@
+"""A plant where all write tools are granted: made once in a run, copied for each test."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.prepared import DemoPlant
+from tests.writes.desk import WriteDesk, furnish, open_write_desk
+
+
+@pytest.fixture(scope="session")
+def furnished(tmp_path_factory: pytest.TempPathFactory, demo_plant: DemoPlant) -> Path:
+    """The demo plant of seed 1 with a policy that grants every write tool."""
+    plant = demo_plant(tmp_path_factory.mktemp("writes") / "demo")
+    with (plant / "erp-mcp.yaml").open("a", encoding="utf-8") as file:
+        file.write("deadline_s: 60\n")  # a machine that is busy with other things refuses nothing for that
+    furnish(plant)
+    return plant
+
+
+@pytest.fixture
+def desk(furnished: Path, tmp_path: Path) -> Iterator[WriteDesk]:
+    """A desk over a copy of its own."""
+    opened = open_write_desk(Path(shutil.copytree(furnished, tmp_path / "demo")))
+    yield opened
+    opened.close()
