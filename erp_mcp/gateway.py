@@ -17,6 +17,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+from erp_mcp.answers.outsiders import outsiders_in
 from erp_mcp.catalog import arguments as contract
 from erp_mcp.catalog import schemas
 from erp_mcp.catalog.arguments import CheckedArguments
@@ -24,12 +25,14 @@ from erp_mcp.catalog.registry import Catalog
 from erp_mcp.domain.analysis import Analysis
 from erp_mcp.domain.answer import Answer, Refusal
 from erp_mcp.domain.audit import AuditEntry
+from erp_mcp.domain.bank_data import without_bank_data
 from erp_mcp.domain.call import JsonValue, ToolCall
 from erp_mcp.domain.call_context import CallContext, agent_caller, calling, trace_of
 from erp_mcp.domain.decision import Decision, Obligations
 from erp_mcp.domain.freshness import FreshnessBudget
 from erp_mcp.domain.instants import instant_text
 from erp_mcp.domain.principal import Principal
+from erp_mcp.domain.taint import OUTSIDER_TEXT
 from erp_mcp.domain.tool import Tool
 from erp_mcp.errors import (
     BoundaryError,
@@ -50,6 +53,7 @@ from erp_mcp.policy.listing import listed
 from erp_mcp.policy.permissions import Permissions, permissions_of
 from erp_mcp.ports import AuditStore, Bundles, Clock, ReadModel
 from erp_mcp.projections import freshness, lacking
+from erp_mcp.projections.kept_findings import KeptFindings
 from erp_mcp.reading import Keys, Question, Reading
 
 if TYPE_CHECKING:
@@ -79,6 +83,7 @@ class _Trail:
     decision: Decision | None = None
     rows: dict[str, int] = field(default_factory=dict)
     proposal: dict[str, JsonValue] = field(default_factory=dict)
+    outsiders: tuple[str, ...] = ()  # where in the answer there is text that outsiders can have written
     through: str = ""  # the tool that passed the call on
 
 
@@ -99,6 +104,7 @@ class Gateway:
     deadline_s: float = 10.0
     monotonic: Callable[[], float] = time.monotonic
     _bundle: Bundle | None = None
+    _kept: KeptFindings = field(default_factory=KeptFindings)
 
     async def call(self, principal: Principal, call: ToolCall) -> Answer | Refusal:
         """Answer or refuse one call; a record of it is written before this returns.
@@ -154,6 +160,11 @@ class Gateway:
         tool, checked = self._asked(bundle, call, trail)
         if tool.discovery == "call":  # what is asked for through it takes the same step, as if it came alone
             tool, checked = self._passed_on(bundle, call, trail)
+        undoes = ""
+        if tool.status == "undo":  # the way back is the call of an ordinary tool, and takes the same steps
+            undoes = str(checked.arguments["proposal_id"])
+            call = await self._way_back(call, checked, trail)
+            tool, checked = self._asked(bundle, call, trail)
         # (3) decide
         decision = trail.decision = decide.decide(bundle, principal, tool, checked.arguments)
         terms = _terms(decision)
@@ -164,11 +175,12 @@ class Gateway:
         question = Question(principal=principal, tool=tool, checked=checked, obligations=terms, call_id=call.call_id)
         if tool.effect == "read":
             answer = await self._read(question)
+            trail.outsiders = outsiders_in(tool, answer)
         elif tool.effect == "discovery":
             able = decide.visible(bundle, principal, self.catalog)
             answer = self._finding.answer(question, able, bundle.shows[principal.role])
         else:  # whether a proposal happens is (6), decided by people over another channel
-            answer = await self._propose(question, call, decision, trail)
+            answer = await self._propose(question, call, decision, trail, undoes=undoes)
         trail.rows = {name: len(table.rows) for name, table in answer.tables.items()}
         return answer
 
@@ -218,10 +230,27 @@ class Gateway:
             now=instant_text(now),
             deadline_s=self.deadline_s,
             zone=self.zone,
+            states=states,
+            kept=self._kept,
         )
         return await reading.answer(question, fresh, without)
 
-    async def _propose(self, question: Question, call: ToolCall, decision: Decision, trail: _Trail) -> Answer:
+    async def _way_back(self, call: ToolCall, checked: CheckedArguments, trail: _Trail) -> ToolCall:
+        """Return the call that takes a proposal of the agent's back; whether it may be made is seen like any other's.
+
+        Raises:
+            as `proposing.Proposing.way_back`.
+        """
+        name, arguments = await self.proposing().way_back(
+            trail.principal.agent, str(checked.arguments["proposal_id"]), str(checked.arguments["idempotency_key"])
+        )
+        trail.through, trail.tool = call.tool, None
+        own = {key: value for key, value in call.arguments.items() if key != "proposal_id"}
+        return replace(call, tool=name, arguments={**arguments, **own})
+
+    async def _propose(
+        self, question: Question, call: ToolCall, decision: Decision, trail: _Trail, *, undoes: str
+    ) -> Answer:
         """Make a proposal, or tell of the agent's own."""
         from erp_mcp.proposing import AllowedCall
 
@@ -232,6 +261,7 @@ class Gateway:
             checked=question.checked,
             decision=decision,
             obligations=question.obligations,
+            undoes=undoes,
         )
         told = await self.proposing().answer(asked)
         if told.proposal is not None:
@@ -338,7 +368,11 @@ def _entry(call: ToolCall, trail: _Trail, outcome: Answer | Refusal) -> AuditEnt
     else:
         facts["complete"] = outcome.complete
         facts["rows"] = dict(trail.rows)
+        if trail.outsiders:
+            facts[OUTSIDER_TEXT] = list(trail.outsiders)
         facts["sources"] = {source.system: source.as_of for source in outcome.sources}
+    reads = tool is None or tool.effect == "read"
+    kept: JsonValue = call.arguments if reads else without_bank_data(call.arguments)
     return AuditEntry(
         kind="call.refused" if isinstance(outcome, Refusal) else "call.answered",
         correlation_id=call.correlation_id or call.call_id,
@@ -346,5 +380,5 @@ def _entry(call: ToolCall, trail: _Trail, outcome: Answer | Refusal) -> AuditEnt
         trace=call.traceparent,
         actor=trail.principal.agent,
         facts=facts,
-        fields={"tool": call.tool, "arguments": call.arguments, "client": call.client},
+        fields={"tool": call.tool, "arguments": kept, "client": call.client},
     )

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 if TYPE_CHECKING:
     from erp_mcp.domain.approver import Applied, Approver, Signed
     from erp_mcp.domain.audit import AuditEntry, AuditRecord
-    from erp_mcp.domain.command import Command, Outcome, RetryContract, Written
+    from erp_mcp.domain.command import Command, Committed, Outcome, Refused, RetryContract, Written
     from erp_mcp.domain.derivation import Cell, Derivation, Moment
+    from erp_mcp.domain.duties import Yes
     from erp_mcp.domain.entities import Record
     from erp_mcp.domain.freshness import EntityState
     from erp_mcp.domain.introspection import Introspection
@@ -333,6 +334,18 @@ class Leases(Protocol):
         ...
 
 
+class Followers(Protocol):
+    """How far readers of events have come, by name; positions only go forward."""
+
+    def position(self, name: str) -> int:
+        """Return the audit number of the last event a follower is done with; a new one begins with what comes now."""
+        ...
+
+    def advance(self, name: str, position: int) -> None:
+        """Keep that a follower is done with an event; an older one changes nothing."""
+        ...
+
+
 class LiveReads(Protocol):
     """Reads records from their systems this moment, with read credentials."""
 
@@ -386,6 +399,19 @@ class Commands(Protocol):
         ...
 
 
+@runtime_checkable
+class Acknowledges(Protocol):
+    """Commands of a system that takes things in and says later what became of them; others are asked by `find`."""
+
+    async def acknowledged(self, command: Command) -> Committed | Refused | None:
+        """Return what the system says by now of what it took in, `None` when it has not said anything yet.
+
+        Raises:
+            as `Commands.find`.
+        """
+        ...
+
+
 class Proposals(Protocol):
     """Home of proposals: every move is one transaction with its audit record and its outgoing event."""
 
@@ -425,6 +451,10 @@ class Proposals(Protocol):
         """Return the events of a proposal, oldest first."""
         ...
 
+    def events(self, *, after: int = 0, limit: int = 100) -> list[Event]:
+        """Return events whose audit record is numbered above `after`, oldest first."""
+        ...
+
     def create(self, content: Content) -> tuple[Proposal, bool]:
         """Store a proposal and put it before its approvers; durable when it returns.
 
@@ -454,6 +484,14 @@ class Proposals(Protocol):
         Raises:
             ProposalMovedError: `proposal.moved`.
         """
+        ...
+
+    def escalate(self) -> int:
+        """Tell once of each proposal that others may decide about from now on; return how many."""
+        ...
+
+    def said_yes(self, approver_id: str, since: datetime) -> list[Yes]:
+        """Return what somebody said yes to after a moment, newest first."""
         ...
 
     def expire(self) -> int:

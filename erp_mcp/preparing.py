@@ -103,6 +103,20 @@ class Preparation:
         draft = self._accepted(operation, await _worked_out(operation, facts))
         return Prepared(draft=draft, sources=(*fresh.sources, *live_sources), stale=stale)
 
+    @property
+    def today(self) -> str:
+        """The plant's business date."""
+        return self.clock.plant().astimezone(self.zone).date().isoformat()
+
+    async def record(self, system: str, entity: str, key: str) -> Record:
+        """Return one record as its system has it now.
+
+        Raises:
+            RuleRefusedError: `rule.refused`, rule R-GONE. Otherwise as `prepare` where the live read fails.
+        """
+        (found,) = [one for one in await self._records(system, entity, [key]) if one.source_key == key][:1]
+        return found
+
     def _accepted(self, operation: Operation, draft: Draft) -> Draft:
         """Return a draft that its system takes and no rule refuses."""
         if operation.name not in self.writable.get(draft.system, frozenset()):

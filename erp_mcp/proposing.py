@@ -18,6 +18,7 @@ from erp_mcp import answers
 from erp_mcp.answers.proposals import is_over, row_of, tables_of
 from erp_mcp.answers.shape import RawCell
 from erp_mcp.catalog.arguments import CheckedArguments
+from erp_mcp.domain import human_task
 from erp_mcp.domain.answer import Answer, Source
 from erp_mcp.domain.call import ArgumentValue, JsonValue, Rows, ToolCall
 from erp_mcp.domain.canonical_json import canonical
@@ -26,7 +27,7 @@ from erp_mcp.domain.decision import Decision, Obligations
 from erp_mcp.domain.ids import proposal_id_of
 from erp_mcp.domain.instants import instant_text, parse_instant
 from erp_mcp.domain.lifecycle import State
-from erp_mcp.domain.operation import Draft
+from erp_mcp.domain.operation import Draft, Undoing
 from erp_mcp.domain.principal import Principal
 from erp_mcp.domain.proposal import Content, Preview, Proposal, Step
 from erp_mcp.domain.reference import reference_of
@@ -38,8 +39,10 @@ from erp_mcp.errors import (
     PossibleDuplicateError,
     ProposalMovedError,
     ProposalNotFoundError,
+    RuleRefusedError,
 )
-from erp_mcp.policy.limit_use import limits_of
+from erp_mcp.policy.bands import terms_for
+from erp_mcp.policy.limit_use import CONCERNS, concerns, limits_of
 from erp_mcp.ports import Clock, Ids, Proposals
 from erp_mcp.preparing import Preparation, Prepared
 from erp_mcp.projections import paging
@@ -56,6 +59,7 @@ _WAITING: Final = frozenset({State.AWAITING_APPROVAL, State.APPROVED})  # nobody
 _KEY: Final = "idempotency_key"
 _REASON: Final = "reason"
 _ACKNOWLEDGE: Final = "acknowledge_duplicate_of"
+_NO_WAY_BACK: Final = "No operation takes this back; a person does it in the system."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +72,7 @@ class AllowedCall:
     checked: CheckedArguments
     decision: Decision
     obligations: Obligations
+    undoes: str = ""  # the proposal that this call takes back
 
     def text(self, name: str) -> str:
         """Return an argument that is text, empty when it is absent."""
@@ -96,6 +101,8 @@ class Proposing:
     environment: str
     target: Callable[[str], str]  # digest of what a system's name stands for
     sleep: Callable[[float], Awaitable[object]] = asyncio.sleep
+    is_tainted: Callable[[Principal, int], bool] = lambda *_: False  # has read text that outsiders wrote
+    is_canary: Callable[[Content], bool] = lambda _: False  # seeded for people; no agent made it
     _waiting: int = 0
 
     async def answer(self, asked: AllowedCall) -> Told:
@@ -140,14 +147,21 @@ class Proposing:
             raise PossibleDuplicateError(proposal_id=same)
         prepared = await self.preparation.prepare(asked.tool, asked.checked, asked.obligations)
         # From here to the answer nothing waits, so nothing can come between.
-        proposal, is_new = self.proposals.create(self._content(asked, fingerprint, prepared))
+        proposal, is_new = self.proposals.create(self.content(asked, prepared))
         return self._told(asked, proposal, prepared.sources if is_new else ())
 
-    def _content(self, asked: AllowedCall, fingerprint: str, prepared: Prepared) -> Content:
+    def content(self, asked: AllowedCall, prepared: Prepared) -> Content:
+        """Return what a proposal of this change holds; it is kept nowhere yet.
+
+        Raises:
+            NotAllowedError, RuleNotEvaluableError: as `propose`.
+        """
         terms = asked.obligations.approval
         if terms is None or not asked.tool.risk:
             raise NotAllowedError(reason="approval")
         uuid, draft, now = self.ids.new(), prepared.draft, self.clock.wall()
+        tainted = bool(terms.taint_s) and self.is_tainted(asked.principal, terms.taint_s)
+        terms = terms_for(terms, draft.amounts, tainted=tainted)
         return Content(
             proposal_id=proposal_id_of(uuid),
             deployment=self.deployment,
@@ -161,9 +175,10 @@ class Proposing:
             risk=asked.tool.risk,
             arguments=dict(asked.call.arguments),
             idempotency_key=asked.text(_KEY),
-            fingerprint=fingerprint,
+            fingerprint=fingerprint_of(asked.tool, asked.checked.arguments),
             command=self._command(asked.tool, draft, uuid),
-            preview=_preview(draft),
+            preview=_preview(draft, asked.undoes),
+            undoes=asked.undoes,
             rationale=asked.text(_REASON),
             bundle=asked.decision.bundle,
             rules=asked.decision.rules,
@@ -176,6 +191,7 @@ class Proposing:
             causation_id=asked.call.causation_id,
             trace=asked.call.traceparent,
             target=self.target(draft.system),
+            concerns={name: list(found) for name in CONCERNS if (found := concerns(draft, name))},
         )
 
     def _command(self, tool: Tool, draft: Draft, uuid: str) -> Command:
@@ -189,12 +205,50 @@ class Proposing:
             fields=draft.fields,
         )
 
+    async def way_back(self, agent: str, proposal_id: str, key: str) -> tuple[str, dict[str, JsonValue]]:
+        """Return the call that takes back what a proposal wrote: a tool, and its arguments but those of all proposals.
+
+        Args:
+            agent: Who asks; they take back their own alone.
+            proposal_id: What was written.
+            key: Of the call; the same key again gives the call of then.
+
+        Raises:
+            ProposalNotFoundError: `proposal.not_found`. ProposalMovedError: `proposal.moved`, for what is not written.
+            RuleRefusedError: `rule.refused`, for what can't be taken back; the message says why.
+            GatewayError: as `Preparation.record`.
+        """
+        original = self.proposals.get(proposal_id)
+        content, receipt = original.content, original.receipt
+        if content.agent != agent or self.is_canary(content):
+            raise ProposalNotFoundError
+        if original.state is not State.COMMITTED or receipt is None:
+            raise ProposalMovedError(proposal_id=proposal_id, state=str(original.state))
+        operation = self.preparation.operations.get(content.command.operation)
+        if operation is None or operation.undo is None:
+            why = (operation.irreversible if operation else "") or _NO_WAY_BACK
+            raise RuleRefusedError(rule="R-UNDO", message=why)
+        there = self.proposals.by_key(agent, operation.undo.tool, key)
+        if there is not None and there.content.undoes == proposal_id:
+            own = {_KEY, _REASON, _ACKNOWLEDGE}
+            return there.content.tool, {name: one for name, one in there.content.arguments.items() if name not in own}
+        command = content.command
+        live = await self.preparation.record(command.system, command.entity, receipt.written.key)
+        undoing = Undoing(
+            command=command,
+            changes=content.preview.changes,
+            written=receipt.written,
+            live=live,
+            today=self.preparation.today,
+        )
+        return operation.undo.tool, dict(operation.undo.function(undoing))
+
     # --- what became of them ------------------------------------------------------------------------------------------
 
     def _own(self, asked: AllowedCall) -> Proposal:
         """Return a proposal of the agent itself; role and owner may have changed since it was made."""
         proposal = self.proposals.get(asked.text("proposal_id"))
-        if proposal.content.agent != asked.principal.agent:
+        if proposal.content.agent != asked.principal.agent or self.is_canary(proposal.content):
             raise ProposalNotFoundError
         return self._present(proposal)
 
@@ -259,7 +313,7 @@ class Proposing:
         found: list[Proposal] = []
         for _ in range(MAX_BATCHES):
             some = self.proposals.of_agent(asked.principal.agent, before=before, limit=batch)
-            found += [one for one in some if state in ("", str(one.state))]
+            found += [one for one in some if state in ("", str(one.state)) and not self.is_canary(one.content)]
             if len(found) > limit:
                 return found[:limit], found[limit - 1].content.proposal_id
             if not some:
@@ -295,19 +349,25 @@ def _plain(value: ArgumentValue) -> JsonValue:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _preview(draft: Draft) -> Preview:
+def _preview(draft: Draft, undoes: str) -> Preview:
     """Return what people see: the draft, and that nobody has asked the system about it yet.
 
     None of the operations has a check before sending, since whoever prepares holds no account that writes.
     """
-    unchecked = f"{draft.system} offers no check before sending that is used here: its own rules may still refuse this."
+    own = draft.system == human_task.SYSTEM
+    unchecked = (
+        ()
+        if own
+        else (f"{draft.system} offers no check before sending that is used here: its own rules may still refuse this.",)
+    )
+    back = (f"Takes back what {undoes} wrote.",) if undoes else ()
     return Preview(
         headline=draft.headline,
         system=draft.system,
         document=draft.document,
         changes=draft.changes,
         checks=draft.checks,
-        effects=(*draft.effects, unchecked),
+        effects=(*back, *draft.effects, *unchecked),
     )
 
 

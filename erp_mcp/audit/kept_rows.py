@@ -60,6 +60,11 @@ class KeptRows:
             name = f"{facts.get('proposal_id')} {facts.get('approver')}"
             told = _texts(facts, "move", "envelope_digest", "signature", "nonce")
             self._vouched["decision", name] = _Vouched(seq, told)
+        elif kind in ("task.created", "task.done", "task.cancelled"):
+            self._vouched["task", str(facts.get("task_id"))] = _Vouched(seq, _texts(facts, "digest", "state", "by"))
+        elif kind.startswith("proposal.") and "statement_digest" in facts:
+            told = _texts(facts, "verdict", "statement_digest", "signature", "nonce")
+            self._vouched["resolution", str(facts.get("proposal_id"))] = _Vouched(seq, told)
 
     def compare(self, rows: Iterable[KeptRow]) -> None:
         """Compare the rows with what the records vouch for."""

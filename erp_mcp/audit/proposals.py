@@ -11,10 +11,11 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Final, Literal
 
+from erp_mcp.domain import human_task
 from erp_mcp.domain.audit import AuditRecord, KeptProposal
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.canonical_json import canonical
-from erp_mcp.domain.lifecycle import State, moves
+from erp_mcp.domain.lifecycle import RESOLVE_APPLIED, RESOLVE_NOT_APPLIED, State, moves
 
 ProposalCode = Literal[
     "illegal_move",  # a recorded move that there is not, or not from where the proposal stood
@@ -25,6 +26,7 @@ ProposalCode = Literal[
 ]
 Found = Callable[[int, ProposalCode, str], None]
 _PREFIX: Final = "proposal."
+_STATED: Final = frozenset({RESOLVE_APPLIED, RESOLVE_NOT_APPLIED})
 _NEEDS_APPROVAL: Final = frozenset({State.APPROVED, State.SENDING, State.COMMITTED})
 
 
@@ -83,6 +85,8 @@ class Courses:
         if (facts.get("move"), facts.get("from"), facts.get("to")) != ("propose", "", State.PROPOSED):
             self._found(seq, "illegal_move", f"{proposal_id} has no beginning")
         needed = facts.get("needed")
+        if needed == 0 and (facts.get("system"), facts.get("operation")) != (human_task.SYSTEM, human_task.CREATE):
+            self._found(seq, "unapproved", f"{proposal_id} needs nobody, and is no task for a person")
         return _Course(
             seq=seq,
             state=str(facts.get("to")),
@@ -99,6 +103,8 @@ class Courses:
             self._found(seq, "illegal_move", f"{proposal_id} {name} from {source}, it stood in {course.state}")
         elif _fence(facts) - course.fence != _rise(name, source, target):
             self._found(seq, "illegal_move", f"{proposal_id} {name} from {source} to {target}")
+        if name in _STATED and "statement_digest" not in facts:
+            self._found(seq, "illegal_move", f"{proposal_id} {name} without a statement")
         if target in _NEEDS_APPROVAL and len(course.approvers) < course.needed:
             self._found(seq, "unapproved", f"{proposal_id} {len(course.approvers)} of {course.needed}")
         course.state, course.fence = target, _fence(facts)
@@ -106,7 +112,7 @@ class Courses:
 
 def _rise(name: str, source: str, target: str) -> int | None:
     """Return by how much a move raises the fence, `None` when there is no such move."""
-    if (name, source, target) == ("approve", State.AWAITING_APPROVAL, State.AWAITING_APPROVAL):
+    if name in ("approve", "escalate") and source == target == State.AWAITING_APPROVAL:
         return 0  # one of several approvals
     move = moves(name, State(source)) if source in State.__members__ else None
     if move is None or move.target != target:

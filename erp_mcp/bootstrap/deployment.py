@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from erp_mcp import settings
 from erp_mcp.analyses import ANALYSES, DERIVATIONS
+from erp_mcp.bootstrap import own_records
 from erp_mcp.bootstrap.declared import check_declared, guarded
 from erp_mcp.bootstrap.keeping_state import LocalLeases, open_state
 from erp_mcp.bootstrap.machine import SystemClock, TimeOrderedIds
@@ -23,6 +24,7 @@ from erp_mcp.bootstrap.root_key import approvers_root
 from erp_mcp.bootstrap.targets import target_of
 from erp_mcp.catalog import compiled
 from erp_mcp.catalog.registry import Catalog, catalog_of
+from erp_mcp.domain import human_task
 from erp_mcp.domain.freshness import FreshnessBudget
 from erp_mcp.domain.principal import Principal
 from erp_mcp.errors import (
@@ -42,6 +44,8 @@ if TYPE_CHECKING:
     from erp_mcp.committing import Committer
     from erp_mcp.domain.declaration import Declaration
     from erp_mcp.domain.profile import Profile
+    from erp_mcp.domain.proposal import Content
+    from erp_mcp.notices.following import Notifier
     from erp_mcp.ports import Adapter, Commands, Leases
     from erp_mcp.preparing import Preparation
     from erp_mcp.proposing import Proposing
@@ -111,6 +115,38 @@ class Deployment:
             deadline_s=float(self.settings.deadline_s),
         )
 
+    def key(self, purpose: str) -> bytes:
+        """Return the key of this deployment for one purpose, the same in all its processes."""
+        return derived_key(deployment_key(self.settings.state_dir), purpose)
+
+    def is_tainted(self, principal: Principal, seconds: int) -> bool:
+        """Whether an agent has read, so many seconds back, text that outsiders wrote, and no approver has cleared it.
+
+        Raises:
+            StateUnavailableError: `state.unavailable`. RegistryDamagedError: `approval.broken_registry`.
+        """
+        from erp_mcp.approval import registry, taint
+
+        read = self.state.taint.of(principal.agent)
+        if read is None or not taint.is_within(read, seconds, self.clock.wall()):
+            return False
+        said = self.state.taint.clearings(principal.agent)
+        if not said:
+            return True
+        name = self.settings.deployment
+        trusted = registry.trusted(self.state.approvers.all(), approvers_root(self.settings.state_dir), name)
+        return not taint.is_cleared(read, said, trusted, principal, name)
+
+    def is_canary(self, content: Content) -> bool:
+        """Whether a proposal was seeded to see whether people look; nothing carries it out."""
+        from erp_mcp.approval.canaries import is_canary
+
+        return is_canary(self._canaries, content)
+
+    @cached_property
+    def _canaries(self) -> bytes:
+        return self.key("canaries")
+
     @cached_property
     def live(self) -> AdapterReads:
         """Records as their systems have them this moment, read with read credentials."""
@@ -142,7 +178,8 @@ class Deployment:
     @cached_property
     def writable(self) -> Mapping[str, frozenset[str]]:
         """Which operations each system takes: those of its profile on what it owns, where `write:` is configured."""
-        return {system.name: self._operations(system) for system in self.settings.systems if system.write is not None}
+        systems = {one.name: self._operations(one) for one in self.settings.systems if one.write is not None}
+        return {**systems, human_task.SYSTEM: frozenset(own_records.OPERATIONS)}
 
     def _operations(self, system: SystemSettings) -> frozenset[str]:
         try:
@@ -165,7 +202,9 @@ class Deployment:
             cursor_key=derived_key(deployment_key(self.settings.state_dir), "cursors"),
             deployment=self.settings.deployment,
             environment=self.settings.environment,
-            target=lambda name: self.target(self.system(name)),
+            target=self.target_named,
+            is_canary=self.is_canary,
+            is_tainted=self.is_tainted,
         )
 
     @cached_property
@@ -198,7 +237,7 @@ class Deployment:
             without `write:`. DeclarationMissingError: `adapter.not_declared`. ConfigurationError:
             `settings.bad_configuration`.
         """
-        if self.system(name).write is not None:
+        if name != human_task.SYSTEM and self.system(name).write is not None:
             self.check_declared(self.system(name))
         return self.writing.of(name)
 
@@ -214,6 +253,8 @@ class Deployment:
         from erp_mcp.approval.bundles import targets_of
         from erp_mcp.committing.held_back import HeldBackError
 
+        if name == human_task.SYSTEM:  # our own records, which no configuration points elsewhere
+            return await self.commands(name)
         newest = next(iter(self.state.bundles.applied(since="9999")), None)
         system = self.system(name)
         if system.write is not None and targets_of(newest).get(name) != self.target(system):
@@ -240,12 +281,23 @@ class Deployment:
         """
         return target_of(self.settings, system, self.profile(system))
 
+    def target_named(self, name: str) -> str:
+        """Return the digest of what a system's name stands for: of one configured, or of the gateway's own records.
+
+        Raises:
+            SystemNotConfiguredError: `adapter.not_configured`. ProfileFileError: `systems.bad_profile`.
+        """
+        if name == human_task.SYSTEM:
+            return own_records.own_target(self.settings.deployment)
+        return self.target(self.system(name))
+
     def committer(self, *, at: Callable[[str], None] = lambda _: None) -> Committer:
         """Return what commits approved proposals; `at` is told each point at which a process may die, for tests."""
         from erp_mcp.committing import Committer, Signatures
 
         return Committer(
-            target=lambda name: self.target(self.system(name)),
+            target=self.target_named,
+            is_canary=self.is_canary,
             proposals=self.state.proposals,
             bundles=self.state.bundles,
             signatures=Signatures(
@@ -260,6 +312,25 @@ class Deployment:
             commands=self.signed_commands,
             clock=self.clock,
             at=at,
+        )
+
+    def notifier(self) -> Notifier:
+        """Return what tells people that a proposal waits for them; the caller closes it.
+
+        Raises:
+            ConfigurationError: `settings.bad_configuration`. SecretUnavailableError: `credentials.unavailable`.
+        """
+        from erp_mcp.bootstrap.noticing import channels
+        from erp_mcp.notices.following import Notifier
+
+        settings = self.settings.notices
+        return Notifier(
+            proposals=self.state.proposals,
+            followers=self.state.followers,
+            leases=self.state.leases,
+            clock=self.clock,
+            told=channels(settings, self.access),
+            page=settings.page if settings is not None else "",
         )
 
     def catalog_now(self) -> Catalog:
@@ -309,6 +380,8 @@ class Deployment:
 
     def _open_commands(self, name: str) -> Commands:
         """Open one system for writing, with the account of `write:` and never that of reading."""
+        if name == human_task.SYSTEM:
+            return own_records.OwnRecords(tasks=self.state.tasks)
         system = self.system(name)
         if system.write is None:
             raise SystemReadOnlyError(system=name)

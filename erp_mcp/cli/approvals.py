@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Callable
 from typing import Final, ParamSpec
@@ -9,12 +10,13 @@ from typing import Final, ParamSpec
 import click
 
 from erp_mcp import administration
+from erp_mcp.answers.visible import visible
 from erp_mcp.approval.envelope import Choice
 from erp_mcp.bootstrap import Deployment
-from erp_mcp.cli import approvers, one_shot_worker, proposal_view
+from erp_mcp.cli import approvers, one_shot_worker, proposal_view, watching
 from erp_mcp.cli.options import clear_errors, counted, deployment_options, json_option, print_json
 from erp_mcp.cli.person import account, ask, opened, person_options, signing
-from erp_mcp.cli.proposal_view import Seen, visible
+from erp_mcp.cli.proposal_view import Seen
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.forms import to_json
 from erp_mcp.domain.lifecycle import ENDS, State
@@ -42,7 +44,9 @@ Examples:
   erp-mcp approvals show prp_2Xk9TzQ0aB1c      what exactly would be written
   erp-mcp approvals approve prp_2Xk9TzQ0aB1c   say yes, with your passphrase
   erp-mcp approvals reject prp_2Xk9TzQ0aB1c --reason "wrong supplier"
+  erp-mcp approvals narrow prp_2Xk9TzQ0aB1c --size qty=50
   erp-mcp approvals enrol anna --name "Anna Berg"
+  erp-mcp approvals report                     how people decide
 """,
 )
 def command() -> None:
@@ -53,6 +57,10 @@ def command() -> None:
     """
 
 
+command.add_command(watching.report)
+command.add_command(watching.seed)
+command.add_command(watching.tainted)
+command.add_command(watching.clear)
 command.add_command(approvers.enrol)
 command.add_command(approvers.revoke)
 command.add_command(approvers.list_approvers)
@@ -156,7 +164,9 @@ def approve(
             one_shot_worker.run(deployment)
             after = deployment.state.proposals.get(proposal_id)
         stopped = deployment.state.switches.stopped() if after.state is State.APPROVED else []
+        seeded = administration.was_canary(deployment, after)
     _tell(after, as_json=as_json)
+    _tell_seeded(after, seeded=seeded)
     for stop in stopped:
         click.secho(f"Writes of {visible(stop.scope)} are stopped: erp-mcp writes status", fg="yellow", err=True)
 
@@ -188,7 +198,102 @@ def reject(
         after = _decide(
             deployment, proposal_id, "reject", reason, named=approver, file=passphrase_file, yes=yes, quiet=as_json
         )
+        seeded = administration.was_canary(deployment, after)
     _tell(after, as_json=as_json)
+    _tell_seeded(after, seeded=seeded)
+
+
+@command.command(
+    short_help="Say yes to less: a smaller amount, fewer lines.",
+    epilog="""
+\b
+Examples:
+  erp-mcp approvals narrow prp_2Xk9TzQ0aB1c             what can be made smaller
+  erp-mcp approvals narrow prp_2Xk9TzQ0aB1c --size qty=50
+  erp-mcp approvals narrow prp_2Xk9TzQ0aB1c --size lines[0].qty=5 \\
+      --leave-out lines[1] --comment "the rest can wait"
+""",
+)
+@click.argument("proposal_id", metavar="ID")
+@click.option("--size", "sizes", multiple=True, metavar="PATH=AMOUNT", help="A smaller amount; may be given again.")
+@click.option("--leave-out", multiple=True, metavar="PATH", help="A line that goes; may be given again.")
+@click.option("--comment", default="", metavar="TEXT", help="Your words, kept and signed with the decision.")
+@click.option("--no-worker", is_flag=True, help="Leave the writing to a worker that runs elsewhere.")
+@person_options
+@_options
+def narrow(
+    proposal_id: str,
+    *,
+    sizes: tuple[str, ...],
+    leave_out: tuple[str, ...],
+    comment: str,
+    no_worker: bool,
+    approver: str,
+    passphrase_file: str,
+    yes: bool,
+    config: str,
+    demo_dir: str,
+    as_json: bool,
+) -> None:
+    """Say yes to less than was asked for: what waited is rejected, and a smaller proposal takes its place.
+
+    The smaller change is worked out anew, on live data and by all rules, and shown before you sign. Without --size and
+    --leave-out, what can be made smaller is listed.
+    """
+    with opened(config, demo_dir) as deployment:
+        shown = deployment.state.proposals.get(proposal_id)
+        if not sizes and not leave_out:
+            _tell_narrowable(shown, as_json=as_json)
+            return
+        made = _worked_out(deployment, shown, sizes, leave_out)
+        seen = _seen(deployment, made.proposal)
+        if not (as_json and yes):
+            _print(seen, err=as_json)
+        approver_id = approver or _self(deployment, seen)
+        administration.may_decide(deployment, shown, approver_id, "approve")
+        if not yes:
+            ask(f"In the place of {proposal_id}:\n{_question(made.proposal, 'approve', approver_id)}")
+        after = signing(
+            deployment,
+            approver_id,
+            passphrase_file,
+            lambda signer: administration.narrow(deployment, made, signer, comment),
+        )
+        if after.state is State.APPROVED and not no_worker:
+            one_shot_worker.run(deployment)
+            after = deployment.state.proposals.get(after.content.proposal_id)
+        seeded = administration.was_canary(deployment, after)
+    _tell(after, as_json=as_json)
+    _tell_seeded(after, seeded=seeded)
+
+
+def _worked_out(
+    deployment: Deployment, shown: Proposal, sizes: tuple[str, ...], leave_out: tuple[str, ...]
+) -> administration.Narrowed:
+    pairs = [one.partition("=") for one in sizes]
+    if not all(equals for _, equals, _ in pairs):
+        raise click.UsageError("Write --size PATH=AMOUNT, for example --size qty=50.")
+    wanted = {path: amount for path, _, amount in pairs}
+
+    async def work_out() -> administration.Narrowed:
+        try:
+            return await administration.narrowed(deployment, shown, wanted, leave_out)
+        finally:
+            await deployment.disconnect()
+
+    return asyncio.run(work_out())
+
+
+def _tell_narrowable(shown: Proposal, *, as_json: bool) -> None:
+    parts = administration.narrowable(shown.content)
+    if as_json:
+        print_json({"narrowable": [to_json(one) for one in parts]})
+        return
+    for part in parts:
+        option = f"--size {part.path}=…" if part.kind == "size" else f"--leave-out {part.path}"
+        click.echo(f"  {visible(option):<36} {visible(part.value)}")
+    if not parts:
+        click.echo("Nothing of it can be made smaller: approve or reject it.")
 
 
 def _decide(
@@ -247,6 +352,15 @@ def _tell(proposal: Proposal, *, as_json: bool) -> None:
     good = proposal.receipt is not None
     for line in proposal_view.receipt_lines(proposal):
         click.secho(line, fg="green" if good else None)
+
+
+def _tell_seeded(proposal: Proposal, *, seeded: bool) -> None:
+    """Say to who has just decided that it was no agent's proposal."""
+    if not seeded:
+        return
+    caught = proposal.state is State.REJECTED
+    words = "well seen" if caught else "it was wrong, and a yes to it would have gone out had it been real"
+    click.secho(f"This one was seeded to see whether people look: {words}.", fg="green" if caught else "red", err=True)
 
 
 def _seen(deployment: Deployment, proposal: Proposal) -> Seen:

@@ -8,11 +8,11 @@ import click
 
 from erp_mcp import administration
 from erp_mcp.administration import Member
+from erp_mcp.answers.visible import visible
 from erp_mcp.bootstrap import Deployment, approvers_root_file
 from erp_mcp.cli import passphrase
 from erp_mcp.cli.options import clear_errors, deployment_options, json_option, print_json
 from erp_mcp.cli.person import account, ask, opened, person_options, signing
-from erp_mcp.cli.proposal_view import visible
 from erp_mcp.domain.call import JsonValue
 
 

@@ -103,6 +103,8 @@ def _waiting(deployment: Deployment) -> Iterator[Check]:
         yield _told(proposal, "bad", f"needs a person ({proposal.reason})")
     for proposal in proposals.in_states((State.UNKNOWN, State.RECONCILING)):
         yield _told(proposal, "note", "is not known to have been written or not; the worker reads it back")
+    for proposal in proposals.in_states((State.AWAITING_ACK,)):
+        yield _told(proposal, "note", "was taken in by its system, which has not confirmed it yet")
     now = deployment.clock.wall()
     for proposal in proposals.in_states((State.APPROVED,)):
         waits_s = (now - datetime.fromisoformat(proposal.since)).total_seconds()
@@ -114,7 +116,7 @@ def _told(proposal: Proposal, status: Status, words: str) -> Check:
     proposal_id = proposal.content.proposal_id
     advice = {
         State.APPROVED: "Run `erp-mcp worker --once`, or keep `erp-mcp worker` running.",
-        State.NEEDS_HUMAN: f"Run `erp-mcp approvals show {proposal_id}`; docs/worker.md says what to do about it.",
+        State.NEEDS_HUMAN: f"Run `erp-mcp proposals show {proposal_id}`; docs/worker.md says what to do about it.",
     }.get(proposal.state, f"Run `erp-mcp worker`, then `erp-mcp approvals show {proposal_id}`.")
     return Check(name="proposals", status=status, detail=f"{proposal_id} {words}", advice=advice)
 

@@ -9,8 +9,8 @@ from typing import Final
 
 import click
 
+from erp_mcp.answers.visible import visible
 from erp_mcp.bootstrap import Deployment
-from erp_mcp.cli.proposal_view import visible
 
 WAIT_S: Final = 60  # the worker goes on beyond
 _MAX_TOLD: Final = 500

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TextIO
 
+from erp_mcp.administration import conditions
+from erp_mcp.answers.visible import shown, visible
 from erp_mcp.approval import envelope
 from erp_mcp.approval.requesters import is_self_approval
 from erp_mcp.domain.approver import Enrolment
@@ -22,17 +24,17 @@ from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.instants import parse_instant
 from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.proposal import Content, Event, Proposal, SignedDecision
+from erp_mcp.policy import writing
 
-_HIDDEN: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-_BLANKS: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0")
 _WHY_NOT: Final = {
     "": "may decide",
     "requester": "may not: is one of those who asked (agent, owner, or has just changed the policy)",
+    "separated": "may not: approved what policy keeps apart from this",
+    "quota": "may not now: has approved as much in this hour as policy lets one person",
     "not_named": "may not: the policy names other people for this",
 }
 _COLUMNS: Final = 72
 _MIN_SCREEN: Final = 40
-_MAX_MARKS: Final = 2
 _MARKS: Final = {"ok": "ok    ", "flag": "FLAG  ", "refuse": "REFUSE"}
 _COMES_NEXT: Final = {
     State.AWAITING_APPROVAL: "it waits for a decision",
@@ -42,6 +44,13 @@ _COMES_NEXT: Final = {
     State.UNKNOWN: "it is not known whether it was written; the worker reads it back and never sends it again",
     State.RECONCILING: "the worker is reading it back",
     State.NEEDS_HUMAN: "somebody has to look into the system of record; nothing goes on by itself",
+}
+
+
+_FOUND: Final = {
+    "read_back": "read back from the system",
+    "answered": "as the system answered",
+    "stated": "as somebody found who looked into the system, and signed",
 }
 
 
@@ -56,11 +65,6 @@ class Seen:
     history: Sequence[Event]
     now: datetime
     plant_now: datetime
-
-
-def visible(text: str) -> str:
-    """Return a text with every character that a person would not see, or that moves others, as its code."""
-    return "".join(_shown(text))
 
 
 def wrapped(line: str, columns: int) -> Iterator[str]:
@@ -92,12 +96,12 @@ def flags(content: Content) -> int:
 def folded(text: str) -> Iterator[str]:
     """Yield a text in lines that fit on a terminal: one that it breaks itself would begin where ours do."""
     line, taken = "", 0
-    for shown in _shown(text):
-        columns = _columns(shown)
+    for one in shown(text):
+        columns = _columns(one)
         if taken + columns > _COLUMNS:
             yield line
             line, taken = "", 0
-        line, taken = line + shown, taken + columns
+        line, taken = line + one, taken + columns
     yield line
 
 
@@ -115,9 +119,12 @@ def receipt_lines(proposal: Proposal) -> Iterator[str]:
     receipt = proposal.receipt
     if receipt is not None:
         written = receipt.written
-        how = "read back from the system" if receipt.found == "read_back" else "as the system answered"
+        how = _FOUND[receipt.found]
         yield f"Written: document {visible(written.document)}, {receipt.committed_at} ({how})"
         yield f"  record {visible(written.key)}, version {visible(written.version_token) or 'none'}"
+        for row in written.rows:
+            why = "written" if row.written else f"NOT written: {visible(row.code)} {visible(row.native_code)}".rstrip()
+            yield f"  line {visible(row.line)}: {why}"
         return
     reason = f" ({visible(proposal.reason)})" if proposal.reason else ""
     comes_next = _COMES_NEXT.get(proposal.state, "nothing was written, and nothing more happens")
@@ -199,12 +206,13 @@ def _circumstances(seen: Seen) -> Iterator[str]:
     named = ", ".join(terms.approvers) or "the enrolled approvers"
     rule = f" ({visible(terms.rule)})" if terms.rule else ""
     yield f"  decided by {terms.needed} of {visible(named)}{rule}, before {content.expires_at}"
+    yield from (f"  {visible(line)}" for line in conditions(terms))
     yield from _people(seen)
     for system, as_of in sorted(content.sources.items()):
         told = as_of if isinstance(as_of, str) else json.dumps(as_of)
         yield f"  evidence from {visible(system)} as of {visible(told)} ({age(told, seen.plant_now)} old)"
     for limit in content.limits:
-        window = f"{limit.told(limit.maximum)} in {limit.window_s // 3600} h"
+        window = f"{limit.told(limit.maximum)} in {writing.span(limit.window_s)}"
         yield f"  counts {limit.told(limit.amount)} against {visible(limit.limit)} of {visible(limit.key)}: {window}"
 
 
@@ -240,19 +248,3 @@ def _so_far(seen: Seen) -> Iterator[str]:
 
 def _columns(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in text)
-
-
-def _shown(text: str) -> Iterator[str]:
-    """Yield what is shown for each character; of marks that pile up on one, the first few."""
-    marks = 0
-    for one in text:
-        marks = marks + 1 if unicodedata.category(one) in {"Mn", "Me"} else 0
-        yield f"⟨U+{ord(one):04X}⟩" if marks > _MAX_MARKS or _is_hidden(one) else one
-
-
-def _is_hidden(one: str) -> bool:
-    if one.isascii():
-        return not one.isprintable()
-    selector = "\ufe00" <= one <= "\ufe0f" or "\U000e0100" <= one <= "\U000e01ef"
-    strange_space = unicodedata.category(one) == "Zs"
-    return selector or strange_space or one in _BLANKS or unicodedata.category(one) in _HIDDEN

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+import threading
+from contextlib import suppress
 
 import click
 
 from erp_mcp import worker
-from erp_mcp.bootstrap import open_deployment
+from erp_mcp.answers.visible import visible
+from erp_mcp.bootstrap import Deployment, open_deployment
 from erp_mcp.cli.options import (
     clear_errors,
     counted,
@@ -17,7 +21,6 @@ from erp_mcp.cli.options import (
     json_text,
     print_json,
 )
-from erp_mcp.cli.proposal_view import visible
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.proposal import Proposal
 
@@ -38,11 +41,14 @@ on one state directory. Killed at any moment, the next one goes on where this
 one stopped.
 """
 )
+@click.option(
+    "--until-input-ends", is_flag=True, hidden=True, help="End when standard input does: for what looks after a worker."
+)
 @click.option("--once", is_flag=True, help="End when nothing is due now; after a minute at the latest.")
 @deployment_options
 @json_option
 @clear_errors
-def command(config: str, demo_dir: str, *, once: bool, as_json: bool) -> None:
+def command(config: str, demo_dir: str, *, once: bool, until_input_ends: bool, as_json: bool) -> None:
     """Commit approved proposals to their systems of record, and read back those whose outcome is unknown.
 
     Before a change is sent, signatures, policy, business rules and the live record are looked at once more. What it
@@ -63,7 +69,7 @@ def command(config: str, demo_dir: str, *, once: bool, as_json: bool) -> None:
             count = asyncio.run(worker.work_once(deployment, tell))
         else:
             click.echo("The worker runs; Ctrl-C or SIGTERM ends it after the piece of work in hand.", err=True)
-            asyncio.run(worker.work_on(deployment, tell))
+            asyncio.run(_work_on(deployment, tell, until_input_ends=until_input_ends))
             count = 0
         stopped = deployment.state.switches.stopped() if once else []
     finally:
@@ -74,3 +80,17 @@ def command(config: str, demo_dir: str, *, once: bool, as_json: bool) -> None:
         print_json({"done": done})
     elif once:
         click.echo(f"{counted(count, 'piece')} of work done." if count else "Nothing is due.", err=True)
+
+
+async def _work_on(deployment: Deployment, tell: worker.Told, *, until_input_ends: bool) -> None:
+    """Work until a signal, or until whoever looks after this process is gone and its end of the pipe with it."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+
+    def wait_for_end() -> None:
+        sys.stdin.buffer.read()
+        with suppress(RuntimeError):  # the loop is closed already
+            loop.call_soon_threadsafe(stop.set)
+
+    if until_input_ends:
+        threading.Thread(target=wait_for_end, daemon=True).start()
+    await worker.work_on(deployment, tell, stop=stop)

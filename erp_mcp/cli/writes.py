@@ -8,6 +8,7 @@ from erp_mcp.answers.clean import clean_code
 from erp_mcp.bootstrap import Deployment
 from erp_mcp.cli.options import clear_errors, counted, deployment_options, json_option, print_json, unknown_name
 from erp_mcp.cli.person import account, opened
+from erp_mcp.domain import human_task
 from erp_mcp.domain.approver import Stop
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.lifecycle import State
@@ -21,7 +22,7 @@ _GROUPS = (
     ("wait for a decision", (State.AWAITING_APPROVAL,)),
     ("approved, wait for the worker", (State.APPROVED, State.CLAIMED)),
     ("being sent or read back", (State.SENDING, State.UNKNOWN, State.RECONCILING, State.AWAITING_ACK)),
-    ("need a person", (State.NEEDS_HUMAN,)),
+    ("need a person", (State.NEEDS_HUMAN, State.COMPENSATION_STUCK)),
 )
 _MAY_HAVE_BEEN_SENT = (State.SENDING, State.UNKNOWN, State.RECONCILING)
 
@@ -151,7 +152,7 @@ def _known(deployment: Deployment, kind: str) -> frozenset[str] | None:
         if kind == "tool":
             return frozenset(tool.name for tool in deployment.catalog if tool.effect == "write")
         if kind == "system":
-            return frozenset(system.name for system in deployment.settings.systems)
+            return frozenset({human_task.SYSTEM, *(system.name for system in deployment.settings.systems)})
         digest, text = deployment.state.bundles.active() if kind == "agent" else ("", "")
         return frozenset(from_json(text, digest).agents) if digest else None
     except GatewayError:

@@ -26,6 +26,7 @@ from erp_mcp.committing.turned_away import AppliedError, TurnedAway
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.call_context import WORKER, CallContext, calling, trace_of
 from erp_mcp.domain.command import (
+    Accepted,
     Committed,
     Conflict,
     NotSent,
@@ -40,6 +41,7 @@ from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.proposal import Content, Proposal
 from erp_mcp.domain.tool import Tool
 from erp_mcp.errors import GatewayError, ProposalMovedError, RuleRefusedError
+from erp_mcp.policy.bundle import Bundle
 from erp_mcp.ports import Bundles, Clock, Commands, Proposals
 from erp_mcp.preparing import Prepared
 
@@ -77,6 +79,11 @@ def _nothing(_name: str) -> None:
     """Stand in for the hook of crash tests."""
 
 
+def _never(_content: Content) -> bool:
+    """Stand in where nothing is seeded."""
+    return False
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Committer:
     """Takes approved proposals to their systems of record.
@@ -96,6 +103,7 @@ class Committer:
     target: Callable[[str], str]
     send_s: float = SEND_S
     at: Callable[[str], None] = _nothing
+    is_canary: Callable[[Content], bool] = _never
 
     async def work(self, holder: str) -> Done | None:
         """Do the most urgent piece of work that is due.
@@ -112,6 +120,7 @@ class Committer:
         """
         self.at("start")
         self.proposals.expire()
+        self.proposals.escalate()
         self.at("expired")
         taken = self.proposals.take(holder, lease_s=LEASE_S)
         if taken is None:
@@ -157,9 +166,11 @@ class Committer:
         """
         content = proposal.content
         self._check_signatures(proposal)
+        if self.is_canary(content):  # its target is no system's either
+            raise HeldBackError("deny", "canary")
         self.at("signatures_checked")
         await self._check_done_before(content)
-        obligations, tool, checked = self._decided(proposal)
+        bundle, obligations, tool, checked = self._decided(proposal)
         self._check_time(proposal)
         if self.target(content.command.system) != content.target:
             raise HeldBackError("deny", "target_changed", {"system": content.command.system})
@@ -172,6 +183,8 @@ class Committer:
         except (HeldBackError, RuleRefusedError):
             await self._turned_away.check(way.commands, way.contract, content)  # it may have come this very moment
             raise
+        decisions = self.proposals.decisions(content.proposal_id)
+        today.check_terms(obligations, content, prepared.draft, decisions, bundle=bundle, now=self.clock.wall())
         today.check_limits(obligations, content, prepared.draft)
         self.at("prepared")
         self._check_time(proposal)
@@ -217,22 +230,24 @@ class Committer:
         if reason:
             raise HeldBackError("hand_over", reason)
 
-    def _decided(self, proposal: Proposal) -> tuple[Obligations, Tool, CheckedArguments]:
+    def _decided(self, proposal: Proposal) -> tuple[Bundle, Obligations, Tool, CheckedArguments]:
         content = proposal.content
         bundle = today.bundle_in_force(self.bundles)
         tool = today.same_tool(self.catalog(), content)
         checked = contract_of.check(tool, content.arguments)
         obligations = today.decide_again(bundle, content, tool, checked.arguments)
-        decisions = self.proposals.decisions(content.proposal_id)
-        today.check_terms(bundle, obligations, content, decisions, self.clock.wall())
         reason = self.signatures.bundle_refusal(bundle)
         if reason:
             raise HeldBackError("postpone" if reason == "policy_changed" else "hand_over", reason)
-        return obligations, tool, checked
+        return bundle, obligations, tool, checked
 
     def _check_time(self, proposal: Proposal) -> None:
-        if parse_instant(proposal.content.expires_at) <= self.clock.wall():
+        ends = max(proposal.content.expires_at, proposal.paused_until, key=lambda one: one.rstrip("Z"))
+        if parse_instant(ends) <= self.clock.wall():
             raise HeldBackError("expire", "expired")
+        said = (parse_instant(one.decided_at) for one in self.proposals.decisions(proposal.content.proposal_id))
+        if today.is_too_late(proposal, max(said, default=self.clock.wall()), self.clock.wall()):
+            raise HeldBackError("expire", "not_carried_out")
 
     # --- SENDING: from here on it may have happened -------------------------------------------------------------------
 
@@ -267,6 +282,8 @@ class Committer:
                 return await self._superseded(proposal, way)
             case NotSent():
                 return await self._not_sent(proposal, way, outcome)
+            case Accepted():
+                return self.moves.accept(proposal, outcome)
             case Unknown(reason=reason, native_code=native):
                 return self.moves.lose(proposal, way.contract, reason, facts=_native(native))
 
@@ -303,7 +320,7 @@ class Committer:
         except Exception as error:  # noqa: BLE001 - it is committed, whatever hinders reading it
             _log.warning("%s is committed but could not be read back: %s", proposal.content.proposal_id, _words(error))
         self.at("read_back")
-        if there is None or read_back != "same":
+        if there is None or read_back != "same" or not answer.is_whole:  # only the answer knows of its lines
             return self.moves.commit(proposal, answer, "answered", read_back=read_back, warnings=remarks)
         return self.moves.commit(proposal, there, "read_back", read_back=read_back, warnings=remarks)
 

@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from erp_mcp.committing.held_back import later, pause_s
 from erp_mcp.domain.call import JsonValue
-from erp_mcp.domain.command import Command, RetryContract, Written
+from erp_mcp.domain.command import Accepted, Command, RetryContract, Written
 from erp_mcp.domain.instants import parse_instant
 from erp_mcp.domain.proposal import Proposal, Receipt, Step
 from erp_mcp.ports import Clock, Commands, Proposals
@@ -77,10 +77,20 @@ class Moves:
         read_back: str,
         warnings: Sequence[str] = (),
     ) -> Proposal:
-        """Say that it was written; `read_back` is what reading it back gave, `warnings` what the system remarks."""
+        """Say what was written; `read_back` is what reading it back gave, `warnings` what the system remarks.
+
+        Where some lines of it were not, that is another end, and the receipt says which.
+        """
         receipt = Receipt(written=written, committed_at=self.after(0), found=found)
         remarks: Facts = {"warnings": list(warnings)} if warnings else {}
-        return self.make(proposal, "commit", receipt=receipt, facts={"found": found, "read_back": read_back, **remarks})
+        lines: Facts = {} if written.is_whole else {"lines": len(written.rows), "not_written": _missing(written)}
+        facts = {"found": found, "read_back": read_back, **remarks, **lines}
+        return self.make(proposal, "commit" if written.is_whole else "commit_in_part", receipt=receipt, facts=facts)
+
+    def accept(self, proposal: Proposal, said: Accepted) -> Proposal:
+        """It was taken in, and the system says later what becomes of it."""
+        facts: Facts = {"ticket": said.ticket} if said.ticket else {}
+        return self.make(proposal, "accept", not_before=self.after(max(1, said.ask_after_s)), facts=facts)
 
     def after(self, seconds: int) -> str:
         """Return the instant some seconds from now."""
@@ -89,6 +99,10 @@ class Moves:
     def lease_left_s(self, proposal: Proposal) -> float:
         """Return for how long nobody else may take this proposal."""
         return (parse_instant(proposal.lease_expires_at) - self.clock.wall()).total_seconds()
+
+
+def _missing(written: Written) -> int:
+    return sum(not row.written for row in written.rows)
 
 
 async def found(commands: Commands, command: Command) -> Written | None:

@@ -6,17 +6,17 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from erp_mcp.committing.held_back import held_back_by, later, pause_s
-from erp_mcp.committing.moving import Moves, found
+from erp_mcp.committing.moving import FIND_S, Moves, found
 from erp_mcp.committing.signatures import Signatures
-from erp_mcp.domain.command import RetryContract
+from erp_mcp.domain.command import Command, Committed, Refused, RetryContract, Written
 from erp_mcp.domain.instants import parse_instant
 from erp_mcp.domain.proposal import Proposal
 from erp_mcp.errors import GatewayError, ProposalMovedError
-from erp_mcp.ports import Commands
+from erp_mcp.ports import Acknowledges, Commands
 
 _GIVE_UP_S: Final = 24 * 3600  # after so long without an answer a person has to look
 
@@ -39,7 +39,8 @@ class ReadingBack:
             return await self._looked_for(proposal)
         except asyncio.CancelledError:
             with suppress(GatewayError):
-                self.moves.make(proposal, "lose", reason="worker_stopped", not_before=self.moves.after(1))
+                name = "lose" if self._accepted_at(proposal) is None else "wait"
+                self.moves.make(proposal, name, reason="worker_stopped", not_before=self.moves.after(1))
             raise
         except ProposalMovedError:
             raise
@@ -54,6 +55,9 @@ class ReadingBack:
         contract = commands.operations.get(command.operation)
         if contract is None:
             return self._later(proposal, "operation_not_offered")
+        accepted = self._accepted_at(proposal)
+        if accepted is not None:
+            return await self._asked(proposal, commands, contract, accepted)
         if contract.kind == "none":
             return self.moves.make(proposal, "hand_over", reason="cannot_be_read_back")
         there = await found(commands, command)
@@ -61,6 +65,40 @@ class ReadingBack:
         if there is not None:
             return self.moves.commit(proposal, there, "read_back", read_back="same")
         return self._missed(proposal, contract)
+
+    async def _asked(
+        self, proposal: Proposal, commands: Commands, contract: RetryContract, accepted: datetime
+    ) -> Proposal:
+        """Ask what became of what the system took in: it says so, or it is asked again, until its time is over.
+
+        It was taken in for certain, so that nothing is there yet says nothing; it is never called not applied.
+        """
+        said = await _acknowledged(commands, contract, proposal.content.command)
+        self.moves.at("asked")
+        match said:
+            case Written():
+                return self.moves.commit(proposal, said, "read_back", read_back="same")
+            case Refused(code=code, native_code=native):
+                return self.moves.make(proposal, "refuse", reason=code, facts={"native_code": native} if native else {})
+        return self._wait(proposal, contract, accepted)
+
+    def _wait(self, proposal: Proposal, contract: RetryContract, accepted: datetime, reason: str = "") -> Proposal:
+        """Ask again later, or leave it to a person once the time for an acknowledgement is over."""
+        if self.moves.clock.wall() >= accepted + timedelta(seconds=contract.ack_s):
+            facts = {"last": reason} if reason else {}
+            return self.moves.make(proposal, "hand_over", reason="not_acknowledged", facts=facts)
+        again = self.moves.after(pause_s(proposal.fence))
+        return self.moves.make(proposal, "wait", reason=reason or "not_acknowledged_yet", not_before=again)
+
+    def _accepted_at(self, proposal: Proposal) -> datetime | None:
+        """Return when the system took it in, `None` where the last sending ended otherwise."""
+        taken = ""
+        for event in self.moves.proposals.history(proposal.content.proposal_id):
+            if event.type == "proposal.sending":
+                taken = ""
+            elif event.type == "proposal.awaiting_ack":
+                taken = taken or event.time
+        return parse_instant(taken) if taken else None
 
     def _missed(self, proposal: Proposal, contract: RetryContract) -> Proposal:
         """Two clean misses end it: one after the system had its time to settle, another as long again after that."""
@@ -73,6 +111,10 @@ class ReadingBack:
         return self.moves.make(proposal, "miss", reason="not_applied", misses=proposal.misses + 1)
 
     def _later(self, proposal: Proposal, reason: str) -> Proposal:
+        accepted = self._accepted_at(proposal)
+        if accepted is not None:
+            unasked = RetryContract(kind="none", settle_s=0, ack_s=_GIVE_UP_S)
+            return self._wait(proposal, unasked, accepted, reason)
         waited = (self.moves.clock.wall() - self._unknown_since(proposal)).total_seconds()
         if waited > _GIVE_UP_S:
             return self.moves.make(proposal, "hand_over", reason="unknown_for_too_long", facts={"last": reason})
@@ -91,3 +133,17 @@ class ReadingBack:
             elif event.type == "proposal.unknown":
                 since = since or event.time
         return parse_instant(since or proposal.content.expires_at)
+
+
+async def _acknowledged(commands: Commands, contract: RetryContract, command: Command) -> Written | Refused | None:
+    """Return what the system says of what it took in; one that can't be asked is looked into, where that tells.
+
+    Raises:
+        TimeoutError: it takes too long; otherwise as `ports.Commands.find`.
+    """
+    asks: object = commands
+    if not isinstance(asks, Acknowledges):
+        return await found(commands, command) if contract.kind != "none" else None
+    async with asyncio.timeout(FIND_S):
+        said = await asks.acknowledged(command)
+    return said.written if isinstance(said, Committed) else said

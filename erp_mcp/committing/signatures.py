@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from erp_mcp.approval import bundles as bundle_approval
 from erp_mcp.approval import check, registry
 from erp_mcp.approval.requesters import APPLIED_WITHIN, requesters
 from erp_mcp.committing.held_back import later
-from erp_mcp.domain.proposal import Proposal
+from erp_mcp.domain import duties
+from erp_mcp.domain.instants import parse_instant
+from erp_mcp.domain.proposal import Content, Proposal, SignedDecision
 from erp_mcp.errors import RegistryDamagedError
 from erp_mcp.policy.bundle import Bundle
 from erp_mcp.ports import Approvers, Bundles, Proposals
@@ -33,7 +35,7 @@ class Signatures:
 
         Returns:
             `registry_damaged`, `other_deployment`, `content_altered`, or `approval_` with the reason of
-            `approval.check.refusal_of`.
+            `approval.check.refusal_of`, or `separated` or `quota` for what else somebody had said yes to.
         """
         reason = self._reason(proposal, now)
         if reason in {"", "registry_damaged", "other_deployment"}:
@@ -72,4 +74,17 @@ class Signatures:
             return "registry_damaged"
         applied = self.bundles.applied(since=later(now, -int(APPLIED_WITHIN.total_seconds())))
         asking = requesters(content, applied, now)
-        return check.refusal_of(proposal, self.proposals.decisions(content.proposal_id), trusted, asking, now)
+        decisions = self.proposals.decisions(content.proposal_id)
+        reason = check.refusal_of(proposal, decisions, trusted, asking, now)
+        return reason or next(filter(None, (self._besides(content, one) for one in decisions)), "")
+
+    def _besides(self, content: Content, decision: SignedDecision) -> str:
+        """Return why a yes does not count for what else its person had said yes to by then."""
+        back = duties.longest(content.terms)
+        if not back:
+            return ""
+        at = parse_instant(decision.decided_at)
+        said = self.proposals.said_yes(decision.approver_id, at - back - timedelta(seconds=1))
+        if duties.separated_by(content, at, said):
+            return "separated"
+        return "quota" if duties.over_quota(content.terms, at, (one.at for one in said)) else ""

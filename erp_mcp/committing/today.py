@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from erp_mcp.catalog.registry import Catalog
 from erp_mcp.committing.held_back import HeldBackError
@@ -12,10 +12,12 @@ from erp_mcp.domain.decision import Obligations
 from erp_mcp.domain.instants import parse_instant
 from erp_mcp.domain.operation import Draft
 from erp_mcp.domain.principal import Principal
-from erp_mcp.domain.proposal import Content, LimitUse, SignedDecision
+from erp_mcp.domain.proposal import Content, LimitUse, Proposal, SignedDecision
+from erp_mcp.domain.quorum import Said
 from erp_mcp.domain.tool import Tool
 from erp_mcp.errors import BadBundleError, NotAllowedError
 from erp_mcp.policy import decide, tightened
+from erp_mcp.policy.bands import terms_for
 from erp_mcp.policy.bundle import Bundle, from_json
 from erp_mcp.policy.limit_use import limits_of
 from erp_mcp.ports import Bundles
@@ -76,26 +78,42 @@ def decide_again(bundle: Bundle, content: Content, tool: Tool, arguments: dict[s
 
 
 def check_terms(
-    bundle: Bundle, obligations: Obligations, content: Content, decisions: Sequence[SignedDecision], now: datetime
+    obligations: Obligations,
+    content: Content,
+    draft: Draft,
+    decisions: Sequence[SignedDecision],
+    *,
+    bundle: Bundle,
+    now: datetime,
 ) -> None:
-    """Compare the terms of today with those that people decided under.
+    """Compare the terms of today, for what the change is worth today, with those that people decided under.
 
     Args:
-        bundle: The policy in force.
         obligations: Of the second decision.
         content: What was proposed, with the terms of then.
+        draft: The change as it was worked out now.
         decisions: Who said yes and when; their signatures were checked.
+        bundle: The policy in force.
         now: The wall clock.
 
     Raises:
         HeldBackError: `deny`, for terms that ask for more than the approval has.
     """
     age_s = max((int((now - parse_instant(one.decided_at)).total_seconds()) for one in decisions), default=0)
-    deciders = [one.approver_id for one in decisions]
-    today = obligations.approval
-    why = tightened.stricter(content.terms, today, deciders=deciders, age_s=age_s) if today is not None else "no_terms"
+    if obligations.approval is None:
+        raise HeldBackError("deny", "terms_stricter", {"terms": "no_terms"})
+    today = terms_for(obligations.approval, draft.amounts)
+    deciders = [Said(one.approver_id, parse_instant(one.decided_at)) for one in decisions]
+    made = parse_instant(content.created_at)
+    why = tightened.stricter(content.terms, today, deciders=deciders, made=made, age_s=age_s)
     if why:
-        raise HeldBackError("deny", "terms_stricter", {"terms": why, "bundle": bundle.digest})
+        raise HeldBackError("deny", "terms_stricter", {"terms": why, "band": today.band, "bundle": bundle.digest})
+
+
+def is_too_late(proposal: Proposal, decided: datetime, now: datetime) -> bool:
+    """Whether what was approved then is taken up for the first time after the time that policy gives it."""
+    seconds = proposal.content.terms.carry_out_s
+    return bool(seconds) and proposal.fence == 1 and decided + timedelta(seconds=seconds) <= now
 
 
 def check_limits(obligations: Obligations, content: Content, draft: Draft) -> None:

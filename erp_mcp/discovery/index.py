@@ -27,6 +27,7 @@ COLUMNS: Final = 0.4
 _SATURATION: Final = 1.2  # BM25's k1
 _LENGTH: Final = 0.3  # BM25's b: tools with many columns are not worse for it
 _ENOUGH: Final = 0.2  # of the best score
+_PROPOSING: Final = 0.85  # who asks is shown what reads first, unless the words are those of a change
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +68,7 @@ class Index:
             return []
         usual = sum(one.size for one in documents) / len(documents)
         exact = " ".join(words(question))
-        scored = [(_score(one, weights, usual) * _bonus(one, exact), one.tool) for one in documents]
+        scored = [(_score(one, weights, usual) * _factor(one, exact), one.tool) for one in documents]
         best = max(score for score, _ in scored)
         kept = [(score, tool) for score, tool in scored if score > 0 and score >= _ENOUGH * best]
         return [tool for _, tool in sorted(kept, key=lambda pair: (-pair[0], pair[1].name))]
@@ -120,6 +121,8 @@ def _score(document: _Document, weights: Mapping[str, float], usual: float) -> f
     return score * (0.5 + 0.5 * covered / sum(weights.values()))
 
 
-def _bonus(document: _Document, exact: str) -> float:
-    """Who types the name of a tool means it."""
-    return 10.0 if exact == " ".join(words(document.tool.name)) else 1.0
+def _factor(document: _Document, exact: str) -> float:
+    """Who types the name of a tool means it; between a tool that reads and one that proposes, reading comes first."""
+    if exact == " ".join(words(document.tool.name)):
+        return 10.0
+    return _PROPOSING if document.tool.effect == "write" else 1.0

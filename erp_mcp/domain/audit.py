@@ -49,8 +49,8 @@ class KeptProposal:
 class KeptRow:
     """Any other row that a record vouches for, as it is now: `told` is what the row says of all that the record says.
 
-    `kind` is enrolment, revocation, decision, policy, stop or declaration; `name` tells it from others of its kind.
-    `at` is when it came to be, by the row itself, empty where it does not say.
+    `kind` is enrolment, revocation, decision, resolution, task, policy, stop or declaration; `name` tells it from
+    others of its kind. `at` is when it came to be, by the row itself, empty where it does not say.
     """
 
     kind: str

@@ -32,20 +32,46 @@ class Command:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryContract:
-    """How an outcome that is not known can be found out, and after how many seconds a miss counts."""
+    """How an outcome that is not known can be found out, and after how many seconds a miss counts.
+
+    `ack_s` is for systems that take a change in and say later what became of it: for how long that is looked for before
+    a person has to ask.
+    """
 
     kind: RetryKind
     settle_s: int
+    ack_s: int = 24 * 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowResult:
+    """What became of one line of a change: `code` is ours for why it was not written, `native_code` the system's."""
+
+    line: str
+    written: bool
+    document: str = ""
+    code: str = ""
+    native_code: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Written:
-    """A record as the system has it after the change, read back."""
+    """A record as the system has it after the change, read back.
+
+    `rows` are the results of its lines where the system gives one for each and some were not written; empty where all
+    were.
+    """
 
     document: str  # the number that people use
     key: str
     version_token: str
     fields: Mapping[str, JsonValue] = field(default_factory=dict)
+    rows: tuple[RowResult, ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of it was written."""
+        return all(row.written for row in self.rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,4 +114,15 @@ class Unknown:
     native_code: str = field(default="", compare=False)
 
 
-Outcome = Committed | Refused | Conflict | NotSent | Unknown
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """The system has taken it in for certain, and says later what becomes of it: a file, a queue, another's yes.
+
+    `ticket` is what it gave for asking, cleaned: a fact for people. `ask_after_s` is when it is worth asking first.
+    """
+
+    ticket: str = ""
+    ask_after_s: int = 30
+
+
+Outcome = Committed | Refused | Conflict | NotSent | Unknown | Accepted

@@ -18,30 +18,95 @@ class Mask:
     rule: str = ""
 
 
+LimitKey = Literal["agent", "owner", "material", "supplier", "site", "object"]
+LimitMeasure = Literal["count", "value", "change_pct"]
+SeparationKey = Literal["object", "material", "supplier", "site"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:
     """No more than `maximum` of a measure within a sliding window, counted per `key`.
 
-    `measure` is `count` of proposals, or `value` in `currency`; `maximum` is a decimal string.
+    `measure` is `count` of proposals, `value` in `currency`, or `change_pct`: by how much of what it was before `field`
+    changes, up or down, in percent. `maximum` is a decimal string.
     """
 
     id: str
-    measure: Literal["count", "value"]
-    key: Literal["agent", "owner", "material"]
+    measure: LimitMeasure
+    key: LimitKey
     maximum: str
     window_s: int
     currency: str = ""
+    field: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """People of whom one must be among those who say yes."""
+
+    name: str
+    approvers: tuple[str, ...]  # approver ids
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deputy:
+    """Who may decide in the place of somebody absent, from the first to the last day (UTC), both included."""
+
+    absent: str
+    deputy: str
+    first: str
+    last: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Separation:
+    """Whoever said yes to one of these tools says no yes to another of them about the same thing within the window."""
+
+    rule: str
+    tools: tuple[str, ...]
+    key: SeparationKey
+    window_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Band:
+    """Who must say yes to a change worth up to `to` (a decimal string, included); the last band has no end."""
+
+    to: str
+    needed: int
+    approvers: tuple[str, ...]
+    groups: tuple[Group, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
-    """How many people of which group must say yes, until when, and whether the agent's owner may be one."""
+    """How many people of which group must say yes, until when, and whether the agent's owner may be one.
+
+    Policy holds them with `bands`; those of a proposal are worked out for its value, have none, and say in `band` how.
+    `needed` people must be different ones, and among them one of each of `groups`, nobody counted for two. After
+    `escalates_s` seconds those of `escalates_to` may decide as well, for whichever group; never fewer people. What was
+    approved is gone after `carry_out_s` seconds if nobody has taken it up. `quota` is how often one person may say yes
+    in an hour. `raised` says why one more person is asked than policy says. Zero: not so.
+    """
 
     rule: str
     approvers: tuple[str, ...]  # approver ids, empty for any enrolled one
     needed: int
     self_approval: bool
     valid_s: int
+    groups: tuple[Group, ...] = ()
+    bands: tuple[Band, ...] = ()
+    currency: str = ""  # of the bands
+    band: str = ""
+    deputies: tuple[Deputy, ...] = ()
+    escalates_s: int = 0
+    escalates_to: tuple[str, ...] = ()
+    carry_out_s: int = 0
+    quota: int = 0
+    separations: tuple[Separation, ...] = ()
+    taint_s: int = 0  # for how long text that outsiders wrote raises the terms of whoever read it
+    raised: str = ""
+    outage_s: int = 0  # for how long beyond its time an outage of the system may hold up what was approved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,11 @@ def proposal_id_of(uuid: str) -> str:
     return f"prp_{_short(uuid)}"
 
 
+def task_id_of(uuid: str) -> str:
+    """Return `tsk_` and 12 base-62 characters from a UUIDv7, made as those of events."""
+    return f"tsk_{_short(uuid)}"
+
+
 def _short(uuid: str) -> str:
     number = int(uuid.replace("-", ""), 16)
     value = number >> 80 << _RANDOM_BITS | number & (1 << _RANDOM_BITS) - 1

@@ -1,7 +1,7 @@
 """What can become of a proposal: its states and the moves between them, as data.
 
-A move that is not listed here can't happen: the store refuses it. States without moves are ends, or belong to kinds of
-write that no tool has yet.
+A move that is not listed here can't happen: the store refuses it, and so does the database, whatever code asks. States
+that only an operator's statement leads out of are ends: nothing goes on by itself.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class State(StrEnum):
     COMPENSATION_STUCK = "COMPENSATION_STUCK"
 
 
-Mover = Literal["gateway", "agent", "approver", "worker", "clock"]
+Mover = Literal["gateway", "agent", "approver", "operator", "worker", "clock"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +64,16 @@ def _takes(name: str, source: State, target: State) -> Move:
     return Move(name=name, source=source, target=target, mover="worker", takes_lease=True)
 
 
+def _resolved(name: str, source: State, target: State) -> Move:
+    return Move(name=name, source=source, target=target, mover="operator")
+
+
+RESOLVE_APPLIED: Final = "resolve_applied"
+RESOLVE_NOT_APPLIED: Final = "resolve_not_applied"
+
 MOVES: Final[tuple[Move, ...]] = (
     Move(name="submit", source=State.PROPOSED, target=State.AWAITING_APPROVAL, mover="gateway"),
+    Move(name="allow", source=State.PROPOSED, target=State.APPROVED, mover="gateway"),  # a task for a person alone
     Move(name="deny", source=State.PROPOSED, target=State.DENIED, mover="gateway"),
     Move(name="approve", source=State.AWAITING_APPROVAL, target=State.APPROVED, mover="approver"),
     Move(name="reject", source=State.AWAITING_APPROVAL, target=State.REJECTED, mover="approver"),
@@ -94,9 +102,35 @@ MOVES: Final[tuple[Move, ...]] = (
     _leased("miss", State.RECONCILING, State.NOT_APPLIED),
     _leased("hand_over", State.RECONCILING, State.NEEDS_HUMAN),
     _leased("lose", State.RECONCILING, State.UNKNOWN),  # could not be read back yet
+    # A system that takes things in and says later what became of them: looked for until it says so, or time is over.
+    _leased("accept", State.SENDING, State.AWAITING_ACK),
+    _takes("ask", State.AWAITING_ACK, State.RECONCILING),
+    _leased("wait", State.RECONCILING, State.AWAITING_ACK),
+    _leased("refuse", State.RECONCILING, State.REFUSED_BY_SYSTEM),
+    # Some lines of a change were written and others not; the receipt says which.
+    _leased("commit_in_part", State.CLAIMED, State.PARTIALLY_COMMITTED),
+    _leased("commit_in_part", State.SENDING, State.PARTIALLY_COMMITTED),
+    _leased("commit_in_part", State.RECONCILING, State.PARTIALLY_COMMITTED),
+    # Several steps of which a later one failed: what the earlier ones wrote is taken back.
+    _leased("compensate", State.CLAIMED, State.COMPENSATING),
+    _takes("compensate", State.COMPENSATING, State.COMPENSATING),
+    _leased("finish", State.COMPENSATING, State.COMPENSATED),
+    _leased("stick", State.COMPENSATING, State.COMPENSATION_STUCK),
+    # A person has looked into the system and signs what they found.
+    _resolved(RESOLVE_APPLIED, State.UNKNOWN, State.COMMITTED),
+    _resolved(RESOLVE_APPLIED, State.NEEDS_HUMAN, State.COMMITTED),
+    _resolved(RESOLVE_APPLIED, State.COMPENSATION_STUCK, State.COMMITTED),
+    _resolved(RESOLVE_NOT_APPLIED, State.UNKNOWN, State.NOT_APPLIED),
+    _resolved(RESOLVE_NOT_APPLIED, State.NEEDS_HUMAN, State.NOT_APPLIED),
+    _resolved(RESOLVE_NOT_APPLIED, State.COMPENSATION_STUCK, State.NOT_APPLIED),
 )
 
-ENDS: Final = frozenset(State) - {move.source for move in MOVES} - {State.AWAITING_ACK, State.COMPENSATING}
+# What was approved waits since its system can't be had: that time is not counted against it, as far as policy lets it.
+OUTAGES: Final = frozenset({"system_unreachable", "system_timeout", "system_busy", "system_resting"})
+
+ENDS: Final = frozenset(State) - {move.source for move in MOVES if move.mover != "operator"}
+# Where an operator's statement is asked for, sooner or later; the worker goes on by itself from the first alone.
+RESOLVABLE: Final = tuple(dict.fromkeys(move.source for move in MOVES if move.mover == "operator"))
 
 
 def moves(name: str, source: State) -> Move | None:

@@ -13,6 +13,7 @@ from datetime import UTC, tzinfo
 from typing import NamedTuple
 
 from erp_mcp.domain.call import ArgumentValue, JsonValue
+from erp_mcp.domain.command import Command, Written
 from erp_mcp.domain.entities import Record
 from erp_mcp.domain.proposal import Change, Check
 
@@ -60,11 +61,35 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Undoing:
+    """What the way back is worked out from: what was sent and shown, what was written, and the record as it is now."""
+
+    command: Command
+    changes: tuple[Change, ...]
+    written: Written
+    live: Record
+    today: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undo:
+    """The way back of an operation: the call of a tool, which is proposed, looked at and approved like any other.
+
+    `function` gives the arguments of that tool. It raises `RuleRefusedError` where what was written can't be taken back
+    as it is now; the message says why. `words` tell an approver beforehand how it would be taken back.
+    """
+
+    tool: str
+    words: str
+    function: Callable[[Undoing], Mapping[str, JsonValue]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Operation:
     """A registered operation: the function, the entity it writes, and the row type of each read, as for analyses.
 
     `live` reads look at one entity each (the compiler sees to it) and find at most 200 records, `ports.MAX_KEYS`. A
-    draft whose checks hold a refusal becomes no proposal.
+    draft whose checks hold a refusal becomes no proposal. One without `undo` says in `irreversible` why, in a sentence.
     """
 
     name: str  # <entity>.<verb>
@@ -72,3 +97,5 @@ class Operation:
     function: Callable[[CommandFacts], Draft]
     reads: Mapping[str, type[NamedTuple]]
     live: tuple[str, ...] = ()  # reads whose records are read again; their rows have `system` and `source_key`
+    undo: Undo | None = None
+    irreversible: str = ""

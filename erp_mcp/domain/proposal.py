@@ -55,8 +55,8 @@ class Preview:
 class LimitUse:
     """What a proposal takes of one business limit: `amount` of `maximum` in `window_s` seconds, per `key`.
 
-    Amounts are integers: 10⁻⁴ of `currency` for values; 1 for each proposal, without a currency, where proposals are
-    counted.
+    Amounts are integers: 10⁻⁴ of `currency` for values, of a percent (`%`) for relative changes; 1 for each proposal,
+    without a currency, where proposals are counted.
     """
 
     limit: str
@@ -77,8 +77,10 @@ class Content:
 
     `arguments` are those of the call, as they came and were found right. `fingerprint` is the SHA-256 of what they mean
     (without key and rationale). `target` is the digest of what the system's name stood for: its settings and profile.
-    `rationale` is what the agent says for it: untrusted, shown apart. `sources` say how
-    old the evidence was: system and as-of. Times are UTC instants on the wall clock.
+    `rationale` is what the agent says for it: untrusted, shown apart. `sources` say how old the evidence was: system
+    and as-of. Times are UTC instants on the wall clock. `concerns` are the things that it is about: ids of its object,
+    materials, suppliers and sites, as far as they are known. `narrows` is the proposal that a person made this smaller
+    one of.
     """
 
     proposal_id: str
@@ -108,16 +110,22 @@ class Content:
     causation_id: str = ""
     trace: str = ""
     target: str
+    concerns: Mapping[str, JsonValue] = field(default_factory=dict)
+    narrows: str = ""
+    undoes: str = ""  # the proposal that this one takes back
     format: int = 1  # of this very form: a later one says how an earlier one is read
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """What was written: document, version and time, as read back."""
+    """What was written: document, version and time, as read back.
+
+    `stated`: nobody could read it back, and a person who looked into the system signed that it is there.
+    """
 
     written: Written
     committed_at: str
-    found: Literal["answered", "read_back"]
+    found: Literal["answered", "read_back", "stated"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,6 +158,7 @@ class Proposal:
     not_before: str = ""
     misses: int = 0  # read-backs that found nothing
     receipt: Receipt | None = None
+    paused_until: str = ""  # while its system is out, it does not expire before that
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,3 +184,16 @@ class SignedDecision:
     signature: str
     nonce: str
     decided_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedResolution:
+    """What an operator found of a change whose outcome nobody knew: canonical JSON and its signature, as a decision."""
+
+    proposal_id: str
+    approver_id: str
+    verdict: Literal["applied", "not_applied"]
+    statement: str
+    signature: str
+    nonce: str
+    resolved_at: str

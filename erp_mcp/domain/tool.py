@@ -7,7 +7,7 @@ from typing import Final, Literal
 
 # status: of the caller's own proposals; discovery: of the tools themselves
 Effect = Literal["read", "write", "status", "discovery"]
-Risk = Literal["W1", "W2", "W3"]
+Risk = Literal["W1", "W2", "W3", "W4"]
 ArgumentType = Literal["id", "code", "key", "text", "date", "quantity", "money", "integer", "flag", "rows", "object"]
 
 

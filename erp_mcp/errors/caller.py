@@ -104,6 +104,14 @@ class DemoDirectoryError(CallerError):
     advice = "Name an empty directory or one that a demo plant was built in before."
 
 
+class FormNotOursError(CallerError):
+    """A form of the approver's page that was not made for this session and this act, or not any more."""
+
+    code = "page.bad_form"
+    summary = "This form does not belong to your session any more; nothing was done."
+    advice = "Go back to the page, load it again, look at what it shows, and send it from there."
+
+
 class InvalidArgumentError(CallerError):
     """An argument of a call breaks the tool's contract."""
 
@@ -126,6 +134,14 @@ class MalformedRequestError(CallerError):
     code = "call.malformed_request"
     summary = "The request is not a message of the protocol, in JSON within the limits."
     advice = "Mend what `rule` and `reason` say: one JSON object, no duplicate keys, at most 256 kB and 32 levels."
+
+
+class PassphraseNeededError(CallerError):
+    """A decision that takes the passphrase itself, given for it alone."""
+
+    code = "approval.passphrase_needed"
+    summary = "This decision takes your passphrase, given for it alone."
+    advice = "Type it with the decision; a sign-in of some minutes ago is not enough for a change of this kind."
 
 
 class PolicyFileError(CallerError):
@@ -158,6 +174,14 @@ class RuleRefusedError(CallerError):
     code = "rule.refused"
     summary = "A business rule refuses this change."
     advice = "Do what `message` says would pass and propose again, or leave it to a person."
+
+
+class TaskNotFoundError(CallerError):
+    """A task for a person that is not there."""
+
+    code = "task.not_found"
+    summary = "There is no such task."
+    advice = "`erp-mcp tasks list` shows those there are."
 
 
 class SystemNotConfiguredError(CallerError):

@@ -21,6 +21,22 @@ class KeyReusedError(ConflictError):
     advice = "Use a new key for a new change; repeat the same key only with the same arguments."
 
 
+class NotTaintedError(ConflictError):
+    """An agent whose reading calls for no clearing."""
+
+    code = "approval.not_tainted"
+    summary = "Nothing that this agent has read counts against it now."
+    advice = "`erp-mcp approvals tainted` lists the agents for which it does."
+
+
+class NothingToSeedError(ConflictError):
+    """No proposal from which a wrong one could be made."""
+
+    code = "approval.nothing_to_seed"
+    summary = "No proposal is there from which a wrong one could be made."
+    advice = "Wait until an agent has proposed something with an amount or a date."
+
+
 class PossibleDuplicateError(ConflictError):
     """A proposal of the same meaning under another key."""
 
@@ -28,6 +44,24 @@ class PossibleDuplicateError(ConflictError):
     summary = "A proposal of the same meaning was made a short while ago."
     advice = (
         "Look at it with `get_proposal`; where both are wanted, repeat with `acknowledge_duplicate_of` set to its id."
+    )
+
+
+class TaskClosedError(ConflictError):
+    """A task for a person that is done or cancelled already."""
+
+    code = "task.closed"
+    summary = "The task is closed already."
+    advice = "Look at it with `erp-mcp tasks show`; a closed task stays closed."
+
+
+class NotSmallerError(ConflictError):
+    """A change that was to be smaller than the proposed one and is not."""
+
+    code = "proposal.not_smaller"
+    summary = "This is not a smaller change of the same kind."
+    advice = (
+        "Leave lines out or make amounts smaller, nothing else; for another change reject it and say what is wanted."
     )
 
 

@@ -61,6 +61,22 @@ class PolicyNeedsApproverError(DeniedError):
     advice = "Run `erp-mcp policy apply` and confirm as an enrolled approver, with the passphrase."
 
 
+class DutiesSeparatedError(DeniedError):
+    """An approval by somebody who approved what policy keeps apart from it."""
+
+    code = "approval.separated"
+    summary = "Whoever approved the other half of this does not approve this one."
+    advice = "Ask another approver; `separations:` of the policy says what one person may not approve together."
+
+
+class QuotaReachedError(DeniedError):
+    """An approval by somebody who has approved as often as policy lets one person in an hour."""
+
+    code = "approval.quota"
+    summary = "This person has approved as much in this hour as policy lets one person."
+    advice = "Take your time, or ask another approver; rejecting is always possible."
+
+
 class RequesterError(DeniedError):
     """An approver who is one of those who asked for the change."""
 

@@ -37,6 +37,14 @@ class LeaseLostError(TransientError):
     advice = "Nothing to do: the other process goes on with it."
 
 
+class NoticeNotSentError(TransientError):
+    """A channel did not take a notice; facts: `channel`, `reason`."""
+
+    code = "notices.not_sent"
+    summary = "The notice was not taken."
+    advice = "It is sent again by itself; `erp-mcp notices test` tries the channel now."
+
+
 class ReadModelNotReadyError(TransientError):
     """The read model is missing, half built or of another version."""
 
@@ -91,6 +99,14 @@ class TooManyProposalsError(TransientError):
     code = "proposal.too_many"
     summary = "Too many proposals of this agent wait for a decision."
     advice = "Wait until people have decided, or cancel what is not needed any more."
+
+
+class TooManyTriesError(TransientError):
+    """Passphrases that were wrong several times in a row; facts: `retry_after_s`."""
+
+    code = "approval.too_many_tries"
+    summary = "The passphrase was wrong several times in a row."
+    advice = "Wait `retry_after_s` seconds and type it again; the terminal (`erp-mcp approvals`) has no such wait."
 
 
 class WritesStoppedError(TransientError):

@@ -18,9 +18,19 @@ from tests.unit.projections.small_plant import NOW, ROOT, TODAY, SmallPlant, shi
 
 CATALOG = shipped()
 EXPECTED = {
-    "discovery": ["call_tool", "describe_tool", "search_tools"],
-    "exceptions": ["get_plant_briefing"],
-    "finance": ["get_budget_status"],
+    "discovery": [
+        "call_tool",
+        "describe_tool",
+        "search_tools",
+    ],
+    "exceptions": [
+        "get_plant_briefing",
+    ],
+    "finance": [
+        "get_budget_status",
+        "propose_allocate_budget",
+        "propose_request_refund",
+    ],
     "inventory": [
         "check_availability",
         "compare_stock_erp_mes",
@@ -28,10 +38,24 @@ EXPECTED = {
         "get_stock",
         "list_goods_movements",
         "list_reservations",
+        "propose_adjust_allocation",
+        "propose_post_goods_movement",
+        "propose_reserve_inventory",
         "simulate_atp",
     ],
-    "maintenance": ["get_asset_history", "list_maintenance_orders"],
-    "master_data": ["get_bom", "get_customer", "get_material", "get_routing", "get_supplier"],
+    "maintenance": [
+        "get_asset_history",
+        "list_maintenance_orders",
+        "propose_create_maintenance_notification",
+        "propose_create_maintenance_order",
+    ],
+    "master_data": [
+        "get_bom",
+        "get_customer",
+        "get_material",
+        "get_routing",
+        "get_supplier",
+    ],
     "orders": [
         "explain_late_order",
         "find_order",
@@ -40,6 +64,10 @@ EXPECTED = {
         "list_customer_returns",
         "list_deliveries",
         "list_sales_orders",
+        "propose_create_customer_return",
+        "propose_create_delivery",
+        "propose_update_sales_delivery_date",
+        "propose_update_sales_price",
     ],
     "planning": [
         "get_capacity_load",
@@ -48,6 +76,9 @@ EXPECTED = {
         "list_mrp_exceptions",
         "list_planned_orders",
         "list_shortages",
+        "propose_confirm_planned_order",
+        "propose_confirm_production_order_dates",
+        "propose_reschedule_production_order",
     ],
     "procurement": [
         "get_purchase_history",
@@ -58,8 +89,13 @@ EXPECTED = {
         "list_purchase_orders",
         "list_purchase_requisitions",
         "list_supply_sources",
+        "propose_cancel_purchase_order",
+        "propose_change_purchase_order",
+        "propose_create_purchase_order",
         "propose_create_purchase_requisition",
+        "propose_create_supplier",
         "propose_update_delivery_date",
+        "propose_update_purchase_price",
         "rank_expedite_candidates",
     ],
     "production": [
@@ -72,8 +108,58 @@ EXPECTED = {
         "list_production_orders",
         "list_wip_jobs",
     ],
-    "proposals": ["cancel_proposal", "get_proposal", "list_my_proposals"],
-    "quality": ["list_hold_lots", "list_inspection_lots", "list_quality_notifications", "trace_lot"],
+    "proposals": [
+        "cancel_proposal",
+        "get_proposal",
+        "list_my_proposals",
+        "propose_undo",
+    ],
+    "quality": [
+        "list_hold_lots",
+        "list_inspection_lots",
+        "list_quality_notifications",
+        "propose_create_quality_notification",
+        "trace_lot",
+    ],
+    "work": [
+        "propose_create_human_task",
+        "propose_request_work_order_release",
+    ],
+}
+# W1 is taken back without a trace in money, stock or with a supplier; W2 changes plans; W3 binds; W4 is for the floor.
+RISKS = {
+    "create_purchase_requisition": "W1",
+    "confirm_production_order_dates": "W1",
+    "create_human_task": "W1",
+    "create_maintenance_notification": "W1",
+    "create_quality_notification": "W1",
+    "adjust_allocation": "W2",
+    "confirm_planned_order": "W2",
+    "create_delivery": "W2",
+    "create_maintenance_order": "W2",
+    "reschedule_production_order": "W2",
+    "reserve_inventory": "W2",
+    "update_delivery_date": "W2",
+    "update_sales_delivery_date": "W2",
+    "allocate_budget": "W3",
+    "cancel_purchase_order": "W3",
+    "change_purchase_order": "W3",
+    "create_customer_return": "W3",
+    "create_purchase_order": "W3",
+    "create_supplier": "W3",
+    "post_goods_movement": "W3",
+    "request_refund": "W3",
+    "update_purchase_price": "W3",
+    "update_sales_price": "W3",
+    "request_work_order_release": "W4",
+}
+OWN_TASKS = "human_task"  # kept by the gateway itself, for people
+# What these are about can't be said without it; a mask on it hides the tool.
+NEEDED = {
+    "propose_create_customer_return": {"sales_order_line.net_value"},
+    "propose_create_supplier": {"supplier.name"},
+    "propose_request_refund": {"customer_invoice.amount", "refund_request.amount", "sales_order_line.net_value"},
+    "propose_update_sales_price": {"sales_order_line.net_value"},
 }
 UNIT = 1_000_000
 
@@ -150,11 +236,10 @@ def test_what_writes_proposes_on_level_4_and_nothing_reaches_below_level_3() -> 
     """No tool commits, and what may be proposed is a record of a level-4 system."""
     assert {tool.level for tool in CATALOG} <= {3, 4}
     writing = [tool for tool in CATALOG if tool.effect == "write"]
-    assert {(tool.name, tool.risk) for tool in writing} == {
-        ("propose_create_purchase_requisition", "W1"),
-        ("propose_update_delivery_date", "W2"),
-    }
-    assert all(tool.level == 4 and ENTITIES[OPERATIONS[tool.command].entity].LEVEL == 4 for tool in writing)
+    assert {tool.name.removeprefix("propose_"): tool.risk for tool in writing} == RISKS
+    assert all(tool.level == 4 for tool in writing)
+    written = {OPERATIONS[tool.command].entity for tool in writing} - {OWN_TASKS}
+    assert {ENTITIES[entity].LEVEL for entity in written} == {4}
     assert {tool.command for tool in CATALOG if tool.command} == set(OPERATIONS)
 
 
@@ -164,9 +249,11 @@ def test_nothing_that_is_proposed_rests_on_what_a_sale_is_worth_or_on_text_of_ot
     for tool in CATALOG:
         if tool.effect != "write":
             continue
-        assert not [one for one in tool.conditions if one.endswith(("_value", ".amount", ".name", ".note", ".reason"))]
+        found = [one for one in tool.conditions if one.endswith(("_value", ".amount", ".name", ".note", ".reason"))]
+        assert set(found) <= NEEDED.get(tool.name, set()), tool.name
         for query in tool.reads:
-            assert not [column.name for column in query.columns if column.kind == "text"], query.name
+            texts = {field for column in query.columns if column.kind == "text" for field in column.fields}
+            assert texts <= NEEDED.get(tool.name, set()), query.name
 
 
 @guarantees("P8.masks")

@@ -56,7 +56,8 @@ def test_commands_and_options_in_pages_exist(page: Path) -> None:
         command = command_of((match[1],))
         if isinstance(command, click.Group) and match[2]:
             command = command_of((match[1], match[2]))
-        known = {option for parameter in command.params for option in parameter.opts} | {"--help", "--version"}
+        options = {one for parameter in command.params for one in (*parameter.opts, *parameter.secondary_opts)}
+        known = options | {"--help", "--version"}
         assert set(OPTION.findall(line)) <= known, line
 
 

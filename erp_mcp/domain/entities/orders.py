@@ -134,6 +134,27 @@ class CustomerInvoice(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RefundRequest(Record):
+    """A request to pay a customer back; the payment itself is made elsewhere."""
+
+    ENTITY: ClassVar[str] = "refund_request"
+    KEY: ClassVar[tuple[str, ...]] = ("refund_request_id",)
+
+    refund_request_id: Id
+    site: Code
+    customer_id: CustomerRef
+    sales_order_id: SalesOrderRef
+    sales_order_line: Id
+    return_id: Id | None = None
+    amount: Money
+    currency: Currency
+    reason_code: Code | None = None
+    created_on: Date | None = None
+    order_state: Code  # open, approved, rejected
+    native_state: Code | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerReturn(Record):
     """One line of what a customer sent back."""
 

@@ -142,6 +142,25 @@ class Downtime(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MaintenanceNotification(Record):
+    """A malfunction or a wish that somebody reported of an asset; maintenance plans an order for it or closes it."""
+
+    ENTITY: ClassVar[str] = "maintenance_notification"
+    KEY: ClassVar[tuple[str, ...]] = ("notification_id",)
+
+    notification_id: Id
+    site: Code
+    work_center_id: WorkCenterRef | None = None
+    asset_id: Id | None = None  # ISA-95 physical asset
+    breakdown: Flag | None = None  # the asset stands still, as a person on site saw it
+    priority: Code | None = None  # high, medium, low
+    opened_at: Instant | None = None
+    order_state: Code  # open, in_process, closed
+    maintenance_order_id: Id | None = None  # the order that was planned for it
+    description: Text | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MaintenanceOrder(Record):
     """Planned or running maintenance of a work centre."""
 
@@ -161,6 +180,8 @@ class MaintenanceOrder(Record):
     priority: Code | None = None  # high, medium, low
     actual_start: Instant | None = None
     actual_finish: Instant | None = None
+    release_state: Code | None = None  # waiting, released: work on it starts once a person has released it
+    permit_to_work: Flag | None = None  # somebody on site has to allow the work first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

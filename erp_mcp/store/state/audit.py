@@ -12,8 +12,10 @@ from erp_mcp.domain.audit import AuditEntry, AuditRecord
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.canonical_json import canonical
 from erp_mcp.domain.instants import exact_instant
+from erp_mcp.domain.taint import OUTSIDER_TEXT
 from erp_mcp.errors import AuditUnavailableError, StateUnavailableError
 from erp_mcp.ports import Clock, Ids
+from erp_mcp.store.state import taint_note
 from erp_mcp.store.state.engine import AUDIT, Engine, Session
 
 _LAST: Final = "SELECT seq, leaf_hash FROM audit_record ORDER BY seq DESC LIMIT 1"
@@ -71,6 +73,9 @@ class StoredAudit:
         if record.details:
             rows = [(record.seq, name, salt, _json(value)) for name, (salt, value) in record.details.items()]
             session.executemany(_ADD_DETAIL, rows)
+        outsiders = entry.facts.get(OUTSIDER_TEXT)
+        if isinstance(outsiders, list) and outsiders:
+            taint_note.note(session, entry.actor, exact_instant(self._clock.wall()), [str(one) for one in outsiders])
         return record
 
     def read(self, *, after: int = 0, limit: int = 100) -> list[AuditRecord]:

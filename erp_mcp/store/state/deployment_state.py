@@ -16,8 +16,12 @@ if TYPE_CHECKING:
     from erp_mcp.domain.audit import KeptRow
     from erp_mcp.store.state.approvers import StoredApprovers
     from erp_mcp.store.state.declarations import StoredDeclarations
+    from erp_mcp.store.state.followers import StoredFollowers
+    from erp_mcp.store.state.page_sessions import StoredPageSessions
     from erp_mcp.store.state.proposals import StoredProposals
     from erp_mcp.store.state.switches import StoredSwitches
+    from erp_mcp.store.state.taint import StoredTaint
+    from erp_mcp.store.state.tasks import StoredTasks
 
 
 class DeploymentState:
@@ -54,11 +58,39 @@ class DeploymentState:
         return StoredSwitches(self.engine, self.audit, self._clock)
 
     @cached_property
+    def followers(self) -> StoredFollowers:
+        """How far readers of events have come."""
+        from erp_mcp.store.state.followers import StoredFollowers
+
+        return StoredFollowers(self.engine)
+
+    @cached_property
+    def page_sessions(self) -> StoredPageSessions:
+        """Who is signed in to the approver's page."""
+        from erp_mcp.store.state.page_sessions import StoredPageSessions
+
+        return StoredPageSessions(self.engine, self.audit, self._clock)
+
+    @cached_property
+    def tasks(self) -> StoredTasks:
+        """What people are asked to do."""
+        from erp_mcp.store.state.tasks import StoredTasks
+
+        return StoredTasks(self.engine, self.audit, self._clock, self._ids)
+
+    @cached_property
     def proposals(self) -> StoredProposals:
         """Proposals, the decisions about them and their events."""
         from erp_mcp.store.state.proposals import StoredProposals
 
         return StoredProposals(self.engine, self.audit, self._clock, self._ids)
+
+    @cached_property
+    def taint(self) -> StoredTaint:
+        """Which agents have read text that outsiders wrote."""
+        from erp_mcp.store.state.taint import StoredTaint
+
+        return StoredTaint(self.engine, self.audit)
 
     def kept_rows(self) -> Iterator[KeptRow]:
         """Yield what the rows beside proposals hold, for verification against the audit; raises as reading does."""

@@ -21,7 +21,7 @@ from erp_mcp.store.state.engine import Values
 FILE_NAME: Final = "state.sqlite"
 BUSY_S: Final = 2.0  # how long to wait for another process's transaction; they take well under a millisecond
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
-VERSION: Final = 3  # number of the newest migration
+VERSION: Final = 7  # number of the newest migration
 
 
 class FileSession:
@@ -159,8 +159,9 @@ class StateFile:
             version = _version(self.records)  # another process may have been quicker
             if version > VERSION:
                 raise StateUnavailableError(file=FILE_NAME, reason="made by a newer version", version=version)
-            for path in sorted(_MIGRATIONS.glob("[0-9][0-9][0-9][0-9]_*.sql"))[version:]:
-                _run_script(self.records, path.read_text(encoding="utf-8"))
+            for path in sorted(_MIGRATIONS.glob("[0-9][0-9][0-9][0-9]_*.sql")):
+                if int(path.name[:4]) > version:
+                    _run_script(self.records, path.read_text(encoding="utf-8"))
             self.records.execute(f"PRAGMA user_version = {VERSION}")
 
 

@@ -9,6 +9,7 @@ from typing import Final
 from erp_mcp.audit.record import text_digest
 from erp_mcp.domain.audit import KeptRow
 from erp_mcp.store.state.engine import Engine
+from erp_mcp.store.state.tasks import TASK_COLUMNS, task_digest, task_of
 
 _APPROVERS: Final = (
     "SELECT approver_id, enrolment, enrolment_signer, enrolment_signature,"
@@ -22,6 +23,7 @@ _DECISIONS: Final = (
     "SELECT proposal_id, approver_id, decision, envelope, signature, nonce FROM decision"
     " WHERE (proposal_id, approver_id) > (?, ?) ORDER BY proposal_id, approver_id LIMIT 500"
 )
+_RESOLUTIONS: Final = "SELECT proposal_id, verdict, statement, signature, nonce FROM resolution ORDER BY proposal_id"
 _DECLARATIONS: Final = (
     "SELECT system, account, name, target, declared_by, pathway, declared_at FROM declaration ORDER BY system"
 )
@@ -29,7 +31,7 @@ _STOPS: Final = "SELECT scope, set_by FROM kill_switch ORDER BY scope"
 
 
 def kept_rows(engine: Engine) -> Iterator[KeptRow]:
-    """Yield enrolments, revocations, applied policies, stops, declarations and decisions as they are stored.
+    """Yield enrolments, revocations, policies, stops, declarations, statements, tasks, decisions as they are stored.
 
     Raises:
         StateUnavailableError: `state.unavailable`.
@@ -39,6 +41,8 @@ def kept_rows(engine: Engine) -> Iterator[KeptRow]:
         policies = session.execute(_POLICIES).fetchall()
         stops = session.execute(_STOPS).fetchall()
         declarations = session.execute(_DECLARATIONS).fetchall()
+        tasks = session.execute(f"SELECT {TASK_COLUMNS} FROM human_task ORDER BY task_id").fetchall()
+        resolutions = session.execute(_RESOLUTIONS).fetchall()
     for approver_id, text, signer, signature, *revocation in approvers:
         yield KeptRow(kind="enrolment", name=approver_id, told=(_digest(text), signer, signature))
         if any(revocation):
@@ -53,6 +57,11 @@ def kept_rows(engine: Engine) -> Iterator[KeptRow]:
     for system, account, name, target, by, pathway, at in declarations:
         vouched = (account, name, target, text_digest(by, pathway))
         yield KeptRow(kind="declaration", name=system, told=vouched, at=at)
+    for proposal_id, verdict, statement, signature, nonce in resolutions:
+        yield KeptRow(kind="resolution", name=proposal_id, told=(verdict, _digest(statement), signature, nonce))
+    for row in tasks:
+        task = task_of(row)
+        yield KeptRow(kind="task", name=task.task_id, told=(task_digest(task), task.state, task.closed_by))
     yield from _decisions(engine)
 
 

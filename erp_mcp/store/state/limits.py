@@ -30,7 +30,7 @@ def check_proposed(session: Session, content: Content, now: datetime) -> None:
     Raises:
         LimitExceededError: `limit.exceeded`.
     """
-    _hold(session, content)
+    hold(session, content)
     for use in content.limits:
         _check(session, content, use, _USED_PROPOSED, now)
 
@@ -41,7 +41,7 @@ def check_sent(session: Session, content: Content, now: datetime) -> None:
     Raises:
         LimitExceededError: `limit.exceeded`.
     """
-    _hold(session, content)
+    hold(session, content)
     for use in content.limits:
         _check(session, content, use, _USED_SENT, now)
 
@@ -58,21 +58,29 @@ def count_sent(session: Session, proposal_id: str, now: datetime) -> None:
     session.execute(_SENT_NOW, (exact_instant(now), proposal_id))
 
 
-def _hold(session: Session, content: Content) -> None:
+def taken(session: Session, content: Content, now: datetime) -> list[int]:
+    """Return for each limit of a proposal what all others have taken of it within its window, those that wait too."""
+    return [int(session.execute(_USED_PROPOSED, _asked(content, use, now)).fetchone()[0]) for use in content.limits]
+
+
+def hold(session: Session, content: Content) -> None:
     """Let nobody else count against the same limits until this transaction ends."""
     session.lock(*{f"limit:{use.limit}:{use.key}" for use in content.limits})
 
 
 def _check(session: Session, content: Content, use: LimitUse, statement: str, now: datetime) -> None:
-    parameters = {
+    (used,) = session.execute(statement, _asked(content, use, now)).fetchone()
+    if used + use.amount > use.maximum:
+        raise LimitExceededError(
+            limit=use.limit, maximum=use.told(use.maximum), used=use.told(used), window_s=use.window_s
+        )
+
+
+def _asked(content: Content, use: LimitUse, now: datetime) -> dict[str, str]:
+    return {
         "limit": use.limit,
         "key": use.key,
         "since": exact_instant(now - timedelta(seconds=use.window_s)),
         "this": content.proposal_id,
         "now": exact_instant(now),
     }
-    (used,) = session.execute(statement, parameters).fetchone()
-    if used + use.amount > use.maximum:
-        raise LimitExceededError(
-            limit=use.limit, maximum=use.told(use.maximum), used=use.told(used), window_s=use.window_s
-        )

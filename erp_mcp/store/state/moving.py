@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from datetime import timedelta
 from hashlib import sha256
 from typing import Final
 
@@ -12,9 +13,9 @@ from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.canonical_json import canonical
 from erp_mcp.domain.forms import to_json
 from erp_mcp.domain.ids import event_id_of
-from erp_mcp.domain.instants import exact_instant
-from erp_mcp.domain.lifecycle import Move, State, moves
-from erp_mcp.domain.proposal import Content, SignedDecision, Step
+from erp_mcp.domain.instants import exact_instant, parse_instant
+from erp_mcp.domain.lifecycle import OUTAGES, Move, State, moves
+from erp_mcp.domain.proposal import Content, SignedDecision, SignedResolution, Step
 from erp_mcp.errors import ProposalMovedError
 from erp_mcp.ports import Clock, Ids
 from erp_mcp.store.state import limits, switches
@@ -24,13 +25,13 @@ from erp_mcp.store.state.rows import Stored
 
 _MOVE: Final = (
     "UPDATE proposal SET state = ?, since = ?, reason = ?, fence = ?, holder = ?, lease_expires_at = ?, not_before = ?,"
-    " misses = ?, receipt = COALESCE(?, receipt) WHERE proposal_id = ? AND state = ? AND fence = ?"
+    " misses = ?, paused_until = ?, receipt = COALESCE(?, receipt) WHERE proposal_id = ? AND state = ? AND fence = ?"
 )
 _ADD_EVENT: Final = (
     "INSERT INTO outbox (event_id, aggregate_id, type, time, payload, audit_seq) VALUES (?, ?, ?, ?, ?, ?)"
 )
 _EVENT_THERE: Final = "SELECT 1 FROM outbox WHERE event_id = ?"
-_UNDER_LEASE: Final = frozenset({State.CLAIMED, State.SENDING, State.RECONCILING})
+_UNDER_LEASE: Final = frozenset({State.CLAIMED, State.SENDING, State.RECONCILING, State.COMPENSATING})
 
 
 class Mover:
@@ -57,7 +58,7 @@ class Mover:
         receipt = canonical(to_json(step.receipt)).decode("utf-8") if step.receipt else None
         values = (after.state, after.since, after.reason, after.fence, after.holder, after.lease_expires_at)
         key = (before.proposal_id, before.state, before.fence)
-        row = (*values, after.not_before, after.misses, receipt, *key)
+        row = (*values, after.not_before, after.misses, after.paused_until, receipt, *key)
         if session.execute(_MOVE, row).rowcount != 1:
             raise ProposalMovedError(state=before.state, move=step.name)
         if step.receipt is not None:
@@ -139,6 +140,7 @@ class Mover:
             not_before=step.not_before,
             misses=before.misses if step.misses is None else step.misses,
             receipt=step.receipt or before.receipt,
+            paused_until=_paused(before, step) if move.name == "postpone" else before.paused_until,
         )
 
     def _event_id(self, session: Session) -> str:
@@ -147,6 +149,17 @@ class Mover:
         while session.execute(_EVENT_THERE, (made,)).fetchone() is not None:
             made = event_id_of(self._ids.new())
         return made
+
+
+def _paused(before: Stored, step: Step) -> str:
+    """Return until when what waits for its system does not expire, empty where it waits for something else.
+
+    Counted from the end of its time, so that no second outage makes it longer.
+    """
+    outage_s = before.content.terms.outage_s if before.content else 0
+    if step.reason not in OUTAGES or not outage_s or before.content is None:
+        return ""
+    return exact_instant(parse_instant(before.content.expires_at) + timedelta(seconds=outage_s))
 
 
 def proposal_facts(content: Content) -> dict[str, JsonValue]:
@@ -181,6 +194,17 @@ def decision_facts(decision: SignedDecision) -> dict[str, JsonValue]:
     if isinstance(told, dict) and isinstance(told.get("public_key"), str):
         facts["public_key"] = told["public_key"]
     return facts
+
+
+def resolution_facts(resolution: SignedResolution) -> dict[str, JsonValue]:
+    """Return what the record of an operator's statement says in the clear, as `decision_facts`."""
+    return {
+        "approver": resolution.approver_id,
+        "verdict": resolution.verdict,
+        "statement_digest": sha256(resolution.statement.encode("utf-8")).hexdigest(),
+        "signature": resolution.signature,
+        "nonce": resolution.nonce,
+    }
 
 
 def _entry(

@@ -12,16 +12,21 @@ from erp_mcp.errors import StateUnavailableError
 from erp_mcp.store.state.file import VERSION
 
 _MIGRATIONS: Final = Path(__file__).parent / "migrations" / "postgresql"
-_ADD_ONLY: Final = ("audit_record", "audit_detail", "policy_bundle", "decision")
-_DELETABLE: Final = ("kill_switch", "declaration")
+_ADD_ONLY: Final = ("audit_record", "audit_detail", "policy_bundle", "decision", "resolution", "taint_clearing")
+_DELETABLE: Final = ("kill_switch", "declaration", "page_session", "page_try")
 # What moves change, and nothing beside it.
 _CHANGEABLE: Final = {
-    "proposal": "state, since, reason, fence, holder, lease_expires_at, not_before, misses, receipt",
+    "proposal": "state, since, reason, fence, holder, lease_expires_at, not_before, misses, receipt, paused_until",
+    "human_task": "state, closed_by, closed_at, note",
     "limit_use": "at",
+    "taint": "read_at, fields",
     "approver": "revocation, revocation_signer, revocation_signature",
     "outbox": "published_at",
     "lease": "holder, fence, expires_at",
     "kill_switch": "reason",
+    "follower": "position",
+    "page_session": "seen_at",
+    "page_try": "failures, last_at",
     "declaration": "name, target, declared_by, account, pathway, declared_at",
 }
 _TABLES: Final = (*_ADD_ONLY, *_CHANGEABLE)

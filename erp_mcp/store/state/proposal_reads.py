@@ -4,25 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from erp_mcp.domain.audit import KeptProposal
+from erp_mcp.domain.duties import Yes
 from erp_mcp.domain.instants import exact_instant
 from erp_mcp.domain.lifecycle import State
-from erp_mcp.domain.proposal import Event, Proposal, SignedDecision
+from erp_mcp.domain.proposal import Content, Event, Proposal, SignedDecision, SignedResolution
 from erp_mcp.errors import ProposalDamagedError, ProposalNotFoundError
 from erp_mcp.ports import Clock
+from erp_mcp.store.state import limits
+from erp_mcp.store.state.duties import earlier
 from erp_mcp.store.state.engine import Engine, Session
 from erp_mcp.store.state.rows import (
     COLUMNS,
     COUNTING,
     DECISION_COLUMNS,
     EVENT_COLUMNS,
+    RESOLUTION_COLUMNS,
     Stored,
     decision,
     event,
+    in_table,
     kept,
+    resolution,
     stored,
 )
 
@@ -47,6 +53,12 @@ _NOT_APPLIED: Final = (
     " ORDER BY proposal_id DESC LIMIT :limit"
 )
 _DECISIONS: Final = f"SELECT {DECISION_COLUMNS} FROM decision WHERE proposal_id = ? ORDER BY decided_at, approver_id"
+_RESOLUTION: Final = f"SELECT {RESOLUTION_COLUMNS} FROM resolution WHERE proposal_id = ?"
+_DECIDED_SINCE: Final = (
+    f"SELECT {in_table('decision', DECISION_COLUMNS)}, {in_table('proposal', COLUMNS)}"
+    " FROM decision JOIN proposal USING (proposal_id) WHERE decision.decided_at > ?"
+    " ORDER BY decision.decided_at, decision.proposal_id"
+)
 _HISTORY: Final = f"SELECT {EVENT_COLUMNS} FROM outbox WHERE aggregate_id = ? ORDER BY audit_seq"
 _EVENTS: Final = f"SELECT {EVENT_COLUMNS} FROM outbox WHERE audit_seq > ? ORDER BY audit_seq LIMIT ?"
 _LAST_EVENTS: Final = f"SELECT {EVENT_COLUMNS} FROM outbox ORDER BY audit_seq DESC LIMIT ?"
@@ -112,6 +124,28 @@ class ProposalReads:
         with self._engine.reading() as session:
             return [decision(row) for row in session.execute(_DECISIONS, (proposal_id,))]
 
+    def resolution(self, proposal_id: str) -> SignedResolution | None:
+        """Return what an operator stated of a proposal, if anybody did; nothing of it is verified here."""
+        with self._engine.reading() as session:
+            row = session.execute(_RESOLUTION, (proposal_id,)).fetchone()
+        return resolution(row) if row else None
+
+    def decided(self, since: str) -> list[tuple[SignedDecision, Proposal]]:
+        """Return the decisions after an instant with what they are about, oldest first; damaged ones are left out."""
+        with self._engine.reading() as session:
+            rows = session.execute(_DECIDED_SINCE, (since,)).fetchall()
+        width = len(DECISION_COLUMNS.split(","))
+        found: list[tuple[SignedDecision, Proposal]] = []
+        for row in rows:
+            with suppress(ProposalDamagedError):
+                found.append((decision(row[:width]), stored(row[width:]).proposal))
+        return found
+
+    def said_yes(self, approver_id: str, since: datetime) -> list[Yes]:
+        """Return what somebody said yes to after a moment, newest first, at most 1,000."""
+        with self._engine.reading() as session:
+            return earlier(session, approver_id, since)
+
     def history(self, proposal_id: str) -> list[Event]:
         """Return the events of a proposal, oldest first."""
         with self._engine.reading() as session:
@@ -126,6 +160,11 @@ class ProposalReads:
         """Return the newest events, at most `limit`, oldest first."""
         with self._engine.reading() as session:
             return [event(row) for row in reversed(session.execute(_LAST_EVENTS, (limit,)).fetchall())]
+
+    def used(self, content: Content) -> list[int]:
+        """Return for each limit of a proposal what all others have taken of it within its window, in its integers."""
+        with self._engine.reading() as session:
+            return limits.taken(session, content, self._clock.wall())
 
     def standing(self) -> dict[str, int]:
         """Return how many proposals stand in each state that any stands in."""

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Final
 
-from erp_mcp.domain.instants import exact_instant
-from erp_mcp.domain.lifecycle import State, moves
-from erp_mcp.domain.proposal import Content, Proposal, SignedDecision, Step
+from erp_mcp.domain import quorum
+from erp_mcp.domain.human_task import needs_nobody
+from erp_mcp.domain.instants import exact_instant, parse_instant
+from erp_mcp.domain.lifecycle import RESOLVE_APPLIED, RESOLVE_NOT_APPLIED, State, moves
+from erp_mcp.domain.proposal import Content, Proposal, Receipt, SignedDecision, SignedResolution, Step
+from erp_mcp.domain.quorum import Said
 from erp_mcp.errors import (
     KeyReusedError,
     ProposalMovedError,
@@ -16,14 +20,15 @@ from erp_mcp.errors import (
     TooManyProposalsError,
 )
 from erp_mcp.ports import Clock, Ids
-from erp_mcp.store.state import limits, switches
+from erp_mcp.store.state import duties, limits, overdue, switches
 from erp_mcp.store.state.audit import StoredAudit
 from erp_mcp.store.state.engine import Engine, Session
-from erp_mcp.store.state.moving import Mover, decision_facts, proposal_facts
+from erp_mcp.store.state.moving import Mover, decision_facts, proposal_facts, resolution_facts
 from erp_mcp.store.state.proposal_reads import WAS_SENT, ProposalReads, found
 from erp_mcp.store.state.rows import (
     COLUMNS,
     DECISION_COLUMNS,
+    RESOLUTION_COLUMNS,
     Stored,
     beside,
     content_digest,
@@ -36,40 +41,51 @@ _BY_KEY: Final = f"SELECT {COLUMNS} FROM proposal WHERE agent = ? AND tool = ? A
 _WAITING: Final = "SELECT COUNT(*) FROM proposal WHERE agent = ? AND state = 'AWAITING_APPROVAL' AND ends_at > ?"
 _ADD: Final = (
     "INSERT INTO proposal (proposal_id, content, digest, state, since,"
-    " agent, tool, system, idempotency_key, fingerprint, made_at, ends_at)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, rtrim(?, 'Z'), rtrim(?, 'Z'))"
+    " needed, agent, tool, system, idempotency_key, fingerprint, made_at, ends_at)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, rtrim(?, 'Z'), rtrim(?, 'Z'))"
 )
 _ADD_DECISION: Final = f"INSERT INTO decision ({DECISION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
+_ADD_RESOLUTION: Final = f"INSERT INTO resolution ({RESOLUTION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _DECIDED: Final = "SELECT 1 FROM decision WHERE nonce = ? OR (proposal_id = ? AND approver_id = ?)"
-_APPROVALS: Final = "SELECT COUNT(*) FROM decision WHERE proposal_id = ? AND decision = 'approve'"
+_APPROVALS: Final = "SELECT approver_id, decided_at FROM decision WHERE proposal_id = ? AND decision = 'approve'"
 _OVER: Final = "SELECT 1 FROM proposal WHERE proposal_id = ? AND ends_at <= ?"
 # Work for a worker, the most urgent first: what may have been sent, what was claimed and lost, what is approved.
 _IS_DUE: Final = (
     "((state IN ('SENDING', 'CLAIMED', 'RECONCILING') AND rtrim(lease_expires_at, 'Z') <= :now)"
-    " OR (state IN ('UNKNOWN', 'APPROVED') AND rtrim(not_before, 'Z') <= :now))"
+    " OR (state IN ('UNKNOWN', 'AWAITING_ACK', 'APPROVED') AND rtrim(not_before, 'Z') <= :now))"
 )
 _DUE: Final = (
     f"SELECT proposal_id, state, tool, agent, system FROM proposal WHERE {_IS_DUE}"
-    " ORDER BY CASE state WHEN 'SENDING' THEN 0 WHEN 'RECONCILING' THEN 1 WHEN 'UNKNOWN' THEN 1 ELSE 2 END,"
+    " ORDER BY CASE state WHEN 'SENDING' THEN 0 WHEN 'RECONCILING' THEN 1 WHEN 'UNKNOWN' THEN 1"
+    " WHEN 'AWAITING_ACK' THEN 1 ELSE 2 END,"
     " since, proposal_id"
 )
 _STILL_DUE: Final = f"SELECT {COLUMNS} FROM proposal WHERE proposal_id = :proposal AND {_IS_DUE}"
 # What was sent before and turned away is a worker's to end, who looks first whether it is there all the same.
 _EXPIRED: Final = (
     "SELECT proposal_id, state FROM proposal WHERE state IN ('AWAITING_APPROVAL', 'APPROVED') AND ends_at <= ?"
-    f" AND NOT (state = 'APPROVED' AND {WAS_SENT}) ORDER BY proposal_id LIMIT 200"
+    f" AND NOT (state = 'APPROVED' AND (rtrim(paused_until, 'Z') > ? OR {WAS_SENT})) ORDER BY proposal_id LIMIT 200"
 )
 _TAKES: Final = {
     State.SENDING: "find_lost",
     State.CLAIMED: "claim",
     State.APPROVED: "claim",
     State.UNKNOWN: "reconcile",
+    State.AWAITING_ACK: "ask",
     State.RECONCILING: "reconcile",
 }
 _TAKEN_TO: Final = {state: move.target for state, name in _TAKES.items() if (move := moves(name, state))}
 _NOTHING_SENT: Final = frozenset({State.APPROVED, State.CLAIMED})
 _HELD: Final = frozenset({State.CLAIMED, State.RECONCILING})
-_BY_DECISION: Final = frozenset({"approve", "reject"})  # moves that only a stored decision makes
+_RESOLVES: Final = {"applied": RESOLVE_APPLIED, "not_applied": RESOLVE_NOT_APPLIED}
+# Moves that only what somebody signed makes, stored with them.
+_BY_SIGNATURE: Final = {
+    "approve": "needs_decision",
+    "reject": "needs_decision",
+    "allow": "needs_decision",
+    RESOLVE_APPLIED: "needs_statement",
+    RESOLVE_NOT_APPLIED: "needs_statement",
+}
 
 
 class StoredProposals(ProposalReads):
@@ -81,7 +97,7 @@ class StoredProposals(ProposalReads):
         self._mover = Mover(audit, clock, ids)
 
     def create(self, content: Content) -> tuple[Proposal, bool]:
-        """Store a proposal and put it before its approvers; survives power loss once it returns.
+        """Store a proposal and put it before its approvers, where it needs any; survives power loss once it returns.
 
         Returns:
             The proposal and whether it is new: the same key with the same meaning gives the one that is there.
@@ -99,14 +115,7 @@ class StoredProposals(ProposalReads):
             if row is not None:
                 return _of_same_meaning(stored(row).proposal, content), False
             self._check_room(session, content)
-            now = self._clock.wall()
-            new = _proposed(content, content_digest(text), exact_instant(now))
-            session.execute(_ADD, (new.proposal_id, text, new.digest, new.state, new.since, *beside(content)))
-            limits.count(session, content, now)
-            proposed = Step(name="propose", actor=content.agent, facts=proposal_facts(content))
-            told = json.loads(text)
-            self._mover.tell(session, new, proposed, "proposal.proposed", source="", content=told)
-            return self._mover.make(session, new, Step(name="submit", actor="gateway")).proposal, True
+            return self._added(session, content, text).proposal, True
 
     def move(self, proposal_id: str, step: Step) -> Proposal:
         """Make one move of the table in `domain.lifecycle`; what takes a decision is made by `decide` alone.
@@ -120,8 +129,8 @@ class StoredProposals(ProposalReads):
         """
         with self._engine.writing() as session:
             before = found(session, proposal_id, held=True)
-            if step.name in _BY_DECISION:
-                raise ProposalMovedError(state=before.state, move=step.name, reason="needs_decision")
+            if step.name in _BY_SIGNATURE:
+                raise ProposalMovedError(state=before.state, move=step.name, reason=_BY_SIGNATURE[step.name])
             _ = before.proposal  # of a damaged one nothing is carried out
             return self._mover.make(session, before, step).proposal
 
@@ -136,17 +145,84 @@ class StoredProposals(ProposalReads):
         """
         with self._engine.writing() as session:
             before = found(session, decision.proposal_id, held=True)
-            proposal = before.proposal
+            _ = before.proposal  # of a damaged one nothing is carried out
             self._check_decidable(session, before, decision)
-            row = (decision.envelope, decision.signature, decision.nonce, decision.decided_at)
-            session.execute(_ADD_DECISION, (decision.proposal_id, decision.approver_id, decision.decision, *row))
-            step = Step(name=decision.decision, actor=decision.approver_id, facts=decision_facts(decision))
-            (given,) = session.execute(_APPROVALS, (decision.proposal_id,)).fetchone()
-            if decision.decision == "approve" and given < proposal.content.terms.needed:
-                kind = "proposal.approved_in_part"
-                self._mover.tell(session, before, step, kind, source=before.state, envelope=decision.envelope)
-                return proposal
-            return self._mover.make(session, before, step, envelope=decision.envelope).proposal
+            duties.check(session, before.proposal.content, decision)
+            return self._decided(session, before, decision)
+
+    def narrow(self, rejection: SignedDecision, content: Content, approval: SignedDecision) -> Proposal:
+        """Put a smaller proposal in the place of one that waits, with the yes of whoever made it smaller.
+
+        One transaction: the one that waited is rejected, the smaller one is there and has that yes. So never both of
+        them can be carried out.
+
+        Args:
+            rejection: Of the proposal that `content.narrows`; its signature was checked.
+            content: The smaller one.
+            approval: Of the smaller one, by the same person.
+
+        Raises:
+            ProposalMovedError, ProposalNotFoundError, ProposalDamagedError: as `decide`, for the one that waited.
+            Otherwise as `create`. Nothing was written in any of these cases.
+        """
+        text = content_text(content)
+        with self._engine.writing() as session:
+            before = found(session, content.narrows, held=True)
+            _ = before.proposal
+            self._check_decidable(session, before, rejection)
+            # Every lock that this takes, before the first record is written: behind the records nothing waits.
+            session.lock(f"agent:{content.agent}")
+            switches.check_not_stopped(session, switches.scopes_of(content.tool, content.agent, content.command.system))
+            duties.check(session, content, approval)
+            limits.hold(session, content)
+            self._add_decision(session, rejection)
+            facts = {**decision_facts(rejection), "narrowed_to": content.proposal_id}
+            rejected = Step(name="reject", actor=rejection.approver_id, reason="narrowed", facts=facts)
+            self._mover.make(session, before, rejected, envelope=rejection.envelope)
+            self._check_room(session, content)
+            return self._decided(session, self._added(session, content, text), approval)
+
+    def resolve(self, resolution: SignedResolution, receipt: Receipt | None) -> Proposal:
+        """Store what an operator found of a change whose outcome nobody knows, and end it by that.
+
+        Args:
+            resolution: Their statement; its signature was checked.
+            receipt: What is there; `None` exactly where nothing is.
+
+        Raises:
+            ProposalNotFoundError: `proposal.not_found`. ProposalDamagedError: `proposal.damaged`.
+            ProposalMovedError: `proposal.moved`, where nobody has to say it (any more); nothing was written.
+            StateUnavailableError: `state.unavailable`; nothing was written.
+        """
+        name = _RESOLVES[resolution.verdict]
+        with self._engine.writing() as session:
+            before = found(session, resolution.proposal_id, held=True)
+            _ = before.proposal
+            if moves(name, before.state) is None or (receipt is not None) != (name == RESOLVE_APPLIED):
+                raise ProposalMovedError(state=before.state, move=name)
+            row = (resolution.statement, resolution.signature, resolution.nonce, resolution.resolved_at)
+            session.execute(_ADD_RESOLUTION, (before.proposal_id, resolution.approver_id, resolution.verdict, *row))
+            step = Step(
+                name=name,
+                actor=resolution.approver_id,
+                reason="stated_by_operator",
+                receipt=receipt,
+                facts=resolution_facts(resolution),
+            )
+            return self._mover.make(session, before, step, statement=resolution.statement).proposal
+
+    def escalate(self) -> int:
+        """Tell once of each proposal that others may decide about from now on; return how many.
+
+        Raises:
+            StateUnavailableError: `state.unavailable`.
+        """
+        with self._engine.writing() as session:
+            due = overdue.escalated(session, self._clock.wall())
+            for before, content in due:
+                step = Step(name="escalate", actor="clock", facts={"to": list(content.terms.escalates_to)})
+                self._mover.tell(session, before, step, overdue.ESCALATED, source=before.state)
+        return len(due)
 
     def expire(self) -> int:
         """Let everything go whose time is over, damaged or not; return how many.
@@ -188,6 +264,35 @@ class StoredProposals(ProposalReads):
 
     # --- inside a transaction -----------------------------------------------------------------------------------------
 
+    def _added(self, session: Session, content: Content, text: str) -> Stored:
+        """Store a proposal and put it where it waits for its people, where it needs any."""
+        now = self._clock.wall()
+        new = _proposed(content, content_digest(text), exact_instant(now))
+        row = (new.proposal_id, text, new.digest, new.state, new.since, content.terms.needed, *beside(content))
+        session.execute(_ADD, row)
+        limits.count(session, content, now)
+        proposed = Step(name="propose", actor=content.agent, facts=proposal_facts(content))
+        told = json.loads(text)
+        self._mover.tell(session, new, proposed, "proposal.proposed", source="", content=told)
+        name = "allow" if needs_nobody(content) else "submit"
+        return self._mover.make(session, new, Step(name=name, actor="gateway"))
+
+    def _decided(self, session: Session, before: Stored, decision: SignedDecision) -> Proposal:
+        """Store a decision, and make its move where that ends it or enough people have said yes."""
+        self._add_decision(session, decision)
+        proposal = before.proposal
+        step = Step(name=decision.decision, actor=decision.approver_id, facts=decision_facts(decision))
+        given = session.execute(_APPROVALS, (decision.proposal_id,)).fetchall()
+        if decision.decision == "approve" and not _enough(proposal.content, given):
+            kind = "proposal.approved_in_part"
+            self._mover.tell(session, before, step, kind, source=before.state, envelope=decision.envelope)
+            return proposal
+        return self._mover.make(session, before, step, envelope=decision.envelope).proposal
+
+    def _add_decision(self, session: Session, decision: SignedDecision) -> None:
+        row = (decision.envelope, decision.signature, decision.nonce, decision.decided_at)
+        session.execute(_ADD_DECISION, (decision.proposal_id, decision.approver_id, decision.decision, *row))
+
     def _check_room(self, session: Session, content: Content) -> None:
         """Refuse a new proposal where writes are stopped, too many wait, or a limit is reached."""
         now = self._clock.wall()
@@ -210,8 +315,10 @@ class StoredProposals(ProposalReads):
     def _expire_some(self) -> int:
         gone = 0
         with self._engine.writing() as session:
-            over = session.execute(_EXPIRED + session.skipping, (exact_instant(self._clock.wall()),)).fetchall()
-            for proposal_id, state in over:
+            now = exact_instant(self._clock.wall())
+            over = session.execute(_EXPIRED + session.skipping, (now, now)).fetchall()
+            over += overdue.not_taken_up(session, self._clock.wall())
+            for proposal_id, state in dict(over).items():
                 reason = "not_decided" if state == State.AWAITING_APPROVAL else "not_carried_out"
                 step = Step(name="expire", actor="clock", reason=reason)
                 gone += self._apart(session, found(session, proposal_id), [step])
@@ -263,6 +370,12 @@ def _proposed(content: Content, digest: str, now: str) -> Stored:
         state=State.PROPOSED,
         since=now,
     )
+
+
+def _enough(content: Content, given: Sequence[tuple[str, str]]) -> bool:
+    """Whether those who said yes are as many and of the groups that the proposal asks for; the worker verifies them."""
+    said = [[Said(approver, parse_instant(at))] for approver, at in given]
+    return quorum.is_met(content.terms, said, parse_instant(content.created_at))
 
 
 def _of_same_meaning(there: Proposal, content: Content) -> Proposal:

@@ -12,16 +12,17 @@ from erp_mcp.domain.audit import KeptProposal
 from erp_mcp.domain.canonical_json import canonical
 from erp_mcp.domain.forms import from_json, to_json
 from erp_mcp.domain.lifecycle import State
-from erp_mcp.domain.proposal import Content, Event, Proposal, Receipt, SignedDecision
+from erp_mcp.domain.proposal import Content, Event, Proposal, Receipt, SignedDecision, SignedResolution
 from erp_mcp.errors import ProposalDamagedError
 
 _CONTENT_DOMAIN: Final = b"erp-mcp/proposal/v1\n"
 COLUMNS: Final = (
     "proposal_id, content, digest, agent, tool, system, state, since, reason, fence, holder, lease_expires_at,"
-    " not_before, misses, receipt"
+    " not_before, misses, receipt, paused_until"
 )
 EVENT_COLUMNS: Final = "event_id, aggregate_id, type, time, payload, audit_seq"
 DECISION_COLUMNS: Final = "proposal_id, approver_id, decision, envelope, signature, nonce, decided_at"
+RESOLUTION_COLUMNS: Final = "proposal_id, approver_id, verdict, statement, signature, nonce, resolved_at"
 # Ends in which nothing was written: they take nothing of a limit, and the same may be proposed again.
 WITHOUT_EFFECT: Final = frozenset(
     {
@@ -42,6 +43,11 @@ _UNSENT: Final = frozenset({State.PROPOSED, State.AWAITING_APPROVAL, State.APPRO
 def in_sql(states: Iterable[State]) -> str:
     """Return states as a list of SQL: `'A', 'B'`; they are our own names, so nothing is quoted away."""
     return ", ".join(f"'{state}'" for state in sorted(states))
+
+
+def in_table(table: str, columns: str) -> str:
+    """Return a list of columns, each with the name of its table."""
+    return ", ".join(f"{table}.{name.strip()}" for name in columns.split(","))
 
 
 COUNTING: Final = in_sql(frozenset(State) - WITHOUT_EFFECT)
@@ -67,6 +73,7 @@ class Stored:
     not_before: str = ""
     misses: int = 0
     receipt: Receipt | None = None
+    paused_until: str = ""
 
     @property
     def proposal(self) -> Proposal:
@@ -89,6 +96,7 @@ class Stored:
             not_before=self.not_before,
             misses=self.misses,
             receipt=self.receipt,
+            paused_until=self.paused_until,
         )
 
 
@@ -119,7 +127,7 @@ def stored(row: Sequence[Any]) -> Stored:
         ProposalDamagedError: `proposal.damaged`, when it stands in no known state, so that no move starts from it.
     """
     (proposal_id, text, digest, agent, tool, system, state, since, *rest) = row
-    reason, fence, holder, lease_expires_at, not_before, misses, receipt_text = rest
+    reason, fence, holder, lease_expires_at, not_before, misses, receipt_text, paused_until = rest
     if state not in State.__members__:
         raise ProposalDamagedError(proposal_id=str(proposal_id))
     content, receipt = _content((proposal_id, agent, tool, system), text, digest), None
@@ -143,6 +151,7 @@ def stored(row: Sequence[Any]) -> Stored:
         not_before=not_before,
         misses=misses,
         receipt=receipt,
+        paused_until=paused_until,
     )
 
 
@@ -181,6 +190,20 @@ def decision(row: Sequence[Any]) -> SignedDecision:
         signature=signature,
         nonce=nonce,
         decided_at=decided_at,
+    )
+
+
+def resolution(row: Sequence[Any]) -> SignedResolution:
+    """Return a row of `RESOLUTION_COLUMNS`."""
+    proposal_id, approver_id, verdict, statement, signature, nonce, resolved_at = row
+    return SignedResolution(
+        proposal_id=proposal_id,
+        approver_id=approver_id,
+        verdict=verdict,
+        statement=statement,
+        signature=signature,
+        nonce=nonce,
+        resolved_at=resolved_at,
     )
 
 

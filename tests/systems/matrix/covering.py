@@ -35,6 +35,9 @@ PAGING: Final = "paging under writes"
 FAULTS: Final = "fault list"
 DATE_TOOL: Final = "propose_update_delivery_date"
 CREATE_TOOL: Final = "propose_create_purchase_requisition"
+ORDER_TOOL: Final = "propose_create_purchase_order"
+SALES_DATE_TOOL: Final = "propose_update_sales_delivery_date"
+RESCHEDULE_TOOL: Final = "propose_reschedule_production_order"
 WRITING: Final = (DATE_TOOL, CREATE_TOOL, STALE, REPEAT, LOST_REPLY)
 """All rows that are about writing."""
 

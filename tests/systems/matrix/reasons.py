@@ -20,10 +20,13 @@ from tests.systems.matrix.covering import (
     CAP_V4,
     DEMO_PLANT,
     FAULTS,
+    LOST_REPLY,
     PAGING,
     PROFILES,
     QUESTIONS,
+    REPEAT,
     SQL_REPLICA,
+    STALE,
     SYNC,
     WRITING,
 )
@@ -56,7 +59,8 @@ def facts() -> Facts:
 def rows(known: Facts) -> list[str]:
     """Return the rows in their order: synchronising, asking, each tool that reads records, writing, what goes wrong."""
     reading = [name for name, tool in known.tools.items() if tool.effect == "read"]
-    return [SYNC, QUESTIONS, *sorted(reading), *WRITING, PAGING, FAULTS]
+    proposing = [name for name, tool in known.tools.items() if tool.effect == "write"]
+    return [SYNC, QUESTIONS, *sorted(reading), *sorted(proposing), STALE, REPEAT, LOST_REPLY, PAGING, FAULTS]
 
 
 def reason(column: str, row: str, known: Facts) -> str:
@@ -67,6 +71,8 @@ def reason(column: str, row: str, known: Facts) -> str:
     if row in WRITING and not any(one.commands for one in profiles):
         return f"profile {profiles[0].name} opens no operation for writing"
     tool = known.tools.get(row)
+    if tool is not None and tool.command and not any(tool.command in one.commands for one in profiles):
+        return f"profile {profiles[0].name} has no recipe for {tool.command}"
     if tool is not None and not any(set(tool.entities) & set(one.entities) for one in profiles):
         words = [_UNPUBLISHED[one] for one in tool.entities if column in _OF_SAP and one in _UNPUBLISHED]
         return "; ".join(words) or "it has none of the records that this tool reads"

@@ -33,7 +33,13 @@ COMMITTED: list[Told] = [
 
 
 def chain(
-    told: Iterable[Told], *, needed: int = 1, digests: dict[int, str] | None = None, name: str = "prp_1"
+    told: Iterable[Told],
+    *,
+    needed: int = 1,
+    digests: dict[int, str] | None = None,
+    name: str = "prp_1",
+    operation: str = "human_task.create",
+    stated: bool = True,
 ) -> list[AuditRecord]:
     """Return records as the store writes them, each in its place of the chain."""
     records: list[AuditRecord] = []
@@ -47,7 +53,9 @@ def chain(
             "fence": fence,
         }
         if move == "propose":
-            facts["needed"] = needed
+            facts.update({"needed": needed, **({} if needed else {"system": "gateway", "operation": operation})})
+        if move.startswith("resolve_") and stated:
+            facts["statement_digest"] = "5" * 64
         if approver:
             facts["approver"] = approver
         entry = AuditEntry(
@@ -97,8 +105,26 @@ def test_every_move_of_the_table_is_accepted_and_with_a_wrong_fence_refused(move
     step = (move.name, move.source.value, move.target.value)
     rise = int(move.takes_lease)
     approver = "bea" if move.name == "approve" else ""
-    assert found(chain([*course, (*step, fence + rise, approver)]), None) == []
-    assert (len(course) + 1, "illegal_move") in found(chain([*course, (*step, fence + rise + 1, approver)]), None)
+    needed = int(move.name != "allow")
+    assert found(chain([*course, (*step, fence + rise, approver)], needed=needed), None) == []
+    wrong = chain([*course, (*step, fence + rise + 1, approver)], needed=needed)
+    assert (len(course) + 1, "illegal_move") in found(wrong, None)
+
+
+@guarantees("P3.own_tasks")
+def test_a_change_of_a_system_that_needed_nobody_is_found() -> None:
+    """Whoever writes a row and its records may well write a policy's zero into them."""
+    course = [*PROPOSED[:1], ("allow", "PROPOSED", "APPROVED", 0, "")]
+    assert found(chain(course, needed=0), None) == []
+    assert found(chain(course, needed=0, operation="purchase_order.create"), None) == [(1, "unapproved")]
+
+
+@guarantees("P4.resolved")
+def test_an_end_by_an_operator_without_a_statement_is_found() -> None:
+    """The statement is all that there is for it."""
+    course = [*_course_to(State.UNKNOWN), ("resolve_not_applied", "UNKNOWN", "NOT_APPLIED", 1, "anna")]
+    assert found(chain(course), None) == []
+    assert found(chain(course, stated=False), None) == [(len(course), "illegal_move")]
 
 
 @guarantees("P5.moves_proved")
@@ -185,7 +211,7 @@ def _course_to(state: State) -> list[Told]:
         if course[-1][2] == state:
             return course
         for move in MOVES:
-            if move.source == course[-1][2] and move.source != move.target:
+            if move.source == course[-1][2] and move.source != move.target and move.name != "allow":
                 approver = "anna" if move.name == "approve" else ""
                 fence = course[-1][3] + int(move.takes_lease)
                 queue.append([*course, (move.name, move.source.value, move.target.value, fence, approver)])

@@ -70,6 +70,7 @@ def approved(deployment: Deployment) -> str:
 def set_by_hand(deployment: Deployment, assignment: str) -> None:
     """Change the one proposal's row."""
     with closing(sqlite3.connect(deployment.settings.state_dir / "state.sqlite")) as file, file:
+        file.execute("DROP TRIGGER IF EXISTS proposal_moves")
         file.execute(f"UPDATE proposal SET {assignment}")
 
 
@@ -117,7 +118,7 @@ def test_it_names_what_is_approved_and_not_picked_up_and_what_needs_a_person(dep
     assert "worker" in found(deployment)["proposals: note"].advice
     set_by_hand(deployment, "state = 'NEEDS_HUMAN', reason = 'signature'")
     bad = found(deployment)["proposals: bad"]
-    assert f"erp-mcp approvals show {handle}" in bad.advice
+    assert f"erp-mcp proposals show {handle}" in bad.advice
 
 
 @guarantees("cli.teaches", "P2.signed_policy")

@@ -126,6 +126,7 @@ def test_a_proposal_changed_behind_its_records_is_found_by_the_command(config: P
     assert run(config, "audit", "verify").exit_code == 0
     proposal_id = written(config)
     connection = sqlite3.connect(load(config).state_dir / "state.sqlite")
+    connection.execute("DROP TRIGGER proposal_moves")
     connection.execute("UPDATE proposal SET state = 'APPROVED' WHERE proposal_id = ?", (proposal_id,))
     connection.commit()
     connection.close()

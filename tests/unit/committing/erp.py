@@ -15,13 +15,16 @@ from erp_mcp.demo.erp_commands import DemoErpCommands
 from erp_mcp.demo.erp_rows import ERP_TABLES
 from erp_mcp.demo.tables import create_statement
 from erp_mcp.domain.command import (
+    Accepted,
     Command,
+    Committed,
     Conflict,
     NotSent,
     Outcome,
     Refused,
     RetryContract,
     RetryKind,
+    RowResult,
     Unknown,
     Written,
 )
@@ -36,6 +39,10 @@ MATERIAL, SITE, SUPPLIER = "M-100", "P100", "V-7"
 OLD_DATE, NEW_DATE = "2026-03-27", "2026-04-01"
 _STAMP = "2026-03-01T00:00:00Z"
 
+LINES = (
+    RowResult(line="00010", written=True, document="10"),
+    RowResult(line="00020", written=False, code="line_closed", native_code="06/020"),
+)
 LIMITED = NotSent(reason="rate_limited", retry_after_s=30)
 
 Fault = Literal[
@@ -50,6 +57,8 @@ Fault = Literal[
     "limited_after",  # … and done all the same
     "limited_at_once_after",  # … and done all the same, with no time named
     "limited_late",  # … and done when `arrive` says so
+    "accept",  # taken in, and done when `arrive` says so
+    "partly",  # done, and one of two lines was not written
 ]
 
 
@@ -135,20 +144,16 @@ class Erp:
             return Refused(code="document_closed", native_code="06/115")
         if fault == "superseded":
             return Conflict()
-        if fault in {"limited", "limited_late"}:
-            self.late = command if fault == "limited_late" else None
-            return LIMITED
+        if fault in {"limited", "limited_late", "accept"}:
+            self.late = None if fault == "limited" else command
+            return Accepted(ticket="Q-17", ask_after_s=10) if fault == "accept" else LIMITED
         outcome = await self._inner().send(command)
-        if fault in {"limited_after", "limited_at_once_after"}:
-            return LIMITED if fault == "limited_after" else replace(LIMITED, retry_after_s=0)
-        if fault == "cut_after":
-            return Unknown(reason="connection_lost")
         if fault == "raise":
             raise RuntimeError("not in the contract")
         if fault == "hang":
             self.hanging.set()
             await asyncio.Event().wait()
-        return outcome
+        return _told(fault, outcome)
 
     def arrive(self) -> None:
         """Let what is under way take effect now; the demo ERP's service never waits for anything."""
@@ -178,6 +183,16 @@ class Erp:
             clock=self.clock,
             failpoint=self.at,
         )
+
+
+def _told(fault: Fault | None, outcome: Outcome) -> Outcome:
+    """Return what is answered, whatever was done."""
+    if fault in {"limited_after", "limited_at_once_after"}:
+        return LIMITED if fault == "limited_after" else replace(LIMITED, retry_after_s=0)
+    if fault == "partly":
+        assert isinstance(outcome, Committed)
+        return replace(outcome, written=replace(outcome.written, rows=LINES))
+    return Unknown(reason="connection_lost") if fault == "cut_after" else outcome
 
 
 @cache

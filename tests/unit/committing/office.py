@@ -110,6 +110,7 @@ class Desk:
     error: Exception | None = None
     fields: dict[str, JsonValue] = field(default_factory=dict)
     headline: str = ""
+    amounts: dict[str, str] = field(default_factory=dict)
     before: Callable[[], None] = lambda: None
     asked: list[Obligations] = field(default_factory=list)
 
@@ -122,7 +123,7 @@ class Desk:
         draft = Draft(
             system="erp", key=command.key, version_token=command.version_token,
             fields={**command.fields, **self.fields}, document=SHOWN.document,
-            headline=self.headline or SHOWN.headline, changes=SHOWN.changes, checks=(),
+            headline=self.headline or SHOWN.headline, changes=SHOWN.changes, checks=(), amounts=self.amounts,
         )  # fmt: skip
         return Prepared(draft=draft, sources=(), stale=())
 
@@ -196,11 +197,18 @@ class Office:
         return digest
 
     def propose(
-        self, tool: str = UPDATE, *, number: int = 1, needed: int = 1, reference: str = "", like: str = ""
+        self,
+        tool: str = UPDATE,
+        *,
+        number: int = 1,
+        needed: int = 1,
+        reference: str = "",
+        like: str = "",
+        terms: Terms | None = None,
     ) -> Content:
         """Store a proposal and return what it holds; `like` is the fingerprint of one that means the same."""
         proposal_id = f"prp_{number:012d}"
-        plain = people.content(proposal_id=proposal_id, terms=replace(TERMS, needed=needed))
+        plain = people.content(proposal_id=proposal_id, terms=terms or replace(TERMS, needed=needed))
         content = replace(
             plain,
             tool=tool,

@@ -13,6 +13,7 @@ import pytest
 from erp_mcp.approval.envelope import digest
 from erp_mcp.domain.approver import Approver
 from erp_mcp.domain.canonical_json import canonical
+from erp_mcp.domain.decision import Deputy, Group, Separation, Terms
 from erp_mcp.domain.forms import to_json
 from erp_mcp.domain.instants import parse_instant
 from erp_mcp.domain.proposal import Content
@@ -32,7 +33,7 @@ from tests.guarantees import guarantees
 from tests.unit.approval import people
 from tests.unit.approval.people import BOB, EVE, ROOT, Person
 from tests.unit.committing.erp import change_line
-from tests.unit.committing.office import CREATE, UPDATE, Office, a_policy, a_tool
+from tests.unit.committing.office import CREATE, TERMS, UPDATE, Office, a_policy, a_tool
 
 Change = Callable[[dict[str, Any]], None]
 
@@ -479,3 +480,123 @@ def test_the_policy_of_these_tests_is_one_that_opens() -> None:
         policy = a_policy()
         change(cast("dict[str, Any]", policy))
         assert from_document(policy).digest
+
+
+# --- who said yes, once more ------------------------------------------------------------------------------------------
+
+
+@guarantees("P3.groups", "P3.not_stricter")
+async def test_a_group_that_policy_asks_for_by_now_and_nobody_of_it_said_yes_holds_it_back(office: Office) -> None:
+    """Bob alone was enough; now somebody of finance must be among them."""
+    content = office.approved()
+    policy = cast("dict[str, Any]", office.policy)
+    office.policy = latest(policy, groups={"finance": ["eve"]})
+    cast("dict[str, Any]", office.policy)["approvals"][0]["groups"] = ["finance"]
+    office.apply()
+    assert await ends_at(office, content) == ("DENIED", "terms_stricter")
+
+
+@guarantees("P3.bands", "P3.not_stricter")
+async def test_a_change_that_is_worth_more_by_now_needs_the_people_of_its_band(office: Office) -> None:
+    """It was proposed at 900 and the price has risen since."""
+    policy = latest(cast("dict[str, Any]", office.policy))
+    policy["approvals"][0]["bands"] = {
+        "currency": "EUR",
+        "steps": [
+            {"to": "1000", "needed": 1, "approvers": ["bob", "eve"], "groups": []},
+            {"to": None, "needed": 2, "approvers": ["bob", "eve"], "groups": []},
+        ],
+    }
+    office.policy = policy
+    office.apply()
+    first = office.approved()
+    office.desk.amounts = {"value": "1000.00", "currency": "EUR"}
+    await office.work_off()
+    assert office.stand(first) == ("COMMITTED", "")
+    second = office.approved(number=2)
+    office.desk.amounts = {"value": "1000.01", "currency": "EUR"}
+    await office.work_off()
+    assert office.stand(second) == ("DENIED", "terms_stricter")
+
+
+@guarantees("P3.groups")
+async def test_two_people_of_one_group_written_past_the_store_send_nothing(office: Office) -> None:
+    """The worker counts by itself who stands for which group."""
+    groups = (Group(name="buyers", approvers=("bob", "eve")), Group(name="finance", approvers=("ada",)))
+    terms = replace(TERMS, approvers=("bob", "eve", "ada"), needed=2, groups=groups)
+    content = office.propose(terms=terms)
+    office.approve(content, BOB, EVE)
+    assert office.stand(content) == ("AWAITING_APPROVAL", "")
+    office.alter("UPDATE proposal SET state = 'APPROVED'")
+    await office.work_off()
+    assert (office.stand(content), office.erp.sent) == (("NEEDS_HUMAN", "approval_group_missing"), [])
+
+
+APART = Separation(rule="apart", tools=(UPDATE, CREATE), key="supplier", window_s=86_400)
+
+
+@guarantees("P3.separation")
+@pytest.mark.parametrize(
+    ("terms", "reason"),
+    [
+        (replace(TERMS, separations=(APART,)), "approval_separated"),
+        (replace(TERMS, quota=1), "approval_quota"),
+    ],
+    ids=["separation", "quota"],
+)  # fmt: skip
+async def test_a_yes_that_somebody_could_not_say_is_worth_nothing_in_the_database(
+    office: Office, terms: Terms, reason: str
+) -> None:
+    """Written past the store's own look: both halves of a duty, or one yes too many in the hour."""
+    first, second = office.propose(CREATE, terms=terms), office.propose(UPDATE, number=2, terms=terms)
+    office.approve(first)
+    await office.work_off()
+    forged = people.decided(office.state.proposals.get(second.proposal_id), BOB, decided_at=people.at(minutes=-9))
+    row = (forged.proposal_id, forged.approver_id, forged.decision, forged.envelope, forged.signature, forged.nonce)
+    office.alter("INSERT INTO decision VALUES (?, ?, ?, ?, ?, ?, ?)", *row, forged.decided_at)
+    office.alter("UPDATE proposal SET state = 'APPROVED' WHERE proposal_id = ?", second.proposal_id)
+    sent = len(office.erp.sent)
+    await office.work_off()
+    assert office.stand(first) == ("COMMITTED", "")
+    assert (office.stand(second), len(office.erp.sent)) == (("NEEDS_HUMAN", reason), sent)
+
+
+@guarantees("P3.taken_up")
+@pytest.mark.parametrize(
+    ("seconds", "ends"), [(299, ("COMMITTED", "")), (300, ("EXPIRED", "not_carried_out"))], ids=["in time", "too late"]
+)
+async def test_what_is_taken_up_too_late_is_not_sent(office: Office, seconds: int, ends: tuple[str, str]) -> None:
+    """To the second, counted from the yes that was signed ten minutes ago, not from when its row was written."""
+    content = office.propose(terms=replace(TERMS, carry_out_s=900))
+    office.approve(content)
+    office.clock.advance(seconds, plant=False)
+    await office.work_off()
+    assert office.stand(content) == ends
+
+
+@guarantees("P3.deputies")
+@pytest.mark.parametrize(
+    ("last", "ends"),
+    [("2026-03-16", ("COMMITTED", "")), ("2026-03-15", ("NEEDS_HUMAN", "approval_not_named"))],
+)
+async def test_a_deputy_counts_on_the_days_that_policy_said(office: Office, last: str, ends: tuple[str, str]) -> None:
+    """Eve decides for Bob while he is away, as the proposal says; on another day her yes is none."""
+    deputy = Deputy(absent="bob", deputy="eve", first="2026-03-14", last=last)
+    content = office.propose(terms=replace(TERMS, approvers=("bob",), deputies=(deputy,)))
+    office.approve(content, EVE)
+    await office.work_off()
+    assert office.stand(content) == ends
+
+
+def latest(policy: dict[str, Any], **told: Any) -> dict[str, Any]:
+    """Return a policy in the newest form: with what it says of people."""
+    people_of: dict[str, Any] = {"groups": {}, "deputies": [], "separations": [], "quota": None, "taint_s": None}
+    more: dict[str, Any] = {"groups": [], "bands": None, "escalation": None, "carry_out_s": None, "outage_s": None}
+    return {
+        **policy,
+        "format": 4,
+        "roles": {name: {**one, "shows": None} for name, one in policy["roles"].items()},
+        "approvals": [{**one, **more} for one in policy["approvals"]],
+        "limits": [{**one, "field": None} for one in policy["limits"]],
+        "people": {**people_of, **told},
+    }

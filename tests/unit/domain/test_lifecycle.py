@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from erp_mcp.domain.lifecycle import ENDS, MOVES, State, moves
+from erp_mcp.domain.lifecycle import ENDS, MOVES, RESOLVABLE, State, moves
 from tests.guarantees import guarantees
 
 
@@ -20,9 +20,9 @@ def reached(start: State, *, without: frozenset[str] = frozenset()) -> set[State
 
 @guarantees("P3.people_commit")
 def test_nothing_is_sent_without_a_person_saying_yes() -> None:
-    """Take the approver's move away, and no state in which a system may have been touched can be reached."""
+    """Take what lets a change through away, and no state in which a system may have been touched can be reached."""
     touched = {State.APPROVED, State.CLAIMED, State.SENDING, State.COMMITTED, State.UNKNOWN, State.RECONCILING}
-    assert reached(State.PROPOSED, without=frozenset({"approve"})).isdisjoint(touched)
+    assert reached(State.PROPOSED, without=frozenset({"approve", "allow"})).isdisjoint(touched)
     assert touched <= reached(State.PROPOSED)
     assert {move.mover for move in MOVES if move.name == "approve"} == {"approver"}
 
@@ -32,7 +32,9 @@ def test_what_may_have_been_sent_is_never_sent_again_without_being_certain() -> 
     """From UNKNOWN no way leads back to SENDING; only a refusal at the door goes back to APPROVED."""
     assert State.SENDING not in reached(State.UNKNOWN)
     back = {(move.name, move.source) for move in MOVES if move.target == State.APPROVED}
-    assert back == {("approve", State.AWAITING_APPROVAL), ("postpone", State.CLAIMED), ("postpone", State.SENDING)}
+    yes = {("approve", State.AWAITING_APPROVAL), ("allow", State.PROPOSED)}
+    assert back == yes | {("postpone", State.CLAIMED), ("postpone", State.SENDING)}
+    assert State.SENDING not in reached(State.AWAITING_ACK)
 
 
 @guarantees("P4.one_effect")
@@ -48,7 +50,17 @@ def test_every_state_on_the_way_leads_on() -> None:
     used = {move.source for move in MOVES} | {move.target for move in MOVES}
     for state in used - ENDS:
         assert reached(state) & ENDS, state
-    assert all(move.source not in ENDS for move in MOVES)
+    assert all(move.source not in ENDS for move in MOVES if move.mover != "operator")
+    assert used == set(State), "a state that nothing leads to is none"
+
+
+@guarantees("P4.resolved")
+def test_only_what_nobody_knows_is_ended_by_an_operator() -> None:
+    """A statement must not undo an outcome that is known, nor end what a worker has in hand."""
+    assert set(RESOLVABLE) == {State.UNKNOWN, State.NEEDS_HUMAN, State.COMPENSATION_STUCK}
+    targets = {move.target for move in MOVES if move.mover == "operator"}
+    assert targets == {State.COMMITTED, State.NOT_APPLIED}
+    assert targets <= ENDS
 
 
 @guarantees("P4.one_effect")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -14,7 +15,7 @@ from erp_mcp.domain.command import Command, Written
 from erp_mcp.domain.decision import Terms
 from erp_mcp.domain.ids import proposal_id_of
 from erp_mcp.domain.instants import instant_text
-from erp_mcp.domain.proposal import Change, Check, Content, LimitUse, Preview, Receipt, SignedDecision
+from erp_mcp.domain.proposal import Change, Check, Content, LimitUse, Preview, Receipt, SignedDecision, SignedResolution
 from erp_mcp.store.state.sqlite import State
 
 
@@ -130,6 +131,36 @@ def a_decision(
         signature="e" * 128,
         nonce=nonce,
         decided_at="2026-03-02T06:00:00Z",
+    )
+
+
+def a_task(key: str = "key-task0001", *, needed: int = 0) -> Content:
+    """Return the content of a proposal of a task for a person, which nobody has to say yes to."""
+    plain = a_content(key, needed=needed)
+    command = Command(
+        operation="human_task.create",
+        system="gateway",
+        entity="human_task",
+        key="",
+        version_token="",
+        reference=f"R{secrets.token_hex(8)}",
+        fields={"role": "supervisor", "title": "Look at line 2"},
+    )
+    return replace(plain, tool="propose_create_human_task", command=command)
+
+
+def a_resolution(proposal: str, *, by: str = "anna", applied: bool = True, nonce: str = "") -> SignedResolution:
+    """Return an operator's statement as their tool stores it; the store verifies nothing of it."""
+    nonce = nonce or secrets.token_hex(16)
+    text = canonical({"proposal_id": proposal, "approver_id": by, "nonce": nonce})
+    return SignedResolution(
+        proposal_id=proposal,
+        approver_id=by,
+        verdict="applied" if applied else "not_applied",
+        statement=text.decode("utf-8"),
+        signature="e" * 128,
+        nonce=nonce,
+        resolved_at="2026-03-02T07:00:00Z",
     )
 
 

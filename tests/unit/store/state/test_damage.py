@@ -17,7 +17,7 @@ from erp_mcp.domain.lifecycle import State as Standing
 from erp_mcp.domain.proposal import LimitUse, Step
 from erp_mcp.errors import ProposalDamagedError, StateUnavailableError
 from erp_mcp.store.state.deployment_state import DeploymentState
-from erp_mcp.store.state.file import FILE_NAME
+from erp_mcp.store.state.file import FILE_NAME, VERSION
 from erp_mcp.store.state.sqlite import State
 from tests.guarantees import guarantees
 from tests.unit.store.state.fakes import FakeClock, a_content, a_decision, a_state, an_approver
@@ -311,7 +311,7 @@ def test_a_file_of_the_first_version_is_taken_along(tmp_path: Path) -> None:
     assert state.proposals.get(content.proposal_id).content == content
     report = verify(state.audit.read_all(), strays=state.audit.strays(), proposals=state.proposals.kept())
     assert (report.records, report.findings) == (6, ())
-    assert state.file.records.execute("PRAGMA user_version").fetchone() == (3,)
+    assert state.file.records.execute("PRAGMA user_version").fetchone() == (VERSION,)
     state.close()
 
 

@@ -1,0 +1,258 @@
+"""`erp-mcp proposals`: what became of changes, those first of which nobody knows it, and a person's word for them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from typing import Final, ParamSpec
+
+import click
+
+from erp_mcp import administration
+from erp_mcp.administration import resolving
+from erp_mcp.administration.resolving import Known, Sight
+from erp_mcp.answers.visible import visible
+from erp_mcp.approval import resolution
+from erp_mcp.approval.resolution import Verdict
+from erp_mcp.bootstrap import Deployment
+from erp_mcp.cli import proposal_view
+from erp_mcp.cli.options import clear_errors, deployment_options, json_option, print_json
+from erp_mcp.cli.person import account, ask, opened, person_options, signing
+from erp_mcp.domain.call import JsonValue
+from erp_mcp.domain.command import Written
+from erp_mcp.domain.forms import to_json
+from erp_mcp.domain.lifecycle import ENDS, RESOLVABLE, State
+from erp_mcp.domain.proposal import Proposal
+from erp_mcp.errors import ApproverNotFoundError
+
+_LISTED: Final = 200
+_COMES_NEXT: Final = {
+    State.UNKNOWN: "the worker reads it back; it is never sent again",
+    State.RECONCILING: "the worker is reading it back",
+    State.AWAITING_ACK: "the system has it and has not confirmed it yet",
+    State.PARTIALLY_COMMITTED: "some lines are written and others not: the receipt says which",
+}
+_RESOLVE: Final = "look into the system, then: erp-mcp proposals resolve {} --applied or --not-applied"
+
+Parameters = ParamSpec("Parameters")
+
+
+def _options(command: Callable[Parameters, None]) -> Callable[Parameters, None]:
+    return deployment_options(json_option(clear_errors(command)))
+
+
+@click.group(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="""
+\b
+Examples:
+  erp-mcp proposals list                        what is stuck or unknown
+  erp-mcp proposals list --all
+  erp-mcp proposals show prp_2Xk9TzQ0aB1c --look
+  erp-mcp proposals resolve prp_2Xk9TzQ0aB1c --not-applied \\
+      --reason "searched the orders of the supplier: nothing bears R7K2…"
+""",
+)
+def command() -> None:
+    """See what became of changes, and say what became of one where nobody knows it.
+
+    An outcome that is not known is never guessed: the worker reads it back, and where it can't find out, a person looks
+    into the system of record and signs what they found. docs/proposals.md says when that is called for.
+    """
+
+
+@command.command(
+    name="list",
+    epilog="""
+\b
+Examples:
+  erp-mcp proposals list
+  erp-mcp proposals list --all --json
+""",
+)
+@click.option("--all", "everything", is_flag=True, help="Also what waits, is under way, or is over.")
+@_options
+def list_command(config: str, demo_dir: str, *, everything: bool, as_json: bool) -> None:
+    """List what is stuck or unknown, the most urgent first."""
+    with opened(config, demo_dir) as deployment:
+        deployment.state.proposals.expire()
+        found = resolving.unsettled(deployment, limit=_LISTED)
+        if everything:
+            others = tuple(state for state in State if state not in resolving.UNSETTLED)
+            found += deployment.state.proposals.in_states(others, limit=_LISTED)
+        now = deployment.clock.wall()
+    if as_json:
+        print_json({"proposals": [{**proposal_view.summary(one, now), "since": one.since} for one in found]})
+        return
+    for one in found:
+        colour = "red" if one.state in RESOLVABLE else None
+        waited = proposal_view.age(one.since, now)
+        click.secho(f"{one.content.proposal_id}  {one.state}, for {waited}{_reason(one)}", fg=colour)
+        click.echo(f"{'':18}{visible(one.content.preview.headline)}")
+        click.echo(f"{'':18}→ {_next(one)}")
+    if not found:
+        click.echo("Nothing is stuck or unknown." if not everything else "There are no proposals.")
+
+
+@command.command(
+    epilog="""
+\b
+Examples:
+  erp-mcp proposals show prp_2Xk9TzQ0aB1c
+  erp-mcp proposals show prp_2Xk9TzQ0aB1c --look --json
+"""
+)
+@click.argument("proposal_id", metavar="ID")
+@click.option("--look", is_flag=True, help="Ask the system what it shows of it now; needs the account that writes.")
+@_options
+def show(proposal_id: str, config: str, demo_dir: str, *, look: bool, as_json: bool) -> None:
+    """Show what was sent, what was looked for since, and what the system shows now."""
+    with opened(config, demo_dir) as deployment:
+        known = resolving.known(deployment, proposal_id)
+        sight = asyncio.run(resolving.look(deployment, known.proposal)) if look else None
+        flaw = resolving.statement_flaw(deployment, known.proposal)
+    if as_json:
+        print_json({**resolving.as_json(known, sight), "statement_flaw": flaw})
+        return
+    for line in _lines(known, sight, flaw):
+        click.echo(line)
+
+
+@command.command(
+    short_help="Say what became of a change that nobody knows of.",
+    epilog="""
+\b
+Examples:
+  erp-mcp proposals resolve prp_2Xk9TzQ0aB1c --applied \\
+      --document 4500017 --reason "it stands there under our reference"
+  erp-mcp proposals resolve prp_2Xk9TzQ0aB1c --not-applied \\
+      --reason "searched by reference and by supplier: nothing"
+""",
+)
+@click.argument("proposal_id", metavar="ID")
+@click.option("--applied/--not-applied", "applied", default=None, required=True, help="It is there, or nothing of it.")
+@click.option("--document", default="", metavar="NUMBER", help="What is there, as people know it.")
+@click.option("--reason", required=True, metavar="TEXT", help="Where you looked and what you saw; kept and signed.")
+@click.option("--no-look", is_flag=True, help="Do not ask the system first.")
+@person_options
+@_options
+def resolve(
+    proposal_id: str,
+    *,
+    applied: bool,
+    document: str,
+    reason: str,
+    no_look: bool,
+    approver: str,
+    passphrase_file: str,
+    yes: bool,
+    config: str,
+    demo_dir: str,
+    as_json: bool,
+) -> None:
+    """Say what became of ID, with your passphrase. Whoever asked for the change can't.
+
+    The system is asked first what it has. What you sign is kept with the proposal and in the audit record, and ends it:
+    nothing reads it back any more. Say --not-applied only when nothing of it can come any more.
+    """
+    verdict: Verdict = "applied" if applied else "not_applied"
+    with opened(config, demo_dir) as deployment:
+        known = resolving.known(deployment, proposal_id)
+        sight = None if no_look else asyncio.run(resolving.look(deployment, known.proposal))
+        for line in _lines(known, sight, ""):
+            click.echo(line, err=as_json)
+        approver_id = approver or _self(deployment)
+        resolving.may_resolve(deployment, known.proposal, approver_id)
+        found = sight.found if sight else None
+        if not yes:
+            ask(_question(known.proposal, verdict, found, approver_id))
+        after = signing(
+            deployment,
+            approver_id,
+            passphrase_file,
+            lambda signer: resolving.resolve(
+                deployment, known.proposal, signer, verdict, reason=reason, document=document, found=found
+            ),
+        )
+    if as_json:
+        told: dict[str, JsonValue] = {"proposal_id": proposal_id, "state": str(after.state), "reason": after.reason}
+        print_json({**told, "receipt": to_json(after.receipt) if after.receipt else None})
+        return
+    click.secho(f"{proposal_id} stands at {after.state} by the word of {visible(approver_id)}.", fg="green")
+
+
+def _question(proposal: Proposal, verdict: Verdict, found: Written | None, approver_id: str) -> str:
+    against = ""
+    if (verdict == "not_applied") == (found is not None):
+        against = "This is not what the system shows. " if found is not None else "The system does not show it. "
+    return f"{visible(proposal.content.preview.headline)}\n{against}{resolution.meaning_of(verdict)}\nAs {approver_id}?"
+
+
+def _self(deployment: Deployment) -> str:
+    """Return who is meant where nobody is named: this account, or the only approver."""
+    people = administration.trusted(deployment)
+    if account() in people:
+        return account()
+    if len(people) == 1:
+        return next(iter(people))
+    if not people:
+        raise ApproverNotFoundError(reason="nobody is enrolled yet: erp-mcp approvals enrol ID")
+    raise click.UsageError(f"Say who looked with --as ID: {', '.join(sorted(people))}.")
+
+
+def _reason(proposal: Proposal) -> str:
+    return f" ({visible(proposal.reason)})" if proposal.reason else ""
+
+
+def _next(proposal: Proposal) -> str:
+    if proposal.state in _COMES_NEXT:
+        again = f", again at {proposal.not_before}" if proposal.not_before else ""
+        return _COMES_NEXT[proposal.state] + again
+    if proposal.state in RESOLVABLE:
+        return _RESOLVE.format(proposal.content.proposal_id)
+    return "it is over" if proposal.state in ENDS else "it goes on by itself, or waits for a decision"
+
+
+def _lines(known: Known, sight: Sight | None, flaw: str) -> Iterator[str]:
+    proposal = known.proposal
+    command = proposal.content.command
+    yield f"{proposal.content.proposal_id}: {visible(proposal.content.preview.headline)}"
+    yield f"  stands at {proposal.state}{_reason(proposal)} since {proposal.since}"
+    yield f"  what:      {command.operation} to {visible(command.system)}, reference {command.reference}"
+    if command.key:
+        yield f"  record:    {visible(command.key)} at version {visible(command.version_token)}"
+    for name, value in sorted(command.fields.items()):
+        yield f"             {visible(name)} = {visible(json.dumps(value, ensure_ascii=False))}"
+    yield f"  sent:      {known.sent or 'never'}"
+    if known.lost:
+        native = f", the system said {visible(known.native_code)}" if known.native_code else ""
+        yield f"  unknown:   since {known.lost} ({visible(known.why)}){native}"
+    yield from (f"  looked:    {at}: {visible(gave)}" for at, gave in known.looks)
+    yield from _now(sight)
+    yield from _stated(known, flaw)
+    yield f"  → {_next(proposal)}"
+
+
+def _now(sight: Sight | None) -> Iterator[str]:
+    if sight is None:
+        return
+    how = f"contract {sight.contract}, settles in {sight.settle_s} s" if sight.contract else "no contract known"
+    yield f"  now:       {visible(sight.answer)} ({how})"
+    if sight.found is not None:
+        there = sight.found
+        record = f"record {visible(there.key)}, version {visible(there.version_token) or 'none'}"
+        yield f"             document {visible(there.document)}, {record}"
+    if sight.record_answer != "new":
+        shown = ", ".join(f"{visible(name)} = {visible(str(value))}" for name, value in sight.record.items())
+        yield f"  record now: {shown or visible(sight.record_answer)}"
+
+
+def _stated(known: Known, flaw: str) -> Iterator[str]:
+    if known.resolution is None:
+        return
+    opened_ = resolution.opened(known.resolution.statement)
+    said = f"{opened_[0].meaning} {opened_[0].reason}" if opened_ else "(these words are not in order)"
+    order = f" — NOT IN ORDER: {visible(flaw)}" if flaw else ""
+    yield f"  stated:    {known.resolution.resolved_at} by {visible(known.resolution.approver_id)}{order}"
+    yield from (f"             | {line}" for line in proposal_view.folded(said))

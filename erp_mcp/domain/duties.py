@@ -1,0 +1,60 @@
+"""What one person may not do besides: say yes to two of what policy keeps apart, or more often in an hour than it lets.
+
+Pure: the store asks while it stores a decision, the worker once more before anything is sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Final, NamedTuple
+
+from erp_mcp.domain.decision import Separation, Terms
+from erp_mcp.domain.proposal import Content
+
+HOUR: Final = timedelta(hours=1)
+
+
+class Yes(NamedTuple):
+    """An earlier yes of one person: to what, and when."""
+
+    content: Content
+    at: datetime
+
+
+def separated_by(content: Content, at: datetime, earlier: Iterable[Yes]) -> str:
+    """Return the rule that keeps a person from saying yes to this, since they did to something else; empty where none.
+
+    Args:
+        content: What they would say yes to.
+        at: When.
+        earlier: What the same person said yes to before.
+    """
+    said = [one for one in earlier if one.at < at and one.content.proposal_id != content.proposal_id]
+    for rule in content.terms.separations:
+        if any(_collides(rule, content, one, at) for one in said):
+            return rule.rule
+    return ""
+
+
+def over_quota(terms: Terms, at: datetime, earlier: Iterable[datetime]) -> bool:
+    """Whether one more yes is more than one person may say in an hour."""
+    return bool(terms.quota) and sum(at - HOUR < one < at for one in earlier) >= terms.quota
+
+
+def longest(terms: Terms) -> timedelta:
+    """Return how far back a person's decisions have to be looked at."""
+    windows = [timedelta(seconds=one.window_s) for one in terms.separations]
+    return max([*windows, HOUR if terms.quota else timedelta(0)])
+
+
+def _collides(rule: Separation, content: Content, said: Yes, at: datetime) -> bool:
+    other = said.content
+    if other.tool == content.tool or other.tool not in rule.tools or said.at <= at - timedelta(seconds=rule.window_s):
+        return False
+    return not set(_about(content, rule.key)).isdisjoint(_about(other, rule.key))
+
+
+def _about(content: Content, key: str) -> tuple[str, ...]:
+    found = content.concerns.get(key, ())
+    return tuple(one for one in found if isinstance(one, str)) if isinstance(found, list | tuple) else ()
