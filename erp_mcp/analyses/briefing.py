@@ -83,7 +83,7 @@ def _findings(
 def _worst(items: Sequence[Exceptional | ExceptionRow]) -> list[Exceptional | ExceptionRow]:
     oldest = sorted((item.age_days for item in items), reverse=True)[:_TOP]
     of_these = [item for item in items if item.age_days >= oldest[-1]] if oldest else []
-    return nsmallest(_TOP, of_these, key=lambda item: (-item.age_days, item.item_id))
+    return nsmallest(_TOP, of_these, key=lambda item: (-item.age_days, item.item_id, item.detail or ""))
 
 
 ANALYSIS: Final = Analysis(

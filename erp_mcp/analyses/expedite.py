@@ -102,7 +102,8 @@ def _findings(facts: Facts, candidates: Iterable[Candidate]) -> Findings:
         for one, hurts in judged
         if impact == "any" or (impact == "hurting") == bool(hurts)
     ]
-    shown.sort(key=lambda both: (-both[0], both[1].purchase_order_id, both[1].line))
+    # Material and site tell lines apart whose number two systems gave.
+    shown.sort(key=lambda both: (-both[0], both[1].purchase_order_id, both[1].line, both[1].material_id, both[1].site))
     table = RowsOnDemand(
         order=[(score, one.purchase_order_id, one.line) for score, one in shown],
         make=lambda place: _row(shown[place][1], end),

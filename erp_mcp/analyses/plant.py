@@ -219,13 +219,28 @@ def _unique_lines(facts: Facts) -> tuple[rows.SalesLineRow, ...]:
 
 
 def unique_lines(found: Iterable[rows.SalesLineRow]) -> tuple[rows.SalesLineRow, ...]:
-    """Return each sales order line of a material at a site once, as it was read last."""
-    return tuple({(one.sales_order_id, one.line, one.material_id, one.site): one for one in found}.values())
+    """Return each sales order line of a material at a site once; of two with one number the one that is wanted last.
+
+    Which of them is read last depends on how they are looked up, so it decides nothing.
+    """
+    kept: dict[tuple[str, ...], rows.SalesLineRow] = {}
+    for one in found:
+        key = (one.sales_order_id, one.line, one.material_id, one.site)
+        there = kept.get(key)
+        if there is None or (one.requested_date, one.qty_open) >= (there.requested_date, there.qty_open):
+            kept[key] = one
+    return tuple(kept.values())
 
 
 def unique_components(found: Iterable[rows.ComponentRow]) -> tuple[rows.ComponentRow, ...]:
-    """Return each component of an order once, as it was read last."""
-    return tuple({(one.production_order_id, one.line, one.material_id, one.site): one for one in found}.values())
+    """Return each component of an order once; of two with one number the one that is needed last, as `unique_lines`."""
+    kept: dict[tuple[str, ...], rows.ComponentRow] = {}
+    for one in found:
+        key = (one.production_order_id, one.line, one.material_id, one.site)
+        there = kept.get(key)
+        if there is None or (one.need_date or "", one.qty_open) >= (there.need_date or "", there.qty_open):
+            kept[key] = one
+    return tuple(kept.values())
 
 
 class _Placed(NamedTuple):

@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo
 
 from erp_mcp import settings
 from erp_mcp.analyses import ANALYSES, DERIVATIONS
-from erp_mcp.bootstrap import own_records
 from erp_mcp.bootstrap.declared import check_declared, guarded
 from erp_mcp.bootstrap.keeping_state import LocalLeases, open_state
 from erp_mcp.bootstrap.machine import SystemClock, TimeOrderedIds
@@ -179,7 +178,7 @@ class Deployment:
     def writable(self) -> Mapping[str, frozenset[str]]:
         """Which operations each system takes: those of its profile on what it owns, where `write:` is configured."""
         systems = {one.name: self._operations(one) for one in self.settings.systems if one.write is not None}
-        return {**systems, human_task.SYSTEM: frozenset(own_records.OPERATIONS)}
+        return {**systems, human_task.SYSTEM: frozenset((human_task.CREATE, human_task.REQUEST_RELEASE))}
 
     def _operations(self, system: SystemSettings) -> frozenset[str]:
         try:
@@ -288,6 +287,8 @@ class Deployment:
             SystemNotConfiguredError: `adapter.not_configured`. ProfileFileError: `systems.bad_profile`.
         """
         if name == human_task.SYSTEM:
+            from erp_mcp.bootstrap import own_records
+
             return own_records.own_target(self.settings.deployment)
         return self.target(self.system(name))
 
@@ -381,6 +382,8 @@ class Deployment:
     def _open_commands(self, name: str) -> Commands:
         """Open one system for writing, with the account of `write:` and never that of reading."""
         if name == human_task.SYSTEM:
+            from erp_mcp.bootstrap import own_records
+
             return own_records.OwnRecords(tasks=self.state.tasks)
         system = self.system(name)
         if system.write is None:

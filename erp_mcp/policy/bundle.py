@@ -92,6 +92,23 @@ def from_json(text: str, digest: str = "") -> Bundle:
     return from_document(document)
 
 
+def _writes(
+    top: Mapping[str, JsonValue], rules: tuple[Rule, ...], *, latest: bool
+) -> tuple[tuple[ApprovalRule, ...], tuple[LimitRule, ...], dict[str, Grant]]:
+    """Return who must say yes, what may be proposed, and the grants of tools that write with both."""
+    people = people_reading.people(top["people"]) if latest else People()
+    approvals = tuple(
+        people_reading.approval(one, people.groups, banded=latest) for one in reading.items(top.get("approvals", []))
+    )
+    limits = tuple(reading.limit(one, fielded=latest) for one in reading.items(top.get("limits", [])))
+    grants = {
+        tool: replace(one, approval=people_reading.with_people(one.approval, tool, people))
+        for tool, one in reading.grants(top.get("writes", {}), rules, approvals, limits).items()
+    }
+    _check_ids(rules, approvals, limits, people)
+    return approvals, limits, grants
+
+
 def from_document(document: JsonValue) -> Bundle:
     """Return the bundle of a document as `load` writes it; every unknown or missing key is refused.
 
@@ -106,16 +123,7 @@ def from_document(document: JsonValue) -> Bundle:
     roles = {name: reading.role_terms(one, sites, shows=form > _BEFORE_SHOWS) for name, one in declared}
     written = [_without_evidence(one) if old else one for one in reading.items(top["rules"])]
     rules = tuple(reading.rule(one, roles, sites) for one in written)
-    people = people_reading.people(top["people"]) if latest else People()
-    approvals = tuple(
-        people_reading.approval(one, people.groups, banded=latest) for one in reading.items(top.get("approvals", []))
-    )
-    limits = tuple(reading.limit(one, fielded=latest) for one in reading.items(top.get("limits", [])))
-    grants = {
-        tool: replace(one, approval=people_reading.with_people(one.approval, tool, people))
-        for tool, one in reading.grants(top.get("writes", {}), rules, approvals, limits).items()
-    }
-    _check_ids(rules, approvals, limits, people)
+    approvals, limits, grants = _writes(top, rules, latest=latest)
     text = canonical(top)
     digest = digest_of(text)
     given = Compiling(roles=roles, grants=grants, sites=sites, levels=levels, digest=digest)

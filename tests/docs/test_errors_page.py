@@ -11,8 +11,8 @@ from tests.guarantees import guarantees
 
 ROOT = Path(__file__).parents[2]
 STAGE = re.compile(
-    "adapter|answer|approval|audit|call|catalog|credentials|demo|freshness|gateway|limit|policy|proposal|read_model|rule|settings|state"
-    "|sync|systems|writes"
+    "adapter|answer|approval|audit|call|catalog|credentials|demo|freshness|gateway|limit|notices|page|policy|proposal|read_model|rule"
+    "|settings|state|sync|systems|task|writes"
 )
 
 

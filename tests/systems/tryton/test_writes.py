@@ -519,7 +519,7 @@ async def test_an_order_that_is_sent_twice_stands_once(commands: JsonRpcCommands
     [
         ({"supplier_id": "NOBODY"}, "supplier_unknown"),
         ({"site": "NOWHERE"}, "site_unknown"),
-        ({"currency": "XXX"}, "currency_unknown"),
+        ({"currency": "ZZZ"}, "currency_unknown"),
         ({"lines": []}, "bad_lines"),
         ({"requisitions": [{"requisition_id": "1", "line": "1", "version": "1"}]}, "requisitions_not_linked"),
     ],
