@@ -329,4 +329,5 @@ OPERATION: Final = Operation(
         "reservations": rows.ReservationRow,
     },
     live=("materials", "components", "sales_lines", "held", "held_lots"),
+    irreversible="What was moved is moved back by a proposal of its own with the moves the other way round.",
 )

@@ -188,4 +188,5 @@ OPERATION: Final = Operation(
     function=transfer,
     reads={"budgets": BudgetRefRow},
     live=("budgets",),
+    irreversible="What was moved is moved back by a proposal of its own, as long as the period is open.",
 )

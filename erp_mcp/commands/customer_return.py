@@ -232,4 +232,5 @@ OPERATION: Final = Operation(
     function=create,
     reads={"sold": SoldLineRow, "sent": SentRow, "returned": ReturnedRow, "codes": ReasonCodeRow},
     live=("sold",),
+    irreversible="A return that has not arrived is cancelled by a person in the system.",
 )

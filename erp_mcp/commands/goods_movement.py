@@ -183,4 +183,5 @@ OPERATION: Final = Operation(
         "notices": rows_planning.NoticeRow,
     },
     live=("materials", "on_hand", "lots", "held", "order_lines", "order", "components"),
+    irreversible="A person reverses the document in the system, as long as its period is open.",
 )

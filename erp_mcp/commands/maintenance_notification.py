@@ -166,4 +166,5 @@ OPERATION: Final = Operation(
     function=create,
     reads={"assets": AssetRow, "centers": CenterRefRow, "notices": NoticeRow},
     live=("centers",),
+    irreversible="A notification is closed by a person in maintenance.",
 )

@@ -196,4 +196,5 @@ OPERATION: Final = Operation(
     function=create,
     reads={"notice": NoticeRefRow, "orders": PlannedWorkRow, "operations": OperationRow},
     live=("notice",),
+    irreversible="An order that was not released is marked for deletion by a person in maintenance.",
 )

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from erp_mcp.commands import order_schedule, rows, rows_planning
+from erp_mcp.commands.dates_back import commitment_back
 from erp_mcp.commands.order_schedule import OrderCase
 from erp_mcp.commands.verdicts import flag, need, ok, refuse, rows_of, stale_checks, text_argument
 from erp_mcp.domain.days import days_between
-from erp_mcp.domain.operation import CommandFacts, Draft, Operation
+from erp_mcp.domain.operation import CommandFacts, Draft, Operation, Undo
 from erp_mcp.domain.proposal import Change, Check
 
 
@@ -92,4 +93,9 @@ OPERATION: Final = Operation(
         "made_for": rows_planning.MadeForRow,
     },
     live=("order", "operations"),
+    undo=Undo(
+        tool="propose_confirm_production_order_dates",
+        words="The day that the order was committed to before is proposed again.",
+        function=commitment_back,
+    ),
 )

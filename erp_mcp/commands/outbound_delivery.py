@@ -274,4 +274,5 @@ OPERATION: Final = Operation(
         "held": RecordRow,
     },
     live=("order", "order_lines", "on_hand", "held_lots", "held"),
+    irreversible="A delivery without goods issue is deleted by a person in the system.",
 )

@@ -271,4 +271,5 @@ OPERATION: Final = Operation(
         "suppliers": rows.SupplierRow,
     },
     live=("planned", "materials"),
+    irreversible="The mark or the order that came of it is taken away by a planner in the system.",
 )

@@ -221,4 +221,5 @@ OPERATION: Final = Operation(
         "codes": DefectCodeRow,
     },
     live=("lots", "materials"),
+    irreversible="A notification is closed as void by a person in quality.",
 )

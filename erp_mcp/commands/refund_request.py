@@ -198,4 +198,5 @@ OPERATION: Final = Operation(
     function=create,
     reads={"sold": SoldLineRow, "invoiced": InvoicedRow, "refunds": RefundRow, "returned": ReturnedRow},
     live=("sold",),
+    irreversible="Finance rejects the request in the system, as long as it was not paid.",
 )

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from erp_mcp.commands import order_schedule, rows, rows_planning, told
+from erp_mcp.commands.dates_back import schedule_back
 from erp_mcp.commands.impact import Impact, compared, ledger_of, needed
 from erp_mcp.commands.order_schedule import OrderCase
 from erp_mcp.commands.verdicts import flag, need, ok, refuse, refused, rows_of, stale_checks, text_argument
 from erp_mcp.domain.days import days_between, local_day, shift
-from erp_mcp.domain.operation import CommandFacts, Draft, Operation
+from erp_mcp.domain.operation import CommandFacts, Draft, Operation, Undo
 from erp_mcp.domain.proposal import Change, Check
 from erp_mcp.errors import RuleNotEvaluableError
 
@@ -239,4 +240,9 @@ OPERATION: Final = Operation(
         "reservations": rows.ReservationRow,
     },
     live=("order", "operations"),
+    undo=Undo(
+        tool="propose_reschedule_production_order",
+        words="The finish that the order had before is proposed again.",
+        function=schedule_back,
+    ),
 )

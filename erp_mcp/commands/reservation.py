@@ -374,4 +374,5 @@ OPERATION: Final = Operation(
         "reservations": rows.ReservationRow,
     },
     live=("materials", "components", "sales_lines", "on_hand", "held_lots", "held"),
+    irreversible="A reservation is released by a person in its system; no tool does that.",
 )

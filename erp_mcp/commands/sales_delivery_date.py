@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from erp_mcp.commands import rows
+from erp_mcp.commands.dates_back import sales_date_back
 from erp_mcp.commands.impact import ledger_of, needed
 from erp_mcp.commands.rows_selling import SalesLineRefRow
 from erp_mcp.commands.verdicts import (
@@ -24,7 +25,7 @@ from erp_mcp.commands.verdicts import (
 )
 from erp_mcp.domain.days import NEVER, days_between, shift
 from erp_mcp.domain.entities.orders import SalesOrderLine
-from erp_mcp.domain.operation import CommandFacts, Draft, Operation
+from erp_mcp.domain.operation import CommandFacts, Draft, Operation, Undo
 from erp_mcp.domain.pegging import allocate
 from erp_mcp.domain.proposal import Change, Check
 from erp_mcp.domain.value import quantity_text
@@ -208,4 +209,9 @@ OPERATION: Final = Operation(
         "reservations": rows.ReservationRow,
     },
     live=("line",),
+    undo=Undo(
+        tool="propose_update_sales_delivery_date",
+        words="The promise that the line had before is proposed again.",
+        function=sales_date_back,
+    ),
 )
