@@ -208,7 +208,7 @@ def reject(
     epilog="""
 \b
 Examples:
-  erp-mcp approvals narrow prp_2Xk9TzQ0aB1c             what can be made smaller
+  erp-mcp approvals narrow prp_2Xk9TzQ0aB1c  what can be smaller
   erp-mcp approvals narrow prp_2Xk9TzQ0aB1c --size qty=50
   erp-mcp approvals narrow prp_2Xk9TzQ0aB1c --size lines[0].qty=5 \\
       --leave-out lines[1] --comment "the rest can wait"

@@ -22,7 +22,7 @@ _NONE = "No notices are configured: add `notices:` to the deployment's file (doc
     epilog="""
 \b
 Examples:
-  erp-mcp notices status                    ways out, and what they have to tell
+  erp-mcp notices status                    ways out, and how far they are
   erp-mcp notices test                      send a try by each of them
   erp-mcp notices test --channel teams
 """
@@ -35,7 +35,14 @@ def command() -> None:
     """
 
 
-@command.command()
+@command.command(
+    epilog="""
+\b
+Examples:
+  erp-mcp notices status
+  erp-mcp notices status --json             for programs
+"""
+)
 @deployment_options
 @json_option
 @clear_errors
@@ -54,7 +61,14 @@ def status(config: str, demo_dir: str, *, as_json: bool) -> None:
         click.echo(f"{way['channel']}: tells {way['tells']}; {told}")
 
 
-@command.command()
+@command.command(
+    epilog="""
+\b
+Examples:
+  erp-mcp notices test                      by every way
+  erp-mcp notices test --channel mail       by one of them
+"""
+)
 @click.option("--channel", default="", metavar="NAME", help="Only this one: mail, or the name of a webhook.")
 @deployment_options
 @json_option

@@ -107,7 +107,7 @@ Examples:
 @click.option("--look", is_flag=True, help="Ask the system what it shows of it now; needs the account that writes.")
 @_options
 def show(proposal_id: str, config: str, demo_dir: str, *, look: bool, as_json: bool) -> None:
-    """Show what was sent, what was looked for since, and what the system shows now."""
+    """Show what was sent and what is there now."""
     with opened(config, demo_dir) as deployment:
         known = resolving.known(deployment, proposal_id)
         sight = asyncio.run(resolving.look(deployment, known.proposal)) if look else None

@@ -180,6 +180,9 @@ def test_every_command_but_serve_uses_the_configuration_of_the_working_directory
             "systems",
             "secrets",
             "state",
+            "proposals",
+            "notices",
+            "tasks",
         }:
             told = " ".join(runner.invoke(main, [name, "--help"]).output.split())
             assert ("./erp-mcp.yaml" in told) == (name != "serve"), name

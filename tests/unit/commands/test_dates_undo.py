@@ -56,7 +56,7 @@ def test_each_date_goes_back_to_the_day_that_people_saw_before() -> None:
         "propose_reschedule_production_order",
         {"production_order_id": "M1", "new_finish": "2026-04-02"},
     )
-    assert back(COMMIT, replace(ORDER, planned_finish=committed.fields["commit_date"])) == (
+    assert back(COMMIT, replace(ORDER, planned_finish=str(committed.fields["commit_date"]))) == (
         "propose_confirm_production_order_dates",
         {"production_order_id": "M1", "commit_date": committed.changes[0].before},
     )

@@ -55,8 +55,9 @@ def test_no_text_of_a_system_stands_in_a_draft_or_a_refusal(words: str, base: Ca
 def test_no_row_that_an_operation_sees_has_a_free_text(name: str) -> None:
     """What is not read can't be shown."""
     texts = {spec.name for entity in ENTITIES.values() for spec in field_specs(entity) if spec.kind is Kind.TEXT}
+    needed = {"name"} if name == "supplier.create" else set()  # a second one of the same name is told by its number
     for row in OPERATIONS[name].reads.values():
-        assert not texts & set(row._fields)
+        assert texts & set(row._fields) <= needed
 
 
 @guarantees("P3.binding")
