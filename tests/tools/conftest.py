@@ -122,7 +122,7 @@ class Plant:
 def _add_roles(folder: Path) -> None:
     """Add the agents `local` and `moneyless` with roles of their names, and apply the policy as its admin does."""
     toolsets = sorted(
-        one.name for one in _TOOLS.iterdir() if one.is_dir() and one.name not in {"proposals", "discovery"}
+        one.name for one in _TOOLS.iterdir() if one.is_dir() and one.name not in {"proposals", "discovery", "work"}
     )
     granted = ", ".join(f"{name}/*" for name in toolsets)
     money = [

@@ -68,7 +68,7 @@ class Requisitions:
             BadAnswerError: `adapter.bad_answer`, when there are several, or only one of another account: a copy by hand
                 keeps the reference, so nobody can say which is which.
         """
-        rows = await self._bearing(command.reference)
+        rows = await self._bearing(command.reference) if is_reference(command.reference) else []
         if not rows:
             return None
         account = await self.session.account()
