@@ -14,7 +14,7 @@ from typing import Final
 import pytest
 
 from erp_mcp.demo import DemoPlant
-from erp_mcp.demo.erp_calls import CREATE_REQUISITION
+from erp_mcp.demo.erp_calls import CREATE_REQUISITION, UPDATE_DATE
 from erp_mcp.demo.erp_commands import DemoErpCommands
 from erp_mcp.domain.command import (
     Command,
@@ -102,7 +102,7 @@ class IgnoresTheVersionCommands(DemoErpCommands):
 
     async def send(self, command: Command) -> Outcome:
         outcome = await super().send(command)
-        while isinstance(outcome, Conflict):
+        while isinstance(outcome, Conflict) and command.operation == UPDATE_DATE:
             with closing(sqlite3.connect(str(self.path))) as raw:
                 number, _, item = command.key.partition("/")
                 statement = "SELECT changed_at FROM po_item WHERE po_no = ? AND item_no = ?"
