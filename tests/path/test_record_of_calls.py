@@ -222,7 +222,10 @@ def test_hostile_text_in_any_text_argument_is_refused_or_matches_nothing(desk: D
                 continue
             outcome = desk.ask(agent, tool.name, **_arguments(tool, argument.name, argument.many, text))
             if isinstance(outcome, Refusal):
-                assert outcome.code in {"call.invalid_argument", "policy.boundary"}, (tool.name, argument.name)
+                # The proposal of the example of `propose_undo` is nobody's here.
+                allowed = {"call.invalid_argument", "policy.boundary"}
+                allowed |= {"proposal.not_found"} if tool.status == "undo" else set()
+                assert outcome.code in allowed, (tool.name, argument.name)
             else:
                 _assert_nothing_found(outcome, (tool.name, argument.name))
 
