@@ -51,7 +51,11 @@ async def test_the_list_tells_which_tools_leave_something_behind(plant: Path, er
         listed = (await client.list_tools()).tools
 
     hints = {tool.name: tool.annotations for tool in listed if tool.annotations}
-    assert {name for name, hint in hints.items() if not hint.read_only_hint} == {DATE_TOOL, "cancel_proposal"}
+    assert {name for name, hint in hints.items() if not hint.read_only_hint} == {
+        DATE_TOOL,
+        "cancel_proposal",
+        "propose_undo",
+    }
     assert set(STATUS_TOOLS) <= set(hints)
     assert REQUISITION_TOOL not in hints
     assert len(hints) == len(listed)

@@ -7,9 +7,11 @@ from typing import Final
 
 from erp_mcp.domain.call import JsonValue
 from tests.guarantees import guarantees
+from tests.systems.matrix.covering import DEMO_PLANT, covers
 from tests.writes.desk import WriteDesk
 
 TOOL: Final = "propose_adjust_allocation"
+pytestmark = covers(TOOL, DEMO_PLANT)
 TAKER: Final = "000001000603"
 MOVES: Final[dict[str, JsonValue]] = {
     "material_id": "SF-001",

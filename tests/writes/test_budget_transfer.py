@@ -6,9 +6,11 @@ from typing import Final
 
 from erp_mcp.domain.call import JsonValue
 from tests.guarantees import guarantees
+from tests.systems.matrix.covering import DEMO_PLANT, covers
 from tests.writes.desk import WriteDesk
 
 TOOL: Final = "propose_allocate_budget"
+pytestmark = covers(TOOL, DEMO_PLANT)
 CALL: Final[dict[str, JsonValue]] = {
     "from_cost_center_id": "4100-1000",
     "to_cost_center_id": "4200-1000",

@@ -6,9 +6,11 @@ from typing import Final
 
 from erp_mcp.domain.call import JsonValue
 from tests.guarantees import guarantees
+from tests.systems.matrix.covering import DEMO_PLANT, covers
 from tests.writes.desk import WriteDesk
 
 TOOL: Final = "propose_cancel_purchase_order"
+pytestmark = covers(TOOL, DEMO_PLANT)
 LINE: Final = ("4500000552", "00020")
 CANCEL: Final[dict[str, JsonValue]] = {
     "purchase_order_id": LINE[0],

@@ -6,9 +6,11 @@ from typing import Final
 
 from erp_mcp.domain.call import JsonValue
 from tests.guarantees import guarantees
+from tests.systems.matrix.covering import DEMO_PLANT, covers
 from tests.writes.desk import WriteDesk
 
 TOOL: Final = "propose_change_purchase_order"
+pytestmark = covers(TOOL, DEMO_PLANT)
 LINE: Final = ("4500000537", "00020")
 ROW: Final = (
     "SELECT qty_ord, qty_recv, qty_open, price, open_value, req_date, promise, release_ind, stat FROM po_item"

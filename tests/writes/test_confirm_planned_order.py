@@ -6,9 +6,11 @@ from typing import Final
 
 from erp_mcp.domain.call import JsonValue
 from tests.guarantees import guarantees
+from tests.systems.matrix.covering import DEMO_PLANT, covers
 from tests.writes.desk import WriteDesk
 
 TOOL: Final = "propose_confirm_planned_order"
+pytestmark = covers(TOOL, DEMO_PLANT)
 BUY: Final[dict[str, JsonValue]] = {
     "planned_order_id": "PL00000001",
     "action": "convert",

@@ -6,9 +6,11 @@ from typing import Final
 
 from erp_mcp.domain.call import JsonValue
 from tests.guarantees import guarantees
+from tests.systems.matrix.covering import DEMO_PLANT, covers
 from tests.writes.desk import WriteDesk
 
 TOOL: Final = "propose_confirm_production_order_dates"
+pytestmark = covers(TOOL, DEMO_PLANT)
 ORDER: Final = "000001000403"
 COMMIT: Final[dict[str, JsonValue]] = {
     "production_order_id": ORDER,

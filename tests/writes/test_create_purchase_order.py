@@ -6,9 +6,11 @@ from typing import Final
 
 from erp_mcp.domain.call import JsonValue
 from tests.guarantees import guarantees
+from tests.systems.matrix.covering import DEMO_PLANT, covers
 from tests.writes.desk import WriteDesk
 
 TOOL: Final = "propose_create_purchase_order"
+pytestmark = covers(TOOL, DEMO_PLANT)
 NEXT_NUMBER: Final = "4500000746"
 ORDER: Final[dict[str, JsonValue]] = {
     "supplier_id": "S0014",

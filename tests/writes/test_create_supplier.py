@@ -8,9 +8,11 @@ from typing import Final
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.lifecycle import State
 from tests.guarantees import guarantees
+from tests.systems.matrix.covering import DEMO_PLANT, covers
 from tests.writes.desk import WriteDesk
 
 TOOL: Final = "propose_create_supplier"
+pytestmark = covers(TOOL, DEMO_PLANT)
 NEW: Final[dict[str, JsonValue]] = {
     "name": "Ostheim Guss GmbH",
     "country": "DE",

@@ -6,9 +6,11 @@ from typing import Final
 
 from erp_mcp.domain.call import JsonValue
 from tests.guarantees import guarantees
+from tests.systems.matrix.covering import DEMO_PLANT, covers
 from tests.writes.desk import WriteDesk
 
 TOOL: Final = "propose_create_maintenance_notification"
+pytestmark = covers(TOOL, DEMO_PLANT)
 CALL: Final[dict[str, JsonValue]] = {
     "work_center_id": "CNC-21",
     "description": "Spindle vibrates above 8000 rpm and leaves marks.",

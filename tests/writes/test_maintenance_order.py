@@ -6,9 +6,11 @@ from typing import Final
 
 from erp_mcp.domain.call import JsonValue
 from tests.guarantees import guarantees
+from tests.systems.matrix.covering import DEMO_PLANT, covers
 from tests.writes.desk import WriteDesk
 
 TOOL: Final = "propose_create_maintenance_order"
+pytestmark = covers(TOOL, DEMO_PLANT)
 NOTICE: Final = "MN00300103"
 CALL: Final[dict[str, JsonValue]] = {
     "notification_id": NOTICE,

@@ -6,9 +6,11 @@ from typing import Final
 
 from erp_mcp.domain.call import JsonValue
 from tests.guarantees import guarantees
+from tests.systems.matrix.covering import DEMO_PLANT, covers
 from tests.writes.desk import WriteDesk
 
 TOOL: Final = "propose_create_delivery"
+pytestmark = covers(TOOL, DEMO_PLANT)
 ORDER: Final = "0010000250"
 UNTOUCHED: Final = (
     "SELECT * FROM so_item",

@@ -6,9 +6,11 @@ from typing import Final
 
 from erp_mcp.domain.call import JsonValue
 from tests.guarantees import guarantees
+from tests.systems.matrix.covering import DEMO_PLANT, covers
 from tests.writes.desk import WriteDesk
 
 TOOL: Final = "propose_post_goods_movement"
+pytestmark = covers(TOOL, DEMO_PLANT)
 ORDER: Final = "000001000539"
 ISSUE: Final[dict[str, JsonValue]] = {
     "movement": "issue_to_order",

@@ -6,10 +6,12 @@ from typing import Final
 
 from erp_mcp.domain.call import JsonValue
 from tests.guarantees import guarantees
+from tests.systems.matrix.covering import DEMO_PLANT, covers
 from tests.writes.desk import WriteDesk
 
 BUY: Final = "propose_update_purchase_price"
 SELL: Final = "propose_update_sales_price"
+pytestmark = covers((BUY, SELL), DEMO_PLANT)
 BOUGHT: Final[dict[str, JsonValue]] = {
     "material_id": "RM-002",
     "supplier_id": "S0014",

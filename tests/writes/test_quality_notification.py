@@ -6,9 +6,11 @@ from typing import Final
 
 from erp_mcp.domain.call import JsonValue
 from tests.guarantees import guarantees
+from tests.systems.matrix.covering import DEMO_PLANT, covers
 from tests.writes.desk import WriteDesk
 
 TOOL: Final = "propose_create_quality_notification"
+pytestmark = covers(TOOL, DEMO_PLANT)
 LOT: Final = "L000281"
 CALL: Final[dict[str, JsonValue]] = {
     "site": "1000",

@@ -7,9 +7,11 @@ from typing import Final
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.lifecycle import State
 from tests.guarantees import guarantees
+from tests.systems.matrix.covering import DEMO_PLANT, covers
 from tests.writes.desk import WriteDesk
 
 TOOL: Final = "propose_reserve_inventory"
+pytestmark = covers(TOOL, DEMO_PLANT)
 HOLD: Final[dict[str, JsonValue]] = {
     "material_id": "RM-007",
     "site": "1000",

@@ -6,9 +6,11 @@ from typing import Final
 
 from erp_mcp.domain.call import JsonValue
 from tests.guarantees import guarantees
+from tests.systems.matrix.covering import DEMO_PLANT, covers
 from tests.writes.desk import WriteDesk
 
 TOOL: Final = "propose_update_sales_delivery_date"
+pytestmark = covers(TOOL, DEMO_PLANT)
 ORDER, LINE = "0010000250", "000010"
 CALL: Final[dict[str, JsonValue]] = {
     "sales_order_id": ORDER,

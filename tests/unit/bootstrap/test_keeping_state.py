@@ -17,6 +17,7 @@ from erp_mcp.bootstrap.keeping_state import LocalLeases, _place, prepare_state
 from erp_mcp.cli.app import main
 from erp_mcp.errors import ConfigurationError, StateUnavailableError
 from erp_mcp.settings import PostgresqlSettings, load
+from erp_mcp.store.state.file import VERSION
 from tests.guarantees import guarantees
 from tests.systems.postgresql.server import Rig, running
 from tests.unit.store.state.fakes import a_content, a_decision, a_state, an_entry
@@ -69,7 +70,7 @@ def prepared(config: Path) -> str:
 @guarantees("P4.two_stores")
 def test_a_prepared_schema_keeps_the_state_of_all_who_open_it(config: Path) -> None:
     """Two machines are two deployments of one name that see one state."""
-    assert json.loads(prepared(config)) == json.loads(prepared(config)) == {"schema": "north", "version": 3}
+    assert json.loads(prepared(config)) == json.loads(prepared(config)) == {"schema": "north", "version": VERSION}
     one, other = open_deployment(config), open_deployment(config)
     content = a_content(created=one.clock.wall())
     one.state.proposals.create(content)

@@ -15,6 +15,7 @@ from click.testing import CliRunner
 from erp_mcp.bootstrap import open_deployment
 from erp_mcp.cli.app import main
 from erp_mcp.demo.erp_calls import CREATE_REQUISITION, UPDATE_DATE
+from erp_mcp.demo.writing.registry import OPERATIONS
 from tests.guarantees import guarantees
 from tests.prepared import DemoPlant
 
@@ -53,11 +54,14 @@ def test_a_probe_shows_what_a_system_gives_and_takes(built: Path) -> None:
 
     assert (status, report["problems"]) == (0, [])
     assert (report["reachable"], report["clock_skew_s"]) == (True, 0)
-    assert report["writes"] == {"on": True, "why": "2 operations, each approved by a person", "account": "erp-mcp"}
+    assert report["writes"] == {
+        "on": True,
+        "why": f"{len(OPERATIONS)} operations, each approved by a person",
+        "account": "erp-mcp",
+    }
     assert "purchase_order_line" in report["entities"]
     assert {(one["name"], one["contract"], one["verified"]) for one in report["operations"]} == {
-        (UPDATE_DATE, "conditional", True),
-        (CREATE_REQUISITION, "unique_ref", True),
+        (name, one.kept[0], True) for name, one in OPERATIONS.items()
     }
 
 
@@ -135,10 +139,11 @@ def test_a_contract_that_is_not_kept_is_a_problem(built: Path, tmp_path: Path) -
     status, report = asked("probe", "erp", *edited(built, tmp_path, "url: erp.sqlite", "url: loose.sqlite"))
 
     assert status == 1
-    assert [one.partition(":")[0] for one in report["problems"]] == [CREATE_REQUISITION]
+    loose = {name for name, one in OPERATIONS.items() if "unique_ref" in one.kept}
+    assert {CREATE_REQUISITION} < loose < OPERATIONS.keys() - {UPDATE_DATE}
+    assert {one.partition(":")[0] for one in report["problems"]} == loose
     assert {one["name"]: one["verified"] for one in report["operations"]} == {
-        UPDATE_DATE: True,
-        CREATE_REQUISITION: False,
+        name: name not in loose for name in OPERATIONS
     }
 
 
