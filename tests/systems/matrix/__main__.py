@@ -25,7 +25,7 @@ from tests.systems.matrix.covering import MARKER, PROFILES
 from tests.systems.matrix.reasons import facts
 from tests.systems.matrix.table import data_of, read_results, shown, table_of, wrong
 
-PLACES: Final = ("tests/systems", "tests/contract", "tests/path", "tests/questions", "tests/tools")
+PLACES: Final = ("tests/systems", "tests/contract", "tests/writes", "tests/path", "tests/questions", "tests/tools")
 """Where tests cover cells."""
 _ROOT: Final = Path(__file__).resolve().parents[3]
 _RAN: Final = (0, 1, 5)  # exit statuses of pytest after a run: all went well, some failed, there was none
