@@ -68,6 +68,7 @@ def _resolved(name: str, source: State, target: State) -> Move:
     return Move(name=name, source=source, target=target, mover="operator")
 
 
+ESCALATED: Final = "proposal.escalated"  # an event without a move: more people may decide by now
 RESOLVE_APPLIED: Final = "resolve_applied"
 RESOLVE_NOT_APPLIED: Final = "resolve_not_applied"
 

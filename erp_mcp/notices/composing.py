@@ -7,7 +7,7 @@ from typing import Final
 from urllib.parse import quote
 
 from erp_mcp.answers.visible import visible
-from erp_mcp.domain.lifecycle import State
+from erp_mcp.domain.lifecycle import ESCALATED, State
 from erp_mcp.domain.notice import Notice, NoticeKind
 from erp_mcp.domain.proposal import Event, Proposal
 
@@ -18,11 +18,12 @@ _NEEDED: Final[Mapping[State, str]] = {
     State.COMPENSATION_STUCK: "A later step failed, and what was written before could not be taken back.",
 }
 _MAX_SUBJECT: Final = 120
+_DECIDES_NOTHING: Final = "This message decides nothing, and no answer to it does."
 
 
 def kind_of(event: Event) -> NoticeKind | None:
     """Return what people are told of an event, `None` where nobody needs to know."""
-    state = event.type.removeprefix("proposal.").upper()
+    state = _state_of(event)
     if state == State.AWAITING_APPROVAL:
         return "approval_waits"
     return "person_needed" if state in _NEEDED else None
@@ -37,27 +38,56 @@ def notice_of(event: Event, proposal: Proposal, *, page: str) -> Notice | None:
         page: Where the approver's page is, without a slash at the end; empty for no link.
     """
     kind = kind_of(event)
-    if kind is None or event.type != f"proposal.{proposal.state.lower()}":
+    if kind is None or _state_of(event) != proposal.state:
         return None  # decided, resolved or expired meanwhile: nothing waits for anybody
     content, waits = proposal.content, kind == "approval_waits"
+    escalated = event.type == ESCALATED
     headline = visible(content.preview.headline)
-    what = f"Decide by {_minute(content.expires_at)}" if waits else "A person is needed"
+    still = "Still undecided, decide" if escalated else "Decide"
+    what = f"{still} by {_minute(content.expires_at)}" if waits else "A person is needed"
+    deciding = content.terms.escalates_to if escalated else content.terms.approvers
     lines = _waiting(proposal) if waits else (_NEEDED[proposal.state],)
     return Notice(
         id=event.event_id,
         kind=kind,
         proposal_id=content.proposal_id,
-        approvers=tuple(content.terms.approvers) if waits else (),
+        approvers=tuple(deciding) if waits else (),
         subject=_short(f"{what}: {headline}"),
         lines=(
             headline,
             *lines,
             f"Deployment {content.deployment} ({content.environment}), tool {content.tool}, class {content.risk}.",
             f"To look at it: erp-mcp proposals show {content.proposal_id}",
-            "This message decides nothing, and no answer to it does.",
+            _DECIDES_NOTHING,
         ),
         link=f"{page}/proposals/{quote(content.proposal_id, safe='')}" if page else "",
     )
+
+
+def notice_of_damaged(event: Event, *, page: str) -> Notice:
+    """Return the notice that a proposal is not what was written any more, from its event alone.
+
+    Args:
+        event: Of the move that handed it over to a person.
+        page: As `notice_of`.
+    """
+    what = f"Proposal {visible(event.proposal_id)} is not what was written, and is not carried out"
+    return Notice(
+        id=event.event_id,
+        kind="person_needed",
+        proposal_id=event.proposal_id,
+        approvers=(),
+        subject=_short(f"A person is needed: {what}"),
+        lines=(f"{what}.", "To look at it: erp-mcp audit verify", _DECIDES_NOTHING),
+        link=page,
+    )
+
+
+def _state_of(event: Event) -> str:
+    """Return the state in which a proposal has to stand for its event to be told."""
+    if event.type == ESCALATED:
+        return State.AWAITING_APPROVAL
+    return event.type.removeprefix("proposal.").upper()
 
 
 def _waiting(proposal: Proposal) -> tuple[str, ...]:

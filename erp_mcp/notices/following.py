@@ -13,11 +13,11 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from erp_mcp.domain.instants import parse_instant
-from erp_mcp.domain.notice import NoticeKind
+from erp_mcp.domain.notice import Notice, NoticeKind
 from erp_mcp.domain.proposal import Event
-from erp_mcp.errors import NoticeNotSentError, ProposalDamagedError, ProposalNotFoundError
+from erp_mcp.errors import NoticeNotSentError, ProposalDamagedError
 from erp_mcp.notices.channel import Channel
-from erp_mcp.notices.composing import kind_of, notice_of
+from erp_mcp.notices.composing import kind_of, notice_of, notice_of_damaged
 from erp_mcp.ports import Clock, Followers, Leases, Proposals
 
 LEASE: Final = "notices"
@@ -93,15 +93,17 @@ class Notifier:
     async def _event(self, told: Told, event: Event) -> int:
         if kind_of(event) not in told.kinds or self.clock.wall() - parse_instant(event.time) > _TOO_OLD:
             return 0
-        try:
-            proposal = self.proposals.get(event.proposal_id)
-        except (ProposalNotFoundError, ProposalDamagedError):
-            return 0
-        notice = notice_of(event, proposal, page=self.page)
+        notice = self._notice(event)
         if notice is None:
             return 0
         await told.channel.send(notice)
         return 1
+
+    def _notice(self, event: Event) -> Notice | None:
+        try:
+            return notice_of(event, self.proposals.get(event.proposal_id), page=self.page)
+        except ProposalDamagedError:  # somebody altered it: the last thing to keep quiet about
+            return notice_of_damaged(event, page=self.page) if kind_of(event) == "person_needed" else None
 
     def _leave_alone(self, name: str, rest: _Rest, failure: NoticeNotSentError) -> None:
         pause_s = _PAUSES_S[min(rest.failures, len(_PAUSES_S) - 1)]

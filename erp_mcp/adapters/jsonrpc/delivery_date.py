@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from typing import Final
 
+from erp_mcp.adapters.jsonrpc.change_log import wrote_since
 from erp_mcp.adapters.jsonrpc.query import SourceQuery, ids_of
 from erp_mcp.adapters.jsonrpc.recipes import DateRecipe
-from erp_mcp.adapters.jsonrpc.rows import VERSION, Row, ShapeError, linked, newest_of, value, version_of
+from erp_mcp.adapters.jsonrpc.rows import VERSION, Row, ShapeError, linked, value, version_of
 from erp_mcp.adapters.jsonrpc.wire import Decoded, Encodable
 from erp_mcp.adapters.jsonrpc.write_session import Accepted, WriteSession, not_sent
 from erp_mcp.domain.call import JsonValue
@@ -24,7 +25,6 @@ MOVE: Final = "stock.move"
 MOVES: Final = "moves"
 _WRITER: Final = "write_uid"
 _MAX_ID_DIGITS: Final = 18
-_ROUNDING: Final = timedelta(milliseconds=1)  # of the version, which is seconds as text
 
 
 OrderLine = PurchaseOrderLine | SalesOrderLine
@@ -87,7 +87,7 @@ class DeliveryDates:
         asked = (command.fields.get("new_date"), account.user)
         dates = [(_iso(row.get(self._date_field(line.model))), row.get(_WRITER)) for row in line.dated]
         ours = bool(dates) and all(one == asked for one in dates)
-        if ours or await self._logged(line, account.user, command.version_token):
+        if ours or await wrote_since(self.query, line.every, user=account.user, version_token=command.version_token):
             return self._written(line, command.key)
         return None
 
@@ -177,20 +177,6 @@ class DeliveryDates:
     @property
     def _model(self) -> str:
         return self.query.source.model
-
-    async def _logged(self, line: _Line, user: int, version_token: str) -> bool:
-        """Say whether the system's log has a change of this account that came after a version of the line."""
-        try:
-            since = datetime.fromtimestamp(float(newest_of(version_token)), UTC).replace(tzinfo=None) + _ROUNDING
-        except (ArithmeticError, ValueError, OSError, OverflowError):
-            raise self.query.bad("version_token") from None
-        domain: Sequence[Encodable] = [
-            ["resource", "in", list(line.every)],
-            ["event", "=", "write"],
-            ["user", "=", user],
-            ["create_date", ">", since],
-        ]
-        return bool(await self.query.rows("ir.model.log", domain, ["id"]))
 
 
 def _order_name(record: OrderLine) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from typing import Final
 
+from erp_mcp.adapters.jsonrpc.change_log import wrote_since
 from erp_mcp.adapters.jsonrpc.lookups import RefusedError, day
 from erp_mcp.adapters.jsonrpc.query import SourceQuery
 from erp_mcp.adapters.jsonrpc.recipes import OrderDatesRecipe
-from erp_mcp.adapters.jsonrpc.rows import Row, newest_of, value, version_of
-from erp_mcp.adapters.jsonrpc.wire import Encodable
+from erp_mcp.adapters.jsonrpc.rows import Row, value, version_of
 from erp_mcp.adapters.jsonrpc.write_session import Accepted, WriteSession, not_sent
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.command import Command, Committed, Conflict, Outcome, Refused, Written
@@ -21,7 +21,6 @@ from erp_mcp.errors import GatewayError
 PRODUCTION: Final = "production"
 _WRITER: Final = "write_uid"
 _MAX_ID_DIGITS: Final = 18
-_ROUNDING: Final = timedelta(milliseconds=1)  # of the version, which is seconds as text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +78,10 @@ class OrderDates:
         written = self._written(order)
         as_asked = all(written.fields.get(name) == command.fields.get(name) for name in self.recipe.fields)
         ours = as_asked and order.row.get(_WRITER) == account.user
-        return written if ours or await self._logged(command, account.user) else None
+        resource = f"{PRODUCTION},{command.key}"
+        if ours or await wrote_since(self.query, [resource], user=account.user, version_token=command.version_token):
+            return written
+        return None
 
     def _check(self, order: _Order, command: Command) -> None:
         """Refuse an order that is another one than was named, or stands in a state that keeps its dates."""
@@ -120,17 +122,3 @@ class OrderDates:
             version_token=record.version_token,
             fields={"production_order_id": record.production_order_id, **dates},
         )
-
-    async def _logged(self, command: Command, user: int) -> bool:
-        """Say whether the system's log has a change of this account that came after the version that was approved."""
-        try:
-            since = datetime.fromtimestamp(float(newest_of(command.version_token)), UTC).replace(tzinfo=None)
-        except (ArithmeticError, ValueError, OSError, OverflowError):
-            raise self.query.bad("version_token") from None
-        domain: list[Encodable] = [
-            ["resource", "=", f"{PRODUCTION},{command.key}"],
-            ["event", "=", "write"],
-            ["user", "=", user],
-            ["create_date", ">", since + _ROUNDING],
-        ]
-        return bool(await self.query.rows("ir.model.log", domain, ["id"]))

@@ -6,24 +6,21 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from erp_mcp.adapters.jsonrpc.lookups import Lookups, RefusedError, day, only, quantity, record_id, text, unit_price
+from erp_mcp.adapters.jsonrpc.lookups import Lookups, RefusedError, day, quantity, record_id, text, unit_price
+from erp_mcp.adapters.jsonrpc.new_document import NewDocuments
 from erp_mcp.adapters.jsonrpc.query import SourceQuery, ids_of
 from erp_mcp.adapters.jsonrpc.recipes import OrderRecipe
 from erp_mcp.adapters.jsonrpc.rows import VERSION, Row, ShapeError, linked, number, value
 from erp_mcp.adapters.jsonrpc.units import rec20
 from erp_mcp.adapters.jsonrpc.wire import Encodable
-from erp_mcp.adapters.jsonrpc.write_session import Accepted, WriteSession, not_sent
+from erp_mcp.adapters.jsonrpc.write_session import Account, WriteSession
 from erp_mcp.domain.call import JsonValue
-from erp_mcp.domain.command import Command, Committed, NotSent, Outcome, Refused, Unknown, Written
-from erp_mcp.domain.reference import is_reference
+from erp_mcp.domain.command import Command, Outcome, Written
 from erp_mcp.domain.value import MONEY_DIGITS, QUANTITY_DIGITS, money_text, quantity_text, to_scaled
-from erp_mcp.errors import BadAnswerError, GatewayError
 
 ORDER: Final = "purchase.purchase"
 ORDER_LINE: Final = "purchase.line"
-_CREATOR: Final = "create_uid"
 _PRICE_DIGITS: Final = 4
-_SET_UP_PAUSE_S: Final = 300
 _MAX_LINES: Final = 50
 _READ: Final = ("number", "party.code", "warehouse.code", "currency.code", VERSION)
 _READ_LINES: Final = ("product.code", "quantity", "unit.symbol", "unit_price")
@@ -37,60 +34,28 @@ class PurchaseOrders:
     query: SourceQuery
     recipe: OrderRecipe
 
+    @property
+    def _new(self) -> NewDocuments:
+        return NewDocuments(
+            session=self.session,
+            query=self.query,
+            model=ORDER,
+            reference=self.recipe.reference,
+            lacking=lambda account: "" if account.company else "account_has_no_company",
+            values=self._values,
+            read=self._read,
+        )
+
     async def send(self, command: Command) -> Outcome:
-        """Create the order with all its lines, in one call, so that there is a whole one or none.
+        """Create the order with all its lines.
 
         It stays in draft, without a number: nobody is told, and a buyer of the system goes on with it there.
         """
-        if not is_reference(command.reference):
-            return Refused(code="bad_reference")
-        try:
-            account = await self.session.account()
-            if not account.company:
-                return NotSent(reason="account_has_no_company", retry_after_s=_SET_UP_PAUSE_S)
-            if await self._bearing(command.reference):
-                return Unknown(reason="reference_exists")
-            values = await self._values(command, account.company)
-        except RefusedError as refusal:
-            return Refused(code=str(refusal))
-        except ShapeError as failure:
-            return not_sent(self.query.bad(str(failure)))
-        except GatewayError as failure:
-            return not_sent(failure)
-        verdict = await self.session.write(ORDER, "create", [values], reference=command.reference)
-        if not isinstance(verdict, Accepted):
-            return verdict
-        match verdict.result:
-            case [int() as made] if made > 0:
-                return Committed(written=await self._after(made))
-            case _:
-                return Unknown(reason="answer_unreadable")
+        return await self._new.send(command)
 
     async def find(self, command: Command) -> Written | None:
-        """Return the order of this account that bears the reference.
-
-        Raises:
-            BadAnswerError: `adapter.bad_answer`, when there are several, or only one of another account: a copy by hand
-                keeps the reference, so nobody can say which is which.
-        """
-        rows = await self._bearing(command.reference) if is_reference(command.reference) else []
-        if not rows:
-            return None
-        account = await self.session.account()
-        ours = [row for row in rows if row.get(_CREATOR) == account.user]
-        if len(ours) != 1:
-            raise BadAnswerError(system=self.query.system, field="reference", reason="not borne by exactly one of ours")
-        return await self._read(ids_of(ours)[0])
-
-    async def _bearing(self, reference: str) -> list[Row]:
-        return await self.query.rows(ORDER, [[self.recipe.reference, "=", reference]], ["id", _CREATOR])
-
-    async def _after(self, made: int) -> Written:
-        """Return the order as it is; where it can't be read, that it was made is certain all the same."""
-        try:
-            return await self._read(made)
-        except GatewayError:
-            return Written(document=f"id:{made}", key="", version_token="")
+        """Return the order that bears the reference; raises as `NewDocuments.find`."""
+        return await self._new.find(command)
 
     async def _read(self, order: int) -> Written:
         paths = [*_READ, *(f"lines.{name}" for name in ("id", *_READ_LINES, self.recipe.line_date))]
@@ -132,7 +97,7 @@ class PurchaseOrders:
 
     # --- what an order is made of -------------------------------------------------------------------------------------
 
-    async def _values(self, command: Command, company: int) -> dict[str, Encodable]:
+    async def _values(self, command: Command, account: Account) -> dict[str, Encodable]:
         fields = command.fields
         if fields.get("requisitions"):
             raise RefusedError("requisitions_not_linked")  # they would stay open beside the order
@@ -145,9 +110,8 @@ class PurchaseOrders:
         currency = await lookups.named("currency.currency", text(fields.get("currency")), "currency")
         made: list[Encodable] = [await self._line_values(lookups, one) for one in lines]
         return {
-            "company": company,
+            "company": account.company,
             "party": record_id(supplier),
-            "invoice_address": record_id(await self._address(record_id(supplier))),
             "warehouse": record_id(warehouse),
             "currency": record_id(currency),
             self.recipe.reference: command.reference,
@@ -168,11 +132,6 @@ class PurchaseOrders:
             "unit_price": unit_price(line.get("price"), per=line.get("price_unit"), digits=_PRICE_DIGITS),
             self.recipe.line_date: day(line.get("delivery_date")),
         }
-
-    async def _address(self, party: int) -> Row:
-        """Return the first address of a supplier: invoices of theirs come from it, and an order needs one."""
-        rows = await self.query.rows("party.address", [["party", "=", party], ["active", "=", True]], ["id"])
-        return only(rows[:1], "supplier_address")
 
 
 def _code(row: Row, path: str) -> str | None:

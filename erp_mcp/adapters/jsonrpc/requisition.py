@@ -6,21 +6,18 @@ from dataclasses import dataclass
 from typing import Final
 
 from erp_mcp.adapters.jsonrpc.lookups import Lookups, RefusedError, day, quantity, record_id, text
-from erp_mcp.adapters.jsonrpc.query import SourceQuery, ids_of
+from erp_mcp.adapters.jsonrpc.new_document import NewDocuments
+from erp_mcp.adapters.jsonrpc.query import SourceQuery
 from erp_mcp.adapters.jsonrpc.recipes import RequisitionRecipe
-from erp_mcp.adapters.jsonrpc.rows import Row, ShapeError, number, value
+from erp_mcp.adapters.jsonrpc.rows import number, value
 from erp_mcp.adapters.jsonrpc.wire import Encodable
-from erp_mcp.adapters.jsonrpc.write_session import Accepted, Account, WriteSession, not_sent
+from erp_mcp.adapters.jsonrpc.write_session import Account, WriteSession
 from erp_mcp.domain.call import JsonValue
-from erp_mcp.domain.command import Command, Committed, NotSent, Outcome, Refused, Unknown, Written
+from erp_mcp.domain.command import Command, Outcome, Written
 from erp_mcp.domain.entities.procurement import PurchaseRequisition
-from erp_mcp.domain.reference import is_reference
 from erp_mcp.domain.value import quantity_text
-from erp_mcp.errors import BadAnswerError, GatewayError
 
 HEAD: Final = "purchase.requisition"
-_CREATOR: Final = "create_uid"
-_SET_UP_PAUSE_S: Final = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,62 +28,28 @@ class Requisitions:
     query: SourceQuery
     recipe: RequisitionRecipe
 
-    async def send(self, command: Command) -> Outcome:
-        """Create the requisition, in one call, so that there is a whole one or none.
+    @property
+    def _new(self) -> NewDocuments:
+        return NewDocuments(
+            session=self.session,
+            query=self.query,
+            model=HEAD,
+            reference=self.recipe.reference,
+            lacking=lambda account: "" if account.employee and account.company else "account_has_no_employee",
+            values=self._values,
+            read=self._read,
+        )
 
-        It stays in draft: a person of the system adds what is missing and sends it on its way to approval there. A
-        reference that is there already is `Unknown`, since what bears it may be this very command's.
+    async def send(self, command: Command) -> Outcome:
+        """Create the requisition.
+
+        It stays in draft: a person of the system adds what is missing and sends it on its way to approval there.
         """
-        if not is_reference(command.reference):
-            return Refused(code="bad_reference")
-        try:
-            account = await self.session.account()
-            if not account.employee or not account.company:
-                return NotSent(reason="account_has_no_employee", retry_after_s=_SET_UP_PAUSE_S)
-            if await self._bearing(command.reference):
-                return Unknown(reason="reference_exists")
-            values = await self._values(command, account)
-        except RefusedError as refusal:
-            return Refused(code=str(refusal))
-        except ShapeError as failure:
-            return not_sent(self.query.bad(str(failure)))
-        except GatewayError as failure:
-            return not_sent(failure)
-        verdict = await self.session.write(HEAD, "create", [values], reference=command.reference)
-        if not isinstance(verdict, Accepted):
-            return verdict
-        match verdict.result:
-            case [int() as made] if made > 0:
-                return Committed(written=await self._after(made))
-            case _:
-                return Unknown(reason="answer_unreadable")
+        return await self._new.send(command)
 
     async def find(self, command: Command) -> Written | None:
-        """Return the requisition of this account that bears the reference.
-
-        Raises:
-            BadAnswerError: `adapter.bad_answer`, when there are several, or only one of another account: a copy by hand
-                keeps the reference, so nobody can say which is which.
-        """
-        rows = await self._bearing(command.reference) if is_reference(command.reference) else []
-        if not rows:
-            return None
-        account = await self.session.account()
-        ours = [row for row in rows if row.get(_CREATOR) == account.user]
-        if len(ours) != 1:
-            raise BadAnswerError(system=self.query.system, field="reference", reason="not borne by exactly one of ours")
-        return await self._read(ids_of(ours)[0])
-
-    async def _bearing(self, reference: str) -> list[Row]:
-        domain: list[Encodable] = [[self.recipe.reference, "=", reference]]
-        return await self.query.rows(HEAD, domain, ["id", _CREATOR])
-
-    async def _after(self, made: int) -> Written:
-        """Return the requisition as it is; where it can't be read, that it was made is certain all the same."""
-        try:
-            return await self._read(made)
-        except GatewayError:
-            return Written(document=f"id:{made}", key="", version_token="")
+        """Return the requisition that bears the reference; raises as `NewDocuments.find`."""
+        return await self._new.find(command)
 
     async def _read(self, head: int) -> Written:
         """Return a requisition by its record number, with the fields of its first line."""

@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from erp_mcp.domain.instants import parse_instant
+from erp_mcp.domain.lifecycle import ESCALATED
 from erp_mcp.domain.proposal import Content
 from erp_mcp.store.state.engine import Session
 from erp_mcp.store.state.rows import COLUMNS, Stored, stored
 
-ESCALATED: Final = "proposal.escalated"
 _WAITING: Final = (
     f"SELECT {COLUMNS} FROM proposal WHERE state = 'AWAITING_APPROVAL' AND NOT EXISTS"
     f" (SELECT 1 FROM outbox WHERE aggregate_id = proposal.proposal_id AND type = '{ESCALATED}') ORDER BY proposal_id"

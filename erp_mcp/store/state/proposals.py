@@ -10,7 +10,7 @@ from typing import Final
 from erp_mcp.domain import quorum
 from erp_mcp.domain.human_task import needs_nobody
 from erp_mcp.domain.instants import exact_instant, parse_instant
-from erp_mcp.domain.lifecycle import RESOLVE_APPLIED, RESOLVE_NOT_APPLIED, State, moves
+from erp_mcp.domain.lifecycle import ESCALATED, RESOLVE_APPLIED, RESOLVE_NOT_APPLIED, State, moves
 from erp_mcp.domain.proposal import Content, Proposal, Receipt, SignedDecision, SignedResolution, Step
 from erp_mcp.domain.quorum import Said
 from erp_mcp.errors import (
@@ -221,7 +221,7 @@ class StoredProposals(ProposalReads):
             due = overdue.escalated(session, self._clock.wall())
             for before, content in due:
                 step = Step(name="escalate", actor="clock", facts={"to": list(content.terms.escalates_to)})
-                self._mover.tell(session, before, step, overdue.ESCALATED, source=before.state)
+                self._mover.tell(session, before, step, ESCALATED, source=before.state)
         return len(due)
 
     def expire(self) -> int:

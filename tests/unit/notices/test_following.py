@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from erp_mcp.notices.following import LEASE, Notifier, Told
 from erp_mcp.store.state.sqlite import State
 from tests.guarantees import guarantees
 from tests.unit.store.state.fakes import FakeClock, a_content, a_decision, a_state
+from tests.unit.store.state.stores import Behind
 
 PAGE = "https://approvals.example"
 
@@ -205,3 +207,41 @@ async def test_operators_are_told_where_a_machine_can_not_find_out_what_happened
     (notice,) = desk.boxes[0].notices
     assert (notice.kind, notice.approvers) == ("person_needed", ())
     assert notice.subject.startswith("A person is needed: ")
+
+
+@guarantees("P3.notices", "P3.escalation")
+async def test_whoever_may_decide_as_well_by_now_is_told_and_nobody_twice(desk: Desk) -> None:
+    """A proposal that nobody looked at goes to somebody else, while it still waits."""
+    notifier = desk.notifier()
+    await notifier.work("w1")
+    plain = a_content(created=desk.clock.now)
+    terms = replace(plain.terms, approvers=("anna",), escalates_s=3600, escalates_to=("boss",))
+    desk.state.proposals.create(replace(plain, terms=terms))
+    await notifier.work("w1")
+    desk.clock.pass_seconds(3600)
+    desk.state.proposals.escalate()
+
+    assert await notifier.work("w1") == 1
+    assert await notifier.work("w1") == 0
+    first, second = desk.boxes[0].notices
+    assert (first.approvers, second.approvers) == (("anna",), ("boss",))
+    assert second.subject.startswith("Still undecided, decide by ")
+
+
+@guarantees("P3.notices", "P3.binding")
+async def test_operators_are_told_of_a_proposal_that_somebody_altered(desk: Desk) -> None:
+    """What it says now is not what was proposed, so nothing of it is in the message."""
+    notifier = desk.notifier()
+    await notifier.work("w1")
+    proposal_id = desk.propose()
+    desk.state.proposals.decide(a_decision(proposal_id))
+    await notifier.work("w1")
+    with closing(Behind(desk.folder)) as behind:
+        behind.forge("UPDATE proposal SET content = replace(content, '2026-03-20', '2026-03-30')")
+    desk.state.proposals.take("w1", lease_s=60)
+
+    assert await notifier.work("w1") == 1
+    (notice,) = desk.boxes[0].notices
+    assert (notice.kind, notice.proposal_id, notice.approvers) == ("person_needed", proposal_id, ())
+    assert "is not what was written" in notice.subject
+    assert "2026-03" not in repr(notice)
