@@ -31,7 +31,6 @@ GUARANTEES: dict[str, tuple[str, str]] = {
     "P3.signed_target": ("A change goes to the system, and by the mapping, that an approver signed for, whatever files say later.", "promise P3"),
     "P3.enough_people": ("As many different people as policy asks for have said yes, none of them twice.", "promise P3"),
     "P3.not_stricter": ("What was approved is not carried out once policy asks for more than it did then.", "design: approval"),
-    "P10.saga": ("Several changes as one end as all of it, none of it, or with a person who sees where it stands.", "design: sagas"),
     "P3.notices": ("People are told what waits for them, at least once, by messages that decide nothing and can't be answered.", "design: approval"),
     "P3.narrowed": ("Who says yes to less makes a smaller change of the same thing, shown and signed by itself, in place of the other.", "design: approval"),
     "P3.separation": ("Nobody says yes to two of what policy keeps apart about one thing, nor more often in an hour than it lets.", "design: approval"),
