@@ -162,15 +162,6 @@ def records(lines: Iterable[BoughtLineRow], receipts: Iterable[ReceiptRow]) -> l
     ]
 
 
-def by_supplier(found: Iterable[Record]) -> dict[str, list[Record]]:
-    """Group records by supplier; a line without one belongs to nobody."""
-    groups: defaultdict[str, list[Record]] = defaultdict(list)
-    for one in found:
-        if one.line.supplier_id:
-            groups[one.line.supplier_id].append(one)
-    return dict(groups)
-
-
 def percentile(values: Sequence[int], share: int) -> int | None:
     """Return the smallest value that `share` percent of the values do not exceed (nearest rank); None of nothing."""
     if not values:

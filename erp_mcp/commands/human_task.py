@@ -14,7 +14,6 @@ from erp_mcp.domain.days import shift
 from erp_mcp.domain.operation import CommandFacts, Draft, Operation
 from erp_mcp.domain.proposal import Change, Check
 
-MAX_EVIDENCE: Final = 20
 _CALL_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{7,63}")
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 from collections.abc import Iterator
-from contextlib import AsyncExitStack, contextmanager, suppress
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import uvicorn
 
+from erp_mcp.bootstrap.signals import on_end_signals
 from erp_mcp.web.app import application
 from erp_mcp.web.office import Office
 
@@ -69,10 +69,7 @@ async def _serve(
         ),
         lambda: ready(office.origin.address),
     )
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        with suppress(NotImplementedError, RuntimeError, ValueError):  # on Windows; outside the main thread
-            loop.add_signal_handler(number, server.leave)
+    on_end_signals(server.leave)
     async with AsyncExitStack() as stack:
         if worker is not None:
             await stack.enter_async_context(worker.kept())

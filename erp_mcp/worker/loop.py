@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import signal
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
 from erp_mcp import administration
 from erp_mcp.bootstrap import Deployment
+from erp_mcp.bootstrap.signals import on_end_signals
 from erp_mcp.domain import human_task
 from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.proposal import Proposal
@@ -122,10 +122,7 @@ async def _refresh(deployment: Deployment, systems: list[str]) -> None:
 
 
 def _stopped_by_signals(stop: asyncio.Event | None = None) -> asyncio.Event:
-    """Return an event that SIGTERM and SIGINT set; where there are no such handlers, Ctrl-C cancels and is recorded."""
+    """Return an event that SIGTERM and SIGINT set."""
     event = stop or asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        with suppress(NotImplementedError, RuntimeError, ValueError):  # on Windows; outside the main thread
-            loop.add_signal_handler(number, event.set)
+    on_end_signals(event.set)
     return event
