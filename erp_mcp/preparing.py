@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Final, NamedTuple
 
@@ -19,6 +19,7 @@ from erp_mcp.domain.entities import Record
 from erp_mcp.domain.freshness import FreshnessBudget
 from erp_mcp.domain.instants import instant_text
 from erp_mcp.domain.operation import CommandFacts, Draft, Operation
+from erp_mcp.domain.parameters import declared
 from erp_mcp.domain.tool import Query, Tool
 from erp_mcp.errors import (
     InternalError,
@@ -41,11 +42,15 @@ _Live = Mapping[str, tuple[Record, ...]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A change worked out, what it rests on, and which systems' copied data was above its freshness budget."""
+    """A change worked out, what it rests on, and which systems' copied data was above its freshness budget.
+
+    `parameters` are what its business rules went by, whether policy says them or not.
+    """
 
     draft: Draft
     sources: tuple[Source, ...]
     stale: tuple[str, ...]
+    parameters: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,11 +82,13 @@ class Preparation:
             RuleRefusedError: `rule.refused`, the first rule that refuses; R-GONE for a record that its system has not.
             RuleNotEvaluableError: `rule.not_evaluable`, when facts are missing or were cut.
             SystemReadOnlyError: `adapter.read_only`, when the record's system takes no such change here.
-            NotAllowedError: `policy.not_allowed`, when a field that the role may not read would be looked at.
+            NotAllowedError: `policy.not_allowed`, when a field that the role may not read would be looked at, or policy
+                says a parameter that the operation has not.
             SystemUnreachableError, SystemTimeoutError, BadAnswerError, SystemRefusedError: the live read failed.
         """
         _check_masks(tool, obligations)
         operation = self.operations[tool.command]
+        parameters = _parameters(operation, obligations)
         now = self.clock.plant()
         required, optional = freshness.needed(tool)
         fresh = freshness.assess(required, optional, await self.read_model.states(), self.budgets, obligations, now=now)
@@ -99,9 +106,10 @@ class Preparation:
             zone=self.zone,
             stale=stale,
             gaps=gaps,
+            parameters=parameters,
         )
         draft = self._accepted(operation, await _worked_out(operation, facts))
-        return Prepared(draft=draft, sources=(*fresh.sources, *live_sources), stale=stale)
+        return Prepared(draft=draft, sources=(*fresh.sources, *live_sources), stale=stale, parameters=parameters)
 
     @property
     def today(self) -> str:
@@ -192,10 +200,21 @@ async def _worked_out(operation: Operation, facts: CommandFacts) -> Draft:
 def _check_masks(tool: Tool, obligations: Obligations) -> None:
     """Refuse to work on what the role may not read: a rule's message or a preview would tell of it."""
     hidden = {mask.field: mask.rule for mask in obligations.masks}
-    seen = (field for query in tool.reads for column in query.columns for field in column.fields)
-    for field in seen:
-        if field in hidden:
-            raise NotAllowedError(reason="mask", rule=hidden[field])
+    seen = (one for query in tool.reads for column in query.columns for one in column.fields)
+    for one in seen:
+        if one in hidden:
+            raise NotAllowedError(reason="mask", rule=hidden[one])
+
+
+def _parameters(operation: Operation, obligations: Obligations) -> dict[str, int]:
+    """Return what the rules of an operation go by; what can't be fulfilled is a denial."""
+    known = declared(operation.name)
+    for one in obligations.settings:
+        parameter = known.get(one.name)
+        if parameter is None or not parameter.least <= one.value <= parameter.most:
+            raise NotAllowedError(reason="obligation", rule=one.rule)
+    said = {one.name: one.value for one in obligations.settings}
+    return {name: said.get(name, one.default) for name, one in known.items()}
 
 
 def _keys(query: Query, rows: Sequence[NamedTuple]) -> dict[str, list[str]]:

@@ -19,9 +19,9 @@ from erp_mcp.commands.verdicts import (
 )
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.entities.finance import Budget
-from erp_mcp.domain.operation import CommandFacts, Draft, Operation
+from erp_mcp.domain.operation import CommandFacts, Draft, Operation, Undo, Undoing
 from erp_mcp.domain.proposal import Change, Check
-from erp_mcp.domain.value import MONEY_DIGITS, money_text
+from erp_mcp.domain.value import MONEY_DIGITS, money_text, to_scaled
 from erp_mcp.errors import RuleNotEvaluableError
 
 CENT: Final = 10 ** (MONEY_DIGITS - 2)
@@ -179,7 +179,39 @@ def _effects(wanted: _Transfer) -> Iterator[str]:
     left = taker.budget - taker.committed - taker.actual
     yield f"{taker.cost_center_id} has {money_text(left + wanted.amount)} {currency} left, not {money_text(left)}."
     yield "Nothing is ordered, paid or posted to a ledger by it; no owner of a cost centre is told."
-    yield "Undo: propose the same transfer the other way round, as long as the period is open."
+    yield "Undo: propose the same transfer the other way round, as long as it is not spent and the period is open."
+
+
+# --- The way back -----------------------------------------------------------------------------------------------------
+
+
+def way_back(undoing: Undoing) -> dict[str, JsonValue]:
+    """Return the call that moves the amount back; whether the period is still open is looked at like for any other.
+
+    Raises:
+        RuleRefusedError: `rule.refused`: the budget is another one, or what it got is ordered or spent by now.
+    """
+    live, fields = undoing.live, undoing.command.fields
+    giver, taker, period = (fields[name] for name in ("from_cost_center_id", "to_cost_center_id", "period"))
+    if not isinstance(live, Budget) or (live.cost_center_id, live.period, live.currency) != (
+        taker, period, fields["currency"],
+    ):  # fmt: skip
+        raise refused("R-UNDO-CHANGED", "The budget that got the amount is another one by now; finance looks at it.")
+    left = max(0, live.budget - live.committed - live.actual)
+    if left < to_scaled(str(fields["amount"]), MONEY_DIGITS):
+        would = money_text(left // CENT * CENT)
+        message = (
+            f"{taker} has {would} {live.currency} left of it, the rest is ordered or spent; a transfer of up to that"
+            " would pass."
+        )
+        raise refused("R-UNDO-SPENT", message, would_pass=would, currency=live.currency)
+    return {
+        "from_cost_center_id": taker,
+        "to_cost_center_id": giver,
+        "period": period,
+        "amount": fields["amount"],
+        "purpose_code": "correction",
+    }
 
 
 OPERATION: Final = Operation(
@@ -188,5 +220,9 @@ OPERATION: Final = Operation(
     function=transfer,
     reads={"budgets": BudgetRefRow},
     live=("budgets",),
-    irreversible="What was moved is moved back by a proposal of its own, as long as the period is open.",
+    undo=Undo(
+        tool="propose_allocate_budget",
+        words="The same amount is proposed to be moved back, as long as the cost centre that got it has it left.",
+        function=way_back,
+    ),
 )

@@ -15,8 +15,6 @@ from erp_mcp.domain.proposal import Check
 from erp_mcp.domain.value import QUANTITY_DIGITS, money_text, quantity_text
 from erp_mcp.errors import RuleNotEvaluableError
 
-TOLERANCE_PERCENT: Final = 5  # above the source's price; so far below it, the approver is told
-
 _ONE: Final = 10**QUANTITY_DIGITS
 
 
@@ -122,8 +120,8 @@ def minimum(line: BuyingLine) -> Check | None:
     return refuse("R-MIN-QTY", message, line=line.number, would_pass=would, uom=line.uom)
 
 
-def price(line: BuyingLine) -> Check | None:
-    """Return what is wrong with a price: above zero, and not far from the source's.
+def price(line: BuyingLine, *, percent: int) -> Check | None:
+    """Return what is wrong with a price: above zero, and not further than `percent` from the source's.
 
     Raises:
         RuleNotEvaluableError: `rule.not_evaluable`, where the source has no price to compare with.
@@ -136,15 +134,15 @@ def price(line: BuyingLine) -> Check | None:
     asked = line.asked_price
     if asked is None:
         return None
-    most = listed * (100 + TOLERANCE_PERCENT) // 100
+    most = listed * (100 + percent) // 100
     if not 0 < asked <= most:
         message = (
-            f"{line.name}: a price above zero and no more than {TOLERANCE_PERCENT} % above the source's"
+            f"{line.name}: a price above zero and no more than {percent} % above the source's"
             f" {money_text(listed)} would pass, up to {money_text(most)}."
         )
         return refuse("R-PRICE", message, line=line.number, would_pass=money_text(most), source=money_text(listed))
-    if asked * 100 < listed * (100 - TOLERANCE_PERCENT):
-        message = f"{line.name}: the price is more than {TOLERANCE_PERCENT} % below the source's {money_text(listed)}."
+    if asked * 100 < listed * (100 - percent):
+        message = f"{line.name}: the price is more than {percent} % below the source's {money_text(listed)}."
         return flag("R-PRICE", message, line=line.number, source=money_text(listed))
     return None
 

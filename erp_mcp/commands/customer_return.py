@@ -77,7 +77,7 @@ def create(facts: CommandFacts) -> Draft:
         changes=tuple(_changes(wanted)),
         checks=(*_checks(wanted), *stale_checks(facts)),
         effects=tuple(_effects(wanted, value)),
-        amounts={"material_id": wanted.line.material_id}
+        amounts={"material_id": wanted.line.material_id, "site": wanted.line.site}
         | ({} if value is None else {"value": money_text(value), "currency": wanted.line.currency or ""}),
     )
 

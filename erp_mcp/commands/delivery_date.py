@@ -82,7 +82,7 @@ def update(facts: CommandFacts) -> Draft:
         changes=(proposal.Change(field="promised_date", before=before, after=case.new_date),),
         checks=(*checks, *stale_checks(facts)),
         effects=tuple(_effects(case, found)) if found is not None else (),
-        amounts={"material_id": case.row.material_id},
+        amounts={"material_id": case.row.material_id, "site": case.live.site},
     )
 
 

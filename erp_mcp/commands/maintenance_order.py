@@ -61,6 +61,7 @@ def create(facts: CommandFacts) -> Draft:
         changes=tuple(_changes(plan)),
         checks=(*_checks(plan), *stale_checks(facts)),
         effects=tuple(_effects(plan)),
+        amounts={"site": notice.site},
     )
 
 

@@ -35,7 +35,7 @@ def confirm(facts: CommandFacts) -> Draft:
         changes=(Change(field="planned_finish", before=before, after=day),),
         checks=(*checks, *stale_checks(facts)),
         effects=tuple(_effects(case, day)),
-        amounts={"material_id": case.row.material_id},
+        amounts={"material_id": case.row.material_id, "site": case.live.site},
     )
 
 

@@ -86,7 +86,7 @@ def create(facts: CommandFacts) -> Draft:
         changes=tuple(_changes(wanted)),
         checks=(*checks, *stale_checks(facts)),
         effects=tuple(_effects(wanted)),
-        amounts={"material_id": wanted.lines[0].material_id} if count == 1 else {},
+        amounts=_amounts(wanted),
     )
 
 
@@ -246,6 +246,12 @@ def _changes(wanted: _Wanted) -> Iterator[Change]:
     yield Change(field="planned_goods_issue", before="", after=wanted.date)
     for one in wanted.lines:
         yield Change(field=f"{one.line}/qty", before="", after=quantity_text(wanted.qty[one.line]), unit=one.uom)
+
+
+def _amounts(wanted: _Wanted) -> dict[str, str]:
+    materials, sites = {one.material_id for one in wanted.lines}, {one.site for one in wanted.lines}
+    named = {"site": next(iter(sites))} if len(sites) == 1 else {}
+    return {**named, "material_id": next(iter(materials))} if len(wanted.lines) == 1 else named
 
 
 def _effects(wanted: _Wanted) -> Iterator[str]:

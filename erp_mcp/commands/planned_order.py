@@ -99,6 +99,7 @@ def confirm(facts: CommandFacts) -> Draft:
         effects=() if broken else tuple(_effects(case)),
         amounts={
             "material_id": case.row.material_id,
+            "site": case.live.site,
             **({} if value is None else {"value": money_text(value), "currency": currency}),
         },
     )

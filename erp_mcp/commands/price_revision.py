@@ -5,36 +5,36 @@ from __future__ import annotations
 from collections.abc import Iterator
 from fractions import Fraction
 from math import ceil, floor
-from typing import Final
 
 from erp_mcp.commands.verdicts import flag, ok, refuse
+from erp_mcp.domain.operation import CommandFacts
+from erp_mcp.domain.parameters import PRICE_STEP_MOST, PRICE_STEP_TOLD
 from erp_mcp.domain.proposal import Check
 from erp_mcp.domain.value import money_text
 
-TOLD_PERCENT: Final = 10  # from here on the approver is told
-MOST_PERCENT: Final = 50  # more at once is taken for a slip of the pen
 
+def revision_checks(facts: CommandFacts, before: Fraction, after: int) -> Iterator[Check]:
+    """Return whether a price may take the place of another, both in 10⁻⁴ of one currency and for the same unit.
 
-def revision_checks(before: Fraction, after: int) -> Iterator[Check]:
-    """Return whether a price may take the place of another, both in 10⁻⁴ of one currency and for the same unit."""
-    least, most = ceil(before * (100 - MOST_PERCENT) / 100), floor(before * (100 + MOST_PERCENT) / 100)
+    More than policy lets through at once is taken for a slip of the pen.
+    """
+    told, once = facts.of(PRICE_STEP_TOLD), facts.of(PRICE_STEP_MOST)
+    least, most = ceil(before * (100 - once) / 100), floor(before * (100 + once) / 100)
     if after <= 0 or after == before:
         message = "A price above zero, and another one than it is, would pass."
         yield refuse("R-PRICE", message, earliest=money_text(max(1, least)), latest=money_text(most))
         return
     yield ok("R-PRICE", "The price is above zero and another one than it is.")
     if not least <= after <= most:
-        message = (
-            f"No more than {MOST_PERCENT} % up or down at once: {money_text(max(1, least))} to {money_text(most)} pass."
-        )
+        message = f"No more than {once} % up or down at once: {money_text(max(1, least))} to {money_text(most)} pass."
         yield refuse("R-PRICE-CHANGE", message, earliest=money_text(max(1, least)), latest=money_text(most))
         return
     change = Fraction(after) - before
-    if abs(change) * 100 > before * TOLD_PERCENT:
+    if abs(change) * 100 > before * told:
         words = f"{percent_text(before, after)} % {'up' if change > 0 else 'down'}"
         yield flag("R-PRICE-CHANGE", f"The price goes {words}.", percent=percent_text(before, after))
     else:
-        yield ok("R-PRICE-CHANGE", f"The price changes by no more than {TOLD_PERCENT} %.")
+        yield ok("R-PRICE-CHANGE", f"The price changes by no more than {told} %.")
 
 
 def percent_text(before: Fraction, after: int) -> str:

@@ -26,6 +26,7 @@ from erp_mcp.domain.call import JsonValue, Rows
 from erp_mcp.domain.entities.inventory import Material
 from erp_mcp.domain.entities.procurement import PurchaseOrderLine, Supplier, SupplySource
 from erp_mcp.domain.operation import CommandFacts, Draft, Operation, Undo, Undoing
+from erp_mcp.domain.parameters import PRICE_OFF_SOURCE
 from erp_mcp.domain.proposal import Change, Check
 from erp_mcp.domain.value import money_text, quantity_text
 from erp_mcp.errors import RuleNotEvaluableError
@@ -167,7 +168,8 @@ def _checks(order: _Order) -> Iterator[Check]:
     yield from over_lines("R-SOURCE", lines, source, "The supplier is an approved source of each material.")
     yield from over_lines("R-UOM", lines, buying_lines.unit, "Each unit is the one that the source's price is for.")
     yield from over_lines("R-MIN-QTY", lines, buying_lines.minimum, "No line is below a minimum order quantity.")
-    yield from over_lines("R-PRICE", lines, buying_lines.price, "Prices are those of the sources, or near them.")
+    price = partial(buying_lines.price, percent=order.facts.of(PRICE_OFF_SOURCE))
+    yield from over_lines("R-PRICE", lines, price, "Prices are those of the sources, or near them.")
     yield _currency(order)
     yield from over_lines("R-DATE", lines, partial(buying_lines.date, today=today), "No day is past or too far ahead.")
     lead_time = partial(buying_lines.lead_time, today=today)
@@ -300,13 +302,19 @@ def way_back(undoing: Undoing) -> dict[str, JsonValue]:
     """Return the call that cancels the order; the cancellation looks at each line itself.
 
     Raises:
-        RuleRefusedError: `rule.refused`: the first line is not open any more, or something of it has arrived.
+        RuleRefusedError: `rule.refused`: the first line is not open any more, something of it has arrived, or the
+            supplier has confirmed it.
     """
     live = undoing.live
     if not isinstance(live, PurchaseOrderLine) or live.order_state != "open" or live.qty_received > 0:
         raise refused(
             "R-UNDO-CHANGED", "The order is closed, or something has arrived; propose for what is left of it."
         )
+    if live.confirmed:
+        message = (
+            "The supplier has confirmed it: a buyer agrees the end of it with them, then propose_cancel_purchase_order."
+        )
+        raise refused("R-UNDO-CONFIRMED", message, purchase_order_id=undoing.written.document)
     return {"purchase_order_id": undoing.written.document, "cancel_reason": "wrong_order"}
 
 
@@ -327,7 +335,8 @@ OPERATION: Final = Operation(
     live=("supplier", "materials", "sources", "references"),
     undo=Undo(
         tool="propose_cancel_purchase_order",
-        words="The whole order is proposed to be cancelled; requisitions that became it stay closed.",
+        words="The whole order is proposed to be cancelled, until the supplier has confirmed it or something has come;"
+        " requisitions that became it stay closed.",
         function=way_back,
     ),
 )

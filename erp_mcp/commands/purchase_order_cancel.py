@@ -174,6 +174,8 @@ def _changes(case: _Case) -> Iterator[Change]:
 
 def _amounts(case: _Case) -> dict[str, str]:
     named = {"supplier_id": case.lines[0].row.supplier_id}
+    if len({one.live.site for one in case.lines}) == 1:
+        named["site"] = case.lines[0].live.site
     if len(case.lines) == 1:
         named["material_id"] = case.lines[0].row.material_id
     if len(case.currencies) > 1 or "" in case.currencies or any(one.live.price is None for one in case.lines):

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Final
 
 from erp_mcp.commands import purchase_line, rows, rows_buying, told
-from erp_mcp.commands.buying_lines import TOLERANCE_PERCENT, value_at
+from erp_mcp.commands.buying_lines import value_at
 from erp_mcp.commands.impact import Impact
 from erp_mcp.commands.purchase_line import StandingLine
 from erp_mcp.commands.units import STEP, passing
@@ -27,6 +27,7 @@ from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.days import shift
 from erp_mcp.domain.entities.procurement import PurchaseOrderLine, SupplySource
 from erp_mcp.domain.operation import CommandFacts, Draft, Operation, Undo, Undoing
+from erp_mcp.domain.parameters import PRICE_OFF_SOURCE
 from erp_mcp.domain.proposal import Change, Check
 from erp_mcp.domain.value import money_text, quantity_text
 from erp_mcp.errors import RuleNotEvaluableError
@@ -172,15 +173,16 @@ def _price(case: _Case) -> Check:
     terms = (live.currency, live.uom, case.price_unit)
     if (source.currency, source.uom, source.price_unit or 1) != terms:
         raise RuleNotEvaluableError(rule="R-PRICE", missing="price of the source in currency and unit of the line")
-    most = source.price * (100 + TOLERANCE_PERCENT) // 100
+    percent = case.facts.of(PRICE_OFF_SOURCE)
+    most = source.price * (100 + percent) // 100
     if not 0 < case.price <= most:
         message = (
-            f"A price above zero and no more than {TOLERANCE_PERCENT} % above the source's"
+            f"A price above zero and no more than {percent} % above the source's"
             f" {money_text(source.price)} would pass, up to {money_text(most)}."
         )
         return refuse("R-PRICE", message, would_pass=money_text(most), source=money_text(source.price))
-    if case.price * 100 < source.price * (100 - TOLERANCE_PERCENT):
-        message = f"The price is more than {TOLERANCE_PERCENT} % below the source's {money_text(source.price)}."
+    if case.price * 100 < source.price * (100 - percent):
+        message = f"The price is more than {percent} % below the source's {money_text(source.price)}."
         return flag("R-PRICE", message, source=money_text(source.price))
     if purchase_line.billed(case.facts, case.one):
         return flag("R-PRICE", "Something of the line is billed already, at the price that it has.")
@@ -251,7 +253,7 @@ def _words(case: _Case) -> Iterator[str]:
 
 def _amounts(case: _Case) -> dict[str, str]:
     row, currency = case.one.row, case.live.currency
-    named = {"material_id": row.material_id, "supplier_id": row.supplier_id}
+    named = {"material_id": row.material_id, "supplier_id": row.supplier_id, "site": case.live.site}
     return {"value": money_text(case.value), "currency": currency, **named} if currency else named
 
 

@@ -106,7 +106,7 @@ def _checks(case: _Case) -> Iterator[Check]:
     else:
         yield ok("R-SOURCE", "The source is not blocked and valid.")
     yield _supplier(case)
-    yield from revision_checks(Fraction(case.before), case.price)
+    yield from revision_checks(case.facts, Fraction(case.before), case.price)
     yield _rivals(case)
     yield flag("R-CONTRACT", "Not looked at here: contracts and price agreements with the supplier.")
 

@@ -73,7 +73,12 @@ def create(facts: CommandFacts) -> Draft:
         changes=tuple(_changes(request)),
         checks=(*_checks(request), *stale_checks(facts)),
         effects=tuple(_effects()),
-        amounts={"material_id": line.material_id, "value": amount, "currency": request.currency},
+        amounts={
+            "material_id": line.material_id,
+            "site": line.site,
+            "value": amount,
+            "currency": request.currency,
+        },
     )
 
 

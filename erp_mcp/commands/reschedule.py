@@ -75,7 +75,7 @@ def reschedule(facts: CommandFacts) -> Draft:
         changes=tuple(_changes(move)),
         checks=(*checks, *stale_checks(facts)),
         effects=effects,
-        amounts={"material_id": case.row.material_id},
+        amounts={"material_id": case.row.material_id, "site": case.live.site},
     )
 
 

@@ -10,6 +10,7 @@ from typing import Final
 from erp_mcp.commands import holding, rows, rows_planning, told
 from erp_mcp.commands.holding import LotOnHand, Need, OnHand
 from erp_mcp.commands.impact import compared, ledger_of, needed
+from erp_mcp.commands.reservation_release import reservation_back
 from erp_mcp.commands.units import STEP, Units, units_of
 from erp_mcp.commands.verdicts import (
     MAX_AHEAD_DAYS,
@@ -26,7 +27,7 @@ from erp_mcp.commands.verdicts import (
 )
 from erp_mcp.domain.days import NEVER, days_between, shift
 from erp_mcp.domain.entities.inventory import Material
-from erp_mcp.domain.operation import CommandFacts, Draft, Operation
+from erp_mcp.domain.operation import CommandFacts, Draft, Operation, Undo
 from erp_mcp.domain.pegging import Hold
 from erp_mcp.domain.proposal import Change, Check
 from erp_mcp.domain.value import quantity_text
@@ -346,7 +347,7 @@ def _effects(request: _Request) -> Iterator[str]:
         f" {quantity_text(free)}."
     )
     yield "Nothing is moved, picked or issued by it."
-    yield "Undo: release the reservation in its system, as long as nothing was issued from it."
+    yield "Undo: propose to release it, as long as nothing was issued from it."
 
 
 OPERATION: Final = Operation(
@@ -374,5 +375,9 @@ OPERATION: Final = Operation(
         "reservations": rows.ReservationRow,
     },
     live=("materials", "components", "sales_lines", "on_hand", "held_lots", "held"),
-    irreversible="A reservation is released by a person in its system; no tool does that.",
+    undo=Undo(
+        tool="propose_release_reservation",
+        words="The reservation is proposed to be released, as long as it holds all of it.",
+        function=reservation_back,
+    ),
 )

@@ -99,6 +99,17 @@ class HeldRow(NamedTuple):
     lot_id: str | None
 
 
+class ReservationRefRow(NamedTuple):
+    """The reservation that something is proposed for; read again from its system."""
+
+    system: str
+    source_key: str
+    reservation_id: str
+    site: str
+    material_id: str
+    demand_id: str
+
+
 class DonorOrderRow(NamedTuple):
     """A production order that stock is taken from or given to, and whether it is running."""
 

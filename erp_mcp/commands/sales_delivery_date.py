@@ -70,7 +70,7 @@ def update(facts: CommandFacts) -> Draft:
         changes=(Change(field="confirmed_date", before=before, after=case.new_date),),
         checks=(*checks, *stale_checks(facts)),
         effects=tuple(_effects(case)),
-        amounts={"material_id": case.row.material_id},
+        amounts={"material_id": case.row.material_id, "site": case.live.site},
     )
 
 

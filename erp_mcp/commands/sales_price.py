@@ -93,7 +93,12 @@ def update(facts: CommandFacts) -> Draft:
         ),
         checks=(*_checks(case), *stale_checks(facts)),
         effects=tuple(_effects(case, before)),
-        amounts={"value": money_text(case.value), "currency": currency, "material_id": case.row.material_id},
+        amounts={
+            "value": money_text(case.value),
+            "currency": currency,
+            "material_id": case.row.material_id,
+            "site": live.site,
+        },
     )
 
 
@@ -126,7 +131,7 @@ def _checks(case: _Case) -> Iterator[Check]:
         return
     yield ok("R-OPEN", "The line is open.")
     yield _billed(case)
-    yield from revision_checks(case.before, case.price)
+    yield from revision_checks(case.facts, case.before, case.price)
     yield _cost(case)
     if live.qty_delivered > 0:
         sent = f"{quantity_text(live.qty_delivered)} {live.uom}"

@@ -41,6 +41,15 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What policy says a parameter of an operation is, in place of its default."""
+
+    rule: str
+    name: str
+    value: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
     """People of whom one must be among those who say yes."""
 
@@ -115,7 +124,8 @@ class Obligations:
 
     `sites` is the row filter: site codes in scope, or `None` for all sites. `max_age_factor` times the freshness budget
     is the age at which a read is refused. `budgets_s` overrides freshness budgets per entity, in seconds. `approval`
-    says who must say yes to a proposal of this tool, `limits` what it counts against; both only where the tool writes.
+    says who must say yes to a proposal of this tool, `limits` what it counts against, `settings` what its business
+    rules go by; all only where the tool writes.
     """
 
     sites: tuple[str, ...] | None
@@ -126,6 +136,7 @@ class Obligations:
     budgets_s: tuple[tuple[str, int], ...] = ()
     approval: Terms | None = None
     limits: tuple[Limit, ...] = ()
+    settings: tuple[Setting, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

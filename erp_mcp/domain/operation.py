@@ -15,6 +15,7 @@ from typing import NamedTuple
 from erp_mcp.domain.call import ArgumentValue, JsonValue
 from erp_mcp.domain.command import Command, Written
 from erp_mcp.domain.entities import Record
+from erp_mcp.domain.parameters import Parameter
 from erp_mcp.domain.proposal import Change, Check
 
 
@@ -25,7 +26,8 @@ class CommandFacts:
     `rows` are those of the read model per read. `live` holds, for each read that the tool re-reads, the records as
     their system has them this moment, found by `source_key`; one that is gone is missing. `stale` names systems whose
     copied data is above its freshness budget. `gaps` names optional reads that were left out, since what they look at
-    is missing or too old; they have no rows, which then means nothing.
+    is missing or too old; they have no rows, which then means nothing. `parameters` are those that policy says, by
+    name; `of` gives any.
     """
 
     rows: Mapping[str, tuple[NamedTuple, ...]]
@@ -36,6 +38,11 @@ class CommandFacts:
     zone: tzinfo = UTC
     stale: tuple[str, ...] = ()
     gaps: tuple[str, ...] = ()
+    parameters: Mapping[str, int] = field(default_factory=dict)
+
+    def of(self, parameter: Parameter) -> int:
+        """Return what a rule goes by: what policy says, else the default."""
+        return self.parameters.get(parameter.name, parameter.default)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +52,8 @@ class Draft:
     `key` and `version_token` are of the live record that changes, empty for a new one. `fields` are the payload in
     canonical names: decimal strings, ISO dates, ids, codes, null. `document` is the number that people know, empty for
     a new one. `amounts` are what limits count: `value` as a decimal string with `currency`, where it is known, and
-    `material_id` where no field of the payload says it.
+    `material_id`, `supplier_id` and `site` where no field of the payload says them. A `site` is that of the live
+    record, and of all that is changed: a stopped site stops by it.
     """
 
     system: str

@@ -19,15 +19,17 @@ from erp_mcp.policy import document as reading
 from erp_mcp.policy import people_document as people_reading
 from erp_mcp.policy.cells import Compiling, compile_cells, compile_discovery, compile_status
 from erp_mcp.policy.document import refuse
-from erp_mcp.policy.rules import ApprovalRule, Evidence, Grant, LimitRule, People, Rule
+from erp_mcp.policy.rules import ApprovalRule, Evidence, Grant, LimitRule, ParameterRule, People, Rule
 
-FORMAT: Final = 4
+FORMAT: Final = 5
 _BEFORE_WRITES: Final = 1
 _BEFORE_SHOWS: Final = 2
 _BEFORE_PEOPLE: Final = 3
+_BEFORE_PARAMETERS: Final = 4
 _KEYS_1: Final = ("format", "sites", "levels", "agents", "roles", "rules")
 _KEYS_2: Final = (*_KEYS_1, "approvals", "limits", "writes")
-_KEYS: Final = (*_KEYS_2, "people")
+_KEYS_4: Final = (*_KEYS_2, "people")
+_KEYS: Final = (*_KEYS_4, "parameters")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,11 +103,12 @@ def _writes(
         people_reading.approval(one, people.groups, banded=latest) for one in reading.items(top.get("approvals", []))
     )
     limits = tuple(reading.limit(one, fielded=latest) for one in reading.items(top.get("limits", [])))
+    parameters = tuple(map(reading.parameters, reading.items(top.get("parameters", []))))
     grants = {
         tool: replace(one, approval=people_reading.with_people(one.approval, tool, people))
-        for tool, one in reading.grants(top.get("writes", {}), rules, approvals, limits).items()
+        for tool, one in reading.grants(top.get("writes", {}), rules, approvals, limits, parameters).items()
     }
-    _check_ids(rules, approvals, limits, people)
+    _check_ids(rules, approvals, limits, people, parameters)
     return approvals, limits, grants
 
 
@@ -117,7 +120,7 @@ def from_document(document: JsonValue) -> Bundle:
     """
     form = _format(document)
     old, latest = form == _BEFORE_WRITES, form > _BEFORE_PEOPLE
-    top = reading.fields(document, _KEYS_1 if old else _KEYS if latest else _KEYS_2)
+    top = reading.fields(document, _keys(form))
     sites, levels = reading.texts(top["sites"]), reading.levels(top["levels"])
     declared = reading.named(top["roles"])
     roles = {name: reading.role_terms(one, sites, shows=form > _BEFORE_SHOWS) for name, one in declared}
@@ -167,6 +170,7 @@ def write_terms(bundle: Bundle | None) -> str:
             "evidence": [{"rule": name, **one.as_json()} for name, one in bundle.evidence(cell)],
             "approval": _plain(grant.approval),
             "limits": [_plain(limit) for limit in grant.limits],
+            "parameters": {one.name: one.value for one in grant.settings},
             "agents": [*sorted(f"{one.agent} {one.owner}" for one in bundle.agents.values() if one.role == role)],
         }
     return canonical(found)
@@ -183,15 +187,25 @@ def _format(document: JsonValue) -> int:
     return form
 
 
+def _keys(form: int) -> tuple[str, ...]:
+    if form > _BEFORE_PARAMETERS:
+        return _KEYS
+    return _KEYS_1 if form == _BEFORE_WRITES else _KEYS_4 if form > _BEFORE_PEOPLE else _KEYS_2
+
+
 def _without_evidence(rule: JsonValue) -> JsonValue:
     """Return a rule of format 1, whose evidence was a sentence and opened nothing."""
     return {**rule, "evidence": None} if isinstance(rule, dict) and "evidence" in rule else rule
 
 
 def _check_ids(
-    rules: tuple[Rule, ...], approvals: tuple[ApprovalRule, ...], limits: tuple[LimitRule, ...], people: People
+    rules: tuple[Rule, ...],
+    approvals: tuple[ApprovalRule, ...],
+    limits: tuple[LimitRule, ...],
+    people: People,
+    parameters: tuple[ParameterRule, ...],
 ) -> None:
     ids = [*(one.id for one in rules), *(one.terms.rule for one in approvals), *(one.limit.id for one in limits)]
-    ids += [one.rule for one in people.separations]
+    ids += [*(one.rule for one in people.separations), *(one.id for one in parameters)]
     if len(set(ids)) != len(ids):
         refuse("duplicate id")

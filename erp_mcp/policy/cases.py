@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from erp_mcp.domain.call import ArgumentValue
 from erp_mcp.domain.decision import Decision
+from erp_mcp.domain.parameters import declared
 from erp_mcp.domain.tool import Tool
 from erp_mcp.policy import bands
 from erp_mcp.policy.bundle import Bundle
@@ -50,7 +51,12 @@ def _wrong(bundle: Bundle, form: CaseForm, tool: Tool) -> str:
         return f"expected {form.expect}, got {found}" + (f" ({reasons})" if reasons else "")
     if form.reason and form.reason not in decision.reasons:
         return f"expected reason {form.reason}, got {reasons or 'none'}"
-    return _wrong_ids(form, applied_ids(decision)) or _wrong_sites(form, decision) or _wrong_approval(form, decision)
+    return (
+        _wrong_ids(form, applied_ids(decision))
+        or _wrong_sites(form, decision)
+        or _wrong_approval(form, decision)
+        or _wrong_parameters(form, tool, decision)
+    )
 
 
 def _wrong_ids(form: CaseForm, applied: set[str]) -> str:
@@ -91,6 +97,16 @@ def _wrong_approval(form: CaseForm, decision: Decision) -> str:
     groups = [group.name for group in terms.groups]
     if form.approval.groups is not None and set(form.approval.groups) != set(groups):
         return f"expected one of each of the groups {form.approval.groups}, got {groups}"
+    return ""
+
+
+def _wrong_parameters(form: CaseForm, tool: Tool, decision: Decision) -> str:
+    """Compare what business rules go by, defaults included."""
+    said = decision.obligations.settings if decision.obligations else ()
+    found = {one.name: one.default for one in declared(tool.command).values()} | {one.name: one.value for one in said}
+    for name, value in (form.parameters or {}).items():
+        if found.get(name) != value:
+            return f"expected {name} {value}, got {found.get(name, 'no such parameter')}"
     return ""
 
 

@@ -74,6 +74,7 @@ def with_sites(terms: Obligations, sites: Sites) -> Obligations:
         budgets_s=terms.budgets_s,
         approval=terms.approval,
         limits=terms.limits,
+        settings=terms.settings,
     )
 
 
@@ -100,7 +101,9 @@ def _cell(rules: list[Rule], terms: Obligations, grant: Grant | None, given: Com
         return Decision(allowed=False, rules=matched, reasons=("site",), bundle=given.digest)
     obligations = with_sites(terms, scope)
     if grant is not None:
-        obligations = dataclasses.replace(obligations, approval=grant.approval, limits=grant.limits)
+        obligations = dataclasses.replace(
+            obligations, approval=grant.approval, limits=grant.limits, settings=grant.settings
+        )
     reasons = ("shadow",) if shadows else ()
     return Decision(allowed=True, rules=matched, reasons=reasons, obligations=obligations, bundle=given.digest)
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 from typing import Final, NoReturn, cast
 
 from erp_mcp.domain.call import JsonValue
-from erp_mcp.domain.decision import Limit, LimitKey, LimitMeasure, Mask, MaskWay, Obligations
+from erp_mcp.domain.decision import Limit, LimitKey, LimitMeasure, Mask, MaskWay, Obligations, Setting
 from erp_mcp.domain.principal import Principal
 from erp_mcp.domain.tool import Risk
 from erp_mcp.errors import BadBundleError
@@ -18,6 +18,7 @@ from erp_mcp.policy.rules import (
     HOUR_S,
     LEVELS,
     MAX_AGE_FACTOR,
+    MAX_PARAMETER,
     MAX_WINDOW_H,
     MINUTE_S,
     WRITE_LEVEL,
@@ -25,6 +26,7 @@ from erp_mcp.policy.rules import (
     Evidence,
     Grant,
     LimitRule,
+    ParameterRule,
     Rule,
     Sites,
 )
@@ -95,15 +97,19 @@ def rule(value: JsonValue, roles: Mapping[str, Obligations], declared: tuple[str
 
 
 def grants(
-    value: JsonValue, rules: Sequence[Rule], approvals: Sequence[ApprovalRule], limits: Sequence[LimitRule]
+    value: JsonValue,
+    rules: Sequence[Rule],
+    approvals: Sequence[ApprovalRule],
+    limits: Sequence[LimitRule],
+    parameters: Sequence[ParameterRule] = (),
 ) -> dict[str, Grant]:
     """Return the write tools that rules with evidence name, each with its terms; nothing else may have any."""
     tools = {name: _granted_tool(one) for name, one in named(value)}
     granted = {tool for rule in rules if rule.evidence for tool in rule.tools}
     approved = [(tool, one.terms) for one in approvals for tool in one.tools]
     terms = dict(approved)
-    bound = {*terms, *(tool for one in limits for tool in one.tools)}
-    if set(tools) != granted or not bound <= granted:
+    bounds: list[LimitRule | ParameterRule] = [*limits, *parameters]
+    if set(tools) != granted or not {*terms, *(tool for one in bounds for tool in one.tools)} <= granted:
         refuse("writes")
     if len(terms) != len(approved):
         refuse("approvals")
@@ -119,6 +125,7 @@ def grants(
             hash=definition,
             approval=terms.get(tool, DEFAULT_TERMS),
             limits=counted[tool],
+            settings=_settings(tool, parameters),
         )
         for tool, (risk, definition) in tools.items()
     }
@@ -147,12 +154,31 @@ def limit(value: JsonValue, *, fielded: bool = True) -> LimitRule:
     return LimitRule(tools=distinct(one["tools"]), limit=found)
 
 
+def parameters(value: JsonValue) -> ParameterRule:
+    """Return what business rules of some tools go by; whether there are such parameters is for preparing to see."""
+    one = fields(value, ("id", "tools", "values"))
+    rule, values = text(one["id"]), named(one["values"])
+    if not values:
+        refuse("parameters")
+    settings = tuple(
+        Setting(rule=rule, name=matching(name, _FIELD), value=_whole(number, MAX_PARAMETER)) for name, number in values
+    )
+    return ParameterRule(id=rule, tools=distinct(one["tools"]), settings=settings)
+
+
 def levels(value: JsonValue) -> tuple[int, ...]:
     """Return ISA-95 levels of the planning side."""
     found = tuple(_count(level) for level in items(value))
     if not found or not set(found) <= set(LEVELS):
         refuse("levels")
     return found
+
+
+def _settings(tool: str, rules: Sequence[ParameterRule]) -> tuple[Setting, ...]:
+    found = sorted((one for rule in rules if tool in rule.tools for one in rule.settings), key=lambda one: one.name)
+    if len({one.name for one in found}) != len(found):
+        refuse("parameters")
+    return tuple(found)
 
 
 def _granted_tool(value: JsonValue) -> tuple[Risk, str]:
@@ -275,6 +301,11 @@ def _count(value: JsonValue) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         refuse("number")
     return value
+
+
+def _whole(value: JsonValue, most: int) -> int:
+    """Return a whole number from 0 to `most`."""
+    return 0 if value == 0 and type(value) is int else within(value, 1, most)
 
 
 def within(value: JsonValue, low: int, high: int) -> int:

@@ -179,6 +179,7 @@ def _terms_json(terms: Obligations, masks: tuple[Mask, ...]) -> dict[str, JsonVa
         "budgets_s": dict(terms.budgets_s),
         "approval": None if terms.approval is None else _approval_json(terms.approval),
         "limits": [_limit_json(limit) for limit in terms.limits],
+        "parameters": {one.name: one.value for one in terms.settings},
     }
 
 

@@ -11,6 +11,7 @@ from erp_mcp.policy.grammar import (
     CasesFile,
     LimitForm,
     MaskForm,
+    ParameterForm,
     RuleForm,
     SeparationForm,
     SiteFile,
@@ -38,9 +39,10 @@ class Files:
         for name, role in self.base[1].roles.items():
             yield from ((("roles", name, "masks", index), mask) for index, mask in enumerate(role.masks or []))
 
-    def terms(self) -> Iterator[tuple[Place, ApprovalForm | LimitForm | SeparationForm]]:
-        """Yield the approvals, then the limits, then the separations, each with its place in the base file."""
+    def terms(self) -> Iterator[tuple[Place, ApprovalForm | LimitForm | SeparationForm | ParameterForm]]:
+        """Yield approvals, limits, separations and parameters, in this order, each with its place in the base file."""
         base = self.base[1]
         yield from ((("approvals", index), one) for index, one in enumerate(base.approvals or []))
         yield from ((("limits", index), one) for index, one in enumerate(base.limits or []))
         yield from ((("separations", index), one) for index, one in enumerate(base.separations or []))
+        yield from ((("parameters", index), one) for index, one in enumerate(base.parameters or []))

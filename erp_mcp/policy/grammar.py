@@ -21,6 +21,7 @@ from erp_mcp.domain.call import JsonValue
 from erp_mcp.policy.rules import (
     MAX_BANDS,
     MAX_NEEDED,
+    MAX_PARAMETER,
     MAX_QUOTA,
     MAX_SEPARATION_DAYS,
     MAX_TAINT_H,
@@ -92,6 +93,7 @@ ProblemCode = Literal[
     "duplicate_id",
     "duplicate_key",
     "duplicate_mask",
+    "duplicate_parameter",
     "empty_list",
     "failed_case",
     "missing_key",
@@ -113,6 +115,7 @@ ProblemCode = Literal[
     "unknown_field",
     "unknown_group",
     "unknown_key",
+    "unknown_parameter",
     "unknown_role",
     "unknown_rule",
     "unknown_site",
@@ -283,6 +286,14 @@ class LimitForm(_Form):
     field: EntityName | None = None
 
 
+class ParameterForm(_Form):
+    """What business rules of some tools go by in place of their defaults; a lower number is stricter."""
+
+    id: Name
+    tools: Annotated[list[ToolName], Field(min_length=1)]
+    values: Annotated[dict[EntityName, Annotated[int, Field(ge=0, le=MAX_PARAMETER)]], Field(min_length=1)]
+
+
 class RuleForm(_Form):
     """One rule: who may (or may not) call what, where. `orders/*` stands for every read tool of a toolset."""
 
@@ -311,6 +322,7 @@ class BaseFile(_Form):
     separations: Annotated[list[SeparationForm], Field(min_length=1)] | None = None
     people: PeopleForm | None = None
     limits: Annotated[list[LimitForm], Field(min_length=1)] | None = None
+    parameters: Annotated[list[ParameterForm], Field(min_length=1)] | None = None
 
 
 class SiteFile(_Form):
@@ -344,6 +356,7 @@ class CaseForm(_Form):
     by: Annotated[list[Name], Field(min_length=1)] | None = None
     not_by: Annotated[list[Name], Field(min_length=1)] | None = None
     approval: CaseApprovalForm | None = None
+    parameters: dict[EntityName, int] | None = None
 
 
 class CasesFile(_Form):

@@ -43,7 +43,8 @@ def limits_of(limits: Iterable[Limit], principal: Principal, draft: Draft) -> tu
 def concerns(draft: Draft, name: str) -> tuple[str, ...]:
     """Return what a draft is about, sorted: its `object`, `material`, `supplier` or `site`; empty where none is known.
 
-    A draft says it by its amounts, its fields, or the fields of its lines. An object that is not there yet is none.
+    A draft says it by its amounts, its fields, or the fields of its lines. An object that is not there yet is none. Of
+    sites all are known or none: where one of several lines says none, the change may touch any.
     """
     if name == "object":
         return (f"{draft.system}/{draft.key}",) if draft.key else ()
@@ -51,9 +52,11 @@ def concerns(draft: Draft, name: str) -> tuple[str, ...]:
     said = draft.amounts.get(field) or draft.fields.get(field)
     if isinstance(said, str) and said:
         return (said,)
-    lines = (one for value in draft.fields.values() if isinstance(value, list) for one in value)
-    found = {one.get(field) for one in lines if isinstance(one, dict)}
-    return tuple(sorted(one for one in found if isinstance(one, str) and one))
+    lists = [value for value in draft.fields.values() if isinstance(value, list)]
+    named = [{line.get(field) for line in lines if isinstance(line, dict)} for lines in lists]
+    if name == "site" and any(any(one) and not all(one) for one in named):
+        return ()
+    return tuple(sorted({one for found in named for one in found if isinstance(one, str) and one}))
 
 
 def _counted_per(limit: Limit, principal: Principal, draft: Draft) -> tuple[str, ...]:

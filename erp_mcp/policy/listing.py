@@ -24,18 +24,27 @@ def listed(callable_tools: Sequence[Tool], shows: Sequence[str] | None) -> list[
         shows: Names that the policy gives for the role, `None` where it says nothing.
 
     Returns:
-        Whatever proposes and looks after proposals, since it is called directly alone; of what reads, what `shows`
-        names, or without it everything up to `SHORT` tools, and beyond that the first `CHOSEN`, taking turns among the
-        toolsets; and, where something is left out, the tools that find others.
+        Whatever proposes and looks after proposals, since it is called directly alone, but where there is a `shows`
+        not what a saga does for the agent, unless it is named; of what reads, what `shows` names, or without it
+        everything up to `SHORT` tools, and beyond that the first `CHOSEN`, taking turns among the toolsets; and, where
+        something is left out, the tools that find others.
     """
     reads = [tool for tool in callable_tools if tool.effect == "read"]
     chosen = {tool.name for tool in reads if tool.name in shows} if shows is not None else _chosen(reads)
-    left_out = len(chosen) < len(reads)
+    parts = _of_sagas(callable_tools).difference(shows) if shows is not None else frozenset()
+    left_out = len(chosen) < len(reads) or bool(parts)
     return [
         tool
         for tool in callable_tools
         if (tool.name in chosen if tool.effect == "read" else tool.effect != "discovery" or left_out)
+        and tool.name not in parts
     ]
+
+
+def _of_sagas(callable_tools: Sequence[Tool]) -> frozenset[str]:
+    """Return the tools that the sagas of a list call, forward or back."""
+    steps = {step.tool for tool in callable_tools for step in tool.steps}
+    return frozenset(steps | {tool.undone_by for tool in callable_tools if tool.name in steps and tool.undone_by})
 
 
 def _chosen(reads: Sequence[Tool]) -> set[str]:

@@ -142,6 +142,7 @@ def _document(files: Files, known: KnownNames) -> dict[str, JsonValue]:
         "approvals": [writing_out.approval(one, base) for one in base.approvals or []],
         "limits": [writing_out.limit(one) for one in base.limits or []],
         "people": writing_out.people(base),
+        "parameters": [writing_out.parameters(one) for one in base.parameters or []],
         "writes": _writes(files, known),
     }
 

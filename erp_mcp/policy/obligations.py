@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
-from typing import Final
+from typing import Final, NoReturn, SupportsIndex
 
 from erp_mcp.domain.call import ArgumentValue
 from erp_mcp.domain.decision import Mask
@@ -77,7 +77,7 @@ def mask_inputs(columns: Sequence[Column], rows: Iterable[RawRow], masks: Sequen
     for index, column in enumerate(columns):
         mask = _mask_of(column, by_field)
         if mask is not None:
-            changes[index] = _hash_change(mask, key) if mask.way == "hash" else _drop
+            changes[index] = _input_token(_hash_change(mask, key)) if mask.way == "hash" else _drop
     return _changed(rows, changes)
 
 
@@ -190,14 +190,35 @@ def _result_change(column: Column, mask: Mask, key: bytes, *, inputs_masked: boo
         return _drop
     if mask.way == "hash":
         hashed = _hash_change(mask, key)
-        return (lambda cell: cell if _is_token(cell) else hashed(cell)) if inputs_masked else hashed
+        return (lambda cell: _plain(cell) if _is_token(cell) else hashed(cell)) if inputs_masked else hashed
     return _band_change(column, mask)
+
+
+def _plain(cell: RawCell) -> RawCell:
+    return str(cell) if isinstance(cell, _NumberToken) else cell
 
 
 def _is_token(cell: RawCell) -> bool:
     if isinstance(cell, tuple):
         return all(map(_is_token, cell))
     return isinstance(cell, str) and cell.startswith("h_") and len(cell) == len("h_") + _TOKEN_CHARACTERS
+
+
+class _NumberToken(str):
+    """What stands for a number: times a number, a plain text would be repeated that often, which takes all memory."""
+
+    __slots__ = ()
+
+    def __mul__(self, other: SupportsIndex) -> NoReturn:
+        """Refuse, as every other way to reckon with a text does."""
+        raise TypeError
+
+    __rmul__ = __mul__
+
+
+def _input_token(hashed: _Change) -> _Change:
+    """Return what hashes a cell of a read, of which an analysis may make anything but a figure."""
+    return lambda cell: _NumberToken(hashed(cell)) if isinstance(cell, int) else hashed(cell)
 
 
 def _drop(_cell: RawCell) -> RawCell:

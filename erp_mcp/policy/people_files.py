@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from erp_mcp.domain.call import JsonValue
-from erp_mcp.policy.grammar import ApprovalForm, BandForm, BaseFile, LimitForm, SeparationForm
+from erp_mcp.policy.grammar import ApprovalForm, BandForm, BaseFile, LimitForm, ParameterForm, SeparationForm
 from erp_mcp.policy.rules import HOUR_S
 
 _MINUTE_S: Final = 60
@@ -46,6 +46,11 @@ def limit(form: LimitForm) -> JsonValue:
         "currency": form.currency,
         "field": form.field,
     }
+
+
+def parameters(form: ParameterForm) -> JsonValue:
+    """Return what business rules go by, as a bundle holds it."""
+    return {"id": form.id, "tools": _texts(sorted(set(form.tools))), "values": dict(form.values)}
 
 
 def people(base: BaseFile) -> JsonValue:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from erp_mcp.domain.call import JsonValue
-from erp_mcp.domain.decision import Deputy, Group, Limit, Separation, Terms
+from erp_mcp.domain.decision import Deputy, Group, Limit, Separation, Setting, Terms
 from erp_mcp.domain.tool import Risk
 
 LEVELS: Final = (3, 4)  # ISA-95 levels that a deployment may open: the planning side
@@ -19,6 +19,7 @@ MAX_VALID_H: Final = 7 * 24  # how long a proposal may wait for its people
 MAX_WINDOW_H: Final = 31 * 24
 MINUTE_S: Final = 60
 MAX_BANDS: Final = 9
+MAX_PARAMETER: Final = 1_000_000  # of any parameter; each declares bounds of its own
 MAX_QUOTA: Final = 1000  # decisions of one person in an hour
 MAX_SEPARATION_DAYS: Final = 366
 MAX_TAINT_H: Final = 72
@@ -99,6 +100,15 @@ class LimitRule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ParameterRule:
+    """What business rules of some tools go by."""
+
+    id: str
+    tools: tuple[str, ...]
+    settings: tuple[Setting, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Grant:
     """One write tool that some rule grants: what it was when it was granted, and the terms it is bound to.
 
@@ -111,3 +121,4 @@ class Grant:
     hash: str
     approval: Terms
     limits: tuple[Limit, ...]
+    settings: tuple[Setting, ...] = ()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import product
 
 from erp_mcp.domain.human_task import CREATE
+from erp_mcp.domain.parameters import declared
 from erp_mcp.domain.tool import Tool
 from erp_mcp.policy import people_checks
 from erp_mcp.policy.bundle import Bundle
 from erp_mcp.policy.decide import decide_role
 from erp_mcp.policy.files import Files
-from erp_mcp.policy.grammar import ApprovalForm, BaseFile, LimitForm, RuleForm, SeparationForm
+from erp_mcp.policy.grammar import ApprovalForm, BaseFile, LimitForm, ParameterForm, RuleForm, SeparationForm
 from erp_mcp.policy.names import WILDCARD, KnownNames
 from erp_mcp.policy.problems import Place, Problem, Source
 from erp_mcp.policy.rules import WRITE_LEVEL
@@ -34,6 +36,7 @@ def check_writes(files: Files, known: KnownNames) -> Iterator[Problem]:
         named |= {*one.tools}
     for index, limit in enumerate(base.limits or []):
         yield from _limit(source, ("limits", index), limit)
+    yield from _parameters(source, base.parameters or [], known)
     yield from people_checks.check_people(files)
 
 
@@ -45,11 +48,24 @@ def check_write_reach(files: Files, known: KnownNames, bundle: Bundle) -> Iterat
             if masks:
                 reason = f"the tool looks at fields that are masked for the role: {', '.join(masks)}"
                 yield source.problem(place, "unreachable_rule", reason)
+            missing = _steps_not_granted(bundle, rule.roles[0], known.tools[name], known)
+            if missing:
+                reason = f"the role may not propose what its steps and their ways back need: {', '.join(missing)}"
+                yield source.problem(place, "unreachable_rule", reason)
     source = files.base[0]
     for place, one in files.terms():
         for index, tool in enumerate(one.tools):
             if tool not in bundle.writes:
                 yield _unreachable(source, (*place, "tools", index), tool)
+
+
+def _steps_not_granted(bundle: Bundle, role: str, tool: Tool, known: KnownNames) -> list[str]:
+    """Return the tools that a saga calls, forward or back, and the role may not: it could never be proposed."""
+    called = [known.tools[step.tool] for step in tool.steps if step.tool in known.tools]
+    names = {one for tool_of_step in called for one in (tool_of_step.name, tool_of_step.undone_by) if one}
+    return sorted(
+        one for one in names if one not in known.tools or not decide_role(bundle, role, known.tools[one], {}).allowed
+    )
 
 
 def _masks_in_the_way(bundle: Bundle, role: str, tool: Tool) -> tuple[str, ...]:
@@ -92,7 +108,11 @@ def _unreachable(source: Source, place: Place, tool: str) -> Problem:
 
 
 def _tools(
-    source: Source, place: Place, form: ApprovalForm | LimitForm | SeparationForm, granted: set[str], known: KnownNames
+    source: Source,
+    place: Place,
+    form: ApprovalForm | LimitForm | SeparationForm | ParameterForm,
+    granted: set[str],
+    known: KnownNames,
 ) -> Iterator[Problem]:
     for index, name in enumerate(form.tools):
         tool = known.tools.get(name)
@@ -116,6 +136,25 @@ def _approval(source: Source, place: Place, form: ApprovalForm, known: KnownName
     if form.self_approval == "owner" and grave:
         reason = f"the agent's owner never decides about changes of class W3 or W4: {', '.join(grave)}"
         yield source.problem((*place, "self_approval"), "self_approval", reason)
+
+
+def _parameters(source: Source, forms: list[ParameterForm], known: KnownNames) -> Iterator[Problem]:
+    """Yield what no operation declares, what is outside its bounds, and what two rules say of one tool."""
+    said: set[tuple[str, str]] = set()
+    for index, form in enumerate(forms):
+        tools = sorted({one for one in form.tools if one in known.tools})
+        for tool, (name, value) in product(tools, form.values.items()):
+            place = ("parameters", index, "values", name)
+            one = declared(known.tools[tool].command).get(name)
+            if one is None:
+                reason = f"{tool} has no parameter {name}: docs/writes.md names those there are"
+                yield source.problem(place, "unknown_parameter", reason)
+            elif not one.least <= value <= one.most:
+                yield source.problem(place, "out_of_range", f"{name} is from {one.least} to {one.most}")
+            if (tool, name) in said:
+                reason = f"another rule of `parameters:` says {name} of {tool} already"
+                yield source.problem(place, "duplicate_parameter", reason)
+            said.add((tool, name))
 
 
 def _limit(source: Source, place: Place, form: LimitForm) -> Iterator[Problem]:

@@ -57,10 +57,11 @@ def short(digest: str) -> str:
 
 
 def terms(obligations: Obligations) -> Iterator[str]:
-    """Yield who must say yes, then each limit; nothing for what does not write."""
+    """Yield who must say yes, each limit, and what business rules go by; nothing for what does not write."""
     if obligations.approval is not None:
         yield approval(obligations.approval)
         yield from map(limit, obligations.limits) if obligations.limits else ("no limit",)
+        yield from (f"{one.name} {one.value} ({one.rule})" for one in obligations.settings)
 
 
 def approval(terms: Terms) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from erp_mcp.commands import OPERATIONS, rows
@@ -52,6 +52,7 @@ class Case:
     live: Mapping[str, tuple[Record, ...]]
     gaps: tuple[str, ...] = ()
     stale: tuple[str, ...] = ()
+    parameters: Mapping[str, int] = field(default_factory=dict)
 
     def given(self, **arguments: ArgumentValue) -> Case:
         """Ask for something else."""
@@ -75,6 +76,7 @@ class Case:
             now=NOW,
             gaps=self.gaps,
             stale=self.stale,
+            parameters=self.parameters,
         )
         return OPERATIONS[self.operation].function(facts)
 

@@ -180,6 +180,15 @@ ALLOCATE: Final = Case(
         "held_lots": (lot("L1", "2026-12-01"), lot("L2")),
     },
 )
+RELEASE: Final = Case(
+    operation="reservation.release",
+    arguments={"reservation_id": "R2", "qty": None},
+    rows={
+        **ALLOCATE.rows,
+        "reservation": (rows_planning.ReservationRefRow("erp", "R2", "R2", "1000", "RM-1", "P8"),),
+    },
+    live={"reservation": (held("R2", "L2", 10, "P8"),)},
+)
 PLANNED: Final = PlannedOrder(
     system="erp", source_key="PL1", version_token="v5", as_of=NOW, planned_order_id="PL1", site="1000",
     material_id="FG-1", qty=40 * UNIT, uom="EA", planned_start="2026-04-13", planned_finish="2026-04-14",

@@ -6,6 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from erp_mcp.commands import OPERATIONS
+from erp_mcp.domain.call import JsonValue
+from erp_mcp.domain.command import Command, Written
+from erp_mcp.domain.entities import Record
+from erp_mcp.domain.operation import Undoing
 from erp_mcp.domain.proposal import Change
 from erp_mcp.errors import RuleNotEvaluableError, RuleRefusedError
 from tests.guarantees import guarantees
@@ -90,3 +95,53 @@ def test_what_is_not_there_or_the_same_is_refused() -> None:
         assert refused.value.facts["rule"] == rule
     with pytest.raises(RuleNotEvaluableError):
         TRANSFER.having(budgets=TRANSFER.rows["budgets"] * 2).draft()
+
+
+# --- The way back -----------------------------------------------------------------------------------------------------
+
+GOT = replace(TAKER, budget=TAKER.budget + 40 * EURO)  # forty came, two of them cover what was overspent
+
+
+def _taken_back(live: Record) -> tuple[str, dict[str, JsonValue]]:
+    draft, undo = TRANSFER.draft(), OPERATIONS["budget.transfer"].undo
+    assert undo is not None
+    command = Command(
+        operation="budget.transfer", system="erp", entity="budget", key="", version_token="", reference="R1",
+        fields=draft.fields,
+    )  # fmt: skip
+    written = Written(document="70000101", key="42/2026", version_token="v9")
+    undoing = Undoing(command=command, changes=draft.changes, written=written, live=live, today="2026-03-16")
+    return undo.tool, dict(undo.function(undoing))
+
+
+@guarantees("P4.undo", "rules.budget")
+def test_the_same_amount_moves_back_as_long_as_it_is_left() -> None:
+    """To the cent, and as a correction."""
+    assert _taken_back(replace(GOT, budget=GOT.budget + 2 * EURO)) == (
+        "propose_allocate_budget",
+        {
+            "from_cost_center_id": "42", "to_cost_center_id": "41", "period": "2026", "amount": "40.00",
+            "purpose_code": "correction",
+        },
+    )  # fmt: skip
+
+
+@guarantees("P4.undo", "rules.budget")
+@pytest.mark.parametrize(
+    ("changed", "rule", "would_pass"),
+    [
+        ({}, "R-UNDO-SPENT", "38.00"),
+        ({"actual": TAKER.actual + 38 * EURO + 100}, "R-UNDO-SPENT", "0.00"),
+        ({"committed": TAKER.committed + 100 * EURO}, "R-UNDO-SPENT", "0.00"),
+        ({"cost_center_id": "41"}, "R-UNDO-CHANGED", None),
+        ({"period": "2025"}, "R-UNDO-CHANGED", None),
+        ({"currency": "USD"}, "R-UNDO-CHANGED", None),
+    ],
+)
+def test_what_is_ordered_or_spent_by_now_is_not_moved_back(
+    changed: dict[str, int | str], rule: str, would_pass: str | None
+) -> None:
+    """It says what is left of it."""
+    with pytest.raises(RuleRefusedError) as refused:
+        _taken_back(replace(GOT, **changed))  # type: ignore[arg-type]
+    assert (refused.value.facts["rule"], refused.value.facts.get("would_pass")) == (rule, would_pass)

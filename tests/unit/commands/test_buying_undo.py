@@ -17,6 +17,7 @@ from tests.unit.commands.buying import CHANGE, ORDER, PRICE, SALES_PRICE, SOLD, 
 from tests.unit.commands.cases import UNIT, Case
 
 CHANGED = replace(STANDING, qty_ordered=120 * UNIT)
+UNCONFIRMED = replace(UNTOUCHED, confirmed=False)
 REPRICED = replace(SOURCE, price=210_000)
 RESOLD = replace(SOLD, net_value=1_050_000)
 
@@ -40,7 +41,7 @@ def taken_back(case: Case, live: Record, *, today: str = "2026-03-16") -> tuple[
     [
         (
             ORDER,
-            UNTOUCHED,
+            UNCONFIRMED,
             "propose_cancel_purchase_order",
             {"purchase_order_id": "4500000746", "cancel_reason": "wrong_order"},
         ),
@@ -77,6 +78,7 @@ def test_the_way_back_says_what_was_there_before(
     [
         (ORDER, replace(UNTOUCHED, order_state="cancelled"), "R-UNDO-CHANGED"),
         (ORDER, replace(UNTOUCHED, qty_received=1), "R-UNDO-CHANGED"),
+        (ORDER, UNTOUCHED, "R-UNDO-CONFIRMED"),
         (CHANGE, replace(CHANGED, qty_ordered=121 * UNIT), "R-UNDO-CHANGED"),
         (CHANGE, replace(CHANGED, price=20_001), "R-UNDO-CHANGED"),
         (CHANGE, replace(CHANGED, requested_date="2026-03-21"), "R-UNDO-CHANGED"),

@@ -26,11 +26,11 @@ def test_a_sound_return_says_what_it_was_sold_for() -> None:
         "lot_id": "L1", "versions": [{"line": "000010", "version": "v3"}],
     }  # fmt: skip
     assert Change(field="qty", before="", after="5", unit="EA") in draft.changes
-    assert draft.amounts == {"material_id": "RM-1", "value": "8.3333", "currency": "EUR"}
+    assert draft.amounts == {"material_id": "RM-1", "site": "1000", "value": "8.3333", "currency": "EUR"}
     assert [one.rule for one in draft.checks if one.verdict != "ok"] == ["R-WARRANTY"]
     assert "Nothing is credited or paid by it, no stock is posted, and no customer is told." in draft.effects
     unknown = SEND_BACK.living(sold=(replace(SOLD_LINE, net_value=None),)).draft()
-    assert unknown.amounts == {"material_id": "RM-1"}
+    assert unknown.amounts == {"material_id": "RM-1", "site": "1000"}
 
 
 @guarantees("rules.customer_return")

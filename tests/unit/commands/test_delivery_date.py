@@ -27,7 +27,7 @@ def test_a_sound_move_becomes_a_draft_on_the_version_that_the_system_has_now() -
     assert (draft.system, draft.key, draft.version_token, draft.document) == ("erp", "45/10", "v7", "45/10")
     assert draft.fields == {"purchase_order_id": "45", "line": "10", "new_date": "2026-03-25"}
     assert draft.changes == (Change(field="promised_date", before="2026-03-24", after="2026-03-25"),)
-    assert draft.amounts == {"material_id": "RM-1"}  # limits per material count it
+    assert draft.amounts == {"material_id": "RM-1", "site": "1000"}  # limits count per each of them
     assert "Undo: propose 2026-03-24 again." in draft.effects
     assert "Neither customer nor supplier is told by this change." in draft.effects
 

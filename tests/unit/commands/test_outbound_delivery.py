@@ -46,7 +46,7 @@ def test_a_sound_delivery_carries_the_versions_of_all_it_stands_on() -> None:
     assert Change(field="000010/qty", before="", after="40", unit="EA") in draft.changes
     assert [one.rule for one in draft.checks if one.verdict != "ok"] == ["R-EXPORT"]
     assert "Goods issue is not posted and nothing is picked by it: the warehouse does both." in draft.effects
-    assert draft.amounts == {"material_id": "RM-1"}
+    assert draft.amounts == {"material_id": "RM-1", "site": "1000"}
 
 
 @guarantees("rules.delivery")

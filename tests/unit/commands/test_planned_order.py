@@ -38,7 +38,7 @@ def test_a_made_one_becomes_an_order_that_is_created() -> None:
     assert draft.fields == {"planned_order_id": "PL1", "action": "convert"}
     assert Change(field="request_state", before="", after="Waiting") in draft.changes
     assert Change(field="qty", before="", after="40", unit="EA") in draft.changes
-    assert draft.amounts == {"material_id": "FG-1"}
+    assert draft.amounts == {"material_id": "FG-1", "site": "1000"}
     assert (
         "The production order stays created: nothing is released to the floor, reserved or issued by it."
         in draft.effects
@@ -50,7 +50,7 @@ def test_a_bought_one_becomes_a_requisition_with_its_value_from_the_best_source(
     """Forty at 1.2345 each; neither bill nor routing is looked at."""
     draft = BUY.having(bill=(), routing=()).draft()
     assert {one.rule for one in draft.checks} == {"R-CONVERTIBLE", "R-MATERIAL-STATUS", "R-DATE", "R-SOURCE"}
-    assert draft.amounts == {"material_id": "FG-1", "value": "49.38", "currency": "EUR"}
+    assert draft.amounts == {"material_id": "FG-1", "site": "1000", "value": "49.38", "currency": "EUR"}
     assert Change(field="release_state", before="", after="waiting") in draft.changes
     assert BUY.having(sources=()).verdict("R-SOURCE") == BUY.having(sources=()).verdict("R-VALUE") == "flag"
 

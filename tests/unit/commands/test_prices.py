@@ -107,7 +107,7 @@ def test_a_sales_price_carries_the_value_of_its_line_to_the_hundredth() -> None:
         Change(field="price", before="3.3333", after="3.50", unit="EUR per EA"),
         Change(field="net_value", before="100.00", after="105.00", unit="EUR"),
     )
-    assert draft.amounts == {"value": "105.00", "currency": "EUR", "material_id": "FG-1"}
+    assert draft.amounts == {"value": "105.00", "currency": "EUR", "material_id": "FG-1", "site": "1000"}
     assert {one.rule for one in draft.checks if one.verdict != "ok"} == {"R-AGREED"}
     assert draft.effects[0] == "The line is worth 5.00 EUR more than before."
 

@@ -36,7 +36,8 @@ def test_a_change_says_the_whole_line_as_it_will_be() -> None:
         "delivery_date": "2026-03-20",
     }
     assert draft.changes == (Change(field="qty", before="100", after="120", unit="EA"),)
-    assert draft.amounts == {"value": "160.00", "currency": "EUR", "material_id": "RM-1", "supplier_id": "S-1"}
+    about = {"material_id": "RM-1", "supplier_id": "S-1", "site": "1000"}
+    assert draft.amounts == {"value": "160.00", "currency": "EUR", **about}
     assert draft.headline == "Change purchase order line 45/10: qty 120 EA instead of 100"
     assert "What is still to come is worth 160.00 instead of 120.00 EUR." in draft.effects
     assert {one.rule for one in draft.checks if one.verdict == "flag"} == {"R-CONFIRMED", "R-TERMS", "R-BUDGET"}
@@ -162,7 +163,8 @@ def test_a_cancellation_names_line_money_and_who_loses_cover() -> None:
         "cancel_reason": "no_demand",
         "versions": [],
     }
-    assert draft.amounts == {"value": "200.00", "currency": "EUR", "supplier_id": "S-1", "material_id": "RM-1"}
+    about = {"material_id": "RM-1", "supplier_id": "S-1", "site": "1000"}
+    assert draft.amounts == {"value": "200.00", "currency": "EUR", **about}
     assert {one.rule for one in draft.checks if one.verdict == "flag"} == {"R-IMPACT", "R-CONFIRMED", "R-TERMS"}
     (hurt,) = (one for one in draft.effects if one.startswith("Production order"))
     assert hurt.endswith("50 EA by 2026-03-25: 50 EA late instead of 0; all of it at no known date.")

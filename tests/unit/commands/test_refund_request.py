@@ -25,7 +25,7 @@ def test_a_sound_request_pays_nothing_and_counts_as_money() -> None:
         "sales_order_id": "10", "sales_order_line": "000010", "return_id": "60", "amount": "8.00", "currency": "EUR",
         "reason_code": "DAMAGED", "versions": [{"line": "000010", "version": "v3"}],
     }  # fmt: skip
-    assert draft.amounts == {"material_id": "RM-1", "value": "8.00", "currency": "EUR"}
+    assert draft.amounts == {"material_id": "RM-1", "site": "1000", "value": "8.00", "currency": "EUR"}
     assert [one.rule for one in draft.checks if one.verdict != "ok"] == ["R-OPEN-ITEMS"]
     assert draft.effects[0].startswith("Nothing is paid or posted by it")
 

@@ -33,7 +33,7 @@ def test_a_sound_move_keeps_the_length_and_stands_on_the_version_of_now() -> Non
     assert draft.fields == {"production_order_id": "M1", "new_start": "2026-04-06", "new_finish": "2026-04-09"}
     assert Change(field="scheduled_finish", before="2026-04-02", after="2026-04-09") in draft.changes
     assert len(draft.changes) == 4
-    assert draft.amounts == {"material_id": "FG-1"}
+    assert draft.amounts == {"material_id": "FG-1", "site": "1000"}
     assert "Its operations at CNC-01, ASM-01 and its component needs move 7 days later." in draft.effects
     assert "Undo: propose the finish 2026-04-02 again." in draft.effects
     assert RESCHEDULE.given(new_finish=None, new_start="2026-04-06").draft().fields == draft.fields

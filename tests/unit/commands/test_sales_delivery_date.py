@@ -27,7 +27,7 @@ def test_a_sound_date_becomes_a_draft_on_the_version_that_the_system_has_now() -
     assert (draft.system, draft.key, draft.version_token, draft.document) == ("erp", "10/000010", "v3", "10/000010")
     assert draft.fields == {"sales_order_id": "10", "line": "000010", "new_date": "2026-03-30"}
     assert draft.changes == (Change(field="confirmed_date", before="2026-03-27", after="2026-03-30"),)
-    assert draft.amounts == {"material_id": "RM-1"}
+    assert draft.amounts == {"material_id": "RM-1", "site": "1000"}
     assert {one.rule: one.verdict for one in draft.checks} == {
         "R-OPEN": "ok", "R-DATE": "ok", "R-ATP": "ok", "R-REQUESTED": "flag", "R-PENALTY": "flag",
     }  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final, Literal, cast
 
@@ -64,7 +65,10 @@ def tool(
 TOOLS: Final[dict[str, Tool]] = {
     name: tool(name, toolset=toolset, level=level) for toolset, (level, names) in TOOLSETS.items() for name in names
 }
-WRITE: Final = tool("propose_change_order", effect="write", risk="W2", fields="sales_order.net_value")
+WRITE: Final = replace(
+    tool("propose_change_order", effect="write", risk="W2", fields="sales_order.net_value"),
+    command="supply_source.update_price",
+)
 GRAVE: Final = tool("propose_cancel_order", effect="write", risk="W3")
 DEEP: Final = tool("propose_stop_job", toolset="production", level=3, effect="write", risk="W2")
 STATUS: Final = tool("get_proposal", toolset="proposals", effect="status")

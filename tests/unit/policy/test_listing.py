@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from itertools import chain
 from pathlib import Path
 
-from erp_mcp.domain.tool import Tool
+from erp_mcp.domain.tool import SagaStep, Tool
 from erp_mcp.policy.activate import diff
 from erp_mcp.policy.bundle import canonical, from_document, from_json
 from erp_mcp.policy.decide import decide_role
@@ -60,6 +61,19 @@ def test_a_policy_names_what_is_shown_and_what_is_left_out_is_found_by_search() 
 
     assert _names(listed(able, ("get_stock", "find_order"))) == ["call_tool", "search_tools", "find_order", "get_stock"]
     assert listed(able, tuple(_names(READS))) == READS
+
+
+@guarantees("discovery.lists")
+def test_what_a_saga_does_for_the_agent_is_left_out_of_a_chosen_list_unless_it_is_named() -> None:
+    """Steps and ways back are granted so that the saga may use them; each is still called by its own name."""
+    step = dataclasses.replace(WRITE, name="propose_step", undone_by="propose_step_back")
+    back, other = (dataclasses.replace(WRITE, name=name) for name in ("propose_step_back", "propose_other"))
+    saga = dataclasses.replace(WRITE, name="propose_both", steps=(SagaStep(name="one", tool="propose_step"),))
+    able = [*FINDERS, other, saga, step, back, STATUS]
+
+    assert listed(able, ()) == [*FINDERS, other, saga, STATUS]
+    assert listed(able, ("propose_step",)) == [*FINDERS, other, saga, step, STATUS]
+    assert listed(able, None) == able[2:]
 
 
 @guarantees("P1.hidden_is_missing")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import cast
 
 import pytest
@@ -241,3 +242,16 @@ def test_what_an_analysis_took_from_elsewhere_is_hashed_like_what_it_read() -> N
         token,
         (None,),
     ]
+
+
+@guarantees("P8.masks")
+def test_a_token_in_place_of_a_number_can_not_be_multiplied() -> None:
+    """A text repeated as often as a quantity says would take all memory; what is shown in the end is plain text."""
+    ((_, token, _),) = mask_inputs(COLUMNS, [ROW], [_mask("hash")], KEY)
+    number = cast("int", token)
+    reckoned: list[Callable[[], int]] = [lambda: 136_500 * number, lambda: number * 136_500, lambda: 1 + number]
+    for reckon in reckoned:
+        with pytest.raises(TypeError):
+            reckon()
+    ((shown,),) = mask_rows((VALUE,), [(token,)], [_mask("hash")], KEY, inputs_masked=True)
+    assert (type(shown), shown) == (str, str(token))

@@ -93,19 +93,33 @@ def test_the_shipped_policies_are_right(config: Path) -> None:
 @guarantees("P2.evidence", "cli.teaches")
 def test_every_check_names_each_write_with_what_earned_it(config: Path) -> None:
     """Who accepted that there is no report is not forgotten."""
-    line = (
-        "buyer may PROPOSE propose_update_delivery_date (buyer-delivery-dates), accepted by demo-admin without a report"
-    )
+    lines = [
+        f"{write}, accepted by demo-admin without a report"
+        for write in (
+            "buyer may PROPOSE propose_update_delivery_date (buyer-delivery-dates)",
+            "finance may PROPOSE propose_allocate_budget (finance-budget)",
+            "procurement may PROPOSE propose_procurement (procurement-as-one)",
+        )
+    ]
 
     for _ in range(2):
-        assert line in _run("check", "--config", str(config)).output
-    assert _json("check", "--config", str(config))["writes"] == [
+        told = _run("check", "--config", str(config)).output
+        assert all(line in told for line in lines)
+    writes = cast("list[dict[str, object]]", _json("check", "--config", str(config))["writes"])
+    assert len(writes) == 2 + 7
+    assert [one for one in writes if one["role"] != "procurement"] == [
         {
             "role": "buyer",
             "tool": "propose_update_delivery_date",
             "rule": "buyer-delivery-dates",
             "evidence": {"accepted_by": "demo-admin", "reason": "this is the demo plant and no real order moves"},
-        }
+        },
+        {
+            "role": "finance",
+            "tool": "propose_allocate_budget",
+            "rule": "finance-budget",
+            "evidence": {"accepted_by": "demo-admin", "reason": "this is the demo plant and nobody's budget moves"},
+        },
     ]
 
 

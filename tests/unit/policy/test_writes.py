@@ -8,7 +8,7 @@ from itertools import product
 import pytest
 
 from erp_mcp.domain.call import JsonValue
-from erp_mcp.domain.decision import Decision, Limit, Mask, Obligations, Terms
+from erp_mcp.domain.decision import Decision, Limit, Mask, Obligations, Setting, Terms
 from erp_mcp.domain.tool import Tool
 from erp_mcp.errors import BadBundleError
 from erp_mcp.policy.bundle import Bundle, from_document, from_json, write_terms
@@ -230,6 +230,7 @@ def test_narrowing_the_sites_keeps_every_other_obligation() -> None:
         budgets_s=(("stock", 4),),
         approval=Terms(rule="r", approvers=("ann",), needed=1, self_approval=True, valid_s=3600),
         limits=(Limit(id="l", measure="count", key="owner", maximum="5", window_s=3600),),
+        settings=(Setting(rule="p", name="price_step_most_pct", value=20),),
     )
     blank = Obligations(sites=None)
 
