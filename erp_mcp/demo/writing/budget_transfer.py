@@ -70,7 +70,7 @@ def transfer_budget(work: Work, arguments: Arguments) -> Reply:
             (str((Decimal(row[1]) + change).quantize(CENT)), stamp, center, period),
         )
     fields, version = _read(work.database, number, "")
-    return Document(doc_type="BD", number=number, item="", version=version, fields=fields)
+    return Document(doc_type="BD", number=number, item=f"{taker}/{period}", version=version, fields=fields)
 
 
 def money(text: str) -> Decimal | None:
@@ -118,7 +118,8 @@ def _canonical(fields: Mapping[str, JsonValue], profile: Profile) -> dict[str, J
     }
 
 
-DOCUMENT: Final = DocumentKind(read=_read, canonical=_canonical, key=lambda number, _: number)
+# Budgets are synchronised, documents are not: the record that is named is the budget that got the amount.
+DOCUMENT: Final = DocumentKind(read=_read, canonical=_canonical, key=lambda _, budget: budget)
 OPERATION: Final = ErpOperation(
     name=TRANSFER_BUDGET,
     kept=("unique_ref", "readback"),

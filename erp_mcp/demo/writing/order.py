@@ -8,7 +8,7 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from typing import Final
 
-from erp_mcp.demo import erp_rules
+from erp_mcp.demo import erp_rules, lock
 from erp_mcp.demo.erp_rows import PurchaseHeadRow, PurchaseItemRow
 from erp_mcp.demo.writing import names
 from erp_mcp.demo.writing.operation import DocumentKind, ErpOperation
@@ -63,7 +63,7 @@ def create_order(work: Work, arguments: Arguments) -> Reply:
     """Make an order of up to fifty items, and close the requisition items that are named."""
     items, refs = names.rows_of(arguments, "items"), names.rows_of(arguments, "refs")
     vendor, plant = names.text_of(arguments, "vendor_no"), names.text_of(arguments, "plant")
-    code = erp_rules.supplier_refusal(work.database, vendor)
+    code = lock.refusal(work.database) or erp_rules.supplier_refusal(work.database, vendor)
     if code is None and not 0 < len(items) <= _MAX_ITEMS:
         code = "bad_items"
     for one in items:
@@ -230,7 +230,7 @@ OPERATION: Final = ErpOperation(
             "bad_date", "bad_items", "bad_price", "bad_quantity", "below_minimum", "date_in_past", "document_deleted",
             "material_blocked", "material_discontinued", "no_source", "not_purchased", "other_terms", "price_too_high",
             "requisition_not_open", "source_blocked", "supplier_blocked", "unknown_document", "unknown_material",
-            "unknown_supplier", "unknown_unit",
+            "unknown_supplier", "unknown_unit", lock.REFUSAL,
         }
     ),
 )  # fmt: skip

@@ -56,8 +56,9 @@ GOODS: Final[Mapping[str, Goods]] = {
         wrong={"amount": "0"},
     ),
 }
-_TRANSFERS: Final = (
-    "SELECT doc_no, doc_no, from_ctr || to_ctr || period || amount || curr || purpose || changed_at FROM bud_doc"
-)
+_TRANSFERS: Final = """
+    SELECT doc_no, to_ctr || '/' || period, from_ctr || to_ctr || period || amount || curr || purpose || changed_at
+      FROM bud_doc
+"""
 _REFUNDS: Final = "SELECT cr_no, cr_no, so_no || so_item || amount || curr || reason || stat || changed_at FROM cr_req"
 EFFECTS: Final = (_TRANSFERS, _REFUNDS)

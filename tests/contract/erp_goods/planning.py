@@ -11,8 +11,9 @@ from erp_mcp.demo.writing.order_dates import RESCHEDULE
 from erp_mcp.demo.writing.planned import CONFIRM_PLANNED
 from erp_mcp.demo.writing.reservation import CREATE_RESERVATION
 from erp_mcp.demo.writing.reservation_move import MOVE_RESERVATION
+from erp_mcp.demo.writing.reservation_release import RELEASE_RESERVATION
 from erp_mcp.domain.call import JsonValue
-from erp_mcp.domain.value import quantity_text
+from erp_mcp.domain.value import QUANTITY_DIGITS, quantity_text, to_scaled
 from tests.contract.erp_goods.form import Goods, Made, Row
 
 THOUSANDTH: Final = 1_000
@@ -49,6 +50,13 @@ def _other_order(row: Row, _: int) -> Made:
         key=number,
         version=version,
     )
+
+
+def _given_up(row: Row, _: int) -> Made:
+    number, unit, qty, version = row
+    whole = quantity_text(to_scaled(qty, QUANTITY_DIGITS))
+    fields = {"reservation_id": number, "qty": whole, "uom": unit, "qty_left": "0"}
+    return Made(fields=fields, key=number, version=version)
 
 
 def _firm(row: Row, _: int) -> Made:
@@ -96,6 +104,13 @@ GOODS: Final[Mapping[str, Goods]] = {
         " AND (b.expires_on IS NULL OR b.expires_on > '2026-03-30') AND NOT EXISTS"
         " (SELECT 1 FROM resv o WHERE o.dem_no = c.ord_no AND o.dem_item = c.item_no) GROUP BY 1 ORDER BY 1",
         good=_other_order,
+        wrong={"uom": "ZZZ"},
+        touch="UPDATE resv SET qty = '0.500', changed_at = '2026-03-16T04:59:59Z' WHERE resv_no = ?",
+    ),
+    RELEASE_RESERVATION: Goods(
+        records="SELECT resv_no, uom, qty, changed_at FROM resv WHERE qty <> '0.000' AND resv_no < 'RS00001700'"
+        " ORDER BY 1 DESC",
+        good=_given_up,
         wrong={"uom": "ZZZ"},
         touch="UPDATE resv SET qty = '0.500', changed_at = '2026-03-16T04:59:59Z' WHERE resv_no = ?",
     ),

@@ -13,7 +13,7 @@ import pytest
 
 from erp_mcp.adapters import Connection
 from erp_mcp.adapters.sql.adapter import SqlAdapter
-from erp_mcp.demo import DemoPlant
+from erp_mcp.demo import DemoPlant, cable
 from erp_mcp.demo.erp_calls import CREATE_REQUISITION, UPDATE_DATE
 from erp_mcp.demo.erp_commands import DemoErpCommands
 from erp_mcp.demo.erp_service import Failpoint
@@ -275,7 +275,7 @@ async def test_a_file_that_may_not_be_written_was_not_sent_anything(folder: Path
 def test_operations_and_contracts_are_those_of_the_profile(folder: Path) -> None:
     """The shipped profile claims what the service keeps."""
     offered = opened(folder).operations
-    assert offered[UPDATE_DATE] == RetryContract(kind="conditional", settle_s=5)
+    assert offered[UPDATE_DATE] == RetryContract(kind="conditional", settle_s=1)
     assert offered[CREATE_REQUISITION] == RetryContract(kind="unique_ref", settle_s=5)
     assert set(offered) == set(OPERATIONS)
 
@@ -309,3 +309,23 @@ async def test_a_prefix_of_ids_is_taken_off_and_put_back(folder: Path) -> None:
 
         assert isinstance(outcome, Committed)
         assert outcome.written.fields.items() <= wanted.fields.items()
+
+
+@guarantees("P4.unknown", "P4.one_effect")
+async def test_with_the_cable_pulled_it_is_written_and_nobody_hears_of_it_once(folder: Path) -> None:
+    """The first answer is lost and is there to be found; the next one comes."""
+    commands, wanted = opened(folder), command(folder, CREATE_REQUISITION)
+    cable.pull(folder / "erp.sqlite")
+
+    lost = await commands.send(wanted)
+    there = await commands.find(wanted)
+    heard = await commands.send(command(folder, CREATE_REQUISITION, reference="R2"))
+
+    assert lost == Unknown(reason="no_answer")
+    assert there is not None
+    assert isinstance(heard, Committed)
+    with closing(sqlite3.connect(folder / "erp.sqlite")) as raw:
+        assert raw.execute("SELECT reference, doc_no FROM ext_ref ORDER BY 1").fetchall() == [
+            ("R1", there.document),
+            ("R2", heard.written.document),
+        ]

@@ -20,11 +20,11 @@ from erp_mcp.errors import DemoDirectoryError
 from tests.guarantees import guarantees
 
 HASHES = {
-    1: "69ea7e274cd58b6e2d02a7c3c95d5cd5f631dfbf3596c62fa76614dd1c9b1611",
-    2: "e6222cc6abc8475aadb9b3546069c06e4602e1310bd4c6cccf2e611e9c2cb6c9",
-    3: "27a41773e578eb759dabcebe023a784ef37e2e29d0dc1ba31dd877c89317d7f2",
-    4: "bfd049d77601e93a8d7d330fd0b24bd58965f719937254017ef2eef623ef349e",
-    5: "84ee6ba6a1f46c01c8e1eacde3879808cd6f1dc2dc7c5e80b5cee00e024f9119",
+    1: "1e1f73ae938a01ac33522566e741c95a21b451db9a289efd0b70a5a98cc5731e",
+    2: "af98a92e42c8e8c0618e9da9dad7601345615b36e28b4df3fe510cfc084b528b",
+    3: "aeec3ed48d814cddf9cf599ed33799d4f36d9705b1d39c5a259eb8ec517e98b7",
+    4: "f7b46b050f3f9f058cb0e419e0f3b7e8216280c984d0fb840b6b16283cc1f855",
+    5: "98b90cdb0e7c6fe0d5982456edbadb0a34df9d6752d80fd2ec0d27f961984546",
 }
 SUMMER_WEEKS = 12
 SUPPORTED_MINORS = (11, 12, 13)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from erp_mcp.demo import DemoPlant
-from erp_mcp.demo.writing.budget_transfer import TRANSFER_BUDGET
+from erp_mcp.demo.writing.budget_transfer import DOCUMENT, TRANSFER_BUDGET
 from erp_mcp.domain.call import JsonValue
 from tests.guarantees import guarantees
 from tests.unit.demo.writing.order_desk import OrderDesk, open_desk
@@ -40,6 +40,8 @@ def test_what_one_gives_the_other_gets_and_a_document_says_so(desk: OrderDesk) -
     call = _call(desk)
 
     done = desk.done(TRANSFER_BUDGET, call)
+
+    assert DOCUMENT.key(done.number, done.item) == "4200-1000/2026"  # the record that is synchronised, not the document
 
     after = [Decimal(desk.one(_ROW, one)[0]) for one in ("4100-1000", "4200-1000")]
     assert [now - then for now, then in zip(after, before, strict=True)] == [Decimal("-1234.56"), Decimal("1234.56")]

@@ -8,7 +8,7 @@ from typing import Final
 
 import pytest
 
-from erp_mcp.demo import DemoPlant
+from erp_mcp.demo import DemoPlant, lock
 from erp_mcp.demo.writing.order import CREATE_ORDER
 from erp_mcp.domain.call import JsonValue
 from tests.guarantees import guarantees
@@ -102,6 +102,20 @@ def test_it_refuses_what_was_blocked_since(erp: OrderDesk, change: str, code: st
     """The last word is the ERP's."""
     erp.change(change)
     assert erp.code(CREATE_ORDER, ORDER) == code
+
+
+@guarantees("P7.demo_plant")
+def test_with_purchasing_locked_no_order_is_taken_until_it_is_unlocked(erp: OrderDesk) -> None:
+    """As a person at the ERP locks it; that it is locked leaves nothing behind."""
+    before = erp.dump()
+    lock.lock(erp.path)
+    lock.lock(erp.path)
+    assert erp.code(CREATE_ORDER, ORDER) == "purchasing_locked"
+    lock.unlock(erp.path)
+    lock.unlock(erp.path)
+    assert erp.dump() == before
+
+    erp.done(CREATE_ORDER, ORDER)
 
 
 @guarantees("P7.demo_plant")
