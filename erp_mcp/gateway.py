@@ -22,6 +22,7 @@ from erp_mcp.catalog import arguments as contract
 from erp_mcp.catalog import schemas
 from erp_mcp.catalog.arguments import CheckedArguments
 from erp_mcp.catalog.registry import Catalog
+from erp_mcp.catalog.steps import arguments_of
 from erp_mcp.domain.analysis import Analysis
 from erp_mcp.domain.answer import Answer, Refusal
 from erp_mcp.domain.audit import AuditEntry
@@ -33,7 +34,7 @@ from erp_mcp.domain.freshness import FreshnessBudget
 from erp_mcp.domain.instants import instant_text
 from erp_mcp.domain.principal import Principal
 from erp_mcp.domain.taint import OUTSIDER_TEXT
-from erp_mcp.domain.tool import Tool
+from erp_mcp.domain.tool import SagaStep, Tool
 from erp_mcp.errors import (
     BoundaryError,
     BusyError,
@@ -57,7 +58,7 @@ from erp_mcp.projections.kept_findings import KeptFindings
 from erp_mcp.reading import Keys, Question, Reading
 
 if TYPE_CHECKING:
-    from erp_mcp.proposing import Proposing
+    from erp_mcp.proposing import AllowedStep, Proposing
 
 _log = logging.getLogger("erp_mcp")
 
@@ -180,7 +181,8 @@ class Gateway:
             able = decide.visible(bundle, principal, self.catalog)
             answer = self._finding.answer(question, able, bundle.shows[principal.role])
         else:  # whether a proposal happens is (6), decided by people over another channel
-            answer = await self._propose(question, call, decision, trail, undoes=undoes)
+            steps = tuple(self._step(bundle, question, call, step) for step in tool.steps)
+            answer = await self._propose(question, call, decision, trail, undoes=undoes, steps=steps)
         trail.rows = {name: len(table.rows) for name, table in answer.tables.items()}
         return answer
 
@@ -248,8 +250,51 @@ class Gateway:
         own = {key: value for key, value in call.arguments.items() if key != "proposal_id"}
         return replace(call, tool=name, arguments={**arguments, **own})
 
+    def _step(self, bundle: Bundle, whole: Question, call: ToolCall, step: SagaStep) -> AllowedStep:
+        """See one step of a saga as if it came alone: nothing is let happen together that may not happen by itself.
+
+        Raises:
+            NotAllowedError: `policy.not_allowed`, when the role may not propose it, or not what takes it back.
+        """
+        from erp_mcp.proposing import AllowedCall, AllowedStep
+
+        principal, arguments = whole.principal, arguments_of(step, call.arguments)
+        violation = boundary.recognise(step.tool, arguments)
+        if violation is not None:
+            raise BoundaryError(rule=violation.code)
+        tool = self.catalog.get(step.tool)
+        if tool is None or not decide.visible(bundle, principal, (tool,)):
+            raise NotAllowedError(reason="step", step=step.name)
+        checked = contract.check(tool, arguments)
+        decision = decide.decide(bundle, principal, tool, checked.arguments)
+        terms = _terms(decision)
+        obligations.check_masked_arguments(tool, checked.arguments, terms.masks)
+        obligations.check_window(tool, checked.arguments, terms.max_window_days)
+        back = None
+        if tool.undone_by:
+            way_back = decide.decide(bundle, principal, self.catalog.tools[tool.undone_by], {})
+            if not way_back.allowed or way_back.obligations is None:
+                raise NotAllowedError(reason="way_back", step=step.name)
+            back = way_back.obligations.approval
+        asked = AllowedCall(
+            principal=principal,
+            tool=tool,
+            call=replace(call, tool=tool.name, arguments=arguments),
+            checked=checked,
+            decision=decision,
+            obligations=terms,
+        )
+        return AllowedStep(name=step.name, asked=asked, back=back)
+
     async def _propose(
-        self, question: Question, call: ToolCall, decision: Decision, trail: _Trail, *, undoes: str
+        self,
+        question: Question,
+        call: ToolCall,
+        decision: Decision,
+        trail: _Trail,
+        *,
+        undoes: str,
+        steps: tuple[AllowedStep, ...],
     ) -> Answer:
         """Make a proposal, or tell of the agent's own."""
         from erp_mcp.proposing import AllowedCall
@@ -262,6 +307,7 @@ class Gateway:
             decision=decision,
             obligations=question.obligations,
             undoes=undoes,
+            steps=steps,
         )
         told = await self.proposing().answer(asked)
         if told.proposal is not None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from erp_mcp.domain.freshness import EntityState
     from erp_mcp.domain.introspection import Introspection
     from erp_mcp.domain.lifecycle import State
-    from erp_mcp.domain.proposal import Content, Event, Proposal, SignedDecision, Step
+    from erp_mcp.domain.proposal import Content, DamagedProposal, Event, Proposal, SignedDecision, Step
     from erp_mcp.domain.tool import Query
     from erp_mcp.domain.traffic import Admission, Ending, TrafficKind, TrafficLimits, TrafficState
 
@@ -431,6 +431,10 @@ class Proposals(Protocol):
         """Return the id of a live or committed proposal of the same meaning made within the last seconds, or empty."""
         ...
 
+    def taken_back_by(self, agent: str, proposal_id: str) -> str:
+        """Return the id of an agent's live or committed proposal that takes another one back, or empty."""
+        ...
+
     def not_applied(self, agent: str, fingerprint: str, *, limit: int = 20) -> list[Proposal]:
         """Return an agent's proposals of the same meaning that were sent and ended as not written, newest first."""
         ...
@@ -443,6 +447,10 @@ class Proposals(Protocol):
         """Return proposals that stand in one of the states, oldest first."""
         ...
 
+    def damaged(self, states: tuple[State, ...]) -> list[DamagedProposal]:
+        """Return those in one of the states whose row is not what was written, by id; nothing of their content."""
+        ...
+
     def decisions(self, proposal_id: str) -> list[SignedDecision]:
         """Return the decisions about a proposal, oldest first; nothing of them is verified here."""
         ...
@@ -453,6 +461,19 @@ class Proposals(Protocol):
 
     def events(self, *, after: int = 0, limit: int = 100) -> list[Event]:
         """Return events whose audit record is numbered above `after`, oldest first."""
+        ...
+
+    def parts(self, proposal_id: str) -> list[Proposal]:
+        """Return the parts of a saga that were begun, oldest first."""
+        ...
+
+    def begin(self, step: Step, content: Content) -> Proposal:
+        """Begin a part of a saga, which waits for it from now on (`step`: its move `wait`); both or neither.
+
+        Raises:
+            ProposalMovedError: `proposal.moved`, when another worker has the saga, or began this part.
+            WritesStoppedError, LimitExceededError, ObjectFrozenError: before the first part alone; nothing was written.
+        """
         ...
 
     def create(self, content: Content) -> tuple[Proposal, bool]:

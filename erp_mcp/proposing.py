@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from hashlib import sha256
 from typing import Final
@@ -18,19 +18,21 @@ from erp_mcp import answers
 from erp_mcp.answers.proposals import is_over, row_of, tables_of
 from erp_mcp.answers.shape import RawCell
 from erp_mcp.catalog.arguments import CheckedArguments
-from erp_mcp.domain import human_task
+from erp_mcp.domain import human_task, saga
 from erp_mcp.domain.answer import Answer, Source
 from erp_mcp.domain.call import ArgumentValue, JsonValue, Rows, ToolCall
 from erp_mcp.domain.canonical_json import canonical
 from erp_mcp.domain.command import Command
-from erp_mcp.domain.decision import Decision, Obligations
+from erp_mcp.domain.decision import Decision, Obligations, Terms
 from erp_mcp.domain.ids import proposal_id_of
 from erp_mcp.domain.instants import instant_text, parse_instant
 from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.operation import Draft, Undoing
 from erp_mcp.domain.principal import Principal
-from erp_mcp.domain.proposal import Content, Preview, Proposal, Step
+from erp_mcp.domain.proposal import Content, LimitUse, Preview, Proposal, Step
 from erp_mcp.domain.reference import reference_of
+from erp_mcp.domain.saga import PlannedStep, planned
+from erp_mcp.domain.saga_draft import concerns_of, counted, draft_of, sources_of
 from erp_mcp.domain.tool import Tool
 from erp_mcp.errors import (
     InternalError,
@@ -43,6 +45,7 @@ from erp_mcp.errors import (
 )
 from erp_mcp.policy.bands import terms_for
 from erp_mcp.policy.limit_use import CONCERNS, concerns, limits_of
+from erp_mcp.policy.together import together
 from erp_mcp.ports import Clock, Ids, Proposals
 from erp_mcp.preparing import Preparation, Prepared
 from erp_mcp.projections import paging
@@ -73,11 +76,21 @@ class AllowedCall:
     decision: Decision
     obligations: Obligations
     undoes: str = ""  # the proposal that this call takes back
+    steps: tuple[AllowedStep, ...] = ()  # of a saga, in order
 
     def text(self, name: str) -> str:
         """Return an argument that is text, empty when it is absent."""
         value = self.checked.arguments.get(name)
         return value if isinstance(value, str) else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllowedStep:
+    """One step of a saga as a call that was seen like any other; `back` are the terms of the tool that undoes it."""
+
+    name: str
+    asked: AllowedCall
+    back: Terms | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,26 +155,83 @@ class Proposing:
             if there.content.fingerprint != fingerprint:
                 raise KeyReusedError(argument=_KEY, proposal_id=there.content.proposal_id)
             return self._told(asked, self._present(there))
-        same = self.proposals.same(asked.principal.agent, fingerprint, within_s=DUPLICATE_WINDOW_S)
-        if same and asked.text(_ACKNOWLEDGE) != same:
-            raise PossibleDuplicateError(proposal_id=same)
-        prepared = await self.preparation.prepare(asked.tool, asked.checked, asked.obligations)
+        for one in (asked, *(step.asked for step in asked.steps)):
+            self._check_not_twice(one, asked.text(_ACKNOWLEDGE))
+        if asked.steps:
+            content, sources = await self._saga(asked)
+        else:
+            prepared = await self.preparation.prepare(asked.tool, asked.checked, asked.obligations)
+            content, sources = self.content(asked, prepared), prepared.sources
         # From here to the answer nothing waits, so nothing can come between.
-        proposal, is_new = self.proposals.create(self.content(asked, prepared))
-        return self._told(asked, proposal, prepared.sources if is_new else ())
+        proposal, is_new = self.proposals.create(content)
+        return self._told(asked, proposal, sources if is_new else ())
 
-    def content(self, asked: AllowedCall, prepared: Prepared) -> Content:
+    def _check_not_twice(self, asked: AllowedCall, acknowledged: str) -> None:
+        fingerprint = fingerprint_of(asked.tool, asked.checked.arguments)
+        same = self.proposals.same(asked.principal.agent, fingerprint, within_s=DUPLICATE_WINDOW_S)
+        if same and acknowledged != same:
+            raise PossibleDuplicateError(proposal_id=same)
+
+    async def _saga(self, asked: AllowedCall) -> tuple[Content, tuple[Source, ...]]:
+        """Work out each step as if it were proposed alone, and put them together; raises as for each of them."""
+        uuid = self.ids.new()
+        steps: list[PlannedStep] = []
+        terms: list[Terms] = []
+        limits: list[LimitUse] = []
+        amounts: list[Mapping[str, str]] = []
+        sources: list[Source] = []
+        for step in asked.steps:
+            prepared = await self.preparation.prepare(step.asked.tool, step.asked.checked, step.asked.obligations)
+            alone = self.content(step.asked, prepared)
+            key = f"{proposal_id_of(uuid)}/{step.name}"  # no agent's own key has a slash
+            steps.append(self._planned(replace(alone, idempotency_key=key), step))
+            back = (self._terms_of(asked.principal, step.back, prepared.draft),) if step.back else ()
+            terms += [alone.terms, *back]
+            limits += alone.limits
+            amounts.append(prepared.draft.amounts)
+            sources += prepared.sources
+        draft = draft_of(steps, amounts)
+        own = self._terms_of(asked.principal, asked.obligations.approval, draft)
+        strictest = together([own, *terms])
+        if strictest is None:
+            raise NotAllowedError(reason="approval")
+        whole = Prepared(draft=draft, sources=tuple(dict.fromkeys(sources)), stale=())
+        content = self.content(asked, whole, uuid=uuid, terms=strictest)
+        return replace(
+            content,
+            limits=counted((*content.limits, *limits)),
+            concerns=concerns_of(steps),
+            sources=sources_of(steps),
+        ), whole.sources
+
+    def _planned(self, alone: Content, step: AllowedStep) -> PlannedStep:
+        operation = self.preparation.operations[alone.command.operation]
+        undo = operation.undo
+        way_back = undo.words if undo else operation.irreversible or _NO_WAY_BACK
+        return planned(alone, step.name, undo_tool=undo.tool if undo else "", way_back=way_back)
+
+    def _terms_of(self, principal: Principal, terms: Terms | None, draft: Draft) -> Terms:
+        if terms is None:
+            raise NotAllowedError(reason="approval")
+        tainted = bool(terms.taint_s) and self.is_tainted(principal, terms.taint_s)
+        return terms_for(terms, draft.amounts, tainted=tainted)
+
+    def content(self, asked: AllowedCall, prepared: Prepared, *, uuid: str = "", terms: Terms | None = None) -> Content:
         """Return what a proposal of this change holds; it is kept nowhere yet.
+
+        Args:
+            asked: The call.
+            prepared: The change.
+            uuid: Of the proposal, where it is known already.
+            terms: Of a saga, which are those of its steps as well.
 
         Raises:
             NotAllowedError, RuleNotEvaluableError: as `propose`.
         """
-        terms = asked.obligations.approval
-        if terms is None or not asked.tool.risk:
+        if not asked.tool.risk:
             raise NotAllowedError(reason="approval")
-        uuid, draft, now = self.ids.new(), prepared.draft, self.clock.wall()
-        tainted = bool(terms.taint_s) and self.is_tainted(asked.principal, terms.taint_s)
-        terms = terms_for(terms, draft.amounts, tainted=tainted)
+        uuid, draft, now = uuid or self.ids.new(), prepared.draft, self.clock.wall()
+        terms = terms or self._terms_of(asked.principal, asked.obligations.approval, draft)
         return Content(
             proposal_id=proposal_id_of(uuid),
             deployment=self.deployment,
@@ -177,8 +247,9 @@ class Proposing:
             idempotency_key=asked.text(_KEY),
             fingerprint=fingerprint_of(asked.tool, asked.checked.arguments),
             command=self._command(asked.tool, draft, uuid),
-            preview=_preview(draft, asked.undoes),
+            preview=preview_of(draft, asked.undoes),
             undoes=asked.undoes,
+            parameters=dict(prepared.parameters),
             rationale=asked.text(_REASON),
             bundle=asked.decision.bundle,
             rules=asked.decision.rules,
@@ -196,9 +267,9 @@ class Proposing:
 
     def _command(self, tool: Tool, draft: Draft, uuid: str) -> Command:
         return Command(
-            operation=tool.command,
+            operation=tool.command or saga.CARRY_OUT,
             system=draft.system,
-            entity=self.preparation.operations[tool.command].entity,
+            entity=self.preparation.operations[tool.command].entity if tool.command else saga.ENTITY,
             key=draft.key,
             version_token=draft.version_token,
             reference=reference_of(uuid),
@@ -222,6 +293,8 @@ class Proposing:
         content, receipt = original.content, original.receipt
         if content.agent != agent or self.is_canary(content):
             raise ProposalNotFoundError
+        if content.part_of:
+            self._check_over(content.part_of)
         if original.state is not State.COMMITTED or receipt is None:
             raise ProposalMovedError(proposal_id=proposal_id, state=str(original.state))
         operation = self.preparation.operations.get(content.command.operation)
@@ -232,6 +305,10 @@ class Proposing:
         if there is not None and there.content.undoes == proposal_id:
             own = {_KEY, _REASON, _ACKNOWLEDGE}
             return there.content.tool, {name: one for name, one in there.content.arguments.items() if name not in own}
+        taken_back = self.proposals.taken_back_by(agent, proposal_id)
+        if taken_back:
+            message = f"Proposal {taken_back} takes it back already."
+            raise RuleRefusedError(rule="R-UNDO-TWICE", message=message, proposal_id=taken_back)
         command = content.command
         live = await self.preparation.record(command.system, command.entity, receipt.written.key)
         undoing = Undoing(
@@ -242,6 +319,12 @@ class Proposing:
             today=self.preparation.today,
         )
         return operation.undo.tool, dict(operation.undo.function(undoing))
+
+    def _check_over(self, saga_id: str) -> None:
+        """What a saga has written is its own to take back until it is over."""
+        whole = self.proposals.get(saga_id)
+        if whole.state not in (State.COMMITTED, State.NOT_APPLIED):
+            raise ProposalMovedError(proposal_id=saga_id, state=str(whole.state))
 
     # --- what became of them ------------------------------------------------------------------------------------------
 
@@ -282,7 +365,7 @@ class Proposing:
     def _cancelled(self, asked: AllowedCall) -> Proposal:
         proposal = self._own(asked)
         proposal_id = proposal.content.proposal_id
-        if proposal.state not in _WAITING:
+        if proposal.state not in _WAITING or proposal.content.part_of:
             raise ProposalMovedError(proposal_id=proposal_id, state=str(proposal.state))
         step = Step(name="cancel", actor=asked.principal.agent, reason="cancelled_by_agent")
         return self.proposals.move(proposal_id, step)
@@ -322,7 +405,8 @@ class Proposing:
         return found, before
 
     def _told(self, asked: AllowedCall, proposal: Proposal, sources: Iterable[Source] = ()) -> Told:
-        answer = self._answer(asked, tables_of(proposal), sources)
+        parts = self.proposals.parts(proposal.content.proposal_id) if saga.is_saga(proposal.content) else ()
+        answer = self._answer(asked, tables_of(proposal, parts), sources)
         return Told(answer=answers.fit(answer), proposal=proposal)
 
     def _answer(
@@ -349,12 +433,12 @@ def _plain(value: ArgumentValue) -> JsonValue:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _preview(draft: Draft, undoes: str) -> Preview:
+def preview_of(draft: Draft, undoes: str) -> Preview:
     """Return what people see: the draft, and that nobody has asked the system about it yet.
 
     None of the operations has a check before sending, since whoever prepares holds no account that writes.
     """
-    own = draft.system == human_task.SYSTEM
+    own = draft.system == human_task.SYSTEM  # a saga is as well: each of its steps says it for itself
     unchecked = (
         ()
         if own

@@ -6,7 +6,7 @@ Nothing of an approver stands here (neither name nor comment), and no text of a 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from erp_mcp.answers.shape import RawCell
@@ -111,8 +111,16 @@ def row_of(proposal: Proposal) -> tuple[RawCell, ...]:
     )
 
 
-def tables_of(proposal: Proposal) -> dict[str, list[tuple[RawCell, ...]]]:
-    """Return the rows of all tables that show one proposal."""
+def _stands(part: Proposal) -> str:
+    """Return where a step of a saga stands, in a sentence."""
+    content, receipt = part.content, part.receipt
+    document = f", document {receipt.written.document}" if receipt and receipt.written.document else ""
+    way = "is taken back" if content.undoes else "stands"
+    return f"Now: {content.step} {way} at {part.state}{document} ({content.proposal_id})."
+
+
+def tables_of(proposal: Proposal, parts: Sequence[Proposal] = ()) -> dict[str, list[tuple[RawCell, ...]]]:
+    """Return the rows of all tables that show one proposal; of a saga, where each part of it stands as well."""
     preview, receipt = proposal.content.preview, proposal.receipt
     receipts: list[tuple[RawCell, ...]] = []
     if receipt is not None:
@@ -122,6 +130,6 @@ def tables_of(proposal: Proposal) -> dict[str, list[tuple[RawCell, ...]]]:
         "proposal": [row_of(proposal)],
         "changes": [(one.field, one.before or None, one.after or None, one.unit or None) for one in preview.changes],
         "checks": [(check.rule, str(check.verdict), check.message) for check in preview.checks],
-        "effects": [(effect,) for effect in preview.effects],
+        "effects": [*((effect,) for effect in preview.effects), *((_stands(part),) for part in parts)],
         "receipt": receipts,
     }

@@ -39,6 +39,8 @@ class _Course:
     digest: JsonValue
     needed: int
     fence: int = 0
+    part_of: str = ""
+    is_way_back: bool = False
     approvers: set[str] = field(default_factory=set)
     receipt: str = ""
 
@@ -93,6 +95,8 @@ class Courses:
             digest=facts.get("digest"),
             needed=needed if isinstance(needed, int) else 1,
             fence=_fence(facts),
+            part_of=str(facts.get("part_of", "")),
+            is_way_back=bool(facts.get("undoes")),
         )
 
     def _moved(self, seq: int, proposal_id: str, course: _Course, facts: dict[str, JsonValue]) -> None:
@@ -105,9 +109,25 @@ class Courses:
             self._found(seq, "illegal_move", f"{proposal_id} {name} from {source} to {target}")
         if name in _STATED and "statement_digest" not in facts:
             self._found(seq, "illegal_move", f"{proposal_id} {name} without a statement")
-        if target in _NEEDS_APPROVAL and len(course.approvers) < course.needed:
-            self._found(seq, "unapproved", f"{proposal_id} {len(course.approvers)} of {course.needed}")
+        if course.part_of and name == "allow":
+            self._part_begun(seq, proposal_id, course)
+        elif target in _NEEDS_APPROVAL and len(self._approvers(course)) < course.needed:
+            self._found(seq, "unapproved", f"{proposal_id} {len(self._approvers(course))} of {course.needed}")
         course.state, course.fence = target, _fence(facts)
+
+    def _approvers(self, course: _Course) -> set[str]:
+        """Return who said yes; of a part, who did to its saga."""
+        whole = self._courses.get(course.part_of) if course.part_of else course
+        return whole.approvers if whole else set()
+
+    def _part_begun(self, seq: int, proposal_id: str, course: _Course) -> None:
+        """A part is begun while its saga, to which enough people have said yes, goes the same way."""
+        whole = self._courses.get(course.part_of)
+        wanted = State.COMPENSATING if course.is_way_back else State.CLAIMED
+        if whole is None or whole.state != wanted:
+            self._found(seq, "illegal_move", f"{proposal_id} begun while {course.part_of} is not {wanted}")
+        elif len(whole.approvers) < max(1, course.needed, whole.needed):
+            self._found(seq, "unapproved", f"{proposal_id} {len(whole.approvers)} of {whole.needed}")
 
 
 def _rise(name: str, source: str, target: str) -> int | None:

@@ -6,7 +6,7 @@ Imports are made where they are needed: serving must not pay for what only admin
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -56,6 +56,10 @@ if TYPE_CHECKING:
 
 _log: Final = logging.getLogger("erp_mcp")
 DEMO_ERP: Final = "demo-erp"  # `commands.via` of a profile whose system is written to by the demo ERP's own service
+
+
+async def _as_it_is(_system: str) -> None:
+    """Stand in for bringing the read model up to date."""
 
 
 @dataclass(kw_only=True)
@@ -292,8 +296,15 @@ class Deployment:
             return own_records.own_target(self.settings.deployment)
         return self.target(self.system(name))
 
-    def committer(self, *, at: Callable[[str], None] = lambda _: None) -> Committer:
-        """Return what commits approved proposals; `at` is told each point at which a process may die, for tests."""
+    def committer(
+        self, *, refresh: Callable[[str], Awaitable[None]] = _as_it_is, at: Callable[[str], None] = lambda _: None
+    ) -> Committer:
+        """Return what commits approved proposals.
+
+        Args:
+            refresh: Brings the read model up to what was written to a system, before that is taken back.
+            at: Told each point at which a process may die, for tests.
+        """
         from erp_mcp.committing import Committer, Signatures
 
         return Committer(
@@ -312,6 +323,8 @@ class Deployment:
             preparation=self.preparation,
             commands=self.signed_commands,
             clock=self.clock,
+            ids=self.ids,
+            refresh=refresh,
             at=at,
         )
 

@@ -27,7 +27,7 @@ class Named:
 
 
 def named_secrets(settings: Settings) -> Iterator[Named]:
-    """Yield the references of a configuration: the vault's own, the state's, then those of each system."""
+    """Yield the references of a configuration: the vault's own, the state's, the page's, then those of each system."""
     if settings.vault is not None:
         auth = settings.vault.auth
         for key, reference in (("token", auth.token), ("secret_id", auth.secret_id)):
@@ -35,6 +35,8 @@ def named_secrets(settings: Settings) -> Iterator[Named]:
                 yield Named(key=f"vault.auth.{key}", reference=reference)
     if settings.state is not None and settings.state.secret:
         yield Named(key="state.postgresql.secret", reference=settings.state.secret, system="state")
+    if settings.oidc is not None and settings.oidc.client_secret:
+        yield Named(key="web.oidc.client_secret", reference=settings.oidc.client_secret, system="web")
     for system in settings.systems:
         for writes in (False, True):
             for key, reference in references_of(system, write=writes).items():

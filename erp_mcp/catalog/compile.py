@@ -26,7 +26,7 @@ from erp_mcp.domain import human_task
 from erp_mcp.domain.analysis import Analysis
 from erp_mcp.domain.entities import ENTITIES
 from erp_mcp.domain.operation import Operation
-from erp_mcp.domain.tool import NOTHING, Argument, Query, Table, Tool
+from erp_mcp.domain.tool import NOTHING, Argument, Query, SagaStep, Table, Tool
 from erp_mcp.ports import MAX_KEYS
 
 _BUSINESS: Final = 4  # ISA-95: what is below is planned from here, never written from here
@@ -67,11 +67,12 @@ class _Bound:
     operation: Operation | None = None
     status: str = ""
     discovery: str = ""
+    steps: tuple[SagaStep, ...] = ()
 
     @property
     def fixed(self) -> bool:
         """Whether arguments and tables are added here, being the same for all tools of the kind."""
-        return self.operation is not None or bool(self.status or self.discovery)
+        return self.operation is not None or bool(self.status or self.discovery or self.steps)
 
 
 def compile_tool(
@@ -104,6 +105,8 @@ def compile_tool(
         bound = _Bound(tables=discovery_tables.TABLES[binding.discovery], discovery=binding.discovery)
     elif binding.command:
         bound = _command(binding, spec.level, parts, operations)
+    elif binding.saga:
+        bound = _Bound(tables=proposal_tables.TABLES, steps=_steps(spec, parts))
     elif binding.analysis:
         bound = _analysis(spec, parts, analyses)
     else:
@@ -130,11 +133,11 @@ def _tables_given(arguments: Iterable[Argument]) -> dict[str, Relation]:
 def _check_kind(spec: ToolFile) -> None:
     binding = spec.binding
     own = (binding.status, binding.discovery)  # what the gateway answers of itself
-    chosen = (binding.query, binding.document, binding.analysis, binding.command, *own)
+    chosen = (binding.query, binding.document, binding.analysis, binding.command, binding.saga, *own)
     if sum(map(bool, chosen)) != 1 or _misses_reads(binding):
-        detail = "give one of query, document, analysis with reads, command with reads, status or discovery"
+        detail = "give one of query, document, analysis with reads, command with reads, saga, status or discovery"
         raise ProblemError("binding.kind", detail, ("binding",))
-    fixed = bool(binding.command) or any(own)
+    fixed = bool(binding.command or binding.saga) or any(own)
     if fixed and spec.result:
         detail = "all tools of this kind have the same result, which is not written here"
         raise ProblemError("result.fixed", detail, ("result",))
@@ -154,7 +157,7 @@ def _added(spec: ToolFile) -> tuple[Argument, ...]:
     elif spec.binding.discovery:
         added = discovery_tables.ARGUMENTS[spec.binding.discovery]
     else:
-        added = proposal_tables.PROPOSE_ARGUMENTS if spec.binding.command else ()
+        added = proposal_tables.PROPOSE_ARGUMENTS if spec.binding.command or spec.binding.saga else ()
     for one in added:
         if one.name in spec.arguments:
             detail = f"{one.name} is added by the compiler"
@@ -186,6 +189,21 @@ def _command(binding: BindingSpec, level: int, parts: _Parts, operations: Mappin
         if query.name in operation.live:
             _check_live(query, ("binding", "reads", query.name))
     return _Bound(tables=proposal_tables.TABLES, reads=reads, operation=operation)
+
+
+def _steps(spec: ToolFile, parts: _Parts) -> tuple[SagaStep, ...]:
+    """Return the steps of a saga; whether they fit their tools is seen once all tools are there (`catalog.sagas`)."""
+    if spec.level != _BUSINESS:
+        raise ProblemError("level.write", "only level-4 tools write, and only what level-4 systems hold", ("level",))
+    for name, step in spec.binding.saga.items():
+        for argument in (one for one in step.arguments.values() if one not in parts.arguments):
+            detail = f"this tool has no argument {argument}"
+            raise ProblemError("saga.arguments", detail, ("binding", "saga", name, "arguments"))
+        parts.used |= {*step.arguments.values()}
+    return tuple(
+        SagaStep(name=name, tool=step.tool, arguments=tuple(step.arguments.items()), values=tuple(step.values.items()))
+        for name, step in spec.binding.saga.items()
+    )
 
 
 def _check_live(query: Query, place: Place) -> None:
@@ -279,8 +297,9 @@ def _check_guards(names: Names) -> None:
 def _check_arguments(parts: _Parts, spec: ToolFile) -> None:
     if spec.binding.analysis or spec.binding.command or spec.binding.status or spec.binding.discovery:
         return  # these get every argument, so they may use what no statement does
+    added = {one.name for one in _added(spec)}
     for name, argument in parts.arguments.items():
-        if not argument.is_site and name not in parts.used:
+        if not argument.is_site and name not in parts.used | added:
             raise ProblemError("argument.unused", f"{name} is used nowhere", ("arguments", name))
 
 
@@ -324,6 +343,8 @@ def _tool(spec: ToolFile, toolset: str, parts: _Parts, bound: _Bound) -> Tool:
         command=bound.operation.name if bound.operation else "",
         status=bound.status,
         discovery=bound.discovery,
+        steps=bound.steps,
+        undone_by=_undone_by(bound),
         risk=spec.risk or "",
         live=spec.live or "",
         definition_id=bound.analysis.definition_id if bound.analysis else "",
@@ -332,6 +353,11 @@ def _tool(spec: ToolFile, toolset: str, parts: _Parts, bound: _Bound) -> Tool:
         hash=definition_hash(_definition(spec, toolset, bound)),
         conditions=_conditions(arguments, parts, bound),
     )
+
+
+def _undone_by(bound: _Bound) -> str:
+    undo = bound.operation.undo if bound.operation else None
+    return undo.tool if undo else ""
 
 
 def _definition(spec: ToolFile, toolset: str, bound: _Bound) -> dict[str, object]:

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from erp_mcp.catalog.registry import Catalog, catalog_of
-from erp_mcp.domain.tool import NOTHING, Argument, Column, Needs, Query, Table, Tool
+from erp_mcp.domain.tool import NOTHING, Argument, Column, Needs, Query, SagaStep, Table, Tool
 from erp_mcp.domain.vocabulary import Vocabulary
 
-FORMAT: Final = 7  # raise it when the form below changes
+FORMAT: Final = 8  # raise it when the form below changes
 _PACKAGE: Final = Path(__file__).resolve().parent.parent
 # What decides the outcome beside the tool files: the compiler and the model it compiles against.
 _COMPILER: Final = ("catalog", "domain", "analyses", "commands")
@@ -137,12 +137,13 @@ def _keep(cache_file: Path, wanted: str, catalog: Catalog) -> None:
 # `json.loads` gives Any; each value goes straight into a typed field and the checksum has said whose text it is.
 def _tool(raw: dict[str, Any]) -> Tool:
     rest: dict[str, Any] = {
-        key: _frozen(value) for key, value in raw.items() if key not in ("arguments", "tables", "reads")
+        key: _frozen(value) for key, value in raw.items() if key not in ("arguments", "tables", "reads", "steps")
     }
     return Tool(
         arguments=tuple(map(_argument, raw["arguments"])),
         tables=tuple(Table(**{**_all_frozen(one), "columns": _columns(one)}) for one in raw["tables"]),
         reads=tuple(_query(one) for one in raw["reads"]),
+        steps=tuple(SagaStep(**_all_frozen(one)) for one in raw["steps"]),
         **rest,
     )
 

@@ -6,6 +6,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, StringConstraints
 
+from erp_mcp.domain.saga import MAX_STEPS
 from erp_mcp.domain.tool import Effect, Risk
 
 NAME: Final = r"^[a-z][a-z0-9_]{2,63}$"
@@ -94,11 +95,24 @@ def _as_read(value: object) -> object:
 Read = Annotated[ReadSpec, BeforeValidator(_as_read)]
 
 
+class StepSpec(StrictForm):
+    """One step of a saga; the key above it is its name.
+
+    `arguments` say for those of its tool which argument of this one they take; `values` give others a constant. Reason
+    and key are those of the saga.
+    """
+
+    tool: Name
+    arguments: dict[Part, Part] = {}
+    values: dict[Part, str | int | bool] = {}
+
+
 class BindingSpec(StrictForm):
     """What is behind the tool.
 
     Rows of one `query`, of a `document` of several, or of an `analysis` over `reads`; a `command` that is proposed from
-    what its `reads` found; what is asked or done about the caller's own proposals (`status`); or how other tools are
+    what its `reads` found; the steps of a `saga`, several such changes as one, of which the last alone may be one that
+    can't be taken back; what is asked or done about the caller's own proposals (`status`); or how other tools are
     found and called (`discovery`).
     """
 
@@ -106,6 +120,7 @@ class BindingSpec(StrictForm):
     document: dict[Part, Read] = {}
     analysis: Part | None = None
     command: Operation | None = None
+    saga: Annotated[dict[Part, StepSpec], Field(max_length=MAX_STEPS)] = {}
     status: Literal["get", "list", "cancel", "undo"] | None = None
     discovery: Literal["search", "describe", "call"] | None = None
     reads: dict[Part, Read] = {}

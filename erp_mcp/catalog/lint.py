@@ -34,10 +34,11 @@ STATUS_SCOPE: Final = "proposals.status"
 DISCOVERY_SCOPE: Final = "catalog.discovery"
 MAX_WORDS: Final = 60
 MAX_LISTED: Final = 1600  # characters of name, description and input schema together
+MAX_LISTED_SAGA: Final = 2400  # it has the arguments of several
 LEVELS: Final = (3, 4)
 _EFFECT_OF: Final = {
     "read": "a tool that only reads says effect: read",
-    "write": "a tool that proposes a command says effect: write",
+    "write": "a tool that proposes a command or a saga says effect: write",
     "status": "a tool about the caller's own proposals says effect: status",
     "discovery": "a tool that finds or calls other tools says effect: discovery",
 }
@@ -78,15 +79,16 @@ def check_tool(tool: Tool) -> list[Problem]:
     """Return the problems that show once the tool is compiled."""
     problems = [*_example_problems(tool), *_level_problems(tool)]
     listed = len(tool.name) + len(tool.description) + len(json.dumps(input_schema(tool)))
-    if listed > MAX_LISTED:
-        detail = f"{listed} characters in the list, {MAX_LISTED} are allowed; shorten description or arguments"
+    most = MAX_LISTED_SAGA if tool.steps else MAX_LISTED
+    if listed > most:
+        detail = f"{listed} characters in the list, {most} are allowed; shorten description or arguments"
         problems.append(Problem(rule="size.listed", place=("description",), detail=detail))
     return problems
 
 
 def _bound(spec: ToolFile) -> Effect:
     """Return the effect that a tool's binding has, whatever the file says of it."""
-    if spec.binding.command:
+    if spec.binding.command or spec.binding.saga:
         return "write"
     if spec.binding.discovery:
         return "discovery"

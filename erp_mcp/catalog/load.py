@@ -17,6 +17,7 @@ from erp_mcp.catalog.grammar import ToolFile
 from erp_mcp.catalog.lint import check_file, check_tool
 from erp_mcp.catalog.problems import Problem, ProblemError
 from erp_mcp.catalog.registry import Catalog, catalog_of
+from erp_mcp.catalog.sagas import problems_of
 from erp_mcp.catalog.vocabulary import FILE, read_vocabulary
 from erp_mcp.domain.analysis import Analysis
 from erp_mcp.domain.operation import Operation
@@ -69,6 +70,7 @@ def inspect(
 ) -> tuple[list[Tool], list[Finding]]:
     """Return every tool that could be compiled, and every problem found, in file order."""
     tools: dict[str, Tool] = {}
+    places: dict[str, Path] = {}
     findings: list[Finding] = []
     for path in (path for folder in folders for path in sorted(folder.glob("*/*.yaml"))):
         tool, found = inspect_file(path, analyses, operations)
@@ -80,6 +82,8 @@ def inspect(
             findings.append(Finding(file=_shown(path), line=1, rule="name.twice", key="name", detail=detail))
         else:
             tools[tool.name] = tool
+            places[tool.name] = path
+    findings += _of_sagas(tools, places)
     for folder in folders:
         try:
             read_vocabulary([folder])
@@ -143,6 +147,17 @@ def _inspected(
     except ProblemError as error:
         problems.append(error.problem)
     return tool, [_finding(path, document, problem) for problem in problems]
+
+
+def _of_sagas(tools: Mapping[str, Tool], places: Mapping[str, Path]) -> list[Finding]:
+    """Return what shows of sagas once all tools are there."""
+    findings: list[Finding] = []
+    for tool in tools.values():
+        problems = problems_of(tool, tools)
+        if problems:
+            _, document = read_model(places[tool.name], ToolFile, CatalogFileError)
+            findings += [_finding(places[tool.name], document, problem) for problem in problems]
+    return findings
 
 
 def _unreadable(path: Path, error: CatalogFileError) -> Finding:

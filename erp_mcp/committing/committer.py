@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Final, NamedTuple, Protocol
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple
 
 from erp_mcp.catalog import arguments as contract_of
 from erp_mcp.catalog.arguments import CheckedArguments
@@ -21,8 +21,10 @@ from erp_mcp.committing import today
 from erp_mcp.committing.held_back import HeldBackError, held_back_by
 from erp_mcp.committing.moving import Moves, found
 from erp_mcp.committing.reading_back import ReadingBack
+from erp_mcp.committing.sagas import Sagas
 from erp_mcp.committing.signatures import Signatures
 from erp_mcp.committing.turned_away import AppliedError, TurnedAway
+from erp_mcp.committing.ways_back import Prepares, WaysBack
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.call_context import WORKER, CallContext, calling, trace_of
 from erp_mcp.domain.command import (
@@ -38,12 +40,14 @@ from erp_mcp.domain.command import (
 from erp_mcp.domain.decision import Obligations
 from erp_mcp.domain.instants import parse_instant
 from erp_mcp.domain.lifecycle import State
+from erp_mcp.domain.operation import Draft
 from erp_mcp.domain.proposal import Content, Proposal
+from erp_mcp.domain.saga import Begin, PlannedStep, advance, is_saga, part_of, plan_of, stands_of
+from erp_mcp.domain.saga_draft import draft_of
 from erp_mcp.domain.tool import Tool
 from erp_mcp.errors import GatewayError, ProposalMovedError, RuleRefusedError
 from erp_mcp.policy.bundle import Bundle
-from erp_mcp.ports import Bundles, Clock, Commands, Proposals
-from erp_mcp.preparing import Prepared
+from erp_mcp.ports import Bundles, Clock, Commands, Ids, Proposals
 
 LEASE_S: Final = 120
 SEND_S: Final = 60  # an answer may take so long, and never longer than what is left of the lease
@@ -52,19 +56,18 @@ _LEAST_SEND_S: Final = 5  # with less time than this nothing is sent
 _log = logging.getLogger("erp_mcp")
 
 
-class Prepares(Protocol):
-    """Works out the change of a proposal, as it was worked out before there was one (`preparing.Preparation`)."""
-
-    async def prepare(self, tool: Tool, checked: CheckedArguments, obligations: Obligations) -> Prepared:
-        """Return the draft from live data; raises as `preparing.Preparation.prepare`."""
-        ...
-
-
 class Way(NamedTuple):
     """The way into a system for one operation."""
 
     commands: Commands
     contract: RetryContract
+
+
+class Looked(NamedTuple):
+    """A change that may be sent: the way, and the change as it was worked out now."""
+
+    way: Way
+    draft: Draft
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +82,10 @@ def _nothing(_name: str) -> None:
     """Stand in for the hook of crash tests."""
 
 
+async def _fresh(_system: str) -> None:
+    """Stand in where nothing is read of what was written."""
+
+
 def _never(_content: Content) -> bool:
     """Stand in where nothing is seeded."""
     return False
@@ -89,7 +96,8 @@ class Committer:
     """Takes approved proposals to their systems of record.
 
     `catalog` gives the tools as they are defined this moment, `commands` the port that writes to a system, `target`
-    the digest of what the system's name stands for today. `send_s` is how long an answer may take. `at` is told the
+    the digest of what the system's name stands for today, `refresh` brings what is read of a system up to what was
+    written to it. `send_s` is how long an answer may take. `at` is told the
     name of every point at which a process may die; tests end it there.
     """
 
@@ -100,10 +108,12 @@ class Committer:
     preparation: Prepares
     commands: Callable[[str], Awaitable[Commands]]
     clock: Clock
+    ids: Ids
     target: Callable[[str], str]
     send_s: float = SEND_S
     at: Callable[[str], None] = _nothing
     is_canary: Callable[[Content], bool] = _never
+    refresh: Callable[[str], Awaitable[None]] = _fresh
 
     async def work(self, holder: str) -> Done | None:
         """Do the most urgent piece of work that is due.
@@ -133,6 +143,8 @@ class Committer:
             return Done(proposal=taken, lost=True)  # its lease ran out; whoever has it now goes on
 
     async def _advanced(self, proposal: Proposal) -> Proposal:
+        if is_saga(proposal.content):
+            return await self._sagas.go_on(proposal)
         if proposal.state is State.CLAIMED:
             return await self._claimed(proposal)
         if proposal.state is State.RECONCILING:
@@ -170,6 +182,11 @@ class Committer:
             raise HeldBackError("deny", "canary")
         self.at("signatures_checked")
         await self._check_done_before(content)
+        return (await self._looked_at(proposal)).way
+
+    async def _looked_at(self, proposal: Proposal) -> Looked:
+        """Decide and work out once more what is to be sent; raises as `_cleared`."""
+        content = proposal.content
         bundle, obligations, tool, checked = self._decided(proposal)
         self._check_time(proposal)
         if self.target(content.command.system) != content.target:
@@ -183,12 +200,49 @@ class Committer:
         except (HeldBackError, RuleRefusedError):
             await self._turned_away.check(way.commands, way.contract, content)  # it may have come this very moment
             raise
-        decisions = self.proposals.decisions(content.proposal_id)
-        today.check_terms(obligations, content, prepared.draft, decisions, bundle=bundle, now=self.clock.wall())
-        today.check_limits(obligations, content, prepared.draft)
+        if content.part_of and content.undoes:
+            await self._check_way_back(content)
+        else:
+            self._check_terms(content, prepared.draft, obligations, bundle)
         self.at("prepared")
         self._check_time(proposal)
-        return way
+        return Looked(way, prepared.draft)
+
+    def _check_terms(self, content: Content, draft: Draft, obligations: Obligations, bundle: Bundle) -> None:
+        """Compare terms and limits with today's; a part has those of its saga."""
+        whole = self.proposals.get(content.part_of).content if content.part_of else content
+        decisions = self.proposals.decisions(whole.proposal_id)
+        today.check_terms(obligations, content, draft, decisions, bundle=bundle, now=self.clock.wall())
+        today.check_limits(obligations, content, draft, whole.limits)
+
+    async def _check_way_back(self, content: Content) -> None:
+        """What takes a step back writes what follows from that step as its system has it, and is due."""
+        whole = self.proposals.get(content.part_of)
+        plan = plan_of(whole.content)
+        step = next(one for one in plan if one.name == content.step)
+        others = [
+            one for one in self.proposals.parts(content.part_of) if one.content.proposal_id != content.proposal_id
+        ]
+        due = advance(stands_of(plan, others))
+        if not (isinstance(due, Begin) and due.direction == "back" and plan[due.step].name == content.step):
+            raise HeldBackError("hand_over", "way_back_not_due")
+        _, arguments = await self._ways_back.call_of(whole.content, step)
+        if arguments != content.arguments:
+            raise HeldBackError("go_stale", "way_back_changed")
+
+    async def _look_ahead(self, proposal: Proposal, plan: Sequence[PlannedStep]) -> None:
+        """Look at all steps of a saga before the first of them is begun, as if each were sent now."""
+        content = proposal.content
+        if self.is_canary(content):
+            raise HeldBackError("deny", "canary")
+        bundle, obligations, _, _ = self._decided(proposal)
+        self._check_time(proposal)
+        drafts = []
+        for step in plan:
+            part = replace(proposal, content=part_of(content, step))
+            drafts.append((await self._looked_at(part)).draft)
+        whole = draft_of(plan, [draft.amounts for draft in drafts])
+        self._check_terms(content, whole, obligations, bundle)
 
     async def _unused(self, content: Content) -> Way:
         """Return the way into its system, where nothing is there under our reference yet.
@@ -229,6 +283,29 @@ class Committer:
         reason = self.signatures.refusal(proposal, now=self.clock.wall())
         if reason:
             raise HeldBackError("hand_over", reason)
+
+    @property
+    def _ways_back(self) -> WaysBack:
+        return WaysBack(
+            preparation=self.preparation,
+            catalog=self.catalog,
+            bundles=self.bundles,
+            commands=self.commands,
+            target=self.target,
+            clock=self.clock,
+            ids=self.ids,
+            refresh=self.refresh,
+        )
+
+    @property
+    def _sagas(self) -> Sagas:
+        return Sagas(
+            moves=self.moves,
+            proposals=self.proposals,
+            signatures=self.signatures,
+            look=self._look_ahead,
+            ways_back=self._ways_back,
+        )
 
     def _decided(self, proposal: Proposal) -> tuple[Bundle, Obligations, Tool, CheckedArguments]:
         content = proposal.content
@@ -296,14 +373,13 @@ class Committer:
         return self.moves.postpone(proposal, said.reason, at_least=said.retry_after_s)
 
     async def _superseded(self, proposal: Proposal, way: Way) -> Proposal:
-        """Call it stale, unless it was sent before: then the other version may be what that one wrote."""
-        if self._turned_away.happened(proposal.content):
-            try:
-                await self._turned_away.check(way.commands, way.contract, proposal.content)
-            except AppliedError as done:
-                return self.moves.commit(proposal, done.written, "read_back", read_back="same")
-            except Exception as error:  # noqa: BLE001 - whatever hinders looking, nobody can say
-                return self.moves.lose(proposal, way.contract, held_back_by(error).reason)
+        """Call it stale, unless it is there: then the other version is what this very change wrote."""
+        try:
+            await self._turned_away.superseded(way.commands, way.contract, proposal.content)
+        except AppliedError as done:
+            return self.moves.commit(proposal, done.written, "read_back", read_back="same")
+        except Exception as error:  # noqa: BLE001 - whatever hinders looking, nobody can say
+            return self.moves.lose(proposal, way.contract, held_back_by(error).reason)
         return self.moves.make(proposal, "go_stale", reason="record_changed")
 
     async def _committed(self, proposal: Proposal, way: Way, outcome: Committed) -> Proposal:

@@ -53,9 +53,13 @@ class Moves:
             receipt=receipt,
             facts=facts or {},
         )
-        self.at(f"before_{name}")
+        return self.made(proposal, step)
+
+    def made(self, proposal: Proposal, step: Step) -> Proposal:
+        """Make a move that is worked out already; raises as `make`."""
+        self.at(f"before_{step.name}")
         moved = self.proposals.move(proposal.content.proposal_id, step)
-        self.at(f"after_{name}")
+        self.at(f"after_{step.name}")
         return moved
 
     def postpone(self, proposal: Proposal, reason: str, *, at_least: int = 0, facts: Facts | None = None) -> Proposal:

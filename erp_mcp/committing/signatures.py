@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from erp_mcp.approval import bundles as bundle_approval
-from erp_mcp.approval import check, registry
+from erp_mcp.approval import check, registry, signed
 from erp_mcp.approval.requesters import APPLIED_WITHIN, requesters
 from erp_mcp.committing.held_back import later
-from erp_mcp.domain import duties
+from erp_mcp.domain import duties, saga
+from erp_mcp.domain.approver import Approver, Enrolment, Signed
+from erp_mcp.domain.forms import FormError
 from erp_mcp.domain.instants import parse_instant
 from erp_mcp.domain.proposal import Content, Proposal, SignedDecision
-from erp_mcp.errors import RegistryDamagedError
+from erp_mcp.errors import ProposalDamagedError, ProposalNotFoundError, RegistryDamagedError
 from erp_mcp.policy.bundle import Bundle
 from erp_mcp.ports import Approvers, Bundles, Proposals
 
-_ALTERED: Final = frozenset({"digest", "envelope", "signature"})
+_ALTERED: Final = frozenset({"digest", "envelope", "signature", "not_of_saga"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +38,31 @@ class Signatures:
 
         Returns:
             `registry_damaged`, `other_deployment`, `content_altered`, or `approval_` with the reason of
-            `approval.check.refusal_of`, or `separated` or `quota` for what else somebody had said yes to.
+            `approval.check.refusal_of`, or `separated` or `quota` for what else somebody had said yes to, or
+            `not_of_saga` for a part that its saga does not name. Of a way back it is asked as in `never_approved`.
         """
-        reason = self._reason(proposal, now)
-        if reason in {"", "registry_damaged", "other_deployment"}:
-            return reason
-        return "content_altered" if reason == "digest" else f"approval_{reason}"
+        if proposal.content.part_of and proposal.content.undoes:
+            return self.never_approved(proposal, now=now)
+        return _told(self._reason(proposal, now))
+
+    def never_approved(self, proposal: Proposal, *, now: datetime) -> str:
+        """Return why a saga that was begun, or a way back of one, never had enough signatures; empty when it had.
+
+        As `refusal`, but whoever was revoked since, or applied a policy, or said yes to something else, counts: what
+        was written on their word is taken back on it. A row that nobody signed is worth nothing here either.
+        """
+        part = proposal.content.part_of
+        if part and (reason := self._not_of_saga(proposal)):
+            return _told(reason)
+        whole = self.proposals.get(part) if part else proposal
+        if whole.content.deployment != self.deployment:
+            return "other_deployment"
+        decisions = self.proposals.decisions(whole.content.proposal_id)
+        try:
+            trusted = self._trusted_then(decisions)
+        except RegistryDamagedError:
+            return "registry_damaged"
+        return _told(check.refusal_of(whole, decisions, trusted, requesters(whole.content, (), now), now))
 
     def tampering(self, proposal: Proposal, *, now: datetime) -> str:
         """Return what shows that a proposal which may have been sent was altered since; empty when nothing does.
@@ -66,6 +88,8 @@ class Signatures:
 
     def _reason(self, proposal: Proposal, now: datetime) -> str:
         content = proposal.content
+        if content.part_of:
+            return self._of_part(proposal, now)
         if content.deployment != self.deployment:
             return "other_deployment"
         try:
@@ -78,13 +102,67 @@ class Signatures:
         reason = check.refusal_of(proposal, decisions, trusted, asking, now)
         return reason or next(filter(None, (self._besides(content, one) for one in decisions)), "")
 
+    def _of_part(self, proposal: Proposal, now: datetime) -> str:
+        """A part has the signatures of its saga, which say all of it, or by which tool it is taken back."""
+        return self._not_of_saga(proposal) or self._reason(self.proposals.get(proposal.content.part_of), now)
+
+    def _not_of_saga(self, proposal: Proposal) -> str:
+        """Return what is wrong with a part by itself: another one than its saga says."""
+        if not check.is_whole(proposal):
+            return "digest"
+        try:
+            whole = self.proposals.get(proposal.content.part_of)
+            if whole.content.part_of or not saga.is_of(proposal.content, whole.content):
+                return "not_of_saga"
+        except (ProposalNotFoundError, ProposalDamagedError, FormError):
+            return "not_of_saga"
+        return ""
+
+    def _trusted_then(self, decisions: Sequence[SignedDecision]) -> dict[str, Enrolment]:
+        """Return who may decide, and of those revoked since whoever had said yes before that.
+
+        Raises:
+            RegistryDamagedError: as `registry.trusted`.
+        """
+        rows = self.approvers.all()
+        found = {**registry.trusted(rows, self.root_key, self.deployment)}
+        for said in decisions:
+            if said.approver_id in found:
+                continue
+            own = [one for one in rows if _is_of(one, said.approver_id)]
+            if all(one.revocation is None or _was_before(said, one.revocation) for one in own):
+                then = [replace(one, revocation=None) if one in own else one for one in rows]
+                back = registry.trusted(then, self.root_key, self.deployment)
+                found.update({name: one for name, one in back.items() if name == said.approver_id})
+        return found
+
     def _besides(self, content: Content, decision: SignedDecision) -> str:
         """Return why a yes does not count for what else its person had said yes to by then."""
         back = duties.longest(content.terms)
         if not back:
             return ""
         at = parse_instant(decision.decided_at)
-        said = self.proposals.said_yes(decision.approver_id, at - back - timedelta(seconds=1))
+        since = at - back - timedelta(seconds=1)
+        said = [one for one in self.proposals.said_yes(decision.approver_id, since) if one.at < at]
         if duties.separated_by(content, at, said):
             return "separated"
         return "quota" if duties.over_quota(content.terms, at, (one.at for one in said)) else ""
+
+
+def _told(reason: str) -> str:
+    """Return the stable code of why something is not sent."""
+    if reason in {"", "registry_damaged", "other_deployment"}:
+        return reason
+    return "content_altered" if reason == "digest" else f"approval_{reason}"
+
+
+def _is_of(row: Approver, approver_id: str) -> bool:
+    """Whether an enrolment is of this person: of their key, or of an account of theirs at a provider."""
+    found = registry.opened(row)
+    return found is not None and getattr(found[0], "approver_id", "") == approver_id  # a page's is of nobody
+
+
+def _was_before(said: SignedDecision, revocation: Signed) -> bool:
+    """Whether a decision says that it was made before its person was revoked."""
+    found = signed.opened(signed.REVOCATION, registry.Revocation, revocation.text)
+    return found is not None and parse_instant(said.decided_at) <= parse_instant(found[0].revoked_at)

@@ -116,8 +116,16 @@ def is_too_late(proposal: Proposal, decided: datetime, now: datetime) -> bool:
     return bool(seconds) and proposal.fence == 1 and decided + timedelta(seconds=seconds) <= now
 
 
-def check_limits(obligations: Obligations, content: Content, draft: Draft) -> None:
+def check_limits(
+    obligations: Obligations, content: Content, draft: Draft, counted_uses: Sequence[LimitUse] | None = None
+) -> None:
     """Compare what the change takes of the limits of today with what was counted when it was proposed.
+
+    Args:
+        obligations: Of the second decision.
+        content: What was proposed.
+        draft: The change as it was worked out now.
+        counted_uses: What was counted, where that is not the proposal's own: a saga counts for its steps.
 
     Raises:
         HeldBackError: `deny`, for a limit that was not counted, is lower or looks further back, or of which the change
@@ -125,7 +133,7 @@ def check_limits(obligations: Obligations, content: Content, draft: Draft) -> No
         RuleNotEvaluableError: `rule.not_evaluable`, as when it was proposed.
     """
     principal = Principal(agent=content.agent, owner=content.owner, role=content.role)
-    counted = {(use.limit, use.key): use for use in content.limits}
+    counted = {(use.limit, use.key): use for use in (content.limits if counted_uses is None else counted_uses)}
     for use in limits_of(obligations.limits, principal, draft):
         then = counted.get((use.limit, use.key))
         if then is None or _stricter_use(use, then):
@@ -147,12 +155,17 @@ def check_same(content: Content, prepared: Prepared) -> None:
 
     Raises:
         HeldBackError: `go_stale`; what was approved is never made to fit a changed record. `hand_over`, when people
-            were shown another change than this: nobody but the gateway makes previews.
+            were shown another change than this: nobody but the gateway makes previews. `deny`, when business rules go
+            by a stricter parameter now than people decided under.
     """
     approved, draft, shown = content.command, prepared.draft, content.preview
     if (draft.system, draft.key, draft.version_token) != (approved.system, approved.key, approved.version_token):
         raise HeldBackError("go_stale", "record_changed")
     if dict(draft.fields) != dict(approved.fields):
         raise HeldBackError("go_stale", "payload_changed")
+    for name, then in content.parameters.items():
+        now = prepared.parameters.get(name)
+        if now is not None and isinstance(then, int) and now < then:
+            raise HeldBackError("deny", "parameters_stricter", {"parameter": name})
     if (draft.headline, draft.document, draft.changes) != (shown.headline, shown.document, shown.changes):
         raise HeldBackError("hand_over", "preview_differs")

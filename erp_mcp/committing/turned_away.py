@@ -62,6 +62,17 @@ class TurnedAway:
             raise HeldBackError("hand_over", "cannot_be_read_back")
         await self._look(commands, contract, content)
 
+    async def superseded(self, commands: Commands, contract: RetryContract, content: Content) -> None:
+        """Look right after a system said that the record has another version than the one that was approved.
+
+        That may be what this very change wrote: when it was sent before, or when somebody on the way sent it twice and
+        only the answer to the second came back. Raises as `check`.
+        """
+        if self.happened(content):
+            await self.check(commands, contract, content)
+        else:
+            await self._look(commands, contract, content)
+
     async def _look(self, commands: Commands, contract: RetryContract, content: Content) -> None:
         if contract.kind == "none":
             return

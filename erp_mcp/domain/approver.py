@@ -18,6 +18,36 @@ class Enrolment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OidcApprover(Enrolment):
+    """An approver in force who may also sign in at an OpenID provider.
+
+    `public_key` is empty where they have no key of their own: no signature is ever theirs then. `subjects` are issuer
+    and subject of each account; `page_keys` are the keys of pages in force, which sign what such a person decides.
+    """
+
+    subjects: tuple[tuple[str, str], ...]
+    page_keys: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignIn:
+    """How a provider knew a person, in the words that the page signs.
+
+    `session` is the provider's name for its session, or else ours for the one at the page. `authenticated_at` is when
+    the person proved who they are there; `acr` and `amr` say how, where the provider tells. `asked_for` is what they
+    were asked to prove it for: a proposal's id, `taint:AGENT`, or nothing for signing in to the page.
+    """
+
+    issuer: str
+    subject: str
+    session: str
+    authenticated_at: str
+    acr: str
+    amr: tuple[str, ...]
+    asked_for: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Signed:
     """A canonical JSON text and an Ed25519 signature over it (with a domain tag before it), lower-case hexadecimal."""
 
@@ -28,12 +58,16 @@ class Signed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approver:
-    """An enrolment as stored, with the sealed private key and the revocation, where there is one."""
+    """An enrolment as stored, with the sealed private key and the revocation, where there is one.
+
+    `account` is given where one at a provider is enrolled: the word that no second enrolment may have.
+    """
 
     approver_id: str
     enrolment: Signed
     sealed_key: str
     revocation: Signed | None = None
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +83,7 @@ class Applied:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stop:
-    """A pressed kill switch: `all`, or one `tool:…`, `agent:…`, `system:…`."""
+    """A pressed kill switch: `all`, or one `tool:…`, `agent:…`, `system:…`, `site:…`."""
 
     scope: str
     set_by: str

@@ -28,9 +28,10 @@ def separated_by(content: Content, at: datetime, earlier: Iterable[Yes]) -> str:
     Args:
         content: What they would say yes to.
         at: When.
-        earlier: What the same person said yes to before.
+        earlier: What the same person said yes to before. Of two at once either may be signed first and stored last,
+            so one that is stored with a later moment than `at` keeps them as well.
     """
-    said = [one for one in earlier if one.at < at and one.content.proposal_id != content.proposal_id]
+    said = [one for one in earlier if one.content.proposal_id != content.proposal_id]
     for rule in content.terms.separations:
         if any(_collides(rule, content, one, at) for one in said):
             return rule.rule
@@ -38,8 +39,8 @@ def separated_by(content: Content, at: datetime, earlier: Iterable[Yes]) -> str:
 
 
 def over_quota(terms: Terms, at: datetime, earlier: Iterable[datetime]) -> bool:
-    """Whether one more yes is more than one person may say in an hour."""
-    return bool(terms.quota) and sum(at - HOUR < one < at for one in earlier) >= terms.quota
+    """Whether one more yes is more than one person may say in an hour; `earlier` as in `separated_by`."""
+    return bool(terms.quota) and sum(at - HOUR < one for one in earlier) >= terms.quota
 
 
 def longest(terms: Terms) -> timedelta:
@@ -52,9 +53,4 @@ def _collides(rule: Separation, content: Content, said: Yes, at: datetime) -> bo
     other = said.content
     if other.tool == content.tool or other.tool not in rule.tools or said.at <= at - timedelta(seconds=rule.window_s):
         return False
-    return not set(_about(content, rule.key)).isdisjoint(_about(other, rule.key))
-
-
-def _about(content: Content, key: str) -> tuple[str, ...]:
-    found = content.concerns.get(key, ())
-    return tuple(one for one in found if isinstance(one, str)) if isinstance(found, list | tuple) else ()
+    return not set(content.about(rule.key)).isdisjoint(other.about(rule.key))

@@ -74,7 +74,7 @@ RESOLVE_NOT_APPLIED: Final = "resolve_not_applied"
 
 MOVES: Final[tuple[Move, ...]] = (
     Move(name="submit", source=State.PROPOSED, target=State.AWAITING_APPROVAL, mover="gateway"),
-    Move(name="allow", source=State.PROPOSED, target=State.APPROVED, mover="gateway"),  # a task for a person alone
+    Move(name="allow", source=State.PROPOSED, target=State.APPROVED, mover="gateway"),  # a task, or a part of a saga
     Move(name="deny", source=State.PROPOSED, target=State.DENIED, mover="gateway"),
     Move(name="approve", source=State.AWAITING_APPROVAL, target=State.APPROVED, mover="approver"),
     Move(name="reject", source=State.AWAITING_APPROVAL, target=State.REJECTED, mover="approver"),
@@ -113,8 +113,10 @@ MOVES: Final[tuple[Move, ...]] = (
     _leased("commit_in_part", State.SENDING, State.PARTIALLY_COMMITTED),
     _leased("commit_in_part", State.RECONCILING, State.PARTIALLY_COMMITTED),
     # Several steps of which a later one failed: what the earlier ones wrote is taken back.
+    _leased("wait", State.CLAIMED, State.CLAIMED),  # for a part of it; the lease is given back
     _leased("compensate", State.CLAIMED, State.COMPENSATING),
     _takes("compensate", State.COMPENSATING, State.COMPENSATING),
+    _leased("wait", State.COMPENSATING, State.COMPENSATING),
     _leased("finish", State.COMPENSATING, State.COMPENSATED),
     _leased("stick", State.COMPENSATING, State.COMPENSATION_STUCK),
     # A person has looked into the system and signs what they found.

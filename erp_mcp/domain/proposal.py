@@ -113,7 +113,15 @@ class Content:
     concerns: Mapping[str, JsonValue] = field(default_factory=dict)
     narrows: str = ""
     undoes: str = ""  # the proposal that this one takes back
+    parameters: Mapping[str, JsonValue] = field(default_factory=dict)  # that its business rules went by
+    part_of: str = ""  # the saga that this one is a step of, forward or back, and which step
+    step: str = ""
     format: int = 1  # of this very form: a later one says how an earlier one is read
+
+    def about(self, name: str) -> tuple[str, ...]:
+        """Return what it is about of a kind that `concerns` knows, empty where that is not known."""
+        found = self.concerns.get(name, ())
+        return tuple(one for one in found if isinstance(one, str)) if isinstance(found, list | tuple) else ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +149,16 @@ class Step:
     misses: int | None = None
     receipt: Receipt | None = None
     facts: Mapping[str, JsonValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DamagedProposal:
+    """What may be told of a proposal whose row is not what was written: where it stands, nothing of its content."""
+
+    proposal_id: str
+    state: State
+    since: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -112,12 +112,26 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SagaStep:
+    """One of several changes that are proposed as one: a tool, and where each of its arguments comes from.
+
+    `arguments` are pairs of an argument of that tool and the one of the saga that it takes; `values` are constants.
+    """
+
+    name: str
+    tool: str
+    arguments: tuple[tuple[str, str], ...] = ()
+    values: tuple[tuple[str, str | int | bool], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Tool:
     """A tool, ready to be shown and called.
 
     Exactly one binding: `query` alone (its rows are the first table), `analysis` (a name in `erp_mcp.analyses`) over
-    the named `reads`, `command` (a name in `erp_mcp.commands`, of a tool that proposes) over them, `status` (what is
-    asked or done about the caller's own proposals) or `discovery` (how other tools are found and called). `risk` is the
+    the named `reads`, `command` (a name in `erp_mcp.commands`, of a tool that proposes) over them, `steps` (of a saga,
+    which proposes several such changes as one), `status` (what is asked or done about the caller's own proposals) or
+    `discovery` (how other tools are found and called). `risk` is the
     class of what a command writes. `live` names an entity that may be read from its system when the read model is too
     old. `conditions` are the `entity.field` names by which rows are chosen, grouped or sorted whatever is asked: which
     rows come then tells of these fields.
@@ -145,6 +159,8 @@ class Tool:
     hash: str = ""  # SHA-256 of the canonical definition
     conditions: tuple[str, ...] = ()
     discovery: str = ""
+    steps: tuple[SagaStep, ...] = ()
+    undone_by: str = ""  # the tool that takes back what its command wrote
 
     @property
     def entities(self) -> tuple[str, ...]:

@@ -42,7 +42,7 @@ class BadScopeError(CallerError):
 
     code = "writes.bad_scope"
     summary = "This is no scope of the kill switch."
-    advice = "Use all, or tool:NAME, agent:NAME, system:NAME."
+    advice = "Use all, or tool:NAME, agent:NAME, system:NAME, site:NAME."
 
 
 class CallDirectlyError(CallerError):
@@ -182,6 +182,22 @@ class TaskNotFoundError(CallerError):
     code = "task.not_found"
     summary = "There is no such task."
     advice = "`erp-mcp tasks list` shows those there are."
+
+
+class SignInAgainError(CallerError):
+    """A decision that takes proving at the provider, for it alone and now, who one is."""
+
+    code = "approval.sign_in_again"
+    summary = "This decision takes a sign-in at your provider, made for it alone in the last minutes."
+    advice = "Sign in again from the page of what you decide about, then decide."
+
+
+class SignInLostError(CallerError):
+    """An answer of the provider that belongs to no sign-in which this browser has begun, or not any more."""
+
+    code = "page.sign_in_lost"
+    summary = "This sign-in was not begun in this browser, or was replaced by another one, or its time is over."
+    advice = "Go to the sign-in page and begin again there; where two tabs were open, go on in the newer one."
 
 
 class SystemNotConfiguredError(CallerError):

@@ -13,6 +13,14 @@ class BundleChangedError(ConflictError):
     advice = "Run `erp-mcp policy diff` again, then apply."
 
 
+class DecidedAlreadyError(ConflictError):
+    """A second decision of one person about the same proposal."""
+
+    code = "approval.decided_already"
+    summary = "You have decided about this proposal already."
+    advice = "One person decides once: let somebody else decide, where more than one yes is needed."
+
+
 class KeyReusedError(ConflictError):
     """An idempotency key that was used for something else."""
 

@@ -109,3 +109,19 @@ class SystemReadOnlyError(DeniedError):
     advice = (
         "An administrator names write credentials under `write:` of the system, and a profile that has the operation."
     )
+
+
+class SignInRefusedError(DeniedError):
+    """A sign-in at a provider that does not hold. Facts: `reason`, one word."""
+
+    code = "page.sign_in_refused"
+    summary = "The sign-in at your provider does not hold; nothing was done."
+    advice = "Sign in again; if it stays, tell the operator the word in `reason`, docs/page.md says what each means."
+
+
+class SubjectNotEnrolledError(DeniedError):
+    """Somebody whom the provider knows and whom nobody has enrolled. Facts: `issuer`, `subject`."""
+
+    code = "page.not_enrolled"
+    summary = "Your provider knows you, and nobody has enrolled this account as an approver."
+    advice = "Ask an approver: `erp-mcp approvals enrol ID --oidc-subject SUBJECT --as THEM`."

@@ -45,6 +45,14 @@ class NoticeNotSentError(TransientError):
     advice = "It is sent again by itself; `erp-mcp notices test` tries the channel now."
 
 
+class ProviderUnavailableError(TransientError):
+    """An OpenID provider that gives no usable answer now. Facts: `reason`."""
+
+    code = "page.provider_unavailable"
+    summary = "The provider that people sign in at gives no usable answer; nothing was done."
+    advice = "Try again; `erp-mcp doctor --connect` looks at the provider."
+
+
 class ReadModelNotReadyError(TransientError):
     """The read model is missing, half built or of another version."""
 
@@ -101,6 +109,14 @@ class TooManyProposalsError(TransientError):
     advice = "Wait until people have decided, or cancel what is not needed any more."
 
 
+class ObjectFrozenError(TransientError):
+    """A record that a saga has left half taken back; facts: `proposal_id` of the saga."""
+
+    code = "proposal.object_frozen"
+    summary = "Several changes of this record could not be taken back as a whole; it stays as it is for now."
+    advice = "Wait until a person has looked at `proposal_id` and resolved it (`erp-mcp proposals resolve`)."
+
+
 class TooManyTriesError(TransientError):
     """Passphrases that were wrong several times in a row; facts: `retry_after_s`."""
 
@@ -110,7 +126,7 @@ class TooManyTriesError(TransientError):
 
 
 class WritesStoppedError(TransientError):
-    """A kill switch that is pressed."""
+    """A kill switch that is pressed; facts: `scope`, and `reason` `site_not_known` for a write that may touch any."""
 
     code = "writes.stopped"
     summary = "An operator has stopped writes."

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Final
 
 from erp_mcp import administration
@@ -14,7 +15,7 @@ from erp_mcp.bootstrap.signals import on_end_signals
 from erp_mcp.domain import human_task
 from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.proposal import Proposal
-from erp_mcp.errors import GatewayError
+from erp_mcp.errors import GatewayError, SystemUnreachableError
 from erp_mcp.worker.notifying import notify_on
 
 ONCE_S: Final = 60.0  # a one-shot worker begins no piece of work after so many seconds
@@ -95,7 +96,7 @@ def _new_name(deployment: Deployment) -> str:
 
 async def _work_off(deployment: Deployment, holder: str, tell: Told, over: Callable[[], bool]) -> int:
     """Do everything that is due, then bring the read model up to what was written."""
-    committer = deployment.committer()
+    committer = deployment.committer(refresh=partial(refreshed, deployment))
     written: set[str] = set()
     count = 0
     while not over():
@@ -107,9 +108,31 @@ async def _work_off(deployment: Deployment, holder: str, tell: Told, over: Calla
         system = done.proposal.content.command.system
         if done.proposal.state is State.COMMITTED and not done.lost and system != human_task.SYSTEM:
             written.add(system)
+        await _give_turns()
     if written:
         await _refresh(deployment, sorted(written))
     return count
+
+
+async def _give_turns() -> None:
+    """Let signals and notices have their turn: where nothing waits for a network, they have no other.
+
+    A signal takes three: one to be seen, one to be told apart, one to do what it does.
+    """
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+
+async def refreshed(deployment: Deployment, *systems: str) -> None:
+    """Read what was written into the read model.
+
+    Raises:
+        GatewayError: as `administration.synchronise`; SystemUnreachableError, where a system could not be read.
+    """
+    reports = await asyncio.to_thread(administration.synchronise, deployment, names=systems)
+    failed = [one.system for one in reports if not one.ok]
+    if failed:
+        raise SystemUnreachableError(system=failed[0])
 
 
 async def _refresh(deployment: Deployment, systems: list[str]) -> None:

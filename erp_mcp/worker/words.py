@@ -18,6 +18,10 @@ _SAID: Final[Mapping[State, str]] = {
     State.REFUSED_BY_SYSTEM: "refused by the system, nothing was written",
     State.NOT_APPLIED: "looked for twice and not there: it was not applied",
     State.UNKNOWN: "nobody can say yet whether it was written; it is never sent again, but read back",
+    State.CLAIMED: "goes on as soon as what it waits for is done",
+    State.COMPENSATING: "a step failed, and those before it are being taken back",
+    State.COMPENSATED: "a step failed, and those before it were taken back",
+    State.COMPENSATION_STUCK: "a step failed, and not all before it could be taken back: a person has to look at it",
     State.NEEDS_HUMAN: "a person has to look at it",
 }
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from erp_mcp.domain.decision import Mask, Obligations
+from erp_mcp.domain.decision import Mask, Obligations, Setting
 from erp_mcp.domain.operation import CommandFacts, Draft
 from erp_mcp.errors import (
     NotAllowedError,
@@ -202,3 +202,16 @@ async def test_an_operation_over_many_rows_leaves_the_event_loop_to_others(rows:
     )
 
     assert (threads != [threading.get_ident()]) == beside
+
+
+@guarantees("policy.parameters", "P1.default_deny")
+async def test_a_parameter_that_the_operation_has_not_is_a_denial() -> None:
+    """What policy obliges to and nothing fulfils must not be lost on the way."""
+    small = SmallWrite()
+    bound = replace(small.obligations, settings=(Setting(rule="tight", name="price_step_most_pct", value=20),))
+
+    with pytest.raises(NotAllowedError) as refused:
+        await prepared(small, bound)
+
+    assert refused.value.facts == {"reason": "obligation", "rule": "tight"}
+    assert (await prepared(small)).parameters == {}

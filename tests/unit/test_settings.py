@@ -23,6 +23,7 @@ systems:
 """
 TOKENS = "kind: client_credentials"
 AT = "kind: client_credentials, token_url: 'https://i.example/t'"
+OIDC = "issuer: 'https://l.example', client_id: page"
 VAULT = "url: 'https://v.example:8200'"
 STATE = "url: 'postgresql://h/d', account: a"
 ROLE = "kind: approle, role_id: r, secret_id: 'env:S'"
@@ -147,6 +148,29 @@ def test_relative_paths_are_relative_to_the_file(tmp_path: Path) -> None:
         ("systems:", f"vault: {{url: 'http://v.example', auth: {{{ROLE}}}}}\nsystems:", "vault.url", 6),
         ("systems:", f"vault: {{{VAULT}, namespace: '/a b', auth: {{{ROLE}}}}}\nsystems:", "vault.namespace", 6),
         ("systems:", f"vault: {{{VAULT}, stale_s: -1, auth: {{{ROLE}}}}}\nsystems:", "vault.stale_s", 6),
+        ("systems:", "web: {}\nsystems:", "web.oidc", 6),
+        ("systems:", "web: {oidc: {issuer: 'https://l.example'}}\nsystems:", "web.oidc.client_id", 6),
+        *(
+            ("systems:", f"web: {{oidc: {{{OIDC}, {word}}}}}\nsystems:", f"web.oidc.{key}", 6)
+            for word, key in (
+                ("client_secret: hunter2", "client_secret"),
+                ("client_secret: 'vault-db:r'", "client_secret"),
+                ("client_secret: 'vault:kv/page#s'", "client_secret"),
+                ("client_auth: post", "client_secret"),
+                ("client_secret: 'env:S', client_auth: none", "client_auth"),
+                ("client_auth: none, algorithms: [HS256]", "algorithms.0"),
+                ("client_auth: none, algorithms: [none]", "algorithms.0"),
+                ("client_auth: none, algorithms: []", "algorithms"),
+                ("client_auth: none, scopes: [profile]", "scopes"),
+                ("client_auth: none, groups: {any_of: []}", "groups.any_of"),
+                ("client_auth: none, redirect_uri: 'https://p.example/elsewhere'", "redirect_uri"),
+                ("client_auth: none, redirect_uri: 'http://p.example/oidc/callback'", "redirect_uri"),
+                ("client_auth: none, origins: ['https://t.example/path']", "origins.0"),
+                ("client_auth: none, networks: [plant]", "networks.0"),
+                ("client_auth: none, subject: x", "subject"),
+            )
+        ),
+        ("systems:", "web: {oidc: {issuer: 'http://l.example', client_id: p}}\nsystems:", "web.oidc.issuer", 6),
     ],
 )
 def test_a_mistake_is_named_with_key_and_line(tmp_path: Path, before: str, after: str, key: str, line: int) -> None:
@@ -156,6 +180,22 @@ def test_a_mistake_is_named_with_key_and_line(tmp_path: Path, before: str, after
 
     assert (refused.value.facts["key"], refused.value.facts["line"]) == (key, line)
     assert "hunter2" not in str(refused.value)
+
+
+@guarantees("docs.agree")
+def test_where_people_sign_in_is_read_whole(tmp_path: Path) -> None:
+    """Every key of the provider, with its defaults."""
+    told = "client_auth: none, groups: {any_of: [erp]}, ca_file: ca.pem, networks: [10.0.0.0/8]"
+    found = settings.load(
+        write(tmp_path, GOOD.replace("systems:", f"web: {{oidc: {{{OIDC}, {told}}}}}\nsystems:"))
+    ).oidc
+
+    assert found is not None
+    assert (found.groups_claim, found.groups, found.algorithms, found.scopes) == (
+        "groups", ("erp",), ("RS256",), ("openid",),
+    )  # fmt: skip
+    assert (found.ca_file, found.networks, found.redirect_uri) == (str(tmp_path / "ca.pem"), ("10.0.0.0/8",), "")
+    assert settings.load(write(tmp_path, GOOD)).oidc is None
 
 
 @guarantees("P2.no_writes")

@@ -22,6 +22,7 @@ ENTITIES: Final[dict[str, type[Record]]] = {
         orders.RefundRequest,
         procurement.Supplier,
         procurement.PurchaseOrderLine,
+        procurement.PurchaseScheduleLine,
         procurement.SupplierConfirmation,
         procurement.PurchaseRequisition,
         procurement.SupplySource,

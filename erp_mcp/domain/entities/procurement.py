@@ -80,6 +80,27 @@ class PurchaseOrderLine(Record):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PurchaseScheduleLine(Record):
+    """One date of a purchase order line, with the quantity that is to come then; each line has at least one.
+
+    Quantities are in the order unit `uom`. Those of all dates of a line make the line's own.
+    """
+
+    ENTITY: ClassVar[str] = "purchase_schedule_line"
+    KEY: ClassVar[tuple[str, ...]] = ("purchase_order_id", "line", "schedule_line")
+
+    purchase_order_id: PurchaseOrderRef
+    line: Id
+    schedule_line: Id
+    site: Code
+    requested_date: Date | None = None
+    promised_date: Date | None = None  # what the supplier promises today for this part
+    qty_ordered: Quantity
+    qty_open: Quantity  # ordered minus received, earliest date first; zero when the line is closed or cancelled
+    uom: Uom
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SupplierConfirmation(Record):
     """One promise a supplier gave for a purchase order line; the newest counts."""
 

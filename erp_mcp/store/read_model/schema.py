@@ -26,6 +26,7 @@ _EXTRA_INDEXES: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "purchase_requisition": (("order_state", "created_at"),),
     "reservation": (("demand_id", "demand_line"),),
     "production_order": (("request_state",),),
+    "production_operation": (("request_state",),),
     "job": (("response_state",),),
     "quality_notification": (("lot_id",), ("order_state",)),
 }

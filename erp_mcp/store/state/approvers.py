@@ -65,12 +65,13 @@ class StoredApprovers:
             ApproverExistsError: `approval.exists`, for an id or key that is taken, also by somebody revoked since.
             StateUnavailableError: `state.unavailable`; nothing was written.
         """
-        signed, public_key = approver.enrolment, _public_key(approver.enrolment.text)
+        signed, public_key = approver.enrolment, approver.account or _public_key(approver.enrolment.text)
         with self._engine.writing() as session:
             session.lock(_LOCK)
             taken = session.execute(_TAKEN, {"approver": approver.approver_id, "key": public_key}).fetchone()
             if taken is not None:
-                raise ApproverExistsError(approver_id=approver.approver_id, taken="id" if taken[0] else "key")
+                what = "account" if approver.account else "id" if taken[0] else "key"
+                raise ApproverExistsError(approver_id=approver.approver_id, taken=what)
             values = (signed.text, signed.signer, signed.signature, public_key, approver.sealed_key)
             session.execute(_ENROL, (approver.approver_id, *values))
             self._audit.add(session, _entry("approver.enrolled", approver.approver_id, signed))

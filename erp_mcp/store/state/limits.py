@@ -17,11 +17,15 @@ _SENT_NOW: Final = "UPDATE limit_use SET at = ? WHERE proposal_id = ?"
 _USED: Final = (
     "SELECT CAST(COALESCE(SUM(amount), 0) AS BIGINT) FROM limit_use JOIN proposal USING (proposal_id)"
     " WHERE limit_id = :limit AND key = :key AND at > :since AND proposal_id <> :this"
-    " AND state IN ({states})"
+    " AND (state IN ({states}){or_so})"
     " AND NOT (state IN ('PROPOSED', 'AWAITING_APPROVAL', 'APPROVED') AND ends_at <= :now)"
 )
-_USED_PROPOSED: Final = _USED.format(states=COUNTING)
-_USED_SENT: Final = _USED.format(states=SENT)
+# A saga counts for all of its steps as soon as the first of them is begun.
+_BEGUN: Final = (
+    " OR (state = 'CLAIMED' AND EXISTS (SELECT 1 FROM proposal AS part WHERE part.part_of = proposal.proposal_id))"
+)
+_USED_PROPOSED: Final = _USED.format(states=COUNTING, or_so="")
+_USED_SENT: Final = _USED.format(states=SENT, or_so=_BEGUN)
 
 
 def check_proposed(session: Session, content: Content, now: datetime) -> None:

@@ -18,7 +18,7 @@ from erp_mcp.domain.lifecycle import OUTAGES, Move, State, moves
 from erp_mcp.domain.proposal import Content, SignedDecision, SignedResolution, Step
 from erp_mcp.errors import ProposalMovedError
 from erp_mcp.ports import Clock, Ids
-from erp_mcp.store.state import limits, switches
+from erp_mcp.store.state import limits, parts, switches
 from erp_mcp.store.state.audit import StoredAudit
 from erp_mcp.store.state.engine import Session
 from erp_mcp.store.state.rows import Stored
@@ -53,7 +53,7 @@ class Mover:
         """
         move = self._checked(before, step)
         if step.name == "send":
-            self._may_send(session, before)
+            self.may_send(session, before)
         after = self._after(before, move, step)
         receipt = canonical(to_json(step.receipt)).decode("utf-8") if step.receipt else None
         values = (after.state, after.since, after.reason, after.fence, after.holder, after.lease_expires_at)
@@ -61,6 +61,7 @@ class Mover:
         row = (*values, after.not_before, after.misses, after.paused_until, receipt, *key)
         if session.execute(_MOVE, row).rowcount != 1:
             raise ProposalMovedError(state=before.state, move=step.name)
+        parts.wake(session, after)  # before the first record: behind those nothing waits for a row
         if step.receipt is not None:
             fields["receipt"] = to_json(step.receipt)
         self.tell(session, after, step, f"proposal.{after.state.lower()}", source=before.state, **fields)
@@ -119,9 +120,11 @@ class Mover:
             raise ProposalMovedError(state=before.state, move=step.name, reason="under_lease")
         return move
 
-    def _may_send(self, session: Session, before: Stored) -> None:
+    def may_send(self, session: Session, before: Stored) -> None:
         """Look once more, where nobody can come between: is it stopped, is there room within its limits?"""
-        switches.check_not_stopped(session, switches.scopes_of(before.tool, before.agent, before.system))
+        switches.check_not_stopped(session, before.proposal.content)
+        parts.check_saga_not_stopped(session, before.proposal.content)
+        parts.check_not_frozen(session, before.proposal.content)
         now = self._clock.wall()
         limits.check_sent(session, before.proposal.content, now)
         limits.count_sent(session, before.proposal_id, now)
@@ -173,10 +176,18 @@ def proposal_facts(content: Content) -> dict[str, JsonValue]:
         "role": content.role,
         "bundle": content.bundle,
         "rules": list(content.rules),
+        **_part_facts(content),
         "needed": content.terms.needed,
         "self_approval": content.terms.self_approval,
         "expires_at": content.expires_at,
     }
+
+
+def _part_facts(content: Content) -> dict[str, JsonValue]:
+    """Return what the first record of a part of a saga says besides, nothing for any other proposal."""
+    if not content.part_of:
+        return {}
+    return {"part_of": content.part_of, "step": content.step, "undoes": content.undoes}
 
 
 def decision_facts(decision: SignedDecision) -> dict[str, JsonValue]:

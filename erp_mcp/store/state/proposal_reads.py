@@ -11,12 +11,13 @@ from erp_mcp.domain.audit import KeptProposal
 from erp_mcp.domain.duties import Yes
 from erp_mcp.domain.instants import exact_instant
 from erp_mcp.domain.lifecycle import State
-from erp_mcp.domain.proposal import Content, Event, Proposal, SignedDecision, SignedResolution
+from erp_mcp.domain.proposal import Content, DamagedProposal, Event, Proposal, SignedDecision, SignedResolution
 from erp_mcp.errors import ProposalDamagedError, ProposalNotFoundError
 from erp_mcp.ports import Clock
 from erp_mcp.store.state import limits
 from erp_mcp.store.state.duties import earlier
 from erp_mcp.store.state.engine import Engine, Session
+from erp_mcp.store.state.parts import parts_of
 from erp_mcp.store.state.rows import (
     COLUMNS,
     COUNTING,
@@ -35,16 +36,22 @@ from erp_mcp.store.state.rows import (
 _ONE: Final = f"SELECT {COLUMNS} FROM proposal WHERE proposal_id = ?"
 _BY_KEY: Final = f"SELECT {COLUMNS} FROM proposal WHERE agent = ? AND tool = ? AND idempotency_key = ?"
 _OF_AGENT: Final = (
-    f"SELECT {COLUMNS} FROM proposal WHERE agent = :agent AND proposal_id < :before"
+    f"SELECT {COLUMNS} FROM proposal WHERE agent = :agent AND part_of = '' AND proposal_id < :before"
     " ORDER BY proposal_id DESC LIMIT :limit"
 )
 _IN_STATES: Final = f"SELECT {COLUMNS} FROM proposal WHERE state IN ({{states}}) ORDER BY proposal_id LIMIT ?"
 _SAME: Final = (
     "SELECT proposal_id FROM proposal WHERE agent = ? AND fingerprint = ? AND made_at > ?"
-    f" AND state IN ({COUNTING}) ORDER BY proposal_id DESC LIMIT 1"
+    f" AND state IN ({COUNTING}) AND NOT EXISTS (SELECT 1 FROM proposal AS whole"  # all of that one was taken back
+    " WHERE whole.proposal_id = proposal.part_of AND whole.state = 'COMPENSATED')"
+    " ORDER BY proposal_id DESC LIMIT 1"
 )
 WAS_SENT: Final = (
     "EXISTS (SELECT 1 FROM outbox WHERE aggregate_id = proposal.proposal_id AND type = 'proposal.sending')"
+)
+_LATER_WITH: Final = (
+    f"SELECT {COLUMNS} FROM proposal WHERE agent = ? AND proposal_id > ? AND state IN ({COUNTING}) AND content LIKE ?"
+    " ORDER BY proposal_id"
 )
 _NOT_APPLIED: Final = (
     f"SELECT {COLUMNS} FROM proposal WHERE agent = :agent AND fingerprint = :fingerprint AND proposal_id < :before"
@@ -101,6 +108,13 @@ class ProposalReads:
             row = session.execute(_SAME, (agent, fingerprint, since)).fetchone()
         return str(row[0]) if row else ""
 
+    def taken_back_by(self, agent: str, proposal_id: str) -> str:
+        """Return the id of an agent's live or committed proposal that takes another one back, or empty."""
+        with self._engine.reading() as session:
+            rows = session.execute(_LATER_WITH, (agent, proposal_id, f'%"undoes":"{proposal_id}"%')).fetchall()
+        found = (one.content for one in _readable(rows))
+        return next((one.proposal_id for one in found if one.undoes == proposal_id), "")
+
     def not_applied(self, agent: str, fingerprint: str, *, limit: int = 20) -> list[Proposal]:
         """Return an agent's proposals of the same meaning that were sent and ended as not written, newest first."""
         with self._engine.reading() as session:
@@ -108,16 +122,27 @@ class ProposalReads:
             return _newest(session, _NOT_APPLIED, asked, limit)
 
     def of_agent(self, agent: str, *, before: str = "", limit: int = 50) -> list[Proposal]:
-        """Return an agent's proposals, newest first, those before an id; damaged ones are left out, `get` tells."""
+        """Return an agent's proposals, newest first, those before an id; parts and damaged ones are left out."""
         with self._engine.reading() as session:
             return _newest(session, _OF_AGENT, {"agent": agent}, limit, before=before)
 
     def in_states(self, states: tuple[State, ...], *, limit: int = 200) -> list[Proposal]:
-        """Return proposals that stand in one of the states, oldest first; damaged ones are left out, `get` tells."""
+        """Return proposals that stand in one of the states, oldest first; damaged ones are left out, see `damaged`."""
         with self._engine.reading() as session:
             statement = _IN_STATES.format(states=", ".join("?" * len(states)) or "NULL")
             rows = session.execute(statement, (*(str(one) for one in states), limit)).fetchall()
         return list(_readable(rows))
+
+    def damaged(self, states: tuple[State, ...]) -> list[DamagedProposal]:
+        """Return those in one of the states whose row is not what was written, by id; nothing of their content."""
+        with self._engine.reading() as session:
+            statement = _IN_STATES.format(states=", ".join("?" * len(states)) or "NULL").removesuffix(" LIMIT ?")
+            found = [stored(row) for row in session.execute(statement, tuple(str(one) for one in states))]
+        return [
+            DamagedProposal(proposal_id=one.proposal_id, state=one.state, since=one.since, reason=one.reason)
+            for one in found
+            if one.content is None
+        ]
 
     def decisions(self, proposal_id: str) -> list[SignedDecision]:
         """Return the decisions about a proposal, oldest first; nothing of them is verified here."""
@@ -145,6 +170,11 @@ class ProposalReads:
         """Return what somebody said yes to after a moment, newest first, at most 1,000."""
         with self._engine.reading() as session:
             return earlier(session, approver_id, since)
+
+    def parts(self, proposal_id: str) -> list[Proposal]:
+        """Return the parts of a saga that were begun, oldest first; raises as `get`."""
+        with self._engine.reading() as session:
+            return parts_of(session, proposal_id)
 
     def history(self, proposal_id: str) -> list[Event]:
         """Return the events of a proposal, oldest first."""

@@ -24,6 +24,7 @@ from erp_mcp.store.state import duties, limits, overdue, switches
 from erp_mcp.store.state.audit import StoredAudit
 from erp_mcp.store.state.engine import Engine, Session
 from erp_mcp.store.state.moving import Mover, decision_facts, proposal_facts, resolution_facts
+from erp_mcp.store.state.parts import check_not_frozen, parts_of
 from erp_mcp.store.state.proposal_reads import WAS_SENT, ProposalReads, found
 from erp_mcp.store.state.rows import (
     COLUMNS,
@@ -41,8 +42,8 @@ _BY_KEY: Final = f"SELECT {COLUMNS} FROM proposal WHERE agent = ? AND tool = ? A
 _WAITING: Final = "SELECT COUNT(*) FROM proposal WHERE agent = ? AND state = 'AWAITING_APPROVAL' AND ends_at > ?"
 _ADD: Final = (
     "INSERT INTO proposal (proposal_id, content, digest, state, since,"
-    " needed, agent, tool, system, idempotency_key, fingerprint, made_at, ends_at)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, rtrim(?, 'Z'), rtrim(?, 'Z'))"
+    " needed, part_of, agent, tool, system, idempotency_key, fingerprint, made_at, ends_at)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, rtrim(?, 'Z'), rtrim(?, 'Z'))"
 )
 _ADD_DECISION: Final = f"INSERT INTO decision ({DECISION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _ADD_RESOLUTION: Final = f"INSERT INTO resolution ({RESOLUTION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -51,15 +52,18 @@ _APPROVALS: Final = "SELECT approver_id, decided_at FROM decision WHERE proposal
 _OVER: Final = "SELECT 1 FROM proposal WHERE proposal_id = ? AND ends_at <= ?"
 # Work for a worker, the most urgent first: what may have been sent, what was claimed and lost, what is approved.
 _IS_DUE: Final = (
-    "((state IN ('SENDING', 'CLAIMED', 'RECONCILING') AND rtrim(lease_expires_at, 'Z') <= :now)"
+    "((state IN ('SENDING', 'RECONCILING') AND rtrim(lease_expires_at, 'Z') <= :now)"
+    " OR (state IN ('CLAIMED', 'COMPENSATING') AND rtrim(lease_expires_at, 'Z') <= :now"
+    " AND rtrim(not_before, 'Z') <= :now)"
     " OR (state IN ('UNKNOWN', 'AWAITING_ACK', 'APPROVED') AND rtrim(not_before, 'Z') <= :now))"
 )
-_DUE: Final = (
-    f"SELECT proposal_id, state, tool, agent, system FROM proposal WHERE {_IS_DUE}"
+_FIRST: Final = (
     " ORDER BY CASE state WHEN 'SENDING' THEN 0 WHEN 'RECONCILING' THEN 1 WHEN 'UNKNOWN' THEN 1"
-    " WHEN 'AWAITING_ACK' THEN 1 ELSE 2 END,"
+    " WHEN 'AWAITING_ACK' THEN 1 WHEN 'COMPENSATING' THEN 1 ELSE 2 END,"
     " since, proposal_id"
 )
+_DUE: Final = f"SELECT proposal_id, state, tool, agent, system, '' FROM proposal WHERE {_IS_DUE}{_FIRST}"
+_DUE_AND_WHAT: Final = _DUE.replace("''", "content", 1)  # only where a site is stopped: contents are long
 _STILL_DUE: Final = f"SELECT {COLUMNS} FROM proposal WHERE proposal_id = :proposal AND {_IS_DUE}"
 # What was sent before and turned away is a worker's to end, who looks first whether it is there all the same.
 _EXPIRED: Final = (
@@ -73,10 +77,11 @@ _TAKES: Final = {
     State.UNKNOWN: "reconcile",
     State.AWAITING_ACK: "ask",
     State.RECONCILING: "reconcile",
+    State.COMPENSATING: "compensate",
 }
 _TAKEN_TO: Final = {state: move.target for state, name in _TAKES.items() if (move := moves(name, state))}
 _NOTHING_SENT: Final = frozenset({State.APPROVED, State.CLAIMED})
-_HELD: Final = frozenset({State.CLAIMED, State.RECONCILING})
+_HELD: Final = frozenset({State.CLAIMED, State.RECONCILING, State.COMPENSATING})
 _RESOLVES: Final = {"applied": RESOLVE_APPLIED, "not_applied": RESOLVE_NOT_APPLIED}
 # Moves that only what somebody signed makes, stored with them.
 _BY_SIGNATURE: Final = {
@@ -172,7 +177,7 @@ class StoredProposals(ProposalReads):
             self._check_decidable(session, before, rejection)
             # Every lock that this takes, before the first record is written: behind the records nothing waits.
             session.lock(f"agent:{content.agent}")
-            switches.check_not_stopped(session, switches.scopes_of(content.tool, content.agent, content.command.system))
+            switches.check_not_stopped(session, content)
             duties.check(session, content, approval)
             limits.hold(session, content)
             self._add_decision(session, rejection)
@@ -181,6 +186,32 @@ class StoredProposals(ProposalReads):
             self._mover.make(session, before, rejected, envelope=rejection.envelope)
             self._check_room(session, content)
             return self._decided(session, self._added(session, content, text), approval)
+
+    def begin(self, step: Step, content: Content) -> Proposal:
+        """Begin a part of a saga, which waits for it from now on: both in one transaction.
+
+        Args:
+            step: The move `wait` of the saga, under its lease.
+            content: The part; it needs nobody's yes but those that its saga has.
+
+        Returns:
+            The part, approved.
+
+        Raises:
+            ProposalMovedError: `proposal.moved`, when another worker has the saga, or began this part.
+            WritesStoppedError, LimitExceededError, ObjectFrozenError: before the first part alone.
+            ProposalNotFoundError, ProposalDamagedError: as `move`. Nothing was written in any of these cases.
+        """
+        text = content_text(content)
+        with self._engine.writing() as session:
+            before = found(session, content.part_of, held=True)
+            begun = parts_of(session, content.part_of)
+            if any((one.content.step, one.content.undoes) == (content.step, content.undoes) for one in begun):
+                raise ProposalMovedError(state=before.state, move="begin", reason="begun_already")
+            if not begun:
+                self._mover.may_send(session, before)
+            self._mover.make(session, before, step)
+            return self._added(session, content, text).proposal
 
     def resolve(self, resolution: SignedResolution, receipt: Receipt | None) -> Proposal:
         """Store what an operator found of a change whose outcome nobody knows, and end it by that.
@@ -249,8 +280,9 @@ class StoredProposals(ProposalReads):
             now = self._clock.wall()
             due, until = exact_instant(now), exact_instant(now + timedelta(seconds=lease_s))
             stopped = switches.stops(session)
-            for proposal_id, state, tool, agent, system in session.execute(_DUE, {"now": due}).fetchall():
-                if state in _NOTHING_SENT and stopped & switches.scopes_of(tool, agent, system):
+            what = _DUE_AND_WHAT if switches.name_sites(stopped) else _DUE
+            for proposal_id, state, tool, agent, system, text in session.execute(what, {"now": due}).fetchall():
+                if state in _NOTHING_SENT and switches.hold(stopped, tool, agent, system, text):
                     continue
                 before = _still_due(session, proposal_id, due)
                 if before is None:  # another worker has it
@@ -268,13 +300,13 @@ class StoredProposals(ProposalReads):
         """Store a proposal and put it where it waits for its people, where it needs any."""
         now = self._clock.wall()
         new = _proposed(content, content_digest(text), exact_instant(now))
-        row = (new.proposal_id, text, new.digest, new.state, new.since, content.terms.needed, *beside(content))
-        session.execute(_ADD, row)
+        about = (content.terms.needed, content.part_of, *beside(content))
+        session.execute(_ADD, (new.proposal_id, text, new.digest, new.state, new.since, *about))
         limits.count(session, content, now)
         proposed = Step(name="propose", actor=content.agent, facts=proposal_facts(content))
         told = json.loads(text)
         self._mover.tell(session, new, proposed, "proposal.proposed", source="", content=told)
-        name = "allow" if needs_nobody(content) else "submit"
+        name = "allow" if content.part_of or needs_nobody(content) else "submit"
         return self._mover.make(session, new, Step(name=name, actor="gateway"))
 
     def _decided(self, session: Session, before: Stored, decision: SignedDecision) -> Proposal:
@@ -296,11 +328,11 @@ class StoredProposals(ProposalReads):
     def _check_room(self, session: Session, content: Content) -> None:
         """Refuse a new proposal where writes are stopped, too many wait, or a limit is reached."""
         now = self._clock.wall()
-        scopes = switches.scopes_of(content.tool, content.agent, content.command.system)
-        switches.check_not_stopped(session, scopes)
+        switches.check_not_stopped(session, content)
         (waiting,) = session.execute(_WAITING, (content.agent, exact_instant(now))).fetchone()
         if waiting >= MAX_WAITING:
             raise TooManyProposalsError(waiting=waiting, maximum=MAX_WAITING)
+        check_not_frozen(session, content)
         limits.check_proposed(session, content, now)
 
     def _check_decidable(self, session: Session, before: Stored, decision: SignedDecision) -> None:
@@ -332,7 +364,8 @@ class StoredProposals(ProposalReads):
             steps.append(Step(name=_TAKES[state], actor=holder, lease_expires_at=until))
             fence += 1
             state = _TAKEN_TO[state]
-        steps.append(Step(name="hand_over", actor=holder, fence=fence, reason="damaged"))
+        end = "stick" if state is State.COMPENSATING else "hand_over"
+        steps.append(Step(name=end, actor=holder, fence=fence, reason="damaged"))
         self._apart(session, before, steps)
 
     def _apart(self, session: Session, before: Stored, steps: list[Step]) -> bool:

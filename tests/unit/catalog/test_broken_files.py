@@ -13,6 +13,7 @@ from erp_mcp.domain.analysis import Analysis, Findings
 from erp_mcp.domain.operation import CommandFacts, Draft, Operation
 from erp_mcp.errors import CatalogFileError
 from tests.guarantees import guarantees
+from tests.unit.catalog.test_sagas import OF_SAGAS
 
 ROOT = Path(__file__).resolve().parents[3]
 BROKEN = sorted((ROOT / "fixtures" / "tools" / "broken").glob("*/*.yaml"))
@@ -59,7 +60,7 @@ def test_every_rule_of_the_compiler_has_a_fixture() -> None:
     rules = set(re.findall(r'(?:ProblemError\(|rule=)\s*"([a-z]+\.[a-z_]+)"', code))
     shown = {EXPECTED.match(path.read_text(encoding="utf-8"))["rule"] for path in BROKEN}  # type: ignore[index]
     # These need two files, or a folder or text that a fixture can't carry.
-    elsewhere = {"name.twice", "name.toolset", "description.characters"}
+    elsewhere = {"name.twice", "name.toolset", "description.characters", *OF_SAGAS}
     assert rules - shown == elsewhere
 
 

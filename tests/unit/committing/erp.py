@@ -53,6 +53,7 @@ Fault = Literal[
     "down",  # connection refused
     "refuse",  # the ERP's own rule says no
     "superseded",  # the record has another version
+    "superseded_after",  # … since somebody on the way sent it twice, and it was done at the first time
     "limited",  # turned away by an answer, for a while, and not done
     "limited_after",  # … and done all the same
     "limited_at_once_after",  # … and done all the same, with no time named
@@ -189,6 +190,8 @@ def _told(fault: Fault | None, outcome: Outcome) -> Outcome:
     """Return what is answered, whatever was done."""
     if fault in {"limited_after", "limited_at_once_after"}:
         return LIMITED if fault == "limited_after" else replace(LIMITED, retry_after_s=0)
+    if fault == "superseded_after":
+        return Conflict()
     if fault == "partly":
         assert isinstance(outcome, Committed)
         return replace(outcome, written=replace(outcome.written, rows=LINES))

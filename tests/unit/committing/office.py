@@ -17,8 +17,9 @@ from erp_mcp.domain.approver import Signed
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.command import Command
 from erp_mcp.domain.decision import Obligations, Terms
+from erp_mcp.domain.entities import Record
 from erp_mcp.domain.lifecycle import State as Stand
-from erp_mcp.domain.operation import Draft
+from erp_mcp.domain.operation import Draft, Operation
 from erp_mcp.domain.proposal import Content, Proposal
 from erp_mcp.domain.tool import Argument, Tool
 from erp_mcp.policy.bundle import canonical, digest_of
@@ -113,6 +114,20 @@ class Desk:
     amounts: dict[str, str] = field(default_factory=dict)
     before: Callable[[], None] = lambda: None
     asked: list[Obligations] = field(default_factory=list)
+
+    @property
+    def operations(self) -> dict[str, Operation]:
+        """None: nothing is taken back here."""
+        return {}
+
+    @property
+    def today(self) -> str:
+        """The plant's business date."""
+        return NOW.date().isoformat()
+
+    async def record(self, system: str, entity: str, key: str) -> Record:
+        """Nothing is taken back here."""
+        raise AssertionError((system, entity, key))
 
     async def prepare(self, tool: Tool, checked: CheckedArguments, obligations: Obligations) -> Prepared:
         self.before()
@@ -260,6 +275,7 @@ class Office:
             preparation=self.desk,
             commands=commands,
             clock=self.clock,
+            ids=FakeIds(),
             at=at,
         )
 

@@ -420,6 +420,8 @@ def altered(value: object) -> object:
     if isinstance(value, list):
         return [*value, *value] if value else ["x"]
     assert isinstance(value, dict)
+    if not value:
+        return {"x": 1}
     first = next(iter(value))
     return {**value, first: altered(value[first])}
 

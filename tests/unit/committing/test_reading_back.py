@@ -32,7 +32,7 @@ async def unknown(office: Office, *, tool: str = TOOLS[0]) -> Content:
 @guarantees("P4.unknown")
 async def test_nothing_is_looked_for_before_the_system_had_its_time(office: Office) -> None:
     """A request may still be under way inside the system when the connection has long gone."""
-    content = await unknown(office)
+    content = await unknown(office, tool=TOOLS[1])
     office.clock.advance(SETTLE_S - 1)
     assert await office.committer().work("w1") is None
     office.clock.advance(1)

@@ -113,6 +113,20 @@ async def test_another_version_at_the_second_send_is_looked_at_before_it_is_call
     assert (office.effects(content), office.flaws()) == (int(came != "theirs"), [])
 
 
+@guarantees("P4.turned_away", "P4.stale", "P4.unknown")
+@pytest.mark.parametrize("unseen", [False, True])
+async def test_a_version_that_the_change_itself_wrote_is_no_reason_to_call_it_stale(
+    office: Office, unseen: bool
+) -> None:
+    """Something on the way sent it twice, and the second answer came back; whoever can't look then looks later."""
+    content = office.approved()
+    office.erp.faults = ["superseded_after"]
+    office.erp.finds_down = {1} if unseen else set()
+    assert (await office.work()).proposal.state is (State.UNKNOWN if unseen else State.COMMITTED)
+    assert (await office.until_end(content)).state is State.COMMITTED
+    assert (len(office.erp.sent), office.effects(content), office.flaws()) == (1, 1, [])
+
+
 @guarantees("P4.turned_away", "P4.unknown")
 async def test_while_it_cannot_be_looked_for_it_is_neither_sent_nor_ended(office: Office) -> None:
     """Whoever can't look can't say that it was not written."""

@@ -37,9 +37,9 @@ def proposed(tool: str, *suppliers: str, number: int = 1, rules: tuple[Separatio
         (proposed("supplier", number=2), 1, ""),
         (proposed("order", "V-9", number=2), 1, ""),
         (proposed("price", "V-9", number=2), 1, ""),
-        (proposed("supplier", "V-9", number=2), 0, ""),
+        (proposed("supplier", "V-9", number=2), 0, "apart"),
     ],
-    ids=["same supplier", "one of them", "too old", "another", "none known", "same tool", "another tool", "not before"],
+    ids=["same supplier", "one of them", "too old", "another", "none known", "same tool", "another tool", "at once"],
 )
 def test_who_made_a_supplier_orders_nothing_from_it_within_the_window(before: Content, days: int, found: str) -> None:
     """The two halves of one fraud are never one person's."""
@@ -52,9 +52,9 @@ _SAID = st.tuples(st.sampled_from(["supplier", "order", "price"]), st.sampled_fr
 @guarantees("P3.separation")
 @given(st.lists(_SAID, max_size=12))
 def test_no_history_of_one_person_holds_two_halves_of_one_duty(said: list[tuple[str, str, int]]) -> None:
-    """Whoever asks each time what they may do ends with none of them, in whichever order proposals come."""
+    """Whoever asks each time what they may do ends with none of them, in whichever order proposals are signed."""
     kept: list[Yes] = []
-    for number, (tool, supplier, day) in enumerate(sorted(said, key=lambda one: one[2])):
+    for number, (tool, supplier, day) in enumerate(said):
         content = proposed(tool, supplier, number=number)
         at = START + timedelta(days=day, seconds=number)
         if not separated_by(content, at, kept):
@@ -70,10 +70,10 @@ def test_no_history_of_one_person_holds_two_halves_of_one_duty(said: list[tuple[
 @guarantees("P3.separation")
 @given(st.lists(st.integers(0, 3 * 3600), max_size=30), st.integers(1, 5))
 def test_in_no_hour_one_person_says_yes_more_often_than_the_quota(seconds: list[int], quota: int) -> None:
-    """Sliding, not by the clock's hour."""
+    """Sliding, not by the clock's hour; and what is signed first may be stored last."""
     terms = replace(people.content().terms, quota=quota)
     kept: list[datetime] = []
-    for second in sorted(set(seconds)):
+    for second in seconds:
         at = START + timedelta(seconds=second)
         if not over_quota(terms, at, kept):
             kept.append(at)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from erp_mcp import settings
@@ -27,7 +27,9 @@ class Shop(Deployment):
     office: Office
     rounds: int = 0
 
-    def committer(self, *, at: Callable[[str], None] = lambda _: None) -> Committer:
+    def committer(
+        self, *, refresh: Callable[[str], Awaitable[None]] | None = None, at: Callable[[str], None] = lambda _: None
+    ) -> Committer:
         self.rounds += 1
         return self.office.committer(at)
 

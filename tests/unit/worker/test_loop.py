@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
@@ -82,6 +82,21 @@ async def test_a_lasting_worker_does_what_comes_later_and_ends_when_told(shop: S
     assert log.told == [(first.proposal_id, "COMMITTED"), (later[0].proposal_id, "COMMITTED")]
 
 
+@guarantees("P10.survives", "P9.bounded")
+async def test_a_worker_that_never_runs_out_of_work_ends_at_a_signal_all_the_same(shop: Shop) -> None:
+    """Nothing in it waits for a network, and what a signal does has its turn after each piece of work."""
+    contents = [shop.office.approved(CREATE, number=number) for number in (1, 2, 3)]
+    shop.office.erp.faults = ["down"] * 3
+    log = Log()
+
+    def tell(proposal: Proposal, lost: bool) -> None:
+        log(proposal, lost)
+        signal.raise_signal(signal.SIGTERM)
+
+    await asyncio.wait_for(worker.work_on(shop, tell, poll_s=0.001), 30)
+    assert log.told == [(contents[0].proposal_id, "APPROVED")]
+
+
 @guarantees("P10.outage")
 async def test_a_state_file_that_cannot_be_used_for_a_while_does_not_end_a_lasting_worker(
     shop: Shop, caplog: pytest.LogCaptureFixture
@@ -95,7 +110,7 @@ async def test_a_state_file_that_cannot_be_used_for_a_while_does_not_end_a_lasti
         def expire(self) -> int:
             raise StateUnavailableError(reason="OperationalError")
 
-    def committer(**given: Callable[[str], None]) -> Committer:
+    def committer(**given: Any) -> Committer:
         if shop.rounds < failures:
             return replace(good(**given), proposals=cast("Proposals", Broken()))
         return good(**given)

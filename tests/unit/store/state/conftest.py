@@ -12,7 +12,7 @@ from erp_mcp.store.state.deployment_state import DeploymentState
 from erp_mcp.store.state.sqlite import State
 from tests.systems.postgresql.server import Rig, running
 from tests.unit.store.state.fakes import FakeClock, a_state
-from tests.unit.store.state.stores import CHANGED, Behind, Schema, opened
+from tests.unit.store.state.stores import CHANGED, Behind, Schema, opened, schema_on
 
 
 @pytest.fixture
@@ -25,18 +25,7 @@ def schemas(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Schema]:
     """A schema in a database of this process on PostgreSQL; each test finds it empty."""
     name = f"state_{os.getpid()}"
     with running(tmp_path_factory.mktemp("postgresql")) as rig:
-        rig.create_database(name)
-        secret = rig.create_role(name)
-        one = Schema(
-            url=rig.url(name),
-            schema="of_tests",
-            account=name,
-            secret=secret,
-            owner=rig.user,
-            owner_secret=rig.password,
-        )
-        one.prepare()
-        yield one
+        yield schema_on(rig, name)
         _forget(rig, name)
 
 

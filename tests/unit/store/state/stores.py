@@ -19,6 +19,7 @@ from erp_mcp.store.state.postgresql import PostgresqlState
 from erp_mcp.store.state.postgresql_engine import Place
 from erp_mcp.store.state.postgresql_schema import prepare, search_path
 from erp_mcp.store.state.sqlite import State
+from tests.systems.postgresql.server import Rig
 from tests.unit.store.state.fakes import FakeClock, FakeIds
 
 PLACE: Final = "postgresql.json"
@@ -87,6 +88,22 @@ class Schema:
         with self.owned() as connection:
             gone = "; ".join(f"DELETE FROM {table}" for table in reversed(TABLES))
             connection.execute(f"SET session_replication_role = replica; {gone}")
+
+
+def schema_on(rig: Rig, name: str) -> Schema:
+    """Make a schema in a database of its own, with the role that serves from it, and prepare it."""
+    rig.create_database(name)
+    secret = rig.create_role(name)
+    one = Schema(
+        url=rig.url(name),
+        schema="of_tests",
+        account=name,
+        secret=secret,
+        owner=rig.user,
+        owner_secret=rig.password,
+    )
+    one.prepare()
+    return one
 
 
 def opened(directory: Path, clock: FakeClock | None = None, *, busy_s: float = 5.0) -> DeploymentState:

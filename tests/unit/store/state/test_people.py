@@ -97,7 +97,7 @@ def test_a_stop_is_kept_with_who_when_and_why_until_it_is_taken_back(state: Depl
 
 @guarantees("P4.kill_switch", "input.clear_errors")
 @pytest.mark.parametrize(
-    "scope", ["", "ALL", "tool", "tool:", "site:1000", "tool:a b", "agent:*", "system:erp\n", "x" * 90]
+    "scope", ["", "ALL", "tool", "tool:", "site:", "place:1000", "tool:a b", "agent:*", "system:erp\n", "x" * 90]
 )
 def test_a_scope_that_would_stop_nothing_is_refused(scope: str, state: DeploymentState, behind: Behind) -> None:
     """A switch that looks pressed and is not is worse than none."""

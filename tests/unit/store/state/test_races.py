@@ -20,33 +20,10 @@ from erp_mcp.store.state.deployment_state import DeploymentState
 from tests.guarantees import guarantees
 from tests.unit.store.state.fakes import FakeClock, a_content, a_decision
 from tests.unit.store.state.racer import USE
+from tests.unit.store.state.racing import RACERS, ROOT, proposed_in_windows, race, sent_in_windows, stormed
 from tests.unit.store.state.stores import opened
-
-ROOT = Path(__file__).parents[4]
-PROCESSES = 4
-RACERS = 24
-
-
-def race(directory: Path, role: str, ids: list[str]) -> list[dict[str, str]]:
-    """Let racers race, as many in each of some processes; return what each of them got."""
-    command = [sys.executable, "-m", "tests.unit.store.state.racer", str(directory), role]
-    each = str(RACERS // PROCESSES)
-    processes = [
-        subprocess.Popen(
-            [*command, f"racer-{n}", each, *ids], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        for n in range(PROCESSES)
-    ]
-    for process in processes:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        assert process.stdin is not None
-        process.stdin.write("\n")
-        process.stdin.flush()
-    told = [process.communicate(timeout=300)[0] for process in processes]
-    assert [process.returncode for process in processes] == [0] * PROCESSES
-    return [one for line in told for one in json.loads(line)]
+from tests.unit.store.state.storm import QUOTA
+from tests.unit.store.state.storm import USE as STORM
 
 
 def approved(state: DeploymentState, count: int) -> list[str]:
@@ -132,6 +109,39 @@ def test_all_kinds_of_moves_at_once_never_wait_for_each_other_in_a_circle(state:
     answers = Counter(answer for one in told for answer in one.values())
     assert set(answers) == {"done", "limit.exceeded", "proposal.moved"}
     assert sum(one[key] == "done" for one in told for key in one if key.startswith("create")) == USE.maximum
+    assert intact(state)
+
+
+@guarantees("P4.limits")
+def test_in_no_window_more_is_proposed_than_a_limit_admits(state: DeploymentState, home: Path) -> None:
+    """Time goes on while all propose: whatever runs out of the window makes room for as many again, and no more."""
+    seen = proposed_in_windows(home)
+    assert (seen.most, intact(state)) == (3, True)
+    assert seen.admitted > 2 * 3
+    assert seen.refused > seen.admitted
+
+
+@guarantees("P4.limits")
+def test_in_no_window_more_is_sent_than_a_limit_admits(state: DeploymentState, clock: FakeClock, home: Path) -> None:
+    """The window of what is sent begins when it is sent, however long before it was proposed and approved."""
+    seen = sent_in_windows(state, clock, home)
+    assert (seen.most, intact(state)) == (3, True)
+    assert seen.admitted > 2 * 3
+    assert seen.refused > seen.admitted
+
+
+@guarantees("P4.limits", "P4.kill_switch", "P3.enough_people", "P4.table")
+def test_in_a_storm_of_all_moves_limit_quota_and_switch_hold_at_every_moment(
+    state: DeploymentState, home: Path
+) -> None:
+    """Narrowed, taken back, resolved, allowed, escalated, lost and found again, with the switch pressed amid."""
+    seen = stormed(state, home)
+    assert (seen.counting, seen.sent) <= (STORM.maximum, STORM.maximum)
+    assert seen.counting == STORM.maximum
+    assert seen.yes <= QUOTA
+    assert seen.behind == []
+    assert set(seen.answers) <= {"done", "limit.exceeded", "proposal.moved", "writes.stopped", "approval.quota"}
+    assert {"allow", "approve", "reject", "escalate", "claim", "send", "resolve_not_applied"} <= set(seen.moves)
     assert intact(state)
 
 

@@ -1,0 +1,88 @@
+"""Parts of sagas in the store: which there are, waking what waits for one, and what a stuck way back freezes."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Final
+
+from erp_mcp.domain.lifecycle import ENDS
+from erp_mcp.domain.proposal import Content, Proposal
+from erp_mcp.domain.saga import is_saga, plan_of
+from erp_mcp.errors import ObjectFrozenError, ProposalDamagedError, WritesStoppedError
+from erp_mcp.store.state import switches
+from erp_mcp.store.state.engine import Session
+from erp_mcp.store.state.rows import COLUMNS, Stored, in_table, stored
+
+_OF_SAGA: Final = f"SELECT {COLUMNS} FROM proposal WHERE part_of = ? ORDER BY made_at, proposal_id"
+_WAITS: Final = (
+    "SELECT saga.proposal_id FROM proposal AS saga JOIN proposal AS part ON part.part_of = saga.proposal_id"
+    " WHERE part.proposal_id = ? AND saga.state IN ('CLAIMED', 'COMPENSATING')"
+)
+_FREE: Final = "SELECT proposal_id FROM proposal WHERE proposal_id = ?"
+_WAKE: Final = "UPDATE proposal SET not_before = '' WHERE proposal_id = ?"
+_TOOL: Final = "SELECT tool FROM proposal WHERE proposal_id = ?"
+_STUCK: Final = (
+    f"SELECT {in_table('part', COLUMNS)} FROM proposal AS saga JOIN proposal AS part"
+    " ON part.part_of = saga.proposal_id WHERE saga.state = 'COMPENSATION_STUCK'"
+)
+
+
+def parts_of(session: Session, saga_id: str) -> list[Proposal]:
+    """Return the parts of a saga that were begun, oldest first.
+
+    Raises:
+        ProposalDamagedError: `proposal.damaged`, when one of them is not what was written.
+    """
+    return [stored(row).proposal for row in session.execute(_OF_SAGA, (saga_id,)).fetchall()]
+
+
+def wake(session: Session, after: Stored) -> None:
+    """Let the saga of a part that has ended go on at once; one that somebody moves this moment looks by itself soon."""
+    if after.state not in ENDS or (after.content is not None and not after.content.part_of):
+        return
+    for (saga_id,) in session.execute(_WAITS, (after.proposal_id,)).fetchall():
+        if session.execute(_FREE + session.skipping, (saga_id,)).fetchone() is not None:
+            session.execute(_WAKE, (saga_id,))
+
+
+def check_not_frozen(session: Session, content: Content) -> None:
+    """Refuse to change what a saga has left half taken back, until a person has said how it stands.
+
+    Raises:
+        ObjectFrozenError: `proposal.object_frozen`, naming the saga.
+    """
+    rows = session.execute(_STUCK).fetchall()
+    wanted = _touched(content) if rows else frozenset()
+    for row in rows:
+        with suppress(ProposalDamagedError):
+            part = stored(row).proposal
+            if part.content.part_of != content.part_of and wanted & _left_by(part):
+                raise ObjectFrozenError(proposal_id=part.content.part_of)
+
+
+def check_saga_not_stopped(session: Session, content: Content) -> None:
+    """Refuse to send a part while the tool of its saga is stopped; what stops the part itself is looked at elsewhere.
+
+    Raises:
+        WritesStoppedError: `writes.stopped`, naming the scope.
+    """
+    if not content.part_of:
+        return
+    stopped = switches.stops(session)
+    for (tool,) in session.execute(_TOOL, (content.part_of,)).fetchall():
+        if (scope := f"tool:{tool}") in stopped:
+            raise WritesStoppedError(scope=scope)
+
+
+def _touched(content: Content) -> frozenset[tuple[str, str]]:
+    """Return the records that a proposal is about, each by its system and its key or the number that people know."""
+    steps = plan_of(content) if is_saga(content) else (content,)
+    return frozenset(
+        (one.command.system, name) for one in steps for name in (one.command.key, one.preview.document) if name
+    )
+
+
+def _left_by(part: Proposal) -> frozenset[tuple[str, str]]:
+    written = part.receipt.written if part.receipt else None
+    names = (written.key, written.document) if written else ()
+    return _touched(part.content) | {(part.content.command.system, one) for one in names if one}
