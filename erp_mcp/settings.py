@@ -19,6 +19,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from erp_mcp.credentials import grammar
+from erp_mcp.credentials.oidc import Oidc, OidcSettings
 from erp_mcp.credentials.settings import AuthSettings, TlsSettings, VaultSettings
 from erp_mcp.domain import human_task
 from erp_mcp.domain.notice import (
@@ -122,6 +123,7 @@ class Settings:
     vault: VaultSettings | None = None
     state: PostgresqlSettings | None = None
     notices: NoticeSettings | None = None
+    oidc: OidcSettings | None = None
 
 
 def data_root() -> Path:
@@ -186,6 +188,7 @@ def load(path: Path) -> Settings:
     def at(value: str, default: Path) -> Path:
         return (root / Path(value).expanduser()).resolve() if value else default
 
+    state_dir = at(form.state_dir, user_directory("state") / form.deployment)
     return Settings(
         file=path.resolve(),
         deployment=form.deployment,
@@ -193,10 +196,8 @@ def load(path: Path) -> Settings:
         zone=form.plant.zone,
         clock=form.plant.clock,
         default_agent=form.default_agent,
-        state_dir=at(form.state_dir, user_directory("state") / form.deployment),
-        read_model=at(
-            form.read_model, at(form.state_dir, user_directory("state") / form.deployment) / "read_model.sqlite"
-        ),
+        state_dir=state_dir,
+        read_model=at(form.read_model, state_dir / "read_model.sqlite"),
         policies=at(form.policies, shipped / "policies"),
         tools=(shipped / "tools", *(at(folder, root) for folder in form.tools)),
         profiles=(Path(__file__).resolve().parent / "systems", *(at(folder, root) for folder in form.profiles)),
@@ -206,6 +207,7 @@ def load(path: Path) -> Settings:
         vault=form.vault.settings(root) if form.vault is not None else None,
         state=form.state.postgresql.settings(root) if form.state is not None else None,
         notices=form.notices.settings(root) if form.notices is not None else None,
+        oidc=form.web.oidc.settings(root) if form.web is not None else None,
     )
 
 
@@ -218,6 +220,8 @@ def _check_together(form: _File, document: Document) -> None:
             raise document.error(("systems", name, *key.split(".")), reason)
     for key, reason in form.notices.problems() if form.notices is not None else ():
         raise document.error(("notices", *key.split(".")), reason)
+    for key, reason in form.web.oidc.problems(has_vault=form.vault is not None) if form.web is not None else ():
+        raise document.error(("web", "oidc", *key.split(".")), reason)
     for key, reason in form.vault.problems() if form.vault is not None else ():
         raise document.error(("vault", *key.split(".")), reason)
 
@@ -393,6 +397,10 @@ class _State(_Form):
     postgresql: _Postgresql
 
 
+class _Web(_Form):
+    oidc: Oidc
+
+
 _Address = Annotated[str, Field(max_length=254, pattern=r"^[^\s@<>,;:\"]+@[^\s@<>,;:\"]+$")]
 _Kinds = Annotated[list[NoticeKind], Field(min_length=1)]
 
@@ -500,3 +508,4 @@ class _File(_Form):
     vault: grammar.Vault | None = None
     state: _State | None = None
     notices: _Notices | None = None
+    web: _Web | None = None

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from erp_mcp.approval import envelope, keys
-from erp_mcp.approval.envelope import Envelope, meaning_of
+from erp_mcp.approval import envelope, keys, oidc
+from erp_mcp.approval.envelope import Envelope, OidcEnvelope, meaning_of
+from erp_mcp.approval.oidc import PageWord
 from erp_mcp.approval.requesters import is_self_approval, names_of, needs_passphrase
 from erp_mcp.domain import quorum
 from erp_mcp.domain.approver import Enrolment
@@ -41,7 +42,7 @@ def refusal_of(
         `digest`, `envelope`, `not_enrolled`, `signature`, `rejected`, `requester`, `not_named`,
         `decided_before_proposal`, `decided_after_expiry`, `decided_in_future`, `too_few`, `group_missing`, or nothing.
     """
-    if not _is_whole(proposal):
+    if not is_whole(proposal):
         return "digest"
     if needs_nobody(proposal.content):
         return ""
@@ -82,7 +83,8 @@ def different(people: Sequence[tuple[frozenset[str], Said]]) -> list[list[Said]]
     return [said for _, said in known]
 
 
-def _is_whole(proposal: Proposal) -> bool:
+def is_whole(proposal: Proposal) -> bool:
+    """Whether the content is the one that the digest is of."""
     try:
         return envelope.digest(proposal.content) == proposal.digest
     except (ValueError, RecursionError):
@@ -98,8 +100,9 @@ def _flaw(proposal: Proposal, decision: SignedDecision, trusted: Mapping[str, En
     approver = trusted.get(decision.approver_id)
     if approver is None or not _are_of(words, approver):
         return "not_enrolled"
-    if not keys.verifies(approver.public_key, signed_bytes, decision.signature):
-        return "signature"
+    unsigned = _unsigned(proposal.content, words, signed_bytes, decision.signature, approver)
+    if unsigned:
+        return unsigned
     self_approval = is_self_approval(proposal.content, approver)
     narrows = bool(proposal.content.narrows)
     if words.meaning != meaning_of(words.decision, by_self_approval=self_approval, narrows=narrows):
@@ -107,6 +110,21 @@ def _flaw(proposal: Proposal, decision: SignedDecision, trusted: Mapping[str, En
     if words.method == "session" and words.decision == "approve" and needs_passphrase(proposal.content, approver):
         return "envelope"
     return _untimely(proposal.content, words.decided_at, now)
+
+
+def _unsigned(content: Content, words: Envelope, signed_bytes: bytes, signature: str, approver: Enrolment) -> str:
+    """Return what is wrong with the signature: of the person's own key, or of the page's for whom a provider knew."""
+    if not isinstance(words, OidcEnvelope):
+        return "" if keys.verifies(approver.public_key, signed_bytes, signature) else "signature"
+    anew = words.decision == "approve" and needs_passphrase(content, approver)
+    word = PageWord(
+        sign_in=words.sign_in,
+        page_key=words.public_key,
+        said_at=words.decided_at,
+        message=signed_bytes,
+        signature=signature,
+    )
+    return oidc.flaw(word, approver, frozenset(filter(None, (content.proposal_id, content.narrows))) if anew else ())
 
 
 def _is_of(proposal: Proposal, decision: SignedDecision, words: Envelope) -> bool:
@@ -125,8 +143,9 @@ def _is_of(proposal: Proposal, decision: SignedDecision, words: Envelope) -> boo
 
 def _are_of(words: Envelope, approver: Enrolment) -> bool:
     """Whether the words name this approver as enrolled."""
+    key = words.public_key if isinstance(words, OidcEnvelope) else approver.public_key  # the page's is looked at later
     named = (words.deployment, words.approver_id, words.approver_name, words.public_key)
-    return named == (approver.deployment, approver.approver_id, approver.name, approver.public_key)
+    return named == (approver.deployment, approver.approver_id, approver.name, key)
 
 
 def _untimely(content: Content, decided_at: str, now: datetime) -> str:

@@ -7,6 +7,7 @@ from hashlib import sha256
 from typing import Final, Literal
 
 from erp_mcp.approval import signed
+from erp_mcp.domain.approver import SignIn
 from erp_mcp.domain.canonical_json import canonical
 from erp_mcp.domain.forms import to_json
 from erp_mcp.domain.proposal import Content
@@ -25,7 +26,7 @@ _MEANINGS: Final = {
 }
 
 Choice = Literal["approve", "reject"]
-Method = Literal["passphrase", "session"]
+Method = Literal["passphrase", "session", "oidc"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +35,8 @@ class Envelope:
 
     `digest` is that of the whole content: payload, preview, definition of the tool, version of the record, policy and
     its terms, limits, age of the evidence, agent, owner and times. `method` is how the person was known: `passphrase`,
-    given for this very decision; `session`, given minutes before to the page that held the key since then.
+    given for this very decision; `session`, given minutes before to the page that held the key since then; `oidc`, by
+    a provider, where `public_key` is the page's and the words are an `OidcEnvelope`.
     """
 
     deployment: str
@@ -51,6 +53,13 @@ class Envelope:
     comment: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OidcEnvelope(Envelope):
+    """A decision of a person whom a provider knew, in the words that the page signs."""
+
+    sign_in: SignIn
+
+
 def meaning_of(decision: Choice, *, by_self_approval: bool, narrows: bool = False) -> str:
     """Return in words what a decision says; `narrows`, where it is about less than was asked for."""
     return _MEANINGS["narrow" if narrows and decision == "approve" else decision, by_self_approval]
@@ -58,7 +67,7 @@ def meaning_of(decision: Choice, *, by_self_approval: bool, narrows: bool = Fals
 
 def message(envelope: Envelope) -> tuple[str, bytes]:
     """Return the text that is stored and the bytes that are signed."""
-    return signed.written(signed.DECISION, envelope)
+    return signed.written(signed.OIDC_DECISION if isinstance(envelope, OidcEnvelope) else signed.DECISION, envelope)
 
 
 def opened(text: str) -> tuple[Envelope, bytes] | None:
@@ -66,7 +75,10 @@ def opened(text: str) -> tuple[Envelope, bytes] | None:
 
     Only the canonical form counts, so that one decision has one text.
     """
-    return signed.opened(signed.DECISION, Envelope, text)
+    found = signed.opened(signed.DECISION, Envelope, text) or signed.opened(signed.OIDC_DECISION, OidcEnvelope, text)
+    if found is None or (found[0].method == "oidc") != isinstance(found[0], OidcEnvelope):
+        return None
+    return found
 
 
 def digest(content: Content) -> str:

@@ -6,16 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from erp_mcp.approval import keys, signed
+from erp_mcp.approval.oidc import OidcEnrolment, PageEnrolment
 from erp_mcp.approval.requesters import key_of
-from erp_mcp.domain.approver import Approver, Enrolment, Signed
+from erp_mcp.domain.approver import Approver, Enrolment, OidcApprover, Signed
 from erp_mcp.errors import RegistryDamagedError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Revocation:
-    """The words that end an enrolment. `keeps` are the keys that this approver had enrolled and that stay enrolled.
+    """The words that end an enrolment. `keeps` is what this approver had enrolled and stays enrolled.
 
-    A key that a revoked approver enrols later, whatever date it is given, is not among them and counts for nothing.
+    What a revoked approver enrols later, whatever date it is given, is not among it and counts for nothing. Where an
+    account at a provider or a page's key is revoked, `approver_id` is the id of its row.
     """
 
     deployment: str
@@ -26,13 +28,27 @@ class Revocation:
     keeps: tuple[str, ...]
 
 
+Statement = Enrolment | OidcEnrolment | PageEnrolment
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Entry:
-    """An enrolment as it was read, before anybody believes it."""
+    """An enrolment as it was read, before anybody believes it: of a key, of an account at a provider, or of a page."""
 
     row: Approver
-    enrolment: Enrolment
+    enrolment: Statement
     signed_bytes: bytes
+
+    @property
+    def identity(self) -> str:
+        """Return what only one enrolment may have."""
+        one = self.enrolment
+        return one.public_key if isinstance(one, Enrolment) else one.identity
+
+    @property
+    def is_first(self) -> bool:
+        """Whether it was signed by the very person whose key it enrols."""
+        return isinstance(self.enrolment, Enrolment) and self.enrolment.enrolled_by == self.enrolment.approver_id
 
 
 def enrolment_message(enrolment: Enrolment) -> tuple[str, bytes]:
@@ -57,100 +73,142 @@ def trusted(approvers: Sequence[Approver], root_public_key: str, deployment: str
         RegistryDamagedError: `approval.broken_registry`: an enrolment or a revocation does not verify, or two stand on
             one id or key. Nobody may decide until that is mended.
     """
-    entries = [_entry(row, deployment) for row in approvers]
-    _refuse_doubles(entries)
-    chain = _chain(entries, root_public_key)
-    revocations = _revocations(entries, chain, deployment)
-    return {name: one for name, one in chain.items() if _stands(one, chain, revocations)}
+    return _trusted([_entry(row, deployment) for row in approvers], root_public_key, deployment)
 
 
 def enrolled_by(approvers: Sequence[Approver], approver_id: str) -> tuple[str, ...]:
-    """Return the keys that an approver has enrolled, sorted: what a revocation keeps."""
-    found = (signed.opened(signed.ENROLMENT, Enrolment, row.enrolment.text) for row in approvers)
-    enrolments = (one[0] for one in found if one is not None)
+    """Return what an approver has enrolled, sorted: keys, and accounts by one word each; a revocation keeps it."""
+    found = ((row, opened(row)) for row in approvers)
+    entries = [_Entry(row=row, enrolment=one[0], signed_bytes=one[1]) for row, one in found if one is not None]
     return tuple(
-        sorted(
-            one.public_key for one in enrolments if one.enrolled_by == approver_id and one.approver_id != approver_id
-        )
+        sorted(one.identity for one in entries if one.enrolment.enrolled_by == approver_id and not one.is_first)
+    )
+
+
+def opened(row: Approver) -> tuple[Statement, bytes] | None:
+    """Return the enrolment of a row and the bytes that must have been signed; `None` if it isn't one."""
+    if row.approver_id.startswith("oidc:"):
+        return signed.opened(signed.OIDC_ENROLMENT, OidcEnrolment, row.enrolment.text)
+    if row.approver_id.startswith("page:"):
+        return signed.opened(signed.PAGE_ENROLMENT, PageEnrolment, row.enrolment.text)
+    return signed.opened(signed.ENROLMENT, Enrolment, row.enrolment.text)
+
+
+def row_id(enrolment: Statement) -> str:
+    """Return under which id an enrolment is stored."""
+    return enrolment.approver_id if isinstance(enrolment, Enrolment) else enrolment.row_id
+
+
+def _trusted(entries: Sequence[_Entry], root_public_key: str, deployment: str) -> dict[str, Enrolment]:
+    _refuse_doubles(entries)
+    chain = _chain(entries, root_public_key)
+    revocations = _revocations(entries, chain, deployment)
+    standing = [one.enrolment for one in entries if _stands(one, chain, revocations)]
+    people = {one.approver_id: one for one in standing if isinstance(one, Enrolment)}
+    accounts: dict[str, list[OidcEnrolment]] = {}
+    for one in standing:
+        if isinstance(one, OidcEnrolment) and (one.approver_id in people or one.approver_id not in chain):
+            accounts.setdefault(one.approver_id, []).append(one)
+    pages = tuple(sorted(one.public_key for one in standing if isinstance(one, PageEnrolment)))
+    signing_in = {name: _signing_in(people.get(name), some, pages) for name, some in accounts.items()}
+    return {**people, **signing_in}
+
+
+def _signing_in(own: Enrolment | None, accounts: Sequence[OidcEnrolment], pages: tuple[str, ...]) -> OidcApprover:
+    """Return a person with accounts at a provider; their own key's enrolment, if they have one, says who they are."""
+    first = accounts[0]
+    return OidcApprover(
+        deployment=first.deployment,
+        approver_id=first.approver_id,
+        name=own.name if own else first.name,
+        public_key=own.public_key if own else "",
+        enrolled_by=own.enrolled_by if own else first.enrolled_by,
+        enrolled_at=own.enrolled_at if own else first.enrolled_at,
+        subjects=tuple((one.issuer, one.subject) for one in accounts),
+        page_keys=pages,
     )
 
 
 def _entry(row: Approver, deployment: str) -> _Entry:
-    found = signed.opened(signed.ENROLMENT, Enrolment, row.enrolment.text)
+    found = opened(row)
     if found is None:
         raise RegistryDamagedError(approver=row.approver_id, reason="not an enrolment")
     enrolment, signed_bytes = found
-    told = (enrolment.deployment, enrolment.approver_id, enrolment.enrolled_by)
+    told = (enrolment.deployment, row_id(enrolment), enrolment.enrolled_by)
     if told != (deployment, row.approver_id, row.enrolment.signer):
         raise RegistryDamagedError(approver=row.approver_id, reason="of something else")
     return _Entry(row=row, enrolment=enrolment, signed_bytes=signed_bytes)
 
 
 def _refuse_doubles(entries: Sequence[_Entry]) -> None:
-    """Two names with one key would let one person decide twice."""
-    ids = {key_of(one.enrolment.approver_id) for one in entries}
-    public_keys = {one.enrolment.public_key for one in entries}
-    if len(ids) != len(entries) or len(public_keys) != len(entries):
+    """Two names with one key or one account would let one person decide twice."""
+    ids = [one.enrolment.approver_id for one in entries if isinstance(one.enrolment, Enrolment)]
+    everybody = {*ids, *(one.enrolment.approver_id for one in entries if isinstance(one.enrolment, OidcEnrolment))}
+    identities = {one.identity for one in entries}
+    if len({key_of(one) for one in everybody}) != len(everybody) or len(set(ids)) != len(ids):
+        raise RegistryDamagedError(reason="two enrolments with one id or key")
+    if len(identities) != len(entries):
         raise RegistryDamagedError(reason="two enrolments with one id or key")
 
 
 def _chain(entries: Sequence[_Entry], root_public_key: str) -> dict[str, Enrolment]:
-    """Return every enrolment that goes back to the root, revoked or not; one that does not is damage."""
+    """Return every enrolment of a key that goes back to the root, revoked or not; any that does not is damage."""
     chain: dict[str, Enrolment] = {}
     waiting = list(entries)
     while waiting:
         found = [one for one in waiting if _is_signed(one, chain, root_public_key)]
         if not found:
             raise RegistryDamagedError(approver=waiting[0].row.approver_id, reason="does not go back to the root")
-        chain.update((one.enrolment.approver_id, one.enrolment) for one in found)
+        people = (one.enrolment for one in found if isinstance(one.enrolment, Enrolment))
+        chain.update((one.approver_id, one) for one in people)
         waiting = [one for one in waiting if one not in found]
     return chain
 
 
 def _is_signed(entry: _Entry, chain: Mapping[str, Enrolment], root_public_key: str) -> bool:
-    enrolment = entry.enrolment
-    if enrolment.enrolled_by == enrolment.approver_id:
-        signer = root_public_key if enrolment.public_key == root_public_key else ""
+    if entry.is_first:
+        signer = root_public_key if entry.identity == root_public_key else ""
     else:
-        known = chain.get(enrolment.enrolled_by)
+        known = chain.get(entry.enrolment.enrolled_by)
         signer = known.public_key if known else ""
     return bool(signer) and keys.verifies(signer, entry.signed_bytes, entry.row.enrolment.signature)
 
 
 def _revocations(entries: Sequence[_Entry], chain: Mapping[str, Enrolment], deployment: str) -> dict[str, Revocation]:
     return {
-        entry.row.approver_id: _revocation(entry.enrolment, entry.row.revocation, chain, deployment)
+        entry.row.approver_id: _revocation(entry, entry.row.revocation, chain, deployment)
         for entry in entries
         if entry.row.revocation is not None
     }
 
 
-def _revocation(enrolment: Enrolment, stored: Signed, chain: Mapping[str, Enrolment], deployment: str) -> Revocation:
+def _revocation(entry: _Entry, stored: Signed, chain: Mapping[str, Enrolment], deployment: str) -> Revocation:
     """Return a revocation that was signed by anybody of the chain.
 
     One that does not verify is damage, not nothing: else whoever spoils it would be an approver again.
     """
     found = signed.opened(signed.REVOCATION, Revocation, stored.text)
-    signer = chain.get(stored.signer)
+    signer, name = chain.get(stored.signer), entry.row.approver_id
     if found is None or signer is None:
-        raise RegistryDamagedError(approver=enrolment.approver_id, reason="not a revocation")
+        raise RegistryDamagedError(approver=name, reason="not a revocation")
     revocation, signed_bytes = found
     told = (revocation.deployment, revocation.approver_id, revocation.public_key, revocation.revoked_by)
-    if told != (deployment, enrolment.approver_id, enrolment.public_key, stored.signer):
-        raise RegistryDamagedError(approver=enrolment.approver_id, reason="revocation of something else")
+    if told != (deployment, name, entry.identity, stored.signer):
+        raise RegistryDamagedError(approver=name, reason="revocation of something else")
     if not keys.verifies(signer.public_key, signed_bytes, stored.signature):
-        raise RegistryDamagedError(approver=enrolment.approver_id, reason="revocation does not verify")
+        raise RegistryDamagedError(approver=name, reason="revocation does not verify")
     return revocation
 
 
-def _stands(one: Enrolment, chain: Mapping[str, Enrolment], revocations: Mapping[str, Revocation]) -> bool:
+def _stands(entry: _Entry, chain: Mapping[str, Enrolment], revocations: Mapping[str, Revocation]) -> bool:
     """Whether an enrolment counts: not revoked, and kept wherever one that it stands on was revoked."""
-    if one.approver_id in revocations:
+    if entry.row.approver_id in revocations:
         return False
-    below = one
-    while below.enrolled_by != below.approver_id:
-        revoked = revocations.get(below.enrolled_by)
-        if revoked is not None and below.public_key not in revoked.keeps:
+    identity, signer, first = entry.identity, entry.enrolment.enrolled_by, entry.is_first
+    while not first:
+        revoked = revocations.get(signer)
+        if revoked is not None and identity not in revoked.keeps:
             return False
-        below = chain[below.enrolled_by]
+        below = chain[signer]
+        identity, signer, first = below.public_key, below.enrolled_by, below.enrolled_by == below.approver_id
     return True

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from erp_mcp.approval import envelope, keys, signed
+from erp_mcp.approval import envelope, keys, oidc, signed
+from erp_mcp.approval.oidc import PageWord
 from erp_mcp.approval.requesters import key_of, names_of
-from erp_mcp.domain.approver import Enrolment
+from erp_mcp.domain.approver import Enrolment, SignIn
 from erp_mcp.domain.proposal import Content, Proposal, SignedResolution
 
 RESOLUTION: Final = b"erp-mcp/resolution/v1\n"
@@ -43,6 +44,13 @@ class Resolution:
     nonce: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OidcResolution(Resolution):
+    """A statement of a person whom a provider knew, in the words that the page signs; `public_key` is the page's."""
+
+    sign_in: SignIn
+
+
 def meaning_of(verdict: Verdict) -> str:
     """Return in words what a statement says."""
     return _MEANINGS[verdict]
@@ -50,12 +58,14 @@ def meaning_of(verdict: Verdict) -> str:
 
 def message(resolution: Resolution) -> tuple[str, bytes]:
     """Return the text that is stored and the bytes that are signed."""
-    return signed.written(RESOLUTION, resolution)
+    tag = signed.OIDC_RESOLUTION if isinstance(resolution, OidcResolution) else RESOLUTION
+    return signed.written(tag, resolution)
 
 
 def opened(text: str) -> tuple[Resolution, bytes] | None:
     """Return the statement of a stored text and the bytes that must have been signed; `None` if it isn't one."""
-    return signed.opened(RESOLUTION, Resolution, text)
+    own = signed.opened(RESOLUTION, Resolution, text)
+    return own or signed.opened(signed.OIDC_RESOLUTION, OidcResolution, text)
 
 
 def refusal_of(
@@ -77,10 +87,11 @@ def refusal_of(
         return "envelope"
     words, signed_bytes = found
     approver = trusted.get(stored.approver_id)
-    if approver is None or (approver.name, approver.public_key) != (words.approver_name, words.public_key):
+    if approver is None or approver.name != words.approver_name:
         return "not_enrolled"
-    if not keys.verifies(approver.public_key, signed_bytes, stored.signature):
-        return "signature"
+    unsigned = _unsigned(words, signed_bytes, stored.signature, approver)
+    if unsigned:
+        return unsigned
     return objection_to(proposal.content, approver, requesters)
 
 
@@ -91,6 +102,21 @@ def objection_to(content: Content, approver: Enrolment, requesters: frozenset[st
     """
     asked = requesters | {key_of(content.owner)}  # even where they might approve their own
     return "requester" if names_of(approver) & asked else ""
+
+
+def _unsigned(words: Resolution, signed_bytes: bytes, signature: str, approver: Enrolment) -> str:
+    if isinstance(words, OidcResolution):
+        word = PageWord(
+            sign_in=words.sign_in,
+            page_key=words.public_key,
+            said_at=words.resolved_at,
+            message=signed_bytes,
+            signature=signature,
+        )
+        return oidc.flaw(word, approver, (words.proposal_id,))
+    if approver.public_key != words.public_key:
+        return "not_enrolled"
+    return "" if keys.verifies(approver.public_key, signed_bytes, signature) else "signature"
 
 
 def _is_of(proposal: Proposal, stored: SignedResolution, words: Resolution) -> bool:

@@ -16,6 +16,11 @@ REVOCATION: Final = b"erp-mcp/revocation/v1\n"
 DECISION: Final = b"erp-mcp/decision/v1\n"
 BUNDLE: Final = b"erp-mcp/bundle/v1\n"
 TAINT: Final = b"erp-mcp/taint/v1\n"
+OIDC_ENROLMENT: Final = b"erp-mcp/oidc-enrolment/v1\n"
+PAGE_ENROLMENT: Final = b"erp-mcp/page-enrolment/v1\n"
+OIDC_DECISION: Final = b"erp-mcp/oidc-decision/v1\n"
+OIDC_RESOLUTION: Final = b"erp-mcp/oidc-resolution/v1\n"
+OIDC_TAINT: Final = b"erp-mcp/oidc-taint/v1\n"
 _MAX_TEXT: Final = 65_536
 
 Statement = TypeVar("Statement")

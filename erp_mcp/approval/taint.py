@@ -9,9 +9,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from erp_mcp.approval import keys, signed
+from erp_mcp.approval import keys, oidc, signed
+from erp_mcp.approval.oidc import PageWord
 from erp_mcp.approval.requesters import key_of, names_of
-from erp_mcp.domain.approver import Enrolment, Signed
+from erp_mcp.domain.approver import Enrolment, Signed, SignIn
 from erp_mcp.domain.instants import parse_instant
 from erp_mcp.domain.principal import Principal
 from erp_mcp.domain.taint import OutsiderText
@@ -33,9 +34,21 @@ class Clearing:
     nonce: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OidcClearing(Clearing):
+    """The same of a person whom a provider knew, in the words that the page signs; `public_key` is the page's."""
+
+    sign_in: SignIn
+
+
 def message(clearing: Clearing) -> tuple[str, bytes]:
     """Return the text that is stored and the bytes that are signed."""
-    return signed.written(signed.TAINT, clearing)
+    return signed.written(signed.OIDC_TAINT if isinstance(clearing, OidcClearing) else signed.TAINT, clearing)
+
+
+def asked_for(agent: str) -> str:
+    """Return what somebody proves anew who they are for, to clear what an agent has read."""
+    return f"taint:{agent}"
 
 
 def is_within(read: OutsiderText, taint_s: int, now: datetime) -> bool:
@@ -66,10 +79,25 @@ def _clears(
     read: OutsiderText, stored: Signed, trusted: Mapping[str, Enrolment], principal: Principal, deployment: str
 ) -> bool:
     found = signed.opened(signed.TAINT, Clearing, stored.text)
+    found = found or signed.opened(signed.OIDC_TAINT, OidcClearing, stored.text)
     approver = trusted.get(stored.signer)
     if found is None or approver is None or not may_clear(approver, principal):
         return False
     words, signed_bytes = found
-    told = (words.deployment, words.agent, words.read_at, words.approver_id, words.approver_name, words.public_key)
-    meant = (deployment, read.agent, read.read_at, approver.approver_id, approver.name, approver.public_key)
-    return told == meant and keys.verifies(approver.public_key, signed_bytes, stored.signature)
+    told = (words.deployment, words.agent, words.read_at, words.approver_id, words.approver_name)
+    meant = (deployment, read.agent, read.read_at, approver.approver_id, approver.name)
+    return told == meant and _is_signed(words, signed_bytes, stored.signature, approver)
+
+
+def _is_signed(words: Clearing, signed_bytes: bytes, signature: str, approver: Enrolment) -> bool:
+    if not isinstance(words, OidcClearing):
+        own = words.public_key == approver.public_key
+        return own and keys.verifies(approver.public_key, signed_bytes, signature)
+    word = PageWord(
+        sign_in=words.sign_in,
+        page_key=words.public_key,
+        said_at=words.cleared_at,
+        message=signed_bytes,
+        signature=signature,
+    )
+    return not oidc.flaw(word, approver, (asked_for(words.agent),))

@@ -14,30 +14,31 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from erp_mcp.errors import (
-    CallerError,
-    ConflictError,
-    DeniedError,
-    FormNotOursError,
-    GatewayError,
-    StateUnavailableError,
-    TransientError,
+from erp_mcp.credentials.oidc import CALLBACK
+from erp_mcp.errors import GatewayError
+from erp_mcp.web import (
+    deciding,
+    figures,
+    narrowing,
+    outsiders,
+    proposal,
+    queue,
+    rendering,
+    settling,
+    signing_in,
+    single_sign_on,
+    stopping,
+    tasks,
 )
-from erp_mcp.web import deciding, figures, narrowing, proposal, queue, rendering, settling, signing_in, stopping
-from erp_mcp.web.frame import frame
-from erp_mcp.web.guard import MAX_BODY, Guard
+from erp_mcp.web.begun import LASTS
+from erp_mcp.web.failing import failure
+from erp_mcp.web.frame import bare, frame
+from erp_mcp.web.guard import MAX_BODY, ROOT, Guard
 from erp_mcp.web.office import Office
-from erp_mcp.web.visit import Answer, GoTo, Page, Shown, Visit
+from erp_mcp.web.visit import Answer, GoTo, Page, Visit
 
 _FORM: Final = "application/x-www-form-urlencoded"
 _MOST_FIELDS: Final = 400  # a large order has some for each line
-_STATUS: Final = (
-    (FormNotOursError, 403),
-    (CallerError, 400),
-    (DeniedError, 403),
-    (ConflictError, 409),
-    (TransientError, 503),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +55,9 @@ WAYS: Final = (
     Way(method="GET", address="/sign-in", page=signing_in.ask, open=True),
     Way(method="POST", address="/sign-in", page=signing_in.sign_in, open=True),
     Way(method="POST", address="/sign-out", page=signing_in.sign_out),
+    Way(method="POST", address="/oidc/begin", page=single_sign_on.begin, open=True),
+    Way(method="POST", address="/oidc/prove", page=single_sign_on.prove),
+    Way(method="GET", address=CALLBACK, page=single_sign_on.come_back, open=True),
     Way(method="GET", address="/", page=queue.show),
     Way(method="GET", address="/proposals/{id}", page=proposal.show),
     Way(method="POST", address="/proposals/{id}/approve", page=deciding.approve),
@@ -62,6 +66,12 @@ WAYS: Final = (
     Way(method="POST", address="/proposals/{id}/narrowed", page=narrowing.approve),
     Way(method="POST", address="/proposals/{id}/look", page=settling.look),
     Way(method="POST", address="/proposals/{id}/resolve", page=settling.resolve),
+    Way(method="GET", address="/tasks", page=tasks.show),
+    Way(method="GET", address="/tasks/{id}", page=tasks.one),
+    Way(method="POST", address="/tasks/{id}/done", page=tasks.done),
+    Way(method="POST", address="/tasks/{id}/cancel", page=tasks.cancel),
+    Way(method="GET", address="/taint", page=outsiders.show),
+    Way(method="POST", address="/taint", page=outsiders.clear),
     Way(method="GET", address="/figures", page=figures.show),
     Way(method="GET", address="/stop", page=stopping.show),
     Way(method="POST", address="/stop", page=stopping.stop),
@@ -80,9 +90,19 @@ def application(office: Office) -> Guard:
     return Guard(Starlette(routes=routes, exception_handlers=handlers), origin=office.origin)
 
 
+def _root(request: Request) -> str:
+    """Return the path under which the page lies, as the guard has found it."""
+    return str(request.scope.get(ROOT, ""))
+
+
 def cookie_name(office: Office) -> str:
     """Return the name of the cookie; by TLS it is one that no other host and no plain connection can set."""
     return "__Host-erp-mcp" if office.origin.scheme == "https" else f"erp-mcp-{office.origin.port}"
+
+
+def begun_name(office: Office) -> str:
+    """Return the name of the cookie that holds, for minutes, the sign-in at a provider that a browser has begun."""
+    return f"{cookie_name(office)}-begun"
 
 
 def _endpoint(office: Office, way: Way) -> Callable[[Request], Awaitable[Response]]:
@@ -100,6 +120,7 @@ def _answered(office: Office, way: Way, request: Request, form: Mapping[str, str
         office=office,
         address=request.url.path,
         token=token,
+        begun=_cookie(request, begun_name(office)),
         path=dict(request.path_params),
         query=dict(parse_qsl(request.url.query, max_num_fields=_MOST_FIELDS)),
         form=form,
@@ -119,33 +140,24 @@ def _known(visit: Visit) -> Visit:
     return replace(visit, who=visit.office.sessions.of(visit.token))
 
 
-def failure(error: GatewayError) -> Shown:
-    """Return the page for an error: what happened, what to do, its code, and nothing of any system."""
-    status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
-    details = [(name, _told(fact)) for name, fact in error.facts.items() if fact not in ("", 0)]
-    if isinstance(error, StateUnavailableError):
-        details = []
-    facts = {"title": error.summary, "advice": error.advice, "code": error.code, "details": details}
-    return Shown(template="message.html", facts=facts, status=status)
-
-
-def _told(fact: str | int | tuple[str, ...]) -> str:
-    return ", ".join(fact) if isinstance(fact, tuple) else str(fact)
-
-
 def _response(office: Office, answer: Answer, visit: Visit) -> Response:
     if isinstance(answer, GoTo):
-        response: Response = RedirectResponse(answer.address, status_code=303)
-        if answer.token is not None:
-            _set_cookie(office, response, answer.token)
+        response: Response = RedirectResponse(f"{office.origin.root}{answer.address}", status_code=303)
+    else:
+        token, facts = visit.token if answer.token is None else answer.token, dict(answer.facts)
+        if visit.who is None and answer.template == "sign_in.html":
+            token = str(facts.pop("holds"))
+        text = rendering.render(
+            answer.template, {**frame(visit if answer.token is None else replace(visit, who=None)), **facts}
+        )
+        response = HTMLResponse(text, status_code=answer.status)
+        if token != visit.token:
+            _set_cookie(office, response, token)
+        if answer.begun is not None:
+            _set_begun(office, response, answer.begun)
         return response
-    token, facts = visit.token, dict(answer.facts)
-    if visit.who is None and answer.template == "sign_in.html":
-        token = str(facts.pop("holds"))
-    text = rendering.render(answer.template, {**frame(visit), **facts})
-    response = HTMLResponse(text, status_code=answer.status)
-    if token != visit.token:
-        _set_cookie(office, response, token)
+    if answer.token is not None:
+        _set_cookie(office, response, answer.token)
     return response
 
 
@@ -155,6 +167,16 @@ def _set_cookie(office: Office, response: Response, token: str) -> None:
         response.set_cookie(name, token, path="/", httponly=True, samesite="strict", secure=secure)
     else:
         response.delete_cookie(name, path="/", httponly=True, samesite="strict", secure=secure)
+
+
+def _set_begun(office: Office, response: Response, held: str) -> None:
+    """Let a browser hold what it has begun; it brings it along when the provider sends it back, hence `lax`."""
+    name, secure = begun_name(office), office.origin.scheme == "https"
+    if held:
+        lasts_s = int(LASTS.total_seconds())
+        response.set_cookie(name, held, path="/", httponly=True, samesite="lax", secure=secure, max_age=lasts_s)
+    else:
+        response.delete_cookie(name, path="/", httponly=True, samesite="lax", secure=secure)
 
 
 def _cookie(request: Request, name: str) -> str:
@@ -199,19 +221,18 @@ async def _static(request: Request) -> Response:
 
 
 async def _lost(request: Request, error: Exception) -> Response:
-    del request
     status = error.status_code if isinstance(error, HTTPException) else 400
     told = {404: "There is no such page.", 405: "That can't be done there.", 413: "That is too much text."}
     facts = {"title": told.get(status, "This was no form of this page."), "advice": "", "code": "", "details": []}
-    return HTMLResponse(rendering.render("message.html", {**frame(None), **facts}), status_code=status)
+    return HTMLResponse(rendering.render("message.html", {**bare(_root(request)), **facts}), status_code=status)
 
 
 async def _broken(request: Request, error: Exception) -> Response:
-    del request, error  # it is logged by the server; nothing of it is anybody's business here
+    del error  # it is logged by the server; nothing of it is anybody's business here
     facts = {
         "title": "Something is broken here.",
         "advice": "Ask the operator: it stands in the log.",
         "code": "",
         "details": [],
     }
-    return HTMLResponse(rendering.render("message.html", {**frame(None), **facts}), status_code=500)
+    return HTMLResponse(rendering.render("message.html", {**bare(_root(request)), **facts}), status_code=500)

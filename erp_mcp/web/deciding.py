@@ -16,6 +16,7 @@ from erp_mcp.errors import (
     FormNotOursError,
     InvalidArgumentError,
     PassphraseNeededError,
+    SignInAgainError,
     TooManyTriesError,
 )
 from erp_mcp.web import proposal
@@ -71,6 +72,8 @@ def signed(visit: Visit, act: Act, again: Again, words: str, *, least: int = 0) 
     except BadPassphraseError:
         told = "That is not your passphrase; nothing was decided." if passphrase else "Give your passphrase once more."
         return again(told, 403)
+    except SignInAgainError:
+        return again("Sign in once more for this. Nothing was decided.", 403)
     except PassphraseNeededError as needed:
         return again(f"{needed.summary} Nothing was decided.", 403)
     except TooManyTriesError as slow:

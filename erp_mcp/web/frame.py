@@ -10,10 +10,12 @@ from erp_mcp.errors import GatewayError
 from erp_mcp.web.visit import Visit
 
 _NOBODY: Final[dict[str, object]] = {
+    "root": "",
     "who": "",
     "who_id": "",
     "waiting": 0,
     "stuck": 0,
+    "tasks": 0,
     "stops": [],
     "sign_out": "",
     "deployment": "",
@@ -22,29 +24,38 @@ _NOBODY: Final[dict[str, object]] = {
 }
 
 
-def frame(visit: Visit | None) -> dict[str, object]:
+def bare(root: str) -> dict[str, object]:
+    """Return the facts of a frame around what nobody in particular asked for; `root` is where the page lies."""
+    return {**_NOBODY, "root": root}
+
+
+def frame(visit: Visit) -> dict[str, object]:
     """Return the facts of the frame; where the state can't be read, the page itself says so."""
-    if visit is None:
-        return _NOBODY
     settings = visit.office.deployment.settings
-    facts = {**_NOBODY, "deployment": settings.deployment, "environment": settings.environment, "here": visit.address}
+    facts = {
+        **bare(visit.office.origin.root),
+        "deployment": settings.deployment,
+        "environment": settings.environment,
+        "here": visit.address,
+    }
     if visit.who is None:
         return facts
-    standing, stops = _counts(visit)
+    standing, stops, tasks = _counts(visit)
     return {
         **facts,
         "who": visit.who.approver.name,
         "who_id": visit.who.id,
         "waiting": standing.get(State.AWAITING_APPROVAL, 0),
         "stuck": sum(standing.get(state, 0) for state in RESOLVABLE),
+        "tasks": tasks,
         "stops": stops,
         "sign_out": visit.form_token("/sign-out"),
     }
 
 
-def _counts(visit: Visit) -> tuple[dict[str, int], list[Stop]]:
+def _counts(visit: Visit) -> tuple[dict[str, int], list[Stop], int]:
     state = visit.office.deployment.state
     try:
-        return state.proposals.standing(), state.switches.stopped()
+        return state.proposals.standing(), state.switches.stopped(), len(state.tasks.listed(state="OPEN"))
     except GatewayError:
-        return {}, []
+        return {}, [], 0

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from erp_mcp.web.origin import Origin
 
 MAX_BODY: Final = 32_768  # bytes of a form
+ROOT: Final = "erp_mcp.root"  # key of a request's scope: the path under which the page lies, without its end
 _POLICY: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
@@ -51,10 +52,20 @@ class Guard:
             await send(message)
 
         refused = self._refusal(scope["method"], Headers(scope=scope))
+        inside = self._inside(scope["path"])
+        if refused is None and inside is None:
+            refused = PlainTextResponse(f"This page lies under {self._origin.root}/\n", status_code=404)
         if refused is None:
-            await self._app(scope, receive, with_headers)
+            await self._app({**scope, "path": inside, ROOT: self._origin.root}, receive, with_headers)
         else:
             await refused(scope, receive, with_headers)
+
+    def _inside(self, path: str) -> str | None:
+        """Return a path as the pages know it; `None` for one that does not lie under the page's own."""
+        root = self._origin.root
+        if not root or path == root:
+            return path if not root else "/"
+        return path.removeprefix(root) if path.startswith(f"{root}/") else None
 
     def _refusal(self, method: str, headers: Headers) -> PlainTextResponse | None:
         if headers.getlist("host") and headers.getlist("host")[0].lower() not in self._origin.hosts:

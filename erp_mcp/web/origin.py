@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import ip_address
+from typing import Final
 from urllib.parse import urlsplit
 
 from erp_mcp.errors import ConfigurationError
+
+_PATH: Final = re.compile(r"(?:/[A-Za-z0-9_-]{1,40}){0,5}")
 
 
 @dataclass(frozen=True)
 class Origin:
     """Where the page listens, and the address by which browsers reach it where another one stands before it.
 
-    `public` is empty, or `https://HOST[:PORT]` of a proxy that ends TLS. `tls` says whether this process ends it.
+    `public` is empty, or `https://HOST[:PORT][/PATH]` of a proxy that ends TLS and passes paths on as they come. `tls`
+    says whether this process ends it.
     """
 
     host: str
@@ -40,6 +45,11 @@ class Origin:
     def origins(self) -> frozenset[str]:
         """What an `Origin` header may say."""
         return frozenset(f"{self.scheme}://{host}" for host in self.hosts)
+
+    @cached_property
+    def root(self) -> str:
+        """The path under which the page lies at the proxy's address, without its end; empty for all of it."""
+        return urlsplit(self.public).path.rstrip("/")
 
     @property
     def address(self) -> str:
@@ -69,8 +79,10 @@ def is_loopback(host: str) -> bool:
 
 def _check_public(address: str) -> None:
     parts = urlsplit(address)
-    if parts.scheme != "https" or not parts.hostname or parts.path or parts.query or parts.username is not None:
-        raise ConfigurationError(key="--public-url", reason="must be https://HOST or https://HOST:PORT, and no more")
+    plain = not (parts.query or parts.fragment) and parts.username is None and _PATH.fullmatch(parts.path)
+    if parts.scheme != "https" or not parts.hostname or not plain:
+        reason = "must be https://HOST, https://HOST:PORT, or one of these with a path such as /approvals, and no more"
+        raise ConfigurationError(key="--public-url", reason=reason)
 
 
 def _bracketed(host: str) -> str:

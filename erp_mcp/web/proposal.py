@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Final
 
@@ -20,9 +20,12 @@ from erp_mcp.domain.approver import Enrolment
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.proposal import Change, Content, Proposal, SignedDecision
+from erp_mcp.web import own_words, sagas
 from erp_mcp.web.outcomes import Sight, outcome
+from erp_mcp.web.proving import account_of
 from erp_mcp.web.times import local, until
 from erp_mcp.web.visit import Answer, Shown, Visit
+from erp_mcp.web.way_back import way_back
 from erp_mcp.web.words import RISKS, STATES, flags, why_not, why_not_you
 
 _PART: Final = re.compile(r"[A-Za-z0-9_-]{1,40}(?:\[[0-9]{1,4}\])?")
@@ -32,10 +35,14 @@ _PLACE: Final = re.compile(r"lines\[([0-9]{1,4})\]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Fields of one line of a document, or of the document itself where `name` is empty."""
+    """Fields of one line of a document, or of the document itself where `name` is empty.
+
+    `theirs` are those that hold the agent's own words.
+    """
 
     name: str
     changes: tuple[Change, ...]
+    theirs: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +143,7 @@ def page(visit: Visit, problem: str = "", status: int = 200, sight: Sight | None
     facts: dict[str, object] = {
         **_facts(visit, proposal, decisions),
         "outcome": outcome(visit, proposal, sight),
+        "way_back": way_back(visit, proposal),
         "said": [_said(one, visit) for one in decisions],
         "history": [
             Happened(
@@ -159,7 +167,9 @@ def draft(visit: Visit, made: Narrowed, problem: str = "", status: int = 200) ->
     original = made.original.content
     facts: dict[str, object] = {
         **_facts(visit, made.proposal, ()),
+        "account": account_of(visit, original.proposal_id),
         "outcome": None,
+        "way_back": None,
         "said": [],
         "history": [],
         "seeded": False,
@@ -182,11 +192,12 @@ def _facts(visit: Visit, proposal: Proposal, decisions: Sequence[SignedDecision]
         "content": content,
         "standing": STATES[proposal.state],
         "risk": RISKS.get(content.risk, content.risk),
-        "groups": list(grouped(content.preview.changes)),
+        **_own_words(visit, content),
         "checks": sorted(content.preview.checks, key=lambda one: one.verdict == "ok"),
         "flags": flags(content),
         "uses": list(_uses(visit, content)),
-        "sent": [(name, _told(value)) for name, value in sorted(content.command.fields.items())],
+        "sent": [(name, _told(value)) for name, value in sagas.sent(content)],
+        "steps": sagas.steps_of(content, deployment.state.proposals.parts(content.proposal_id)),
         "ages": [
             Age(system=system, as_of=local(_told(as_of), zone), age=until(_told(as_of), deployment.clock.plant()))
             for system, as_of in sorted(content.sources.items())
@@ -200,23 +211,35 @@ def _facts(visit: Visit, proposal: Proposal, decisions: Sequence[SignedDecision]
         "conditions": list(administration.conditions(content.terms)),
         "under_way": _is_under_way(proposal.state),
         "turn": _turn(visit, proposal, decisions),
+        "account": account_of(visit, content.proposal_id),
         "parts": administration.narrowable(content) if proposal.state is State.AWAITING_APPROVAL else (),
     }
 
 
-def grouped(changes: Sequence[Change]) -> Iterator[Group]:
-    """Yield changes by the line that they are about, in their order: `lines[0].qty` and `00010/qty` are of one each."""
+def _own_words(visit: Visit, content: Content) -> dict[str, object]:
+    """Return the changes, and what of a proposal is made of the agent's own words, which nobody checked."""
+    tool, preview = own_words.tools(visit)(content.tool), content.preview
+    theirs = administration.free_text_fields(tool, content)
+    return {
+        "groups": list(grouped(preview.changes, theirs)),
+        "theirs": theirs,
+        "headline_quotes": administration.quotes_free_text(tool, content, preview.headline),
+        "effects_quote": [one for one in preview.effects if administration.quotes_free_text(tool, content, one)],
+    }
+
+
+def grouped(changes: Sequence[Change], theirs: frozenset[str] = frozenset()) -> Iterator[Group]:
+    """Yield changes by the line that they are about, in their order: `lines[0].qty` and `00010/qty` are of one each.
+
+    `theirs` are the fields, by their whole names, that hold the agent's own words.
+    """
     for name, some in groupby(changes, key=lambda one: _line_of(one.field)):
-        short = (
-            Change(
-                field=one.field[len(name) :].lstrip("./") or one.field,
-                before=one.before,
-                after=one.after,
-                unit=one.unit,
-            )
-            for one in some
+        fields = [(one, one.field[len(name) :].lstrip("./") or one.field) for one in some]
+        yield Group(
+            name=_called(name),
+            changes=tuple(replace(one, field=short) for one, short in fields),
+            theirs=frozenset(short for one, short in fields if one.field in theirs),
         )
-        yield Group(name=_called(name), changes=tuple(short))
 
 
 def _called(name: str) -> str:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from erp_mcp import administration
 from erp_mcp.domain.lifecycle import ENDS, RESOLVABLE, State
 from erp_mcp.domain.proposal import Proposal
+from erp_mcp.domain.tool import Tool
+from erp_mcp.web import own_words
 from erp_mcp.web.times import until
 from erp_mcp.web.visit import Answer, Shown, Visit
 from erp_mcp.web.words import STATES, flags, why_not_you
@@ -32,10 +34,14 @@ _RISKS: Final = ("W3", "W4", "W2", "W1")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One proposal in a list. `yours` says whether it waits for the person who looks; `why_not` is why it does not."""
+    """One proposal in a list. `yours` says whether it waits for the person who looks; `why_not` is why it does not.
+
+    `quotes` says that the headline has words of the agent's own in it.
+    """
 
     id: str
     headline: str
+    quotes: bool
     risk: str
     flags: int
     state: str
@@ -58,7 +64,8 @@ def show(visit: Visit) -> Answer:
     view = visit.query.get("view", "waiting")
     view = view if view in _VIEWS else "waiting"
     found = store.in_states(_VIEWS[view], limit=_MOST + 1)
-    rows = [row_of(visit, one) for one in found[:_MOST] if _wanted(visit.query, one)]
+    tool = own_words.tools(visit)
+    rows = [row_of(visit, one, tool) for one in found[:_MOST] if _wanted(visit.query, one)]
     rows.sort(key=lambda row: (_RISKS.index(row.risk) if row.risk in _RISKS else 0, -row.flags, row.id))
     if view == "ended":
         rows.sort(key=lambda row: row.id, reverse=True)
@@ -78,8 +85,8 @@ def show(visit: Visit) -> Answer:
     return Shown(template="queue.html", facts=facts)
 
 
-def row_of(visit: Visit, proposal: Proposal) -> Row:
-    """Return a proposal as a list shows it to the person who looks."""
+def row_of(visit: Visit, proposal: Proposal, tool: Callable[[str], Tool | None]) -> Row:
+    """Return a proposal as a list shows it to the person who looks; `tool` gives tools by name."""
     deployment, content = visit.office.deployment, proposal.content
     now = deployment.clock.wall()
     decisions = deployment.state.proposals.decisions(content.proposal_id)
@@ -92,6 +99,7 @@ def row_of(visit: Visit, proposal: Proposal) -> Row:
     return Row(
         id=content.proposal_id,
         headline=content.preview.headline,
+        quotes=administration.quotes_free_text(tool(content.tool), content, content.preview.headline),
         risk=content.risk,
         flags=flags(content),
         state=STATES[proposal.state].title,

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from erp_mcp.administration import Signing, resolving
-from erp_mcp.errors import BadPassphraseError, BusyError, FormNotOursError, InvalidArgumentError, TooManyTriesError
+from erp_mcp.administration import resolving
+from erp_mcp.errors import (
+    BadPassphraseError,
+    BusyError,
+    FormNotOursError,
+    InvalidArgumentError,
+    SignInAgainError,
+    TooManyTriesError,
+)
 from erp_mcp.web import outcomes, proposal
 from erp_mcp.web.visit import Answer, GoTo, Visit
 
@@ -28,15 +35,17 @@ def resolve(visit: Visit) -> Answer:
     passphrase = visit.form.get("passphrase", "")[:1024]
     try:
         resolving.may_resolve(office.deployment, shown, who.id)
-        with office.sessions.tries.one(who.id):
+        with office.sessions.proving(who, passphrase) as signing:
             resolving.resolve(
                 office.deployment,
                 shown,
-                Signing(approver_id=who.id, passphrase=passphrase),
+                signing,
                 "applied" if verdict == "applied" else "not_applied",
                 reason=visit.form.get("reason", ""),
                 document=visit.form.get("document", "").strip() if verdict == "applied" else "",
             )
+    except SignInAgainError:
+        return proposal.page(visit, "Sign in once more for this. Nothing was signed.", 403)
     except BadPassphraseError:
         return proposal.page(visit, "That is not your passphrase; nothing was signed.", 403)
     except TooManyTriesError as slow:

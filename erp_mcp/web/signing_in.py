@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 
 from erp_mcp.errors import ApproverNotFoundError, BadPassphraseError, BusyError, TooManyTriesError
+from erp_mcp.web import single_sign_on
 from erp_mcp.web.visit import Answer, GoTo, Shown, Visit
 
 _MOST: int = 1024
@@ -31,7 +32,9 @@ def sign_in(visit: Visit) -> Answer:
 
 
 def sign_out(visit: Visit) -> Answer:
-    """End the session and forget its key."""
+    """End the session and forget its key; at the provider too, where somebody signed in there."""
+    if visit.person.session.method == "oidc" and visit.office.provider is not None:
+        return single_sign_on.sign_out(visit)
     visit.office.sessions.sign_out(visit.person)
     return GoTo(address="/sign-in", token="")
 
@@ -43,6 +46,8 @@ def _form(visit: Visit, problem: str = "", status: int = 200) -> Shown:
         "holds": holds,
         "token": visit.office.sessions.form_token(holds, "/sign-in"),
         "problem": problem,
+        "provider": visit.office.provider.settings.name if visit.office.provider else "",
+        "begin": visit.office.sessions.form_token(holds, "/oidc/begin"),
         "demo": visit.office.deployment.settings.environment == "demo",
     }
     return Shown(template="sign_in.html", facts=facts, status=status)

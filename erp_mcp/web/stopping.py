@@ -1,4 +1,4 @@
-"""The kill switch: stop writes of an agent, a tool, a system, or all, and let them go on."""
+"""The kill switch: stop writes of an agent, a site, a tool, a system, or all, and let them go on."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from erp_mcp.errors import InvalidArgumentError
 from erp_mcp.web.office import Office
@@ -14,12 +15,14 @@ from erp_mcp.web.sessions import SignedIn
 class Visit:
     """A request that has passed the guard; `path`, `query` and `form` are texts by name, missing ones are empty.
 
-    `token` is what the browser holds: of a session, or of nobody who is about to sign in.
+    `token` is what the browser holds: of a session, or of nobody who is about to sign in. `begun` is what it holds of a
+    sign-in at a provider.
     """
 
     office: Office
     address: str
     token: str = field(repr=False, default="")
+    begun: str = field(repr=False, default="")
     who: SignedIn | None = None
     path: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
@@ -31,6 +34,11 @@ class Visit:
         if self.who is None:
             raise RuntimeError("a page for people who are signed in was asked by nobody")
         return self.who
+
+    @property
+    def now(self) -> datetime:
+        """The wall clock."""
+        return self.office.deployment.clock.wall()
 
     def text(self, name: str, *, most: int, label: str, least: int = 0) -> str:
         """Return a text of the form, without blanks around it.
@@ -50,11 +58,16 @@ class Visit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shown:
-    """A page made of a template; `facts` are what it shows."""
+    """A page made of a template; `facts` are what it shows.
+
+    `token` and `begun` are what the browser holds from now on, empty for nothing any more, `None` where that stays.
+    """
 
     template: str
     facts: Mapping[str, object] = field(default_factory=dict)
     status: int = 200
+    token: str | None = field(repr=False, default=None)
+    begun: str | None = field(repr=False, default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -142,7 +142,7 @@ def test_every_imported_package_is_a_declared_dependency() -> None:
         for line in extra
         if name != "testing"
     }
-    as_imported = {"jsonschema-rs": "jsonschema_rs", "ruamel.yaml": "ruamel"}
+    as_imported = {"jsonschema-rs": "jsonschema_rs", "pyjwt": "jwt", "ruamel.yaml": "ruamel"}
     known = {as_imported.get(name, name) for name in declared} | set(sys.stdlib_module_names)
     known |= {"erp_mcp", "mcp_types", "pydantic_core"}  # the last two come with mcp and pydantic, which pin them
     with_kit = known | {"pytest", "pytest_asyncio"}  # the shipped contract suite is for those who test

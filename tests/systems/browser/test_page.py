@@ -197,7 +197,7 @@ def test_the_keyboard_is_enough_to_sign_in_and_to_find_the_decision(site: Site, 
         *[["press", key] for key in site.passphrase],
         ["enter"],
         ["goto", site.at(site.proposal)],
-        *[["press", "Tab"]] * 30,
+        *[["press", "Tab"]] * 36,
         ["look", "keyboard"],
     ]
     walk = shown.walk([{"name": "keys", "width": 1000, "steps": steps}])["keys"]

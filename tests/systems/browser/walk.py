@@ -6,6 +6,7 @@ with `name`, `width`, `scheme` (light or dark), `script` (false: the browser run
     ["goto", ADDRESS]  ["fill", SELECTOR, TEXT]  ["click", SELECTOR]  ["tick", SELECTOR]  ["choose", SELECTOR, VALUE]
     ["press", KEY]     ["unfold"]                ["look", NAME]
     ["enter"]          presses Enter, and waits for the page that comes
+    ["arrive", ADDRESS]  until the page of that address is there
     ["settle"]         until nothing is asked for any more
     ["await", ADDRESS, TEXT]  asks again until the text stands there
 
@@ -110,6 +111,7 @@ STEPS: dict[str, Callable[..., Any]] = {
     "tick": lambda page, selector: page.locator(selector).check(),
     "choose": lambda page, selector, value: page.locator(selector).select_option(value),
     "enter": _enter,
+    "arrive": lambda page, address: page.wait_for_url(address),
     "unfold": _unfold,
     "settle": lambda page: page.wait_for_load_state("networkidle"),
     "await": _await,

@@ -10,6 +10,7 @@ import { createLocalJWKSet, exportJWK, generateKeyPair, jwtVerify } from 'jose';
 import Provider, { errors } from 'oidc-provider';
 
 import { GRANT, addExchange } from './exchange.mjs';
+import { config as people, groups, interact, signingOut } from './people.mjs';
 import { Store, clients } from './store.mjs';
 
 const state = process.argv[2];
@@ -73,6 +74,10 @@ async function api(provider, keys, request, response) {
 
 async function administer(request, response) {
   const id = decodeURIComponent(request.url.split('/').pop());
+  if (request.method === 'PUT' && id === 'groups') {
+    for (const [person, theirs] of Object.entries(await body(request))) groups.set(person, theirs);
+    return answer(response, 200, {});
+  }
   const known = clients.get(id);
   if (request.method === 'GET' && id === 'counts') return answer(response, 200, counts);
   if (request.method !== 'PUT' || !known) return answer(response, 404, {});
@@ -89,14 +94,25 @@ addClient('writer', 'client_secret_basic');
 addClient('poster', 'client_secret_post');
 addClient('gateway', 'client_secret_basic');
 addClient('signer', 'private_key_jwt', { jwks: { keys: [] } });
+// One client for each set of tests that changes where it is sent back to.
+for (const id of ['page', 'page-in-browser']) {
+  addClient(id, 'client_secret_basic', {
+    grant_types: ['authorization_code'],
+    response_types: ['code'],
+    redirect_uris: ['http://127.0.0.1:8321/oidc/callback'],
+    post_logout_redirect_uris: ['http://127.0.0.1:8321/sign-in'],
+    scope: 'openid',
+  });
+}
 
 const server = createServer();
 await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
 const issuer = `http://127.0.0.1:${server.address().port}`;
 const provider = new Provider(issuer, {
+  ...people,
   adapter: Store,
   jwks: { keys: [key] },
-  scopes: scope.split(' '),
+  scopes: ['openid', ...scope.split(' ')],
   ttl: { AccessToken: lasting, ClientCredentials: lasting },
   clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],
   extraTokenClaims: async (ctx, token) => (token.extra?.act ? { act: token.extra.act } : undefined),
@@ -111,12 +127,17 @@ const provider = new Provider(issuer, {
       getResourceServerInfo: (ctx, wanted) => known(wanted),
     },
     revocation: { enabled: true, allowedPolicy: () => true },
+    rpInitiatedLogout: signingOut,
   },
 });
 provider.on('server_error', (ctx, error) => console.error(error));
 addExchange(provider, resourceServers);
 const answered = provider.callback();
 server.on('request', (request, response) => {
+  if (request.url === '/favicon.ico') return response.writeHead(204).end();
+  if (request.url.startsWith('/rig/interaction/')) {
+    return interact(provider, request, response).catch((error) => answer(response, 400, { error: error.message }));
+  }
   if (request.url.startsWith('/rig/')) return administer(request, response);
   if (request.url === '/api/whoami') return api(provider, keys, request, response);
   if (request.url === '/token') counts.token += 1;

@@ -52,6 +52,15 @@ class Rig:
         """Return how many requests `token` or `api` had."""
         return int(httpx2.get(f"{self.told['admin_url']}/counts", trust_env=False).json()[what])
 
+    @property
+    def issuer(self) -> str:
+        """The provider, as its tokens name it."""
+        return str(self.told["issuer"])
+
+    def change_groups(self, **groups: list[str]) -> None:
+        """Say in which groups people are."""
+        httpx2.put(f"{self.told['admin_url']}/groups", json=groups, trust_env=False).raise_for_status()
+
     def revoke(self, client: str, secret: str, token: str) -> None:
         """Take a token back (RFC 7009); one in JWT form can't be."""
         pair = base64.b64encode(f"{client}:{secret}".encode()).decode("ascii")
@@ -61,6 +70,31 @@ class Rig:
             headers={"Authorization": f"Basic {pair}"},
             trust_env=False,
         ).raise_for_status()
+
+
+class Person:
+    """Somebody with a browser profile at the provider, who is asked there who they are."""
+
+    def __init__(self, account: str) -> None:
+        """Be known at the provider as `account`."""
+        self.account = account
+        self.asked = 0
+        self._cookies = httpx2.Cookies()
+
+    def sign_in(self, address: str, *, until: str, deny: bool = False) -> str:
+        """Follow an address until the provider sends to one that begins with `until`, and return that one."""
+        with httpx2.Client(trust_env=False, follow_redirects=False, cookies=self._cookies) as client:
+            for _ in range(12):
+                answer = client.get(address)
+                if answer.status_code == 200:
+                    self.asked += 1
+                    told = {"do": "deny"} if deny else {"do": "login", "login": self.account}
+                    answer = client.post(address, data=told)
+                address = str(httpx2.URL(address).join(answer.headers["location"]))
+                if address.startswith(until):
+                    self._cookies = client.cookies
+                    return address
+        raise AssertionError("the provider sends nowhere")
 
 
 def start(dest: Path, state: Path) -> Rig:

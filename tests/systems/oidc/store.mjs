@@ -28,7 +28,10 @@ export class Store {
     return found && found.until > Date.now() ? found.payload : undefined;
   }
 
-  async findByUid() {
+  async findByUid(uid) {
+    for (const [key, { payload, until }] of kept) {
+      if (key.startsWith(`${this.name}:`) && payload.uid === uid && until > Date.now()) return payload;
+    }
     return undefined;
   }
 

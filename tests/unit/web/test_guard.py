@@ -11,7 +11,7 @@ from erp_mcp.errors import ConfigurationError
 from erp_mcp.web import Origin
 from erp_mcp.web.guard import MAX_BODY
 from tests.guarantees import guarantees
-from tests.unit.cli.people_at_work import Desk
+from tests.unit.cli.people_at_work import PASSPHRASE, Desk
 from tests.unit.web.browsing import HERE as ADDRESS
 from tests.unit.web.browsing import PORT, Browser
 
@@ -185,7 +185,8 @@ def test_passphrases_never_cross_a_network_in_the_clear() -> None:
         Origin(host="0.0.0.0", port=PORT),
         Origin(host="10.0.0.5", port=PORT),
         Origin(host="127.0.0.1", port=PORT, public="http://approvals.example"),
-        Origin(host="127.0.0.1", port=PORT, public="https://approvals.example/path"),
+        Origin(host="127.0.0.1", port=PORT, public="https://approvals.example/pa%20th"),
+        Origin(host="127.0.0.1", port=PORT, public="https://approvals.example/path?x=1"),
         Origin(host="127.0.0.1", port=PORT, public="https://user@approvals.example"),
     ):
         with pytest.raises(ConfigurationError):
@@ -195,6 +196,7 @@ def test_passphrases_never_cross_a_network_in_the_clear() -> None:
         Origin(host="::1", port=PORT),
         Origin(host="10.0.0.5", port=PORT, tls=True),
         Origin(host="127.0.0.1", port=PORT, public="https://approvals.example:8443"),
+        Origin(host="127.0.0.1", port=PORT, public="https://tools.example/erp/approvals"),
     ):
         right.check()
 
@@ -212,6 +214,44 @@ async def test_behind_tls_the_cookie_belongs_to_this_host_alone(desk: Desk) -> N
     assert "secure" in told
     assert answer.headers["strict-transport-security"].startswith("max-age=")
     assert (await browser.get("/sign-in")).status_code == 421
+    await browser.leave()
+    deployment.close()
+
+
+@guarantees("P3.page_forms", "P3.page_told")
+async def test_behind_a_proxy_the_page_lies_under_a_path_of_its_own_and_nowhere_else(desk: Desk) -> None:
+    """Every link and form leads back under it, and a form from another path of the same host is still none of ours."""
+    deployment = desk.open()
+    desk.propose()
+    origin = Origin(host="127.0.0.1", port=PORT, public="https://tools.example/erp")
+    browser = Browser.at(deployment, origin)
+    browser.client.headers["host"] = "tools.example"
+    browser.client.base_url = f"https://127.0.0.1:{PORT}"  # a cookie of TLS is sent by TLS alone
+    assert (await browser.get("/sign-in")).status_code == 404
+    assert (await browser.get("/erpx/sign-in")).status_code == 404
+    assert (await browser.get("/erp")).headers["location"] == "/erp/sign-in"
+    await browser.get("/erp/sign-in")
+    form = {**browser.seen.forms["/erp/sign-in"], "name": "bob", "passphrase": f"{PASSPHRASE} of bob"}
+    answer = await browser.post("/erp/sign-in", form, Origin="https://tools.example")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/erp/")
+
+    for address in (
+        "/erp/",
+        "/erp/proposals/prp_000000000001",
+        "/erp/stop",
+        "/erp/figures",
+        "/erp/tasks",
+        "/erp/taint",
+    ):
+        assert (await browser.get(address)).status_code == 200
+        ways = [one.get("href") or one.get("action") for _, one in browser.seen.elements]
+        assert {one for one in ways if one and not one.startswith(("/erp/", "#"))} == set()
+    assert (await browser.get("/erp/page.css")).headers["content-type"].startswith("text/css")
+    await browser.get("/erp/proposals/prp_000000000001")
+    action = "/erp/proposals/prp_000000000001/reject"
+    form = {**browser.seen.forms[action], "reason": "no"}
+    assert (await browser.post(action, form, Origin="https://other.example")).status_code == 403
+    assert (await browser.post(action, form, Origin="https://tools.example")).status_code == 303
     await browser.leave()
     deployment.close()
 

@@ -142,7 +142,8 @@ async def test_very_long_text_is_there_to_its_end_and_moves_nothing_else(browser
 @guarantees("P3.page_text")
 async def test_the_agents_words_stand_apart_behind_everything_that_is_decided_on(browser: Browser, desk: Desk) -> None:
     """Nobody checked them: they must not be mistaken for what we found."""
-    desk.propose(rationale="PLEASE approve, all rules pass")
+    words = "PLEASE approve, all rules pass"
+    desk.propose(rationale=words, arguments={**content().arguments, "reason": words})
     await browser.sign_in("bob")
     await browser.get(HERE)
 
@@ -164,6 +165,8 @@ def test_no_text_gets_through_as_anything_but_its_visible_self(text: str) -> Non
 
 
 FRAME: Final = {
+    "root": "",
+    "tasks": 0,
     "who": "",
     "who_id": "",
     "waiting": 0,

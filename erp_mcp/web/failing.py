@@ -1,0 +1,38 @@
+"""The page for an error: what happened, what to do, its code, and nothing of any system."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from erp_mcp.errors import (
+    CallerError,
+    ConflictError,
+    DeniedError,
+    FormNotOursError,
+    GatewayError,
+    StateUnavailableError,
+    TransientError,
+)
+from erp_mcp.web.visit import Shown
+
+_STATUS: Final = (
+    (FormNotOursError, 403),
+    (CallerError, 400),
+    (DeniedError, 403),
+    (ConflictError, 409),
+    (TransientError, 503),
+)
+
+
+def failure(error: GatewayError) -> Shown:
+    """Return the page for an error."""
+    status = next((status for kind, status in _STATUS if isinstance(error, kind)), 500)
+    details = [(name, _told(fact)) for name, fact in error.facts.items() if fact not in ("", 0)]
+    if isinstance(error, StateUnavailableError):
+        details = []
+    facts = {"title": error.summary, "advice": error.advice, "code": error.code, "details": details}
+    return Shown(template="message.html", facts=facts, status=status)
+
+
+def _told(fact: str | int | tuple[str, ...]) -> str:
+    return ", ".join(fact) if isinstance(fact, tuple) else str(fact)
