@@ -5,8 +5,9 @@ UV ?= uv
 BIN := .venv/bin
 STAMP := .venv/.stamp
 PYTEST_ARGS ?= -q -n auto --dist loadfile
+TORTURE_ARGS ?=
 
-.PHONY: demo test check lock clean
+.PHONY: demo test torture check lock clean
 
 ## demo: build the demo plant and take the tour in the terminal
 demo: $(STAMP)
@@ -15,6 +16,10 @@ demo: $(STAMP)
 ## test: all tests
 test: $(STAMP)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+## torture: every schedule of deaths and faults, for every write tool, contract and store (TORTURE_ARGS narrow it)
+torture: $(STAMP)
+	$(BIN)/python -m tests.torture $(TORTURE_ARGS)
 
 ## check: form, style, types, import contracts, tool and policy files, content of the wheel; runs no tests
 check: $(STAMP)

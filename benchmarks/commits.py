@@ -1,114 +1,136 @@
-"""What it costs to commit an approved change through the worker, beside a bare insert with the same durability.
-
-python benchmarks/commits.py [CHANGES]
-
-Builds a demo plant and moves delivery dates there, each proposed by the gateway and signed by an approver. A commit is
-one call of the committer: signatures, policy, rules over the read model and live records, the ERP's own transaction,
-reading back, and three changes of state, each with its audit record and event, that survive power loss (WAL, FULL).
-"""
+"""Committing approved changes to the demo ERP, one by one and by several workers at once."""
 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
-import statistics
+import json
+import random
 import subprocess
 import sys
-import tempfile
 import time
-from contextlib import closing
+from itertools import islice
 from pathlib import Path
 
+from benchmarks.places import Place
 from erp_mcp import administration
 from erp_mcp.administration import Signing
 from erp_mcp.bootstrap import Deployment, open_deployment
 from erp_mcp.domain.answer import Answer
 from erp_mcp.domain.call import ToolCall
 from erp_mcp.domain.lifecycle import State
+from tests.crash.asked import Asked, notifications
+from tests.crash.furnishing import AGENTS, CONFIGURATION, furnished
+from tests.prepared import prepare
+from tests.writes.desk import APPROVERS, passphrase_of
 
-TOOL = "propose_update_delivery_date"
-LINES = (
-    "SELECT po_no, item_no FROM po_item WHERE stat = 'OPEN' AND release_ind = 'R' AND promise >= '2026-04-06'"
-    " AND CAST(qty_open AS REAL) > 0 ORDER BY po_no, item_no"
-)
-
-
-def erp_mcp(*words: str) -> None:
-    """Run a command of the command line."""
-    subprocess.run([sys.executable, "-m", "erp_mcp", *words], check=True, stdout=subprocess.DEVNULL)
+ROOT = Path(__file__).resolve().parents[1]
 
 
-def built(folder: Path) -> Deployment:
-    """Return a demo plant whose limit is out of the way."""
-    plant = folder / "demo"
-    erp_mcp("demo", "--prepare", "--dir", str(plant))
-    base = plant / "policies" / "base.yaml"
-    base.write_text(base.read_text(encoding="utf-8").replace('max: "20"', 'max: "100000"'), encoding="utf-8")
-    erp_mcp("policy", "apply", "--yes", "--demo-dir", str(plant))
-    return open_deployment(plant / "erp-mcp.yaml")
+class Office:
+    """A demo plant on a store, with an agent that proposes and an approver who signs at once."""
+
+    def __init__(self, place: Place, folder: Path) -> None:
+        """Build the plant, once for a folder."""
+        self.plant = folder / "demo"
+        is_new = not self.plant.is_dir()
+        if is_new:
+            prepare(self.plant)
+            furnished(self.plant, place.rig)
+        self.deployment = open_deployment(self.plant / CONFIGURATION)
+        sealed = Signing(approver_id=APPROVERS[0], passphrase=passphrase_of(self.plant, APPROVERS[0]))
+        key = administration.opened_key(self.deployment, sealed)
+        self._signing = Signing(approver_id=APPROVERS[0], passphrase="", key=key)
+
+    def changes(self, count: int) -> list[Asked]:
+        """Return changes that nobody has asked for yet."""
+        done = sum(self.deployment.state.proposals.standing().values())
+        return list(islice(notifications(self.plant / "erp.sqlite"), done, done + count))
+
+    async def approved(self, one: Asked) -> float:
+        """Propose a change and have it approved; return the milliseconds that proposing took."""
+        call = ToolCall(tool=one.tool, arguments=dict(one.arguments), call_id=f"call-{random.random()}")
+        began = time.perf_counter()
+        answer = await self.deployment.gateway.call(self.deployment.principal(AGENTS[0]), call)
+        took = (time.perf_counter() - began) * 1e3
+        assert isinstance(answer, Answer), answer
+        stored = self.deployment.state.proposals.get(str(answer.tables["proposal"].rows[0][0]))
+        administration.decide(self.deployment, stored, self._signing, "approve")
+        return took
 
 
-async def proposed(deployment: Deployment, number: int, line: tuple[str, str]) -> tuple[str, float]:
-    """Propose one change; return its id, or nothing where a rule refuses it, and the milliseconds that it took."""
-    arguments = {
-        "purchase_order_id": line[0], "line": line[1], "new_date": "2026-09-15",
-        "reason": "The supplier moved it.", "idempotency_key": f"bench-{number:06d}",
-    }  # fmt: skip
-    call = ToolCall(tool=TOOL, arguments={**arguments}, call_id=f"call-{number}")
-    began = time.perf_counter()
-    answer = await deployment.gateway.call(deployment.principal("buyer"), call)
-    took = (time.perf_counter() - began) * 1e3
-    return (str(answer.tables["proposal"].rows[0][0]), took) if isinstance(answer, Answer) else ("", took)
-
-
-async def measured(deployment: Deployment, count: int, plain: sqlite3.Connection) -> dict[str, list[float]]:
-    """Take turns: a bare insert, a proposal, its approval (not counted: it is slow on purpose), its commit."""
-    root = deployment.settings.file.parent
-    secret = (root / "keys" / "demo-approver.passphrase").read_text(encoding="utf-8").strip()
-    signing = Signing(approver_id="demo-approver", passphrase=secret)
-    with closing(sqlite3.connect(root / "erp.sqlite")) as erp:
-        lines = erp.execute(LINES).fetchall()
+def commits(place: Place, folder: Path, count: int) -> dict[str, list[float]]:
+    """Take turns: a proposal over the gateway, its approval (not counted), a bare insert, its commit; milliseconds."""
+    office = Office(place, folder)
     took: dict[str, list[float]] = {"bare insert": [], "proposal": [], "commit": []}
-    committer = deployment.committer()
-    for number, line in enumerate(lines):
-        proposal_id, ms = await proposed(deployment, number, line)
-        if not proposal_id:
-            continue
-        took["proposal"].append(ms)
-        stored = deployment.state.proposals.get(proposal_id)
-        administration.decide(deployment, stored, signing, "approve")
-        began = time.perf_counter()
-        plain.execute("INSERT INTO change VALUES (?, ?)", (proposal_id, "x" * 2000))
-        took["bare insert"].append((time.perf_counter() - began) * 1e3)
-        began = time.perf_counter()
-        done = await committer.work("worker:bench")
-        took["commit"].append((time.perf_counter() - began) * 1e3)
-        assert done is not None
-        assert done.proposal.state is State.COMMITTED, done.proposal.reason
-        if len(took["commit"]) == count:
-            break
-    await deployment.disconnect()
-    return took
+
+    async def take_turns() -> None:
+        committer = office.deployment.committer()
+        for one in office.changes(1 + count):
+            took["proposal"].append(await office.approved(one))
+            began = time.perf_counter()
+            insert(one.key, "x" * 2000)
+            took["bare insert"].append((time.perf_counter() - began) * 1e3)
+            began = time.perf_counter()
+            done = await committer.work("worker:bench")
+            took["commit"].append((time.perf_counter() - began) * 1e3)
+            assert done is not None
+            assert done.proposal.state is State.COMMITTED, done.proposal.reason
+        await office.deployment.disconnect()
+
+    with place.bare(folder) as insert:
+        asyncio.run(take_turns())
+    office.deployment.close()
+    return {name: times[1:] for name, times in took.items()}  # the first one of each imports what it needs
 
 
-def main() -> None:
-    """Measure and print each beside the bare insert."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 60
-    with tempfile.TemporaryDirectory() as name:
-        deployment = built(Path(name))
-        with closing(sqlite3.connect(Path(name) / "bare.sqlite", isolation_level=None)) as plain:
-            plain.execute("PRAGMA journal_mode = WAL")
-            plain.execute("PRAGMA synchronous = FULL")
-            plain.execute("CREATE TABLE change (id TEXT PRIMARY KEY, content TEXT NOT NULL)")
-            took = asyncio.run(measured(deployment, count, plain))
-        deployment.close()
-    print(f"{len(took['commit'])} changes, each measured beside a bare insert")
-    cuts = {name: statistics.quantiles(times, n=100) for name, times in took.items()}
-    base = cuts["bare insert"]
-    for name, cut in cuts.items():
-        ratio = f"p50 × {cut[49] / base[49]:.1f}, p95 × {cut[94] / base[94]:.1f}"
-        print(f"{name:<12} p50 {cut[49]:.2f} ms, p95 {cut[94]:.2f} ms   {ratio}")
+def per_second(place: Place, folder: Path, count: int, workers: int) -> float:
+    """Return how many commits a second so many worker processes make of approved changes."""
+    office = Office(place, folder)
+
+    async def approve() -> None:
+        for one in office.changes(workers + count):
+            await office.approved(one)
+        await office.deployment.disconnect()
+
+    asyncio.run(approve())
+    office.deployment.close()
+    command = [sys.executable, "-m", "benchmarks.commits", str(office.plant)]
+    working = [
+        subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for _ in range(workers)
+    ]
+    for one in working:
+        assert one.stdout is not None
+        assert one.stdout.readline() == "ready\n"
+    began = time.monotonic()
+    for one in working:
+        assert one.stdin is not None
+        one.stdin.write("\n")
+        one.stdin.flush()
+    told = [json.loads(one.communicate(timeout=600)[0]) for one in working]
+    assert sum(one["committed"] for one in told) == count, told
+    return float(count / (max(one["ended"] for one in told) - began))
+
+
+def work(deployment: Deployment) -> None:
+    """Be a worker: commit one and be warm, wait for a line, commit what there is, say how much and when it was done."""
+
+    async def commit() -> dict[str, float]:
+        committer, name = deployment.committer(), f"worker:{deployment.ids.new()}"
+        first = await committer.work(name)
+        assert first is not None
+        print("ready", flush=True)
+        sys.stdin.readline()
+        committed, ended = 0, 0.0
+        while (done := await committer.work(name)) is not None:
+            committed += done.proposal.state is State.COMMITTED
+            ended = time.monotonic()  # of the whole machine
+        await deployment.disconnect()
+        return {"committed": committed, "ended": ended}
+
+    print(json.dumps(asyncio.run(commit())))
+    deployment.close()
 
 
 if __name__ == "__main__":
-    main()
+    work(open_deployment(Path(sys.argv[1]) / CONFIGURATION))

@@ -1,136 +1,103 @@
-"""What it costs to accept a proposal durably, beside a bare insert with the same durability, in turns in one run.
+"""What the write path costs on both stores, beside a bare insert with the same durability, in turns in one run.
 
-python benchmarks/writes.py [PROPOSALS]
+    python -m benchmarks.writes                       accept, commit, and commits a second with 1, 2 and 4 workers
+    python -m benchmarks.writes --repeat 3            the least and the median of three such runs
+    python -m benchmarks.writes --stores sqlite --accepts 2000 --commits 60
 
-Both survive power loss (WAL, synchronous=FULL): each commit waits for the disk. An accepted proposal is a row with all
-its content, two audit records with their values, two events and its share of a limit.
+All survive power loss (SQLite: WAL, synchronous=FULL; PostgreSQL: fsync and synchronous_commit on, over TCP on this
+machine): each commit waits for the disk. An accepted proposal is a row with all its content, two audit records with
+their values, two events and its share of a limit. A commit is one call of the committer: signatures, policy, rules over
+the read model and live records, the demo ERP's own transaction, reading back, and three changes of state, each with its
+audit record and event. Workers are processes that begin together; a second one is worth what is not waiting for the
+store or for the ERP, which takes one writer at a time. Absolute figures are this machine's, the ratios less so.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import sqlite3
+import argparse
+import json
+import os
 import statistics
-import sys
-import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import ParamSpec
+from tempfile import TemporaryDirectory
 
-from erp_mcp.bootstrap import SystemClock, TimeOrderedIds
-from erp_mcp.domain.canonical_json import canonical
-from erp_mcp.domain.command import Command
-from erp_mcp.domain.decision import Terms
-from erp_mcp.domain.forms import to_json
-from erp_mcp.domain.ids import proposal_id_of
-from erp_mcp.domain.instants import instant_text
-from erp_mcp.domain.proposal import Change, Check, Content, LimitUse, Preview
-from erp_mcp.store.state import State
+from benchmarks.accepting import accepts
+from benchmarks.commits import commits, per_second
+from benchmarks.places import STORES, Place, places
 
-Arguments = ParamSpec("Arguments")
-TABLE = "CREATE TABLE proposal (id TEXT PRIMARY KEY, content TEXT NOT NULL)"
+BARE = "bare insert"
+WORKERS = (1, 2, 4)
+Figures = dict[tuple[str, str], dict[str, float]]  # by store and what was measured
 
 
-def content(number: int, ids: TimeOrderedIds, clock: SystemClock) -> Content:
-    """Return a proposal of the size that the gateway makes, each of another agent: of one, only fifty may wait."""
-    now = instant_text(clock.wall())
-    agent, key = f"buyer-{number}", f"bench-{number:012d}"
-    return Content(
-        proposal_id=proposal_id_of(ids.new()),
-        deployment="bench",
-        environment="demo",
-        agent=agent,
-        owner="owner",
-        role="buyer",
-        tool="propose_update_delivery_date",
-        tool_version=1,
-        target="7" * 64,
-        tool_hash="a" * 64,
-        risk="W1",
-        arguments={
-            "purchase_order_id": "4500000640",
-            "line": 10,
-            "new_date": "2026-04-02",
-            "reason": "The supplier says that the coil leaves the mill four days later than confirmed.",
-            "idempotency_key": key,
-        },
-        idempotency_key=key,
-        fingerprint=f"{number:064x}",
-        command=Command(
-            operation="purchase_order_line.update_delivery_date",
-            system="erp",
-            entity="purchase_order_line",
-            key="4500000640/00010",
-            version_token="2026-03-16T05:00:00Z",
-            reference="R0123456789A",
-            fields={"purchase_order_id": "4500000640", "line": 10, "new_date": "2026-04-02"},
-        ),
-        preview=Preview(
-            headline="Move the delivery of 4500000640/00010 to 2026-04-02",
-            system="erp",
-            document="4500000640",
-            changes=(Change(field="promised_date", before="2026-03-26", after="2026-04-02"),),
-            checks=tuple(
-                Check(rule=f"R-PO-{one}", verdict="ok", message="The line is open and nothing of it was delivered.")
-                for one in range(6)
-            ),
-            effects=("Order 0010000282 becomes 3 days late.",),
-        ),
-        rationale="The supplier says that the coil leaves the mill four days later than confirmed.",
-        bundle="b" * 64,
-        rules=("buyer-proposes",),
-        terms=Terms(rule="default", approvers=(), needed=1, self_approval=False, valid_s=14_400),
-        limits=(LimitUse(limit="moves", key=agent, amount=1, maximum=20, window_s=86_400),),
-        sources={"erp": now},
-        created_at=now,
-        expires_at="9999-01-01T00:00:00Z",
-        correlation_id=ids.new(),
-    )
+def measured(place: Place, folder: Path, *, count: int, commit_count: int) -> dict[str, dict[str, float]]:
+    """Return the figures of one store: milliseconds at p50 and p95, or how many a second."""
+    found = {name: _cuts(took) for name, took in accepts(place, folder, count).items()}
+    for name, took in commits(place, folder, commit_count).items():
+        found[f"{name} (beside commits)" if name == BARE else name] = _cuts(took)
+    for workers in WORKERS:
+        found[f"commits a second, {workers} worker{'s' * (workers > 1)}"] = {
+            "per_s": per_second(place, folder, commit_count, workers)
+        }
+    return found
 
 
-def timed(act: Callable[Arguments, object], *arguments: Arguments.args, **named: Arguments.kwargs) -> float:
-    """Return how many milliseconds it takes."""
-    started = time.perf_counter()
-    act(*arguments, **named)
-    return (time.perf_counter() - started) * 1e3
+def _cuts(took: list[float]) -> dict[str, float]:
+    cuts = statistics.quantiles(took, n=100)
+    return {"p50": cuts[49], "p95": cuts[94]}
+
+
+def table(runs: list[Figures]) -> list[str]:
+    """Return the lines: the least and the median over the runs, and the ratio of the medians to the bare insert."""
+    lines = [f"{'':11} {'':30} {'p50 ms':>17} {'p95 ms':>17} {'÷ bare':>13}", ""]
+    for store, name in runs[0]:
+        over = [one[store, name] for one in runs]
+        if "per_s" in over[0]:
+            rates = [one["per_s"] for one in over]
+            one_worker = statistics.median(
+                one[store, f"commits a second, {WORKERS[0]} worker"]["per_s"] for one in runs
+            )
+            told = (
+                f"{max(rates):8.1f} {statistics.median(rates):8.1f} /s  × {statistics.median(rates) / one_worker:.2f}"
+            )
+            lines.append(f"{store:11} {name:30} {told}")
+            continue
+        base = f"{BARE} (beside commits)" if name in {"proposal", "commit"} else BARE
+        ratios = []
+        told = ""
+        for cut in ("p50", "p95"):
+            values = [one[cut] for one in over]
+            bare = statistics.median(one[store, base][cut] for one in runs)
+            told += f" {min(values):8.2f} {statistics.median(values):8.2f}"
+            ratios.append(f"{statistics.median(values) / bare:.1f}")
+        lines.append(f"{store:11} {name:30}{told} {' '.join(f'{one:>6}' for one in ratios)}")
+    return lines
 
 
 def main() -> None:
-    """Take turns, print ratios."""
-    count = int(sys.argv[1]) if len(sys.argv) > 1 else 2_000
-    clock, ids = SystemClock(), TimeOrderedIds()
-    accepted, again, bare = [], [], []
-    with tempfile.TemporaryDirectory() as directory:
-        state = State(Path(directory), clock=clock, ids=ids)
-        plain = sqlite3.connect(Path(directory) / "bare.sqlite", isolation_level=None)
-        plain.execute("PRAGMA journal_mode = WAL")
-        plain.execute("PRAGMA synchronous = FULL")
-        plain.execute(TABLE)
-        for number in range(count):
-            one = content(number, ids, clock)
-            row = (one.proposal_id, canonical(to_json(one)).decode("utf-8"))
-            bare.append(timed(plain.execute, "INSERT INTO proposal VALUES (?, ?)", row))
-            accepted.append(timed(state.proposals.create, one))
-            again.append(timed(state.proposals.create, dataclasses.replace(one, proposal_id="prp_other")))
-        plain.close()
-        state.close()
-    report(bare, accepted, again)
-
-
-def report(bare: list[float], accepted: list[float], again: list[float]) -> None:
-    """Print each beside the bare insert."""
-    base = _cuts(bare)
-    print(f"{len(bare)} proposals, each measured beside a bare insert")
-    for name, took in (("bare insert", bare), ("durable accept", accepted), ("the same key again", again)):
-        p50, p95 = _cuts(took)
-        ratios = f"p50 × {p50 / base[0]:.2f}, p95 × {p95 / base[1]:.2f}"
-        print(f"{name:<20} p50 {p50:.3f} ms, p95 {p95:.3f} ms   {ratios}")
-
-
-def _cuts(took: list[float]) -> tuple[float, float]:
-    cuts = statistics.quantiles(took, n=100)
-    return cuts[49], cuts[94]
+    """Measure, and print a table or JSON."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--stores", nargs="*", default=list(STORES), choices=STORES)
+    parser.add_argument("--accepts", type=int, default=1_000, help="proposals that are accepted")
+    parser.add_argument("--commits", type=int, default=60, help="changes that are committed, for each count of workers")
+    parser.add_argument("--repeat", type=int, default=1)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    runs: list[Figures] = []
+    with TemporaryDirectory() as name, places(Path(name), options.stores) as found:
+        print(f"load {' '.join(f'{one:.1f}' for one in os.getloadavg())} on {os.cpu_count()} processors", flush=True)
+        for number in range(options.repeat):
+            run: Figures = {}
+            for place in found:
+                folder = Path(name) / f"{place.store}-{number}"
+                figures = measured(place, folder, count=options.accepts, commit_count=options.commits)
+                run |= {(place.store, what): one for what, one in figures.items()}
+            runs.append(run)
+    if options.json:
+        print(json.dumps([{f"{store}: {what}": one for (store, what), one in run.items()} for run in runs], indent=1))
+        return
+    print(f"{options.repeat} runs: the best and the median; ÷ is of the medians, × is to one worker")
+    print("\n".join(table(runs)))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 from tests.crash.schedules import WAYS
+from tests.crash.sigkill import run
 from tests.guarantees import guarantees
+from tests.prepared import DemoPlant
 from tests.unit.committing.office import TOOLS
 
 ROOT = Path(__file__).parents[2]
@@ -58,7 +60,28 @@ def test_the_harness_sees_a_worker_that_sends_again_what_it_does_not_know() -> N
 def test_workers_killed_from_outside_at_any_moment_write_each_change_at_most_once() -> None:
     """The system kills without asking where we are; each proposal still ends, with the effect that its state says."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.crash.sigkill", "30"], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "tests.crash.forked", "30"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "0 duplicates, 0 lost" in done.stdout
+
+
+@guarantees("P4.one_effect", "P4.idempotent", "P4.table", "P10.survives", "P5.moves_proved")
+def test_servers_and_workers_killed_under_load_leave_each_change_once_or_not_at_all(
+    demo_plant: DemoPlant, tmp_path: Path
+) -> None:
+    """Real processes, a real client, seven tools; what is in the ERP's tables is counted against the journal."""
+    seen = run(kills=6, hurried="none", plant=demo_plant(tmp_path / "plant"), within_s=120)
+    assert (seen.wrong, seen.duplicates, seen.lost, seen.illegal) == ([], 0, 0, 0)
+    assert sum(seen.kills.values()) >= 2
+    assert seen.states["COMMITTED"] > 5
+
+
+@guarantees("P4.one_effect")
+def test_what_counts_under_load_sees_a_worker_that_believes_or_sends_again(
+    demo_plant: DemoPlant, tmp_path: Path
+) -> None:
+    """A worker that sends an unknown change again, or calls it done without looking, is found in the ERP's tables."""
+    wrong = run(kills=8, hurried="send_again", plant=demo_plant(tmp_path / "plant"), within_s=120)
+    assert wrong.duplicates or wrong.lost
+    assert wrong.wrong
