@@ -7,6 +7,7 @@ from erp_mcp.administration.conditions import conditions
 from erp_mcp.administration.connecting import add_system, check_name_free, remove_system
 from erp_mcp.administration.deciding import decide, may_decide, why_not
 from erp_mcp.administration.narrowing import Narrowed, narrow, narrowable, narrowed
+from erp_mcp.administration.own_words import free_text_fields, quotes_free_text
 from erp_mcp.administration.people import (
     Member,
     Signing,
@@ -21,8 +22,8 @@ from erp_mcp.administration.people import (
 )
 from erp_mcp.administration.reach import OutOfReach, Unenrolled, out_of_reach, unenrolled
 from erp_mcp.administration.reading_in import sites_held, synchronise
-from erp_mcp.administration.stopping import write_scopes
-from erp_mcp.administration.tainting import Tainted, clear_taint, tainted
+from erp_mcp.administration.stopping import write_scopes, write_sites
+from erp_mcp.administration.tainting import Tainted, agents, clear_taint, tainted
 from erp_mcp.administration.watching import figures, seed_canary, was_canary
 from erp_mcp.approval.figures import Figures
 from erp_mcp.approval.narrowing import Narrowable
@@ -38,6 +39,7 @@ __all__ = [
     "Tainted",
     "Unenrolled",
     "add_system",
+    "agents",
     "apply_policy",
     "check_name_free",
     "check_new",
@@ -48,6 +50,7 @@ __all__ = [
     "enrol",
     "figures",
     "first_approver_missing",
+    "free_text_fields",
     "may_decide",
     "members",
     "narrow",
@@ -56,6 +59,7 @@ __all__ = [
     "opened_key",
     "out_of_reach",
     "planned",
+    "quotes_free_text",
     "remove_system",
     "revoke",
     "seed_canary",
@@ -68,4 +72,5 @@ __all__ = [
     "was_canary",
     "why_not",
     "write_scopes",
+    "write_sites",
 ]

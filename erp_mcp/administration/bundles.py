@@ -9,9 +9,11 @@ same bytes.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
+import secrets
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, distribution
@@ -28,7 +30,10 @@ MANIFEST: Final = "manifest.json"
 DISTRIBUTION: Final = "erp-mcp-gateway"
 _SERVE: Final = ("serve", "--config", "${user_config.configuration}", "--as", "${user_config.agent}")
 _EPOCH: Final = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can name
-_LEFT_OUT: Final = frozenset({"__pycache__", ".DS_Store"})
+# What the program is made of. Anything else beside it is somebody's own: keys, notes, copies of an editor. And a name
+# that is no plain one could lead out of the folder where a bundle is unpacked, as a backslash does on Windows.
+_SHIPPED: Final = frozenset({".py", ".typed", ".yaml", ".json", ".sql", ".html", ".css", ".js", ".svg", ".md"})
+_PLAIN: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _LAUNCHER: Final = '''\
 """Starts the installed erp-mcp; used by clients that run the entry point with their own Python."""
@@ -104,23 +109,34 @@ def portable(seen: Outlook) -> dict[str, bytes]:
 def write(target: Path, content: Mapping[str, bytes]) -> None:
     """Write a bundle; the same content gives the same bytes.
 
+    It is made beside its place first, in a file that was not there: what others have put there is not written through.
+
     Raises:
         ConfigurationError: `settings.bad_configuration`: it can't be written.
     """
-    trial = target.with_name(f".{target.name}.{os.getpid()}.new")
+    trial = target.with_name(f".{target.name}.{secrets.token_hex(8)}.new")
     try:
-        with zipfile.ZipFile(trial, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
-            for name in sorted(content, key=lambda one: (one != MANIFEST, one)):
-                member = zipfile.ZipInfo(name, _EPOCH)
-                member.compress_type = zipfile.ZIP_DEFLATED
-                member.external_attr = 0o644 << 16
-                archive.writestr(member, content[name])
-        trial.replace(target)
+        handle = os.open(trial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o666)
+        try:
+            with os.fdopen(handle, "wb") as out:
+                out.write(_packed(content))
+            trial.replace(target)
+        finally:
+            trial.unlink(missing_ok=True)
     except OSError as failure:
         reason = f"can't be written: {failure.strerror or type(failure).__name__}"
         raise ConfigurationError(file=str(target), line=0, key="", reason=reason) from failure
-    finally:
-        trial.unlink(missing_ok=True)
+
+
+def _packed(content: Mapping[str, bytes]) -> bytes:
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name in sorted(content, key=lambda one: (one != MANIFEST, one)):
+            member = zipfile.ZipInfo(name, _EPOCH)
+            member.compress_type = zipfile.ZIP_DEFLATED
+            member.external_attr = 0o644 << 16
+            archive.writestr(member, content[name])
+    return held.getvalue()
 
 
 def _manifest(seen: Outlook, version: str, asked: dict[str, JsonValue]) -> dict[str, JsonValue]:
@@ -175,8 +191,14 @@ def _program() -> Iterator[tuple[str, bytes]]:
     for root, prefix in sources:
         for path in sorted(root.rglob("*")):
             parts = path.relative_to(root).parts
-            if path.is_file() and not _LEFT_OUT & {*parts} and (prefix != "erp_mcp" or parts[0] != "_data"):
+            if _is_shipped(path, parts) and (prefix != "erp_mcp" or parts[0] != "_data"):
                 yield f"{prefix}/{'/'.join(parts)}", path.read_bytes()
+
+
+def _is_shipped(path: Path, parts: Sequence[str]) -> bool:
+    """Whether a file is one of the program's: a real one, of a kind that it is made of, with a plain name."""
+    plain = all(_PLAIN.fullmatch(part) for part in parts)
+    return plain and path.suffix in _SHIPPED and path.is_file() and not path.is_symlink()
 
 
 def libraries() -> tuple[list[str], dict[str, str]]:

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
 
 from erp_mcp.administration import watching
-from erp_mcp.administration.people import Signing, sign, trusted
-from erp_mcp.approval import check, envelope
-from erp_mcp.approval.envelope import Choice, Envelope, meaning_of
+from erp_mcp.administration.people import Signing, sign_as, trusted
+from erp_mcp.approval import check, envelope, oidc
+from erp_mcp.approval.envelope import Choice, Envelope, OidcEnvelope, meaning_of
 from erp_mcp.approval.requesters import APPLIED_WITHIN, is_self_approval, needs_passphrase, requesters
 from erp_mcp.bootstrap import Deployment
 from erp_mcp.domain import duties
-from erp_mcp.domain.approver import Enrolment
+from erp_mcp.domain.approver import Enrolment, SignIn
 from erp_mcp.domain.audit import AuditEntry
 from erp_mcp.domain.instants import exact_instant, parse_instant
 from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.proposal import Content, Proposal, SignedDecision
 from erp_mcp.errors import (
     ApproverNotFoundError,
+    DecidedAlreadyError,
     DutiesSeparatedError,
     GatewayError,
     NotAnApproverError,
@@ -28,6 +31,7 @@ from erp_mcp.errors import (
     ProposalMovedError,
     QuotaReachedError,
     RequesterError,
+    SignInAgainError,
 )
 
 
@@ -57,7 +61,8 @@ def may_decide(deployment: Deployment, proposal: Proposal, approver_id: str, cho
 
     Raises:
         ProposalDamagedError: `proposal.damaged`. ProposalMovedError: `proposal.moved`, when it waits for no decision,
-            not any more, or not for this person's. ApproverNotFoundError: `approval.not_found`.
+            or not any more. ApproverNotFoundError: `approval.not_found`. DecidedAlreadyError:
+            `approval.decided_already`.
         RequesterError: `approval.requester`. NotAnApproverError: `approval.not_allowed`.
         RegistryDamagedError: `approval.broken_registry`.
     """
@@ -75,7 +80,7 @@ def _admitted(deployment: Deployment, proposal: Proposal, approver_id: str, choi
     if any(
         one.approver_id == approver_id for one in deployment.state.proposals.decisions(proposal.content.proposal_id)
     ):
-        raise ProposalMovedError(state=proposal.state, reason="decided_already")
+        raise DecidedAlreadyError(approver=approver_id)
     objection = why_not(deployment, proposal.content, approver)
     if objection == "requester" and choice == "approve":
         raise RequesterError(approver=approver_id)
@@ -103,7 +108,8 @@ def decide(deployment: Deployment, shown: Proposal, signing: Signing, choice: Ch
 
     Raises:
         BadPassphraseError: `approval.bad_passphrase`. PassphraseNeededError: `approval.passphrase_needed`, for a key
-            that was opened before, where this decision takes the passphrase itself. Otherwise as `may_decide`. Nothing
+            that was opened before, where this decision takes the passphrase itself. SignInAgainError:
+            `approval.sign_in_again`, likewise where a provider knew them. Otherwise as `may_decide`. Nothing
             was stored.
     """
     after = deployment.state.proposals.decide(signed_decision(deployment, shown, signing, choice, comment))
@@ -117,9 +123,9 @@ def signed_decision(
     """Return a decision about a proposal as it was shown, signed and not stored; raises as `decide`."""
     approver = may_decide(deployment, shown, signing.approver_id, choice)
     content = shown.content
-    if signing.key is not None and choice == "approve" and needs_passphrase(content, approver):
-        raise PassphraseNeededError(approver=signing.approver_id, risk=content.risk)
-    said = Envelope(
+    _check_proved(content, approver, signing, choice, deployment.clock.wall())
+    said = _words(
+        signing,
         deployment=content.deployment,
         proposal_id=content.proposal_id,
         digest=shown.digest,
@@ -127,15 +133,14 @@ def signed_decision(
         meaning=meaning_of(choice, by_self_approval=is_self_approval(content, approver), narrows=bool(content.narrows)),
         approver_id=approver.approver_id,
         approver_name=approver.name,
-        public_key=approver.public_key,
-        method="passphrase" if signing.key is None else "session",
+        public_key=signing.key.public if signing.key and signing.sign_in else approver.public_key,
         decided_at=exact_instant(deployment.clock.wall()),
         nonce=secrets.token_hex(16),
         comment=comment,
     )
     text, message = envelope.message(said)
     with _recorded(deployment, shown, signing.approver_id, choice):
-        signature = sign(deployment, signing, text, message).signature
+        signature = sign_as(deployment, signing, text, message).signature
     return SignedDecision(
         proposal_id=said.proposal_id,
         approver_id=said.approver_id,
@@ -145,6 +150,33 @@ def signed_decision(
         nonce=said.nonce,
         decided_at=said.decided_at,
     )
+
+
+def _words(signing: Signing, **told: str) -> Envelope:
+    """Return the words that are signed: those of a person's own key, or of the page for whom a provider knew."""
+    facts: dict[str, Any] = dict(told)
+    if signing.sign_in is not None:
+        return OidcEnvelope(method="oidc", sign_in=signing.sign_in, **facts)
+    return Envelope(method="passphrase" if signing.key is None else "session", **facts)
+
+
+def _check_proved(content: Content, approver: Enrolment, signing: Signing, choice: Choice, now: datetime) -> None:
+    """Refuse a yes for which its person has not proved who they are as this one asks for."""
+    anew = choice == "approve" and needs_passphrase(content, approver)
+    if signing.sign_in is not None:
+        check_signed_in(signing.sign_in, (content.proposal_id, content.narrows) if anew else (), now)
+    elif signing.key is not None and anew:
+        raise PassphraseNeededError(approver=signing.approver_id, risk=content.risk)
+
+
+def check_signed_in(sign_in: SignIn, anew_for: Collection[str], now: datetime) -> None:
+    """Refuse what was not proved at the provider for it, or too long ago.
+
+    Raises:
+        SignInAgainError: `approval.sign_in_again`.
+    """
+    if not oidc.is_timely(sign_in, now, frozenset(filter(None, anew_for))):
+        raise SignInAgainError
 
 
 @contextmanager

@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from erp_mcp.approval import keys, registry, signed
+from erp_mcp.approval import keys, oidc, registry
 from erp_mcp.approval.keys import OpenKey
+from erp_mcp.approval.oidc import OidcEnrolment, PageEnrolment
 from erp_mcp.approval.requesters import same_person
 from erp_mcp.bootstrap import Deployment, approvers_root, approvers_root_file
-from erp_mcp.domain.approver import Approver, Enrolment, Signed
+from erp_mcp.domain.approver import Approver, Enrolment, OidcApprover, Signed, SignIn
 from erp_mcp.domain.instants import exact_instant
 from erp_mcp.errors import (
     ApproverExistsError,
@@ -34,11 +35,13 @@ class Signing:
     """An approver and the passphrase that opens their key, for one act; never stored or shown.
 
     Where a process holds the key that the passphrase has opened a while ago, `key` is it, and `passphrase` is empty.
+    Where a provider knew them, `sign_in` says how, and `key` is the page's.
     """
 
     approver_id: str
     passphrase: str
     key: OpenKey | None = None
+    sign_in: SignIn | None = None
 
     def __repr__(self) -> str:
         """Leave the passphrase out of whatever shows this."""
@@ -47,11 +50,15 @@ class Signing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """An enrolment as people look at it: in force, or since when and by whom not any more."""
+    """An enrolment as people look at it: in force, or since when and by whom not any more.
+
+    `account` is issuer and subject where it is that of an account at a provider.
+    """
 
     enrolment: Enrolment
     in_force: bool
     revoked_by: str = ""
+    account: tuple[str, str] | None = None
 
 
 def trusted(deployment: Deployment) -> Mapping[str, Enrolment]:
@@ -65,15 +72,22 @@ def trusted(deployment: Deployment) -> Mapping[str, Enrolment]:
 
 
 def members(deployment: Deployment) -> list[Member]:
-    """Return every enrolment, oldest first; raises as `trusted`."""
+    """Return every enrolment of a person, oldest first, keys and accounts each by itself; raises as `trusted`."""
     in_force = trusted(deployment)
     found = []
     for row in deployment.state.approvers.all():
-        opened = signed.opened(signed.ENROLMENT, Enrolment, row.enrolment.text)
-        if opened is not None:  # `trusted` has refused anything else
-            revoked_by = row.revocation.signer if row.revocation else ""
-            member = Member(enrolment=opened[0], in_force=row.approver_id in in_force, revoked_by=revoked_by)
-            found.append(member)
+        opened = registry.opened(row)
+        if opened is None or isinstance(opened[0], PageEnrolment):  # `trusted` has refused what is no enrolment
+            continue
+        revoked_by = row.revocation.signer if row.revocation else ""
+        one, account = opened[0], None
+        if isinstance(one, OidcEnrolment):
+            account = (one.issuer, one.subject)
+            one = _as_person(one)
+        known = in_force.get(one.approver_id)
+        accounts = known.subjects if isinstance(known, OidcApprover) else ()
+        standing = account in accounts if account else known is not None and known.public_key == one.public_key
+        found.append(Member(enrolment=one, in_force=standing, revoked_by=revoked_by, account=account))
     return found
 
 
@@ -127,24 +141,27 @@ def enrol(
 
 
 def revoke(deployment: Deployment, approver_id: str, *, by: Signing) -> None:
-    """End an enrolment for good; whom that approver had enrolled stays enrolled.
+    """End an enrolment for good, key and accounts alike; whom that approver had enrolled stays enrolled.
+
+    The accounts come first: killed between two, what is left of a person is their own key, and the next try ends it.
 
     Raises:
         ApproverNotFoundError: `approval.not_found`, for either person. BadPassphraseError: `approval.bad_passphrase`.
         LastApproverError: `approval.last`: then nobody could enrol another.
         RegistryDamagedError: `approval.broken_registry`.
     """
-    who = check_revocable(deployment, approver_id)
-    revocation = registry.Revocation(
-        deployment=deployment.settings.deployment,
-        approver_id=approver_id,
-        public_key=who.public_key,
-        revoked_by=by.approver_id,
-        revoked_at=exact_instant(deployment.clock.wall()),
-        keeps=registry.enrolled_by(deployment.state.approvers.all(), approver_id),
-    )
-    text, message = registry.revocation_message(revocation)
-    deployment.state.approvers.revoke(approver_id, sign(deployment, by, text, message))
+    check_revocable(deployment, approver_id)
+    for row_id, identity in _rows_of(deployment, approver_id):
+        revocation = registry.Revocation(
+            deployment=deployment.settings.deployment,
+            approver_id=row_id,
+            public_key=identity,
+            revoked_by=by.approver_id,
+            revoked_at=exact_instant(deployment.clock.wall()),
+            keeps=registry.enrolled_by(deployment.state.approvers.all(), row_id),
+        )
+        text, message = registry.revocation_message(revocation)
+        deployment.state.approvers.revoke(row_id, sign(deployment, by, text, message))
 
 
 def check_revocable(deployment: Deployment, approver_id: str) -> Enrolment:
@@ -156,13 +173,25 @@ def check_revocable(deployment: Deployment, approver_id: str) -> Enrolment:
     """
     in_force = trusted(deployment)
     who = _known(in_force, approver_id)
-    if len(in_force) == 1:
+    if who.public_key and sum(bool(one.public_key) for one in in_force.values()) == 1:
         raise LastApproverError(approver=approver_id)
     return who
 
 
+def _rows_of(deployment: Deployment, approver_id: str) -> list[tuple[str, str]]:
+    """Return id and identity of what stands of a person, accounts first."""
+    found = []
+    for row in deployment.state.approvers.all():
+        opened = registry.opened(row) if row.revocation is None else None
+        if opened is None or isinstance(opened[0], PageEnrolment) or opened[0].approver_id != approver_id:
+            continue
+        one = opened[0]
+        found.append((row.approver_id, one.public_key if isinstance(one, Enrolment) else one.identity))
+    return sorted(found, key=lambda one: one[0] == approver_id)
+
+
 def sign(deployment: Deployment, signing: Signing, text: str, message: bytes) -> Signed:
-    """Sign with an approver's key.
+    """Sign with an approver's own key.
 
     Raises:
         ApproverNotFoundError: `approval.not_found`, for one who is not enrolled or not any more.
@@ -172,15 +201,41 @@ def sign(deployment: Deployment, signing: Signing, text: str, message: bytes) ->
     return Signed(text=text, signer=signing.approver_id, signature=key.sign(message))
 
 
+def sign_as(deployment: Deployment, signing: Signing, text: str, message: bytes) -> Signed:
+    """Sign with an approver's own key, or, where a provider knew them, with the page's; raises as `sign`.
+
+    Only what says itself how its person was known is signed so: decisions, statements of outcomes, words about taint.
+    """
+    if signing.sign_in is None:
+        return sign(deployment, signing, text, message)
+    approver = _known(trusted(deployment), signing.approver_id)
+    if signing.key is None or not oidc.is_known(approver, signing.sign_in, signing.key.public):
+        raise BadPassphraseError
+    return Signed(text=text, signer=signing.approver_id, signature=signing.key.sign(message))
+
+
 def opened_key(deployment: Deployment, signing: Signing) -> OpenKey:
     """Return the key of an approver in force, opened now, or held already and still theirs; raises as `sign`."""
     approver = _known(trusted(deployment), signing.approver_id)
+    if not approver.public_key or signing.sign_in is not None:
+        raise BadPassphraseError
     if signing.key is not None:
         if signing.key.public != approver.public_key:
             raise BadPassphraseError
         return signing.key
     (row,) = (one for one in deployment.state.approvers.all() if one.approver_id == signing.approver_id)
     return keys.open_key(keys.KeyPair(public=approver.public_key, sealed=row.sealed_key), signing.passphrase)
+
+
+def _as_person(account: OidcEnrolment) -> Enrolment:
+    return Enrolment(
+        deployment=account.deployment,
+        approver_id=account.approver_id,
+        name=account.name,
+        public_key="",
+        enrolled_by=account.enrolled_by,
+        enrolled_at=account.enrolled_at,
+    )
 
 
 def _known(in_force: Mapping[str, Enrolment], approver_id: str) -> Enrolment:

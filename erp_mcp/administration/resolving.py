@@ -7,13 +7,14 @@ import json
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Final
 
-from erp_mcp.administration.people import Signing, sign, trusted
+from erp_mcp.administration.deciding import check_signed_in
+from erp_mcp.administration.people import Signing, sign_as, trusted
 from erp_mcp.approval import envelope, resolution
 from erp_mcp.approval.requesters import APPLIED_WITHIN, requesters
-from erp_mcp.approval.resolution import Resolution, Verdict
+from erp_mcp.approval.resolution import OidcResolution, Resolution, Verdict
 from erp_mcp.bootstrap import Deployment
 from erp_mcp.domain import human_task
 from erp_mcp.domain.approver import Enrolment
@@ -22,8 +23,9 @@ from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.command import Written
 from erp_mcp.domain.forms import to_json
 from erp_mcp.domain.instants import exact_instant
-from erp_mcp.domain.lifecycle import RESOLVABLE, State
-from erp_mcp.domain.proposal import Content, Event, Proposal, Receipt, SignedResolution
+from erp_mcp.domain.lifecycle import ENDS, RESOLVABLE, State
+from erp_mcp.domain.proposal import Content, DamagedProposal, Event, Proposal, Receipt, SignedResolution
+from erp_mcp.domain.saga import is_saga
 from erp_mcp.errors import (
     ApproverNotFoundError,
     GatewayError,
@@ -63,6 +65,7 @@ class Known:
     native_code: str = ""
     looks: tuple[tuple[str, str], ...] = ()
     history: tuple[Event, ...] = ()
+    parts: tuple[Proposal, ...] = ()  # of a saga, as far as they were begun
     resolution: SignedResolution | None = None
 
 
@@ -89,6 +92,12 @@ def unsettled(deployment: Deployment, *, limit: int = 200) -> list[Proposal]:
     return [one for state in UNSETTLED for one in store.in_states((state,), limit=limit)][:limit]
 
 
+def damaged(deployment: Deployment, *, everything: bool = False) -> list[DamagedProposal]:
+    """Return those under way or for a person to look at whose row is not what was written; or of all there are."""
+    states = (state for state in State if everything or state not in ENDS or state in RESOLVABLE)
+    return deployment.state.proposals.damaged(tuple(states))
+
+
 def known(deployment: Deployment, proposal_id: str) -> Known:
     """Return what the records tell of a proposal.
 
@@ -112,6 +121,7 @@ def known(deployment: Deployment, proposal_id: str) -> Known:
         native_code=next(filter(None, (_native_code(deployment, one) for one in since)), ""),
         looks=tuple((one.time, str(one.payload.get("reason", "")) or one.type) for one in looked),
         history=history,
+        parts=tuple(store.parts(proposal_id)) if is_saga(proposal.content) else (),
         resolution=store.resolution(proposal_id),
     )
 
@@ -212,20 +222,22 @@ def resolve(
 
     Raises:
         InvalidArgumentError: `call.invalid_argument`. PassphraseNeededError: `approval.passphrase_needed`, for a key
-            that was opened before. BadPassphraseError: `approval.bad_passphrase`. Otherwise as `may_resolve` and the
-            store. Nothing was stored.
+            that was opened before. SignInAgainError: `approval.sign_in_again`, likewise at a provider.
+            BadPassphraseError: `approval.bad_passphrase`. Otherwise as `may_resolve` and the store. Nothing was stored.
     """
     _check_words(verdict, reason, document)
     there = _written(shown, document.strip(), found)
     if verdict == "applied" and not there.document:
         raise InvalidArgumentError(argument="document", rule="missing", expected="the number of what is there")
     approver = may_resolve(deployment, shown, signing.approver_id)
-    if signing.key is not None:
+    if signing.sign_in is not None:
+        check_signed_in(signing.sign_in, (shown.content.proposal_id,), deployment.clock.wall())
+    elif signing.key is not None:
         raise PassphraseNeededError(approver=signing.approver_id, risk=shown.content.risk)
-    said = _said(deployment, shown, approver, verdict, reason=reason.strip(), there=there)
+    said = _by(signing, _said(deployment, shown, approver, verdict, reason=reason.strip(), there=there))
     text, message = resolution.message(said)
     with _recorded(deployment, shown, signing.approver_id):
-        signature = sign(deployment, signing, text, message).signature
+        signature = sign_as(deployment, signing, text, message).signature
     stored = SignedResolution(
         proposal_id=said.proposal_id,
         approver_id=said.approver_id,
@@ -287,6 +299,14 @@ def _said(
         resolved_at=exact_instant(deployment.clock.wall()),
         nonce=secrets.token_hex(16),
     )
+
+
+def _by(signing: Signing, said: Resolution) -> Resolution:
+    """Return a statement in the words of the page where a provider knew its person."""
+    if signing.sign_in is None or signing.key is None:
+        return said
+    told = {one.name: getattr(said, one.name) for one in fields(said)}
+    return OidcResolution(**{**told, "public_key": signing.key.public}, sign_in=signing.sign_in)
 
 
 def _written(shown: Proposal, document: str, found: Written | None) -> Written:

@@ -20,6 +20,7 @@ import erp_mcp
 from erp_mcp.administration import bundles, client_files
 from erp_mcp.administration.clients import Machine
 from erp_mcp.administration.people import members
+from erp_mcp.administration.redaction import is_shipped, origin_of
 from erp_mcp.bootstrap import Deployment
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.instants import instant_text
@@ -28,6 +29,8 @@ from erp_mcp.errors import GatewayError
 from erp_mcp.policy.bundle import from_json
 from erp_mcp.settings import SystemSettings
 
+_OWN_NAME: Final = "erp-mcp"  # what a client calls us where nobody chose another name
+_UNDECLARED: Final = "<no agent of the policy>"
 _RECORDS: Final = 5_000  # newest records that are counted
 
 
@@ -38,6 +41,24 @@ def people_of(deployment: Deployment) -> dict[str, str]:
     known = owners | {one.enrolment.approver_id for one in members(deployment)}
     known |= {one.enrolment.name for one in members(deployment)}
     return {name: f"<person {number}>" for number, name in enumerate(sorted(known - {""}), start=1)}
+
+
+def of_clients(deployment: Deployment, machine: Machine) -> dict[str, str]:
+    """Return what people called this server in their clients, and as whom it is started where policy names no such."""
+    found = {}
+    for one in client_files.entries(machine):
+        agent = one.option("--as")
+        if one.name != _OWN_NAME:
+            found[one.name] = "<name in a client>"
+        if agent not in _declared(deployment):
+            found[agent] = _UNDECLARED
+    return found
+
+
+def _declared(deployment: Deployment) -> frozenset[str]:
+    """Return the agents that the applied policy declares."""
+    digest, text = deployment.state.bundles.active()
+    return frozenset(from_json(text, digest).agents) if digest else frozenset()
 
 
 def sections(deployment: Deployment, machine: Machine) -> dict[str, JsonValue]:
@@ -52,12 +73,19 @@ def sections(deployment: Deployment, machine: Machine) -> dict[str, JsonValue]:
         "traffic.json": lambda: [_json(asdict(one), without=("where",)) for one in deployment.traffic.states()],
         "audit.json": lambda: _audit(deployment),
         "proposals.json": lambda: _proposals(deployment),
-        "clients.json": lambda: [
-            {"client": one.client.name, "agent": one.option("--as"), "problem": one.problem}
-            for one in client_files.entries(machine)
-        ],
+        "clients.json": lambda: _clients(deployment, machine),
     }
     return {name: _guarded(make) for name, make in made.items()}
+
+
+def _clients(deployment: Deployment, machine: Machine) -> JsonValue:
+    declared = _declared(deployment)
+    told: list[JsonValue] = []
+    for one in client_files.entries(machine):
+        agent = one.option("--as")
+        shown = agent if agent in declared or not agent else _UNDECLARED
+        told.append({"client": one.client.name, "agent": shown, "problem": one.problem})
+    return told
 
 
 def _guarded(make: Callable[[], JsonValue]) -> JsonValue:
@@ -88,17 +116,18 @@ def _summary(deployment: Deployment) -> JsonValue:
 
 
 def _configuration(deployment: Deployment) -> JsonValue:
-    return [_system(system) for system in deployment.settings.systems]
+    found = deployment.settings
+    return [_system(system, shipped=is_shipped(system, found)) for system in found.systems]
 
 
-def _system(system: SystemSettings) -> JsonValue:
+def _system(system: SystemSettings, *, shipped: bool) -> JsonValue:
     """Return what of a system is neither its address nor an account: which forms, which bounds."""
     write = system.write
     return {
         "name": system.name,
-        "profile": system.profile,
+        "profile": system.profile if shipped else "<of its owner>",
         "scheme": system.url.partition("://")[0] if "://" in system.url else "file",
-        "host": system.url,
+        "host": origin_of(system.url),
         "secret_from": system.secret.partition(":")[0],
         "auth": system.auth.kind if system.auth is not None else "",
         "own_certificate_authority": bool(system.tls.ca_file),

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from datetime import timedelta
 
-from erp_mcp.administration.people import Signing, sign, trusted
+from erp_mcp.administration.deciding import check_signed_in
+from erp_mcp.administration.people import Signing, sign_as, trusted
 from erp_mcp.approval import taint
-from erp_mcp.approval.taint import Clearing
+from erp_mcp.approval.taint import Clearing, OidcClearing
 from erp_mcp.bootstrap import Deployment
 from erp_mcp.domain.instants import exact_instant, parse_instant
-from erp_mcp.errors import ApproverNotFoundError, NotTaintedError, RequesterError
+from erp_mcp.domain.principal import Principal
+from erp_mcp.errors import ApproverNotFoundError, NotTaintedError, PassphraseNeededError, RequesterError
 from erp_mcp.policy.bundle import Bundle, from_json
 
 
@@ -43,6 +46,12 @@ def tainted(deployment: Deployment) -> tuple[Tainted, ...]:
     )
 
 
+def agents(deployment: Deployment) -> Mapping[str, Principal]:
+    """Return the agents of the policy in force with whom they act for, by name."""
+    bundle = _in_force(deployment)
+    return bundle.agents if bundle is not None else {}
+
+
 def clear_taint(deployment: Deployment, agent: str, signing: Signing, reason: str) -> None:
     """Say, signed, that what an agent has read up to now is of no concern; what it reads after that counts again.
 
@@ -55,7 +64,9 @@ def clear_taint(deployment: Deployment, agent: str, signing: Signing, reason: st
     Raises:
         NotTaintedError: `approval.not_tainted`, where nothing it read counts now.
         RequesterError: `approval.requester`. ApproverNotFoundError: `approval.not_found`.
-        BadPassphraseError: `approval.bad_passphrase`. RegistryDamagedError: `approval.broken_registry`.
+        PassphraseNeededError: `approval.passphrase_needed`, for a key that was opened before. SignInAgainError:
+        `approval.sign_in_again`, likewise at a provider. BadPassphraseError: `approval.bad_passphrase`.
+        RegistryDamagedError: `approval.broken_registry`.
     """
     bundle, read = _in_force(deployment), deployment.state.taint.of(agent)
     if bundle is None or read is None or not any(one.agent == agent for one in tainted(deployment)):
@@ -65,6 +76,10 @@ def clear_taint(deployment: Deployment, agent: str, signing: Signing, reason: st
         raise ApproverNotFoundError(approver=signing.approver_id[:64])
     if not taint.may_clear(approver, bundle.agents[agent]):
         raise RequesterError(approver=signing.approver_id)
+    if signing.sign_in is not None:
+        check_signed_in(signing.sign_in, (taint.asked_for(agent),), deployment.clock.wall())
+    elif signing.key is not None:
+        raise PassphraseNeededError(approver=signing.approver_id)
     now = exact_instant(deployment.clock.wall())
     words = Clearing(
         deployment=deployment.settings.deployment,
@@ -78,8 +93,11 @@ def clear_taint(deployment: Deployment, agent: str, signing: Signing, reason: st
         cleared_at=now,
         nonce=secrets.token_hex(16),
     )
+    if signing.sign_in is not None and signing.key is not None:
+        told = {one.name: getattr(words, one.name) for one in fields(words)}
+        words = OidcClearing(**{**told, "public_key": signing.key.public}, sign_in=signing.sign_in)
     text, message = taint.message(words)
-    deployment.state.taint.clear(agent, sign(deployment, signing, text, message), nonce=words.nonce, at=now)
+    deployment.state.taint.clear(agent, sign_as(deployment, signing, text, message), nonce=words.nonce, at=now)
 
 
 def _in_force(deployment: Deployment) -> Bundle | None:

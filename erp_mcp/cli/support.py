@@ -14,8 +14,8 @@ import click
 
 from erp_mcp import __version__
 from erp_mcp.administration.clients import Machine
-from erp_mcp.administration.redaction import Redactor, hidden_words, machine_words
-from erp_mcp.administration.support import people_of, sections
+from erp_mcp.administration.redaction import Redactor, hidden_parts, hidden_words, machine_words
+from erp_mcp.administration.support import of_clients, people_of, sections
 from erp_mcp.bootstrap import SystemClock
 from erp_mcp.cli.checkup import Check
 from erp_mcp.cli.doctor import all_checks
@@ -66,11 +66,14 @@ def command(target: Path | None, *, with_hosts: bool, connect: bool, config: str
     try:
         with opened(config, demo_dir) as deployment:
             hidden = hidden_words(deployment.settings, people_of(deployment), with_hosts=with_hosts)
+            hidden |= of_clients(deployment, machine)
             found |= sections(deployment, machine)
     except GatewayError as error:  # that is when help is needed most
         found["summary.json"] = {"version": __version__, "error": error.code}
+        found["doctor.json"] = [_unopened(check, error) for check in checks]
         hidden, with_hosts = machine_words(place), False  # what must be hidden is not known: all that looks like it is
-    content = _content(found, Redactor(hidden, with_hosts=with_hosts), with_hosts=with_hosts)
+    redactor = Redactor(hidden, parts=hidden_parts(hidden), with_hosts=with_hosts)
+    content = _content(found, redactor, with_hosts=with_hosts)
     _write(file, content, now)
     click.echo(f"Wrote {file} ({counted(len(content), 'file')}): {', '.join(content)}.")
     click.echo("Look through it before you hand it on.")
@@ -83,6 +86,13 @@ def _content(found: Mapping[str, JsonValue], redactor: Redactor, *, with_hosts: 
 
 def _check(check: Check) -> JsonValue:
     detail = "left out" if check.name in _UNSAID else check.detail
+    return {"name": check.name, "status": check.status, "detail": detail, "advice": check.advice}
+
+
+def _unopened(check: Check, error: GatewayError) -> JsonValue:
+    """Return a check of a deployment that does not open: what is wrong by its code, and the line; no word of a file."""
+    line = error.facts.get("line")
+    detail = f"{error.summary} [{error.code}]" + (f", line {line}" if line else "")
     return {"name": check.name, "status": check.status, "detail": detail, "advice": check.advice}
 
 

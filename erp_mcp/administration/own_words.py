@@ -1,0 +1,121 @@
+"""Which fields of a change are made of an agent's own words: nobody has checked them, and they ask for nothing.
+
+Nothing of it is stored: it follows from the arguments of the call and from what the tool declares of them.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from erp_mcp.domain.call import JsonValue
+from erp_mcp.domain.command import Command
+from erp_mcp.domain.forms import FormError
+from erp_mcp.domain.proposal import Content
+from erp_mcp.domain.saga import is_saga, plan_of
+from erp_mcp.domain.tool import Argument, Tool
+
+_PLAIN: Final = re.compile(r"[A-Za-z0-9._:/-]{1,64}")  # an id, code, key, date or number
+_LONG: Final = 8  # characters; shorter texts stand in others by chance
+_PARTS: Final = re.compile(r"[./]")
+
+
+def free_text_fields(tool: Tool | None, content: Content) -> frozenset[str]:
+    """Return the fields of a change, and of what would be sent, that hold words of the agent's own.
+
+    Args:
+        tool: As the catalogue has it now. Where it is another one than the proposal was made with, or none, every text
+            of the call counts that no id, code, date or number can be.
+        content: Of the proposal.
+
+    Returns:
+        Names as in `preview.changes` and in `command.fields` (`step.field` for those of a saga): those that are called
+        as an argument of free text, and those in whose value such an argument stands, as a whole or, where it is not
+        short, as a part. What could be an id or a date counts by its name alone: else a reason of "2026-04-02" would
+        make a date of that day suspect.
+    """
+    names, texts = _free_text(tool, content)
+    changed = {one.field for one in content.preview.changes if _is_called(one.field, names) or _says(one.after, texts)}
+    sent = {
+        f"{step}{name}"
+        for step, command in _commands(content)
+        for name, value in command.fields.items()
+        if _is_called(name, names) or any(_says(one, texts) for one in _strings(value))
+    }
+    return frozenset(changed | sent)
+
+
+def quotes_free_text(tool: Tool | None, content: Content, sentence: str) -> bool:
+    """Whether one of our sentences about a change (headline, effect) has words of the agent's own in it."""
+    _, texts = _free_text(tool, content)
+    said = _folded(sentence)
+    telling = (text for text in texts if text != _folded(content.rationale) or _PLAIN.fullmatch(text) is None)
+    return any(re.search(rf"(?<!\w){re.escape(text)}(?!\w)", said) is not None for text in telling)
+
+
+def _commands(content: Content) -> Iterator[tuple[str, Command]]:
+    """Yield what would be sent: one command, or for a saga that of each step, with the step before its fields."""
+    if not is_saga(content):
+        yield "", content.command
+        return
+    try:
+        yield from [(f"{step.name}.", step.command) for step in plan_of(content)]
+    except FormError:  # shown as it is stored
+        yield "", content.command
+
+
+def _free_text(tool: Tool | None, content: Content) -> tuple[frozenset[str], frozenset[str]]:
+    """Return the names of arguments of free text, and what stood in them."""
+    declared = {one.name: one for one in tool.arguments} if tool is not None else {}
+    names = frozenset(name for one in declared.values() for name in _names(one))
+    texts = {text for name, one in declared.items() for text in _declared(one, content.arguments.get(name))}
+    if tool is None or tool.hash != content.tool_hash:
+        texts |= {text for text in _strings(dict(content.arguments)) if _PLAIN.fullmatch(text) is None}
+    return names, frozenset(filter(None, map(_folded, texts)))
+
+
+def _names(argument: Argument) -> Iterator[str]:
+    if argument.type == "text":
+        yield argument.name
+    for column in argument.columns:
+        yield from _names(column)
+
+
+def _declared(argument: Argument, value: JsonValue) -> Iterator[str]:
+    """Yield what stands in an argument of free text, and in such columns of one that is a table."""
+    if argument.type == "text":
+        yield from _strings(value)
+    if not isinstance(value, list):
+        return
+    for row in value:
+        if isinstance(row, dict):
+            for column in argument.columns:
+                yield from _declared(column, row.get(column.name))
+
+
+def _strings(value: JsonValue) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _strings(one)
+    elif isinstance(value, Mapping):
+        for one in value.values():
+            yield from _strings(one)
+
+
+def _is_called(field: str, names: frozenset[str]) -> bool:
+    return _PARTS.split(field)[-1] in names
+
+
+def _says(value: str, texts: frozenset[str]) -> bool:
+    said = _folded(value)
+    telling = (text for text in texts if _PLAIN.fullmatch(text) is None)
+    return any(said == text or (len(text) >= _LONG and text in said) for text in telling)
+
+
+def _folded(text: str) -> str:
+    """Return a text as the check of arguments leaves it: composed, with single blanks."""
+    return " ".join(unicodedata.normalize("NFC", text).split())
