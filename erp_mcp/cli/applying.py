@@ -11,12 +11,12 @@ from erp_mcp import administration
 from erp_mcp.administration import Activation
 from erp_mcp.answers.visible import visible
 from erp_mcp.bootstrap import Deployment
-from erp_mcp.cli.approvers import voucher
 from erp_mcp.cli.passphrase import is_terminal
-from erp_mcp.cli.person import account, ask, signing
+from erp_mcp.cli.person import account, ask, signing, voucher
 from erp_mcp.errors import PolicyNeedsApproverError
 
 DEMO_ADMIN: Final = "demo-admin"
+DEMO_CONTROLLER: Final = "demo-controller"  # beside demo-approver, where two have to decide
 
 
 def apply(deployment: Deployment, plan: Activation, *, approver: str, file: str, yes: bool) -> None:

@@ -13,7 +13,7 @@ from erp_mcp import administration
 from erp_mcp.answers.visible import visible
 from erp_mcp.approval.envelope import Choice
 from erp_mcp.bootstrap import Deployment
-from erp_mcp.cli import approvers, one_shot_worker, proposal_view, watching
+from erp_mcp.cli import accounts, approvers, one_shot_worker, proposal_view, watching
 from erp_mcp.cli.options import clear_errors, counted, deployment_options, json_option, print_json
 from erp_mcp.cli.person import account, ask, opened, person_options, signing
 from erp_mcp.cli.proposal_view import Seen
@@ -62,6 +62,7 @@ command.add_command(watching.seed)
 command.add_command(watching.tainted)
 command.add_command(watching.clear)
 command.add_command(approvers.enrol)
+command.add_command(accounts.enrol_page)
 command.add_command(approvers.revoke)
 command.add_command(approvers.list_approvers)
 
@@ -165,7 +166,8 @@ def approve(
             after = deployment.state.proposals.get(proposal_id)
         stopped = deployment.state.switches.stopped() if after.state is State.APPROVED else []
         seeded = administration.was_canary(deployment, after)
-    _tell(after, as_json=as_json)
+        yeses = _yeses(deployment, after)
+    _tell(after, yeses, as_json=as_json)
     _tell_seeded(after, seeded=seeded)
     for stop in stopped:
         click.secho(f"Writes of {visible(stop.scope)} are stopped: erp-mcp writes status", fg="yellow", err=True)
@@ -263,7 +265,8 @@ def narrow(
             one_shot_worker.run(deployment)
             after = deployment.state.proposals.get(after.content.proposal_id)
         seeded = administration.was_canary(deployment, after)
-    _tell(after, as_json=as_json)
+        yeses = _yeses(deployment, after)
+    _tell(after, yeses, as_json=as_json)
     _tell_seeded(after, seeded=seeded)
 
 
@@ -345,10 +348,20 @@ def _self(deployment: Deployment, seen: Seen) -> str:
     raise click.UsageError(f"Say who decides with --as ID. Who may: {told}.")
 
 
-def _tell(proposal: Proposal, *, as_json: bool) -> None:
+def _yeses(deployment: Deployment, proposal: Proposal) -> int:
+    """Return how many people have said yes to it."""
+    said = deployment.state.proposals.decisions(proposal.content.proposal_id)
+    return sum(one.decision == "approve" for one in said)
+
+
+def _tell(proposal: Proposal, yeses: int = 0, *, as_json: bool) -> None:
+    needed = proposal.content.terms.needed
     if as_json:
-        print_json(_as_json(proposal))
+        counts: dict[str, JsonValue] = {"yeses": yeses, "needed": needed} if yeses else {}
+        print_json({**_as_json(proposal), **counts})
         return
+    if yeses and proposal.state is State.AWAITING_APPROVAL:
+        click.echo(f"{yeses} of {needed} have said yes.")
     good = proposal.receipt is not None
     for line in proposal_view.receipt_lines(proposal):
         click.secho(line, fg="green" if good else None)
@@ -368,6 +381,7 @@ def _seen(deployment: Deployment, proposal: Proposal) -> Seen:
     store = deployment.state.proposals
     return Seen(
         proposal=proposal,
+        tool=deployment.catalog.get(proposal.content.tool),
         people=people,
         objections={one: administration.why_not(deployment, proposal.content, people[one]) for one in people},
         decisions=store.decisions(proposal.content.proposal_id),
@@ -395,6 +409,7 @@ def _as_json(proposal: Proposal, seen: Seen | None = None) -> dict[str, JsonValu
     }
     if seen is not None:
         told["content"] = to_json(proposal.content)
+        told["agents_own_words"] = [*sorted(administration.free_text_fields(seen.tool, proposal.content))]
         told["may_decide"] = {one: objection or "yes" for one, objection in seen.objections.items()}
         told["decisions"] = [to_json(one) for one in seen.decisions]
         told["history"] = [to_json(one) for one in seen.history]

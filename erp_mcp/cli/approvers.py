@@ -7,12 +7,13 @@ from pathlib import Path
 import click
 
 from erp_mcp import administration
-from erp_mcp.administration import Member
+from erp_mcp.administration import Member, accounts
 from erp_mcp.answers.visible import visible
-from erp_mcp.bootstrap import Deployment, approvers_root_file
+from erp_mcp.bootstrap import approvers_root_file
 from erp_mcp.cli import passphrase
+from erp_mcp.cli.accounts import enrol_account, revoke_page
 from erp_mcp.cli.options import clear_errors, deployment_options, json_option, print_json
-from erp_mcp.cli.person import account, ask, opened, person_options, signing
+from erp_mcp.cli.person import ask, opened, person_options, signing, voucher
 from erp_mcp.domain.call import JsonValue
 
 
@@ -25,12 +26,16 @@ Examples:
   erp-mcp approvals enrol bert --as anna            one who is there vouches
   erp-mcp approvals enrol bert --new-passphrase-file NEW \\
       --as anna --passphrase-file FILE
+  erp-mcp approvals enrol cleo --oidc-subject 8a1f… --as anna
 """,
 )
 @click.argument("approver_id", metavar="ID")
 @click.option("--name", default="", metavar="NAME", help="As people know them.  [default: the ID]")
 @click.option(
     "--new-passphrase-file", default="", metavar="FILE", help="Owner-only file with the passphrase of the new approver."
+)
+@click.option(
+    "--oidc-subject", default="", metavar="SUB", help="Their account at the provider of `web: oidc:`, for the page."
 )
 @person_options
 @deployment_options
@@ -41,6 +46,7 @@ def enrol(
     *,
     name: str,
     new_passphrase_file: str,
+    oidc_subject: str,
     approver: str,
     passphrase_file: str,
     yes: bool,
@@ -52,9 +58,18 @@ def enrol(
 
     The first approver signs for themselves, and their public key is written to a file that everything stands on. Each
     later one is signed for by an approver who is there (--as).
+
+    With --oidc-subject they need no passphrase: they sign in to the page at the provider. Somebody who is enrolled
+    already stays one person with both.
     """
     del yes  # nothing to ask: the passphrases are the answer
+    if oidc_subject and new_passphrase_file:
+        raise click.UsageError("An account at the provider has no passphrase here: leave --new-passphrase-file out.")
     with opened(config, demo_dir) as deployment:
+        if oidc_subject:
+            who = {"subject": oidc_subject, "approver": approver, "file": passphrase_file}
+            enrol_account(deployment, approver_id, name, **who, as_json=as_json)
+            return
         administration.check_new(deployment, approver_id, name)
         if administration.first_approver_missing(deployment):
             file = new_passphrase_file or passphrase_file
@@ -99,9 +114,13 @@ def revoke(
 ) -> None:
     """End the enrolment of ID for good: what they approved and nobody has written yet is not written any more.
 
+    Their key and their accounts at a provider end alike. `page:…` ends a page's key instead, and all it signed.
     Whom they enrolled stays enrolled. A policy that they signed allows no more writes until it is applied again.
     """
     with opened(config, demo_dir) as deployment:
+        if approver_id.startswith("page:"):
+            revoke_page(deployment, approver_id, approver=approver, file=passphrase_file, yes=yes, as_json=as_json)
+            return
         administration.check_revocable(deployment, approver_id)
         by = voucher(deployment, approver)
         if not yes:
@@ -133,34 +152,26 @@ Examples:
 def list_approvers(config: str, demo_dir: str, *, as_json: bool) -> None:
     """List who is enrolled, by whom, and who not any more."""
     with opened(config, demo_dir) as deployment:
-        members = administration.members(deployment)
+        members, pages = administration.members(deployment), accounts.page_enrolments(deployment)
     if as_json:
-        print_json({"approvers": [_as_json(one) for one in members]})
+        told: list[JsonValue] = [
+            {"page": one.row_id, "public_key": one.public_key, "enrolled_by": one.enrolled_by} for one in pages
+        ]
+        print_json({"approvers": [_as_json(one) for one in members], "pages": told})
         return
     for one in members:
         who, state = one.enrolment, "in force" if one.in_force else f"revoked by {one.revoked_by}"
         if not one.in_force and not one.revoked_by:
             state = "does not count: enrolled by one who was revoked"
         click.echo(f"{who.approver_id:<16} {visible(who.name):<24} {state}")
-        click.echo(f"{'':16} key {who.public_key[:16]}…, enrolled {who.enrolled_at} by {who.enrolled_by}")
+        proves = (
+            f"account {visible(one.account[1])} at {one.account[0]}" if one.account else f"key {who.public_key[:16]}…"
+        )
+        click.echo(f"{'':16} {proves}, enrolled {who.enrolled_at} by {who.enrolled_by}")
+    for page in pages:
+        click.echo(f"{page.row_id:<41} the key of a page, enrolled {page.enrolled_at} by {page.enrolled_by}")
     if not members:
         click.echo("Nobody is enrolled yet. Next: erp-mcp approvals enrol ID")
-
-
-def voucher(deployment: Deployment, named: str) -> str:
-    """Return the approver who signs: as named, this account's, or the only one there is.
-
-    Raises:
-        click.UsageError: it can't be told who.
-    """
-    in_force = administration.trusted(deployment)
-    if named or account() in in_force:
-        return named or account()
-    if len(in_force) == 1:
-        return next(iter(in_force))
-    if not in_force:
-        raise click.UsageError("Nobody is enrolled yet: erp-mcp approvals enrol ID.")
-    raise click.UsageError(f"Say who signs with --as ID: {', '.join(sorted(in_force))}.")
 
 
 def _rooted(root: Path) -> str:
@@ -176,5 +187,6 @@ def _as_json(member: Member) -> dict[str, JsonValue]:
         "enrolled_by": who.enrolled_by,
         "enrolled_at": who.enrolled_at,
         "in_force": member.in_force,
+        "account": {"issuer": member.account[0], "subject": member.account[1]} if member.account else None,
         "revoked_by": member.revoked_by,
     }

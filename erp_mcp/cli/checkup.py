@@ -8,9 +8,11 @@ from datetime import datetime
 from typing import Final, Literal
 
 from erp_mcp import administration
+from erp_mcp.administration import resolving
 from erp_mcp.bootstrap import Deployment
 from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.proposal import Proposal
+from erp_mcp.errors import ProposalDamagedError
 from erp_mcp.policy import writing
 from erp_mcp.policy.bundle import Bundle, from_json
 
@@ -92,13 +94,18 @@ def _prepared(deployment: Deployment, bundle: Bundle, approvers: int) -> Iterato
 def _stopped(deployment: Deployment) -> Iterator[Check]:
     for stop in deployment.state.switches.stopped():
         advice = f"Run `erp-mcp writes resume {stop.scope}` when it is over."
-        detail = f"stopped for {stop.scope} since {stop.set_at[:19]}Z by {stop.set_by}"
+        also = " (and for what says no site)" if stop.scope.startswith("site:") else ""
+        detail = f"stopped for {stop.scope}{also} since {stop.set_at[:19]}Z by {stop.set_by}"
         yield Check(name=_NAME, status="note", detail=detail, advice=advice)
 
 
 def _waiting(deployment: Deployment) -> Iterator[Check]:
     """Say what people must look at, and what no worker picks up."""
     proposals = deployment.state.proposals
+    for one in resolving.damaged(deployment):
+        where = f"{one.proposal_id} at {one.state}{f' ({one.reason})' if one.reason else ''} since {one.since}"
+        detail = f"{where}: its row is not what was written"
+        yield Check(name="proposals", status="bad", detail=detail, advice=ProposalDamagedError.advice)
     for proposal in proposals.in_states((State.NEEDS_HUMAN,)):
         yield _told(proposal, "bad", f"needs a person ({proposal.reason})")
     for proposal in proposals.in_states((State.UNKNOWN, State.RECONCILING)):

@@ -18,15 +18,17 @@ from erp_mcp import administration, settings, sync
 from erp_mcp.administration import Signing
 from erp_mcp.bootstrap import Deployment, SystemClock, open_deployment
 from erp_mcp.cli import passphrase
-from erp_mcp.cli.applying import DEMO_ADMIN
+from erp_mcp.cli.applying import DEMO_ADMIN, DEMO_CONTROLLER
 from erp_mcp.cli.approvals import DEMO_APPROVER
 from erp_mcp.cli.options import clear_errors
+from erp_mcp.demo import cable, lock
 from erp_mcp.demo.generate import DemoPlant, generate
 from erp_mcp.demo.plant_calendar import FROZEN_MONDAY
 from erp_mcp.errors import ConfigurationError
 
 Size = Literal["S", "M", "L"]
 MARK: Final = "plant.json"
+_DECIDE: Final = {DEMO_APPROVER: "Approver of the demo", DEMO_CONTROLLER: "Controller of the demo"}
 _CONFIGURATION: Final = """\
 # The demo plant: two SQLite databases play ERP and MES; the plant clock stands on Monday, 06:00.
 version: 1
@@ -50,6 +52,8 @@ Examples:
   erp-mcp demo                       build the plant (once) and take the tour
   erp-mcp demo --prepare --dir DIR   build all that it needs, and stop
   erp-mcp demo --seed 7 --size M --dir DIR
+  erp-mcp demo --pull-cable          the ERP's next answer gets lost
+  erp-mcp demo --lock-purchasing     the ERP takes no new purchase order
 """
 )
 @click.option("--prepare", is_flag=True, help="Build everything and stop before the tour.")
@@ -73,15 +77,38 @@ Examples:
     default=None,
     help="Where the plant is built  [default: the user's data directory]",
 )
+@click.option("--pull-cable", is_flag=True, help="Let the ERP's next answer get lost, once it has written, and stop.")
+@click.option(
+    "--lock-purchasing/--unlock-purchasing",
+    "locked",
+    default=None,
+    help="Let the ERP take no new purchase order, or take them again, and stop.",
+)
 @clear_errors
-def command(prepare: bool, seed: int, size: Size, clock: str, directory: Path | None) -> None:
+def command(
+    prepare: bool,
+    seed: int,
+    size: Size,
+    clock: str,
+    directory: Path | None,
+    *,
+    pull_cable: bool,
+    locked: bool | None,
+) -> None:
     """Build the demo plant, its configuration and read model, and take a tour in the terminal.
 
-    The tour starts the server as an MCP client does, asks why an order is late, shows what is refused and why, and
-    reads the audit log. It needs no terminal and no account.
+    The tour starts the server as an MCP client does, asks why an order is late, shows what is refused and why, takes
+    changes over one person and over two into the ERP, tampers with a copy of the state, loses an answer of the ERP,
+    takes back what was written of several changes as one, and reads the audit log. It needs no terminal and no account.
     """
     target = (directory or settings.user_directory("data") / "demo").expanduser().resolve()
     console = Console(stderr=True)
+    if pull_cable or locked is not None:
+        if pull_cable:
+            _pull_cable(target)
+        if locked is not None:
+            _lock_purchasing(target, locked=locked)
+        return
     if not _is_prepared(target, seed, size, clock):
         _prepare(target, seed=seed, size=size, clock=clock, console=console)
     console.print(f"[bold]Demo plant ready[/] in {target} (seed {seed}, size {size})", soft_wrap=True, highlight=False)
@@ -90,6 +117,27 @@ def command(prepare: bool, seed: int, size: Size, clock: str, directory: Path | 
     from erp_mcp.cli.tour import take_tour  # imports an MCP client
 
     take_tour(target)
+
+
+def _pull_cable(target: Path) -> None:
+    cable.pull(_erp_of(target))
+    click.echo("The cable is pulled: the ERP carries out the next change, and its answer gets lost.", err=True)
+
+
+def _lock_purchasing(target: Path, *, locked: bool) -> None:
+    erp = _erp_of(target)
+    if locked:
+        lock.lock(erp)
+        click.echo("Purchasing is locked: the ERP takes no new purchase order until --unlock-purchasing.", err=True)
+    else:
+        lock.unlock(erp)
+        click.echo("Purchasing is open: the ERP takes purchase orders.", err=True)
+
+
+def _erp_of(target: Path) -> Path:
+    if not (target / MARK).is_file():
+        raise ConfigurationError(key="--dir", reason=f"no demo plant stands in {target}: erp-mcp demo builds one")
+    return target / "erp.sqlite"
 
 
 def _is_prepared(target: Path, seed: int, size: str, clock: str) -> bool:
@@ -133,7 +181,7 @@ def _prepare(target: Path, *, seed: int, size: Size, clock: str, console: Consol
 
 
 def _made_by() -> str:
-    """Return a digest of what a plant depends on: generator, canonical model, profiles, read model, granted tools."""
+    """Return a digest of what a plant depends on: generator, canonical model, profiles, read model, tools, policies."""
     package = Path(erp_mcp.__file__).parent
     digest = hashlib.sha256()
     for folder in ("demo", "domain/entities", "store/read_model", "systems"):
@@ -142,11 +190,12 @@ def _made_by() -> str:
                 digest.update(path.read_bytes())
     for path in sorted((settings.data_root() / "tools").glob("*/propose_*.yaml")):  # the policy is signed for these
         digest.update(path.read_bytes())
+    digest.update(content_of(settings.data_root() / "policies").encode())
     return digest.hexdigest()
 
 
 def _fill(deployment: Deployment, step: Callable[[str, int, int], None]) -> None:
-    step("Enrolling two people, applying the shipped policy", 0, 0)
+    step("Enrolling three people, applying the shipped policy", 0, 0)
     administration.apply_policy(deployment, applied_by="demo", signing=_enrolled(deployment))
 
     def page(progress: sync.Progress) -> None:
@@ -156,7 +205,7 @@ def _fill(deployment: Deployment, step: Callable[[str, int, int], None]) -> None
 
 
 def _enrolled(deployment: Deployment) -> Signing:
-    """Enrol who signs the policy and who decides, where they are not yet; return the first one, ready to sign.
+    """Enrol who signs the policy and the two who decide, where they are not yet; return the first one, ready to sign.
 
     Their passphrases are made up and lie beside the plant: it has nothing to protect, and the tour needs nobody.
     """
@@ -165,9 +214,10 @@ def _enrolled(deployment: Deployment) -> Signing:
         secret = passphrase.generated(deployment.settings, DEMO_ADMIN)
         administration.enrol(deployment, DEMO_ADMIN, "Administrator of the demo", secret)
     admin = Signing(approver_id=DEMO_ADMIN, passphrase=passphrase.kept(deployment.settings, DEMO_ADMIN))
-    if DEMO_APPROVER not in there:
-        secret = passphrase.generated(deployment.settings, DEMO_APPROVER)
-        administration.enrol(deployment, DEMO_APPROVER, "Approver of the demo", secret, by=admin)
+    for approver_id, name in _DECIDE.items():
+        if approver_id not in there:
+            secret = passphrase.generated(deployment.settings, approver_id)
+            administration.enrol(deployment, approver_id, name, secret, by=admin)
     return admin
 
 

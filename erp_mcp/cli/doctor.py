@@ -24,6 +24,7 @@ from erp_mcp.bootstrap.profiles import check_profile
 from erp_mcp.cli import doctor_machine
 from erp_mcp.cli.audit import verify_deployment
 from erp_mcp.cli.checkup import Check, writes
+from erp_mcp.cli.oidc_checks import oidc_checks
 from erp_mcp.cli.options import (
     clear_errors,
     counted,
@@ -126,6 +127,7 @@ def all_checks(file: Path, machine: Machine, *, connect: bool) -> Iterator[Check
         ("sites", _sites),
         ("systems", _connections if connect else _systems),
         ("secrets", lambda found: secret_checks(found, connect=connect)),
+        ("sign-in", lambda found: oidc_checks(found, connect=connect)),
         ("clock", doctor_machine.clock),
         ("disk", doctor_machine.disk),
         ("clients", lambda found: doctor_machine.clients(found, machine)),

@@ -10,6 +10,7 @@ from typing import Final, ParamSpec, TypeVar
 
 import click
 
+from erp_mcp import administration
 from erp_mcp.administration import Signing
 from erp_mcp.bootstrap import Deployment, open_deployment
 from erp_mcp.cli import passphrase
@@ -61,6 +62,22 @@ def ask(question: str) -> None:
     if not click.confirm(question, default=False, err=True):
         click.echo("Nothing was done.", err=True)
         sys.exit(1)
+
+
+def voucher(deployment: Deployment, named: str) -> str:
+    """Return the approver who signs: as named, this account's, or the only one there is.
+
+    Raises:
+        click.UsageError: it can't be told who.
+    """
+    in_force = {name: one for name, one in administration.trusted(deployment).items() if one.public_key}
+    if named or account() in in_force:
+        return named or account()
+    if len(in_force) == 1:
+        return next(iter(in_force))
+    if not in_force:
+        raise click.UsageError("Nobody is enrolled yet: erp-mcp approvals enrol ID.")
+    raise click.UsageError(f"Say who signs with --as ID: {', '.join(sorted(in_force))}.")
 
 
 def signing(deployment: Deployment, approver_id: str, file: str, act: Callable[[Signing], Done]) -> Done:

@@ -15,15 +15,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TextIO
 
-from erp_mcp.administration import conditions
+from erp_mcp.administration import conditions, free_text_fields, quotes_free_text
 from erp_mcp.answers.visible import shown, visible
 from erp_mcp.approval import envelope
 from erp_mcp.approval.requesters import is_self_approval
+from erp_mcp.cli import saga_view
 from erp_mcp.domain.approver import Enrolment
 from erp_mcp.domain.call import JsonValue
+from erp_mcp.domain.command import Command
 from erp_mcp.domain.instants import parse_instant
 from erp_mcp.domain.lifecycle import State
-from erp_mcp.domain.proposal import Content, Event, Proposal, SignedDecision
+from erp_mcp.domain.proposal import Change, Content, Event, Proposal, SignedDecision
+from erp_mcp.domain.tool import Tool
 from erp_mcp.policy import writing
 
 _WHY_NOT: Final = {
@@ -36,6 +39,7 @@ _WHY_NOT: Final = {
 _COLUMNS: Final = 72
 _MIN_SCREEN: Final = 40
 _MARKS: Final = {"ok": "ok    ", "flag": "FLAG  ", "refuse": "REFUSE"}
+_THEIRS: Final = "(the agent's own words, below)"
 _COMES_NEXT: Final = {
     State.AWAITING_APPROVAL: "it waits for a decision",
     State.APPROVED: "approved, waiting for the worker: erp-mcp worker --once",
@@ -43,6 +47,9 @@ _COMES_NEXT: Final = {
     State.SENDING: "it is being sent",
     State.UNKNOWN: "it is not known whether it was written; the worker reads it back and never sends it again",
     State.RECONCILING: "the worker is reading it back",
+    State.COMPENSATING: "a later step failed, and those before it are being taken back",
+    State.COMPENSATED: "a step failed, and those before it were taken back",
+    State.COMPENSATION_STUCK: "not all of it could be taken back; somebody has to look into the system of record",
     State.NEEDS_HUMAN: "somebody has to look into the system of record; nothing goes on by itself",
 }
 
@@ -56,9 +63,10 @@ _FOUND: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """A proposal with what stands around it."""
+    """A proposal with what stands around it; `tool` as the catalogue has it now, if it has one of that name."""
 
     proposal: Proposal
+    tool: Tool | None
     people: Mapping[str, Enrolment]
     objections: Mapping[str, str]  # per approver id, why they may not decide
     decisions: Sequence[SignedDecision]
@@ -107,8 +115,9 @@ def folded(text: str) -> Iterator[str]:
 
 def lines(seen: Seen) -> Iterator[str]:
     """Yield a proposal for a terminal; `# ` starts a heading."""
-    yield from _change(seen.proposal.content)
-    yield from _payload(seen.proposal.content)
+    theirs = free_text_fields(seen.tool, seen.proposal.content)
+    yield from _change(seen, theirs)
+    yield from _payload(seen.proposal.content, theirs)
     yield from _circumstances(seen)
     yield from _words(seen.proposal.content)
     yield from _so_far(seen)
@@ -162,22 +171,16 @@ def age(instant: str, now: datetime) -> str:
     return f"{hours} h {minutes % 60} min" if hours < 48 else f"{hours // 24} days"
 
 
-def _change(content: Content) -> Iterator[str]:
-    preview = content.preview
+def _change(seen: Seen, theirs: frozenset[str]) -> Iterator[str]:
+    content, preview = seen.proposal.content, seen.proposal.content.preview
     where = f"in {visible(preview.system)}, document {visible(preview.document) or '(new)'}"
     yield f"# {visible(preview.headline)}"
+    if quotes_free_text(seen.tool, content, preview.headline):
+        yield "(this headline quotes the agent's own words: nobody checked them)"
     yield f"{content.proposal_id}, risk {content.risk}, {where}"
     yield f"deployment {content.deployment} ({content.environment})"
     yield ""
-    rows = [("field", "before", "after", "unit")]
-    rows += [
-        (visible(one.field), visible(one.before) or "—", visible(one.after) or "—", visible(one.unit))
-        for one in preview.changes
-    ]
-    widths = [max(len(row[index]) for row in rows) for index in range(4)]
-    for index, (name, before, after, unit) in enumerate(rows):
-        arrow = "→" if index else " "
-        yield f"  {name:<{widths[0]}}  {before:<{widths[1]}}  {arrow} {after:<{widths[2]}}  {unit}".rstrip()
+    yield from _table(preview.changes, theirs)
     yield ""
     yield "# Rules looked at"
     checks = sorted(preview.checks, key=lambda one: one.verdict == "ok")  # what calls for a closer look stands first
@@ -186,15 +189,41 @@ def _change(content: Content) -> Iterator[str]:
     yield from (f"  {visible(effect)}" for effect in preview.effects or ("nothing else is known to follow",))
 
 
-def _payload(content: Content) -> Iterator[str]:
-    command = content.command
+def _table(changes: Sequence[Change], theirs: frozenset[str]) -> Iterator[str]:
+    """Yield each field before and after; what is the agent's own words stands under the table, apart."""
+    rows = [("field", "before", "after", "unit")]
+    for one in changes:
+        after = _THEIRS if one.field in theirs else visible(one.after) or "—"
+        rows.append((visible(one.field), visible(one.before) or "—", after, visible(one.unit)))
+    widths = [max(len(row[index]) for row in rows) for index in range(4)]
+    for index, (name, before, after, unit) in enumerate(rows):
+        arrow = "→" if index else " "
+        yield f"  {name:<{widths[0]}}  {before:<{widths[1]}}  {arrow} {after:<{widths[2]}}  {unit}".rstrip()
+    for one in changes:
+        if one.field in theirs:
+            yield f"  {visible(one.field)}, in the agent's own words, which nobody checked:"
+            yield from (f"    | {line}" for line in folded(one.after))
+
+
+def _payload(content: Content, theirs: frozenset[str]) -> Iterator[str]:
     yield "# Exactly this would be sent"
+    for step, command, way_back in saga_view.commands(content):
+        if step:
+            yield f"  step {visible(step)}, {visible(way_back)}"
+        yield from _command(command, theirs, step)
+
+
+def _command(command: Command, theirs: frozenset[str], step: str) -> Iterator[str]:
     yield f"  {command.operation} to {visible(command.system)}, reference {command.reference}"
     if command.key:
         version = visible(command.version_token)
         yield f"  record {visible(command.key)} at version {version}; if that changes first, nothing is sent"
-    for name, value in sorted(command.fields.items()):
-        yield f"  {visible(name)} = {visible(json.dumps(value, ensure_ascii=False))}"
+    for name, told in saga_view.fields(command):
+        if (f"{step}.{name}" if step else name) in theirs:
+            yield f"  {visible(name)} = (the agent's own words)"
+            yield from (f"    | {line}" for line in folded(told))
+        else:
+            yield f"  {visible(name)} = {visible(told)}"
 
 
 def _circumstances(seen: Seen) -> Iterator[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Iterator
 from typing import Final, ParamSpec
 
@@ -16,7 +15,7 @@ from erp_mcp.answers.visible import visible
 from erp_mcp.approval import resolution
 from erp_mcp.approval.resolution import Verdict
 from erp_mcp.bootstrap import Deployment
-from erp_mcp.cli import proposal_view
+from erp_mcp.cli import proposal_view, saga_view
 from erp_mcp.cli.options import clear_errors, deployment_options, json_option, print_json
 from erp_mcp.cli.person import account, ask, opened, person_options, signing
 from erp_mcp.domain.call import JsonValue
@@ -24,13 +23,14 @@ from erp_mcp.domain.command import Written
 from erp_mcp.domain.forms import to_json
 from erp_mcp.domain.lifecycle import ENDS, RESOLVABLE, State
 from erp_mcp.domain.proposal import Proposal
-from erp_mcp.errors import ApproverNotFoundError
+from erp_mcp.errors import ApproverNotFoundError, ProposalDamagedError
 
 _LISTED: Final = 200
 _COMES_NEXT: Final = {
     State.UNKNOWN: "the worker reads it back; it is never sent again",
     State.RECONCILING: "the worker is reading it back",
     State.AWAITING_ACK: "the system has it and has not confirmed it yet",
+    State.COMPENSATING: "a later step failed; the worker is taking back those before it",
     State.PARTIALLY_COMMITTED: "some lines are written and others not: the receipt says which",
 }
 _RESOLVE: Final = "look into the system, then: erp-mcp proposals resolve {} --applied or --not-applied"
@@ -81,17 +81,23 @@ def list_command(config: str, demo_dir: str, *, everything: bool, as_json: bool)
         if everything:
             others = tuple(state for state in State if state not in resolving.UNSETTLED)
             found += deployment.state.proposals.in_states(others, limit=_LISTED)
+        damaged = resolving.damaged(deployment, everything=everything)
         now = deployment.clock.wall()
     if as_json:
-        print_json({"proposals": [{**proposal_view.summary(one, now), "since": one.since} for one in found]})
+        rows: list[JsonValue] = [{**proposal_view.summary(one, now), "since": one.since} for one in found]
+        print_json({"proposals": rows, "damaged": [to_json(one) for one in damaged]})
         return
+    for row in damaged:
+        waited, reason = proposal_view.age(row.since, now), f" ({visible(row.reason)})" if row.reason else ""
+        click.secho(f"{row.proposal_id}  {row.state}, for {waited}{reason}: its row is damaged", fg="red")
+        click.echo(f"{'':18}→ {ProposalDamagedError.advice}")
     for one in found:
         colour = "red" if one.state in RESOLVABLE else None
         waited = proposal_view.age(one.since, now)
         click.secho(f"{one.content.proposal_id}  {one.state}, for {waited}{_reason(one)}", fg=colour)
         click.echo(f"{'':18}{visible(one.content.preview.headline)}")
         click.echo(f"{'':18}→ {_next(one)}")
-    if not found:
+    if not found and not damaged:
         click.echo("Nothing is stuck or unknown." if not everything else "There are no proposals.")
 
 
@@ -222,8 +228,12 @@ def _lines(known: Known, sight: Sight | None, flaw: str) -> Iterator[str]:
     yield f"  what:      {command.operation} to {visible(command.system)}, reference {command.reference}"
     if command.key:
         yield f"  record:    {visible(command.key)} at version {visible(command.version_token)}"
-    for name, value in sorted(command.fields.items()):
-        yield f"             {visible(name)} = {visible(json.dumps(value, ensure_ascii=False))}"
+    for step, one, way_back in saga_view.commands(proposal.content):
+        if step:
+            yield f"  step:      {visible(step)}: {one.operation} to {visible(one.system)}, reference {one.reference}"
+            yield f"             {visible(way_back)}"
+        yield from (f"             {visible(name)} = {visible(told)}" for name, told in saga_view.fields(one))
+    yield from (f"  part:      {line}" for line in saga_view.parts(known.parts))
     yield f"  sent:      {known.sent or 'never'}"
     if known.lost:
         native = f", the system said {visible(known.native_code)}" if known.native_code else ""

@@ -10,9 +10,8 @@ import click
 from erp_mcp import administration
 from erp_mcp.administration import Figures
 from erp_mcp.answers.visible import visible
-from erp_mcp.cli.approvers import voucher
 from erp_mcp.cli.options import clear_errors, deployment_options, json_option, print_json
-from erp_mcp.cli.person import ask, opened, person_options, signing
+from erp_mcp.cli.person import ask, opened, person_options, signing, voucher
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.forms import to_json
 

@@ -11,7 +11,7 @@ from erp_mcp.bootstrap import open_deployment
 from erp_mcp.cli.options import clear_errors, deployment_file, deployment_options
 from erp_mcp.errors import ConfigurationError
 
-_NEEDS: Final = ("jinja2", "starlette", "uvicorn")
+NEEDS: Final = ("jinja2", "jwt", "starlette", "uvicorn")
 PORT: Final = 8321
 
 
@@ -27,7 +27,8 @@ Examples:
   erp-mcp web --host 10.0.0.5 --tls-certificate CHAIN --tls-key KEY
 
 \b
-Approvers sign in with their name and passphrase (`erp-mcp approvals enrol`).
+Approvers sign in with their name and passphrase (`erp-mcp approvals enrol`),
+or at an OpenID provider (`web: oidc:`).
 docs/page.md says what the page protects against and what it does not.
 """,
 )
@@ -68,8 +69,10 @@ def command(
     deployment = open_deployment(file)
     try:
         deployment.state.proposals.standing()  # what is broken is told here, not to the first who signs in
+        office = web.Office(deployment=deployment, origin=origin)
+        office.check()
         web.serve(
-            web.Office(deployment=deployment, origin=origin),
+            office,
             worker=None if no_worker else Supervised(config=file),
             ready=lambda address: click.echo(f"The page answers at {address} — Ctrl-C or SIGTERM ends it.", err=True),
             certificate=Certificate(chain=tls_certificate, key=tls_key) if tls_certificate else None,
@@ -79,7 +82,7 @@ def command(
 
 
 def _check_installed() -> None:
-    missing = [name for name in _NEEDS if importlib.util.find_spec(name) is None]
+    missing = [name for name in NEEDS if importlib.util.find_spec(name) is None]
     if missing:
         reason = f"the page needs {', '.join(missing)}: pip install 'erp-mcp-gateway[web]'"
         raise ConfigurationError(key="web", reason=reason)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from erp_mcp import administration
 from erp_mcp.answers.clean import clean_code
 from erp_mcp.bootstrap import Deployment
 from erp_mcp.cli.options import clear_errors, counted, deployment_options, json_option, print_json, unknown_name
@@ -41,7 +42,8 @@ def command() -> None:
     """Stop writes to the systems of record, and let them go on.
 
     While a scope is stopped nothing of it is proposed and nothing approved is sent. What may have been sent already is
-    still read back, so that its outcome becomes known. Scopes: all, tool:NAME, agent:NAME, system:NAME.
+    still read back, so that its outcome becomes known. Scopes: all, tool:NAME, agent:NAME, system:NAME,
+    site:NAME. A change whose site is not known may touch any, so a stopped site stops it too.
     """
 
 
@@ -82,6 +84,7 @@ Examples:
   erp-mcp writes stop tool:propose_update_delivery_date --reason "wrong dates"
   erp-mcp writes stop agent:buyer --reason "odd proposals, being looked at"
   erp-mcp writes stop system:erp --reason "month-end closing"
+  erp-mcp writes stop site:1000 --reason "inventory until noon"
 """
 )
 @click.argument("scope")
@@ -102,6 +105,8 @@ def stop(scope: str, reason: str, config: str, demo_dir: str, *, as_json: bool) 
         print_json({"scope": scope, "stopped": True, "may_have_been_sent": sent})
         return
     click.secho(f"Stopped: {scope}. Nothing of it is proposed or sent from now on.", fg="red")
+    if scope.startswith("site:"):
+        click.echo("  Nor is what says no site: it may touch any.")
     if sent:
         click.echo(f"  {counted(sent, 'proposal')} may have been sent before, and will be read back.")
     click.echo(f"  → Let it go on with: erp-mcp writes resume {scope}")
@@ -153,6 +158,8 @@ def _known(deployment: Deployment, kind: str) -> frozenset[str] | None:
             return frozenset(tool.name for tool in deployment.catalog if tool.effect == "write")
         if kind == "system":
             return frozenset({human_task.SYSTEM, *(system.name for system in deployment.settings.systems)})
+        if kind == "site":
+            return administration.write_sites(deployment) or None
         digest, text = deployment.state.bundles.active() if kind == "agent" else ("", "")
         return frozenset(from_json(text, digest).agents) if digest else None
     except GatewayError:

@@ -9,6 +9,7 @@ from typing import Final
 from erp_mcp.demo.draw import Draw
 from erp_mcp.demo.erp_rows import (
     ConfirmationRow,
+    PartRow,
     PurchaseHeadRow,
     PurchaseItemRow,
     ReceiptRow,
@@ -77,6 +78,9 @@ class Purchasing:
                 amount(value_cents(line.open_qty, line.product.price)), currency, "R", line.state, line.memo, changed,
             )
         )  # fmt: skip
+        if line.part is not None:
+            part_day, part_qty = line.part
+            self.erp.add(PartRow(line.po_no, line.item, line.site, quantity(part_qty), day(part_day), changed))
         self._promises(line)
         for place, (received_day, qty, lot) in enumerate(line.receipts):
             self.erp.add(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, Self
 from zoneinfo import ZoneInfo
 
+from erp_mcp.demo.cable import AnswerLostError
 from erp_mcp.demo.erp_calls import call_of, operations_of, outcome_of, written
 from erp_mcp.demo.erp_service import ErpService, Failpoint, Rejected
 from erp_mcp.domain.command import Command, NotSent, Outcome, Refused, RetryContract, RetryKind, Unknown, Written
@@ -106,6 +107,8 @@ class DemoErpCommands:
             reply = call if isinstance(call, Rejected) else self._service.perform(call)
         except sqlite3.Error as failure:
             return _verdict(failure)
+        except AnswerLostError:
+            return Unknown(reason="no_answer")
         except Exception:  # noqa: BLE001 - whatever broke, only reading back can tell what it left
             return Unknown(reason="system_error")
         return outcome_of(reply, self._profile)

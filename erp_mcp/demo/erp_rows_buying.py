@@ -58,6 +58,17 @@ class PurchaseItemRow(NamedTuple):
     changed_at: str
 
 
+class PartRow(NamedTuple):
+    """Table `po_part`: what of a line comes ahead, and when; the rest comes on the line's own date."""
+
+    po_no: str
+    item_no: str
+    plant: str
+    qty: str
+    promise: str
+    changed_at: str
+
+
 class ConfirmationRow(NamedTuple):
     """Table `po_conf`: what the supplier promised, oldest first."""
 

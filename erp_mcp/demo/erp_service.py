@@ -15,7 +15,7 @@ from datetime import tzinfo
 from pathlib import Path
 from typing import Final, Literal
 
-from erp_mcp.demo import erp_rules
+from erp_mcp.demo import cable, erp_rules
 from erp_mcp.demo.writing.operation import ErpCall
 from erp_mcp.demo.writing.registry import DOCUMENTS, OPERATIONS
 from erp_mcp.demo.writing.work import Document, Rejected, Reply, Superseded, Work
@@ -65,6 +65,7 @@ class ErpService:
             wait_s: How long another writer is waited for.
             failpoint: Called just before and just after each commit, for tests that kill or break there.
         """
+        self._path = path
         self._uri = path.resolve().as_uri()
         self._clock = clock
         self._zone = zone
@@ -81,6 +82,7 @@ class ErpService:
 
         Raises:
             KeyError: for an operation that this service does not have.
+            AnswerLostError: the cable is pulled (`demo.cable`); it is written.
         """
         operation = OPERATIONS[call.operation]
         with self._command() as database:
@@ -154,6 +156,8 @@ class ErpService:
         self._failpoint("before_commit")
         work.execute("COMMIT")
         self._failpoint("after_commit")
+        if cable.loses_answer(self._path):
+            raise cable.AnswerLostError
         return done
 
 

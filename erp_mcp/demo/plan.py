@@ -174,6 +174,7 @@ class PurchaseLine:
     ordered: int
     qty: int
     receipts: tuple[tuple[int, int, str], ...] = ()
+    ahead: tuple[int, int] | None = None  # day and quantity of a part that is to come before the rest
     requested: int
     first_promise: int
     promise: int
@@ -191,6 +192,14 @@ class PurchaseLine:
     def received(self) -> int:
         """What has come, in the purchase unit."""
         return sum(qty for _, qty, _ in self.receipts)
+
+    @property
+    def part(self) -> tuple[int, int] | None:
+        """Day and quantity of what comes before the rest: as agreed, or as it came where more came or is to come."""
+        came_ahead = len(self.receipts) > 1 or (self.receipts and self.state == "OPEN")
+        if self.ahead is not None or not came_ahead:
+            return self.ahead
+        return min(self.receipts[0][0], self.promise), self.receipts[0][1]
 
     @property
     def open_qty(self) -> int:

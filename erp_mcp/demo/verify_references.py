@@ -18,6 +18,7 @@ REFERENCES: Final = (
     ("erp.po_head", "vendor_no", "erp.vendor", "vendor_no"),
     ("erp.po_item", "po_no, vendor_no, plant, company", "erp.po_head", "po_no, vendor_no, plant, company"),
     ("erp.po_item", "mat_no, plant", "erp.mat_plant", "mat_no, plant"),
+    ("erp.po_part", "po_no, item_no, plant", "erp.po_item", "po_no, item_no, plant"),
     ("erp.po_conf", "po_no, item_no", "erp.po_item", "po_no, item_no"),
     ("erp.gr_item", "po_no, item_no, vendor_no, plant", "erp.po_item", "po_no, item_no, vendor_no, plant"),
     ("erp.gr_item", "lot_no, plant", "erp.batch", "lot_no, plant"),

@@ -100,20 +100,41 @@ def _shuffled(desk: Desk, field: str) -> Iterator[None]:
     yield
 
 
+def _mask(desk: Desk, field: str, way: str) -> None:
+    """Hide a field from the planner."""
+    bundles = desk.deployment.state.bundles
+    digest, text = bundles.active()
+    document = json.loads(text)
+    document["roles"]["planner"]["masks"] = [{"id": "hidden", "field": field, "way": way, "edges": []}]
+    masked = from_document(document)
+    bundles.put_bundle(masked.digest, masked.text, applied_by="test", previous=digest)
+
+
 @guarantees("P8.masks")
 @pytest.mark.parametrize("field", FIELDS)
 def test_no_answer_depends_on_the_values_of_a_masked_field(field: str, desk: Desk) -> None:
     """Neither cells nor the choice, order or number of rows may tell: not by a filter, a default, an analysis."""
     questions = _questions(desk)
-    bundles = desk.deployment.state.bundles
-    digest, text = bundles.active()
-    document = json.loads(text)
-    document["roles"]["planner"]["masks"] = [{"id": "hidden", "field": field, "way": "drop", "edges": []}]
-    masked = from_document(document)
-    bundles.put_bundle(masked.digest, masked.text, applied_by="test", previous=digest)
+    _mask(desk, field, "drop")
 
     before = _told(desk, questions)
     with _shuffled(desk, field):
         after = _told(desk, questions)
 
     assert after == before
+
+
+@guarantees("P8.masks", "P1.default_deny")
+@pytest.mark.parametrize(
+    ("field", "tool"),
+    [
+        ("sales_order_line.open_value", "rank_expedite_candidates"),
+        ("supplier_invoice.amount", "list_match_exceptions"),
+        ("job.qty_good", "compare_order_erp_mes"),
+    ],
+)
+def test_an_analysis_that_reckons_with_a_token_is_refused_and_does_not_break(field: str, tool: str, desk: Desk) -> None:
+    """Also where the row is only made for its page: the refusal names the rule, and nothing is called internal."""
+    assert isinstance(desk.ask("planner", tool), Answer)
+    _mask(desk, field, "hash")
+    assert desk.refusal("planner", tool).code == "policy.not_allowed"

@@ -440,7 +440,10 @@ def test_only_named_people_and_enough_of_them(desk: Desk) -> None:
 
     assert (other.exit_code, one.exit_code, again.exit_code, two.exit_code) == (3, 0, 1, 0)
     assert "approval.not_allowed" in other.stderr
-    assert "decided_already" in again.stderr
+    assert "approval.decided_already" in again.stderr
+    assert "propose it anew" not in again.stderr
+    assert "1 of 2 have said yes" in one.stdout
+    assert "have said yes" not in two.stdout
     assert state is State.AWAITING_APPROVAL
     assert desk.proposal().state is State.APPROVED
 

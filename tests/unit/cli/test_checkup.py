@@ -104,6 +104,16 @@ def test_it_says_who_pressed_the_kill_switch_and_how_to_let_go(deployment: Deplo
     assert "erp-mcp writes resume all" in note.advice
 
 
+@guarantees("cli.teaches", "P4.stopped_sites")
+def test_it_says_that_a_stopped_site_stops_what_says_no_site_too(deployment: Deployment) -> None:
+    """Whoever wonders why a new supplier is stopped finds it here; the page offers the same sites."""
+    assert {"site:1000", "site:2000"} <= set(administration.write_scopes(deployment))
+    run(deployment, "writes", "stop", "site:2000", "--reason", "stock-taking")
+    note = found(deployment)["writes: note"]
+    assert "site:2000 (and for what says no site)" in note.detail
+    assert "erp-mcp writes resume site:2000" in note.advice
+
+
 @guarantees("cli.teaches", "P10.survives")
 def test_it_names_what_is_approved_and_not_picked_up_and_what_needs_a_person(deployment: Deployment) -> None:
     """Nothing waits unseen: neither for a worker that nobody started, nor for somebody to decide what happened."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -91,6 +93,35 @@ def test_what_is_unknown_stands_first_with_all_that_is_known_of_it(desk: Desk) -
     command = desk.proposal().content.command
     for told in (command.reference, command.key, command.version_token, "XX/017", known["sent_at"]):
         assert told in shown
+
+
+@guarantees("P3.binding", "cli.teaches")
+def test_a_damaged_one_is_listed_with_where_it_stands_and_nothing_of_its_content(desk: Desk) -> None:
+    """What a worker hands to a person is found by that person, and what somebody wrote into it is not shown."""
+    desk.propose("prp_000000000002")
+    lost(desk)
+    change = "UPDATE proposal SET content = replace(content, '2026-04-01', '2026-09-01') WHERE proposal_id = ?"
+    with closing(sqlite3.connect(desk.directory / "state" / "state.sqlite")) as file, file:
+        file.execute("DROP TRIGGER IF EXISTS proposal_content_is_final")
+        file.execute(change, (ID,))
+
+    listed = desk.run("proposals", "list")
+    told = desk.json("proposals", "list")
+    doctor = desk.run("doctor", "--json")
+
+    assert listed.exit_code == 0
+    assert f"{ID}  UNKNOWN" in listed.output
+    assert "its row is damaged" in listed.output
+    assert "erp-mcp audit verify" in listed.output
+    assert "prp_000000000002" not in listed.output
+    assert told["proposals"] == []
+    assert [(one["proposal_id"], one["state"], set(one)) for one in told["damaged"]] == [
+        (ID, "UNKNOWN", {"proposal_id", "state", "since", "reason"})
+    ]
+    bad = [one["detail"] for one in json.loads(doctor.stdout)["checks"] if one["name"] == "proposals"]
+    assert doctor.exit_code == 1
+    assert any(one.startswith(f"{ID} at UNKNOWN") and "not what was written" in one for one in bad)
+    assert all("2026-09-01" not in one.output for one in (listed, doctor))
 
 
 @guarantees("P4.resolved", "P5.moves_proved")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -73,13 +74,31 @@ def test_an_admin_stops_looks_and_lets_it_go_on(config: Path) -> None:
 
 
 @guarantees("P4.kill_switch", "input.clear_errors")
-@pytest.mark.parametrize("scope", ["everything", "site:1000", "system:nothere", "tool:get_stock", "tool:nothere"])
+@pytest.mark.parametrize("scope", ["everything", "place:1000", "system:nothere", "tool:get_stock", "tool:nothere"])
 def test_a_scope_that_nothing_has_is_refused(scope: str, config: Path) -> None:
     """A switch that looks pressed and stops nothing is worse than none."""
     refused = run(config, "writes", "stop", scope, "--reason", "test", "--json")
     assert refused.exit_code == 2
     assert json.loads(refused.stdout)["error"]["code"] == "writes.bad_scope"
     assert "Nothing is stopped" in run(config, "writes", "status").stdout
+
+
+@guarantees("P4.stopped_sites", "cli.teaches")
+def test_a_site_is_stopped_by_its_name_and_what_says_no_site_with_it(config: Path) -> None:
+    """A site that something open is about can be stopped, though no policy names it; one that nothing has can't."""
+    state = a_state(load(config).state_dir)
+    state.proposals.create(replace(a_content("key-at-3000"), concerns={"site": ["3000"]}))
+    state.close()
+    refused = run(config, "writes", "stop", "site:300", "--reason", "test", "--json")
+    assert refused.exit_code == 2
+    assert json.loads(refused.stdout)["error"]["facts"]["known"] == ["site:3000"]
+    stopped = run(config, "writes", "stop", "site:3000", "--reason", "inventory")
+    assert stopped.exit_code == 0
+    assert "says no site" in stopped.stdout
+    assert "says no site" not in run(config, "writes", "stop", "all", "--reason", "inventory").stdout
+    told = json.loads(run(config, "writes", "status", "--json").stdout)
+    assert [stop["scope"] for stop in told["stopped"]] == ["all", "site:3000"]
+    assert json.loads(run(config, "writes", "resume", "site:3000", "--json").stdout)["resumed"]
 
 
 @guarantees("input.clear_errors")
