@@ -7,7 +7,8 @@ the rows as shown, and the cursor is sealed to the question it continues.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
 from functools import partial
@@ -111,8 +112,9 @@ class Reading:
     async def _find(self, question: Question, basis: _Basis, page: paging.Page) -> _Found:
         tool = question.tool
         if tool.analysis:
-            findings = await self._findings(question, basis)
-            tables, after = self._paged(question, findings, page)
+            with _fulfilled(question):
+                findings = await self._findings(question, basis)
+                tables, after = self._paged(question, findings, page)
             return _Found(tables=tables, after=after, complete=findings.complete, warnings=findings.warnings)
         got = await self._rows(question, basis, page)
         cut = _cut(got)
@@ -217,14 +219,7 @@ class Reading:
     def _analyse(self, question: Question, got: reads.ReadRows, basis: _Basis) -> Findings:
         """Run the analysis over typed rows from which masked fields are gone already."""
         facts = self._facts(question, basis, self._typed(question, got))
-        try:
-            return self.analyses[question.tool.analysis].function(facts)
-        except (TypeError, ValueError):
-            rule = _masking(question)
-            if rule is None:
-                raise
-            # It reckons with a field that is a token or nothing for this role: the mask can't be fulfilled.
-            raise NotAllowedError(reason="obligation", rule=rule) from None
+        return self.analyses[question.tool.analysis].function(facts)
 
     def _typed(self, question: Question, got: reads.ReadRows) -> Mapping[str, tuple[NamedTuple, ...]]:
         masks = question.obligations.masks
@@ -233,7 +228,7 @@ class Reading:
         for query in question.tool.reads:
             rows = duties.mask_inputs(query.columns, got.rows[query.name], masks, self.keys.masks)
             row_type = analysis.reads[query.name]
-            typed[query.name] = tuple(row_type._make(row) for row in rows)
+            typed[query.name] = tuple(map(row_type._make, rows))
         return typed
 
     def _facts(self, question: Question, basis: _Basis, rows: Mapping[str, tuple[NamedTuple, ...]]) -> Facts:
@@ -289,10 +284,17 @@ class Reading:
         return answers.fit(answer, paged=table.name, cursor_after=cursor_after)
 
 
-def _masking(question: Question) -> str | None:
-    """Return the rule of a mask on what the tool reads, `None` without one."""
-    read = {field for query in question.tool.reads for column in query.columns for field in column.fields}
-    return next((mask.rule for mask in question.obligations.masks if mask.field in read), None)
+@contextmanager
+def _fulfilled(question: Question) -> Iterator[None]:
+    """Refuse what a mask makes impossible: an analysis, or a row of its page, reckons with a token or with nothing."""
+    try:
+        yield
+    except (TypeError, ValueError):
+        read = {field for query in question.tool.reads for column in query.columns for field in column.fields}
+        rule = next((mask.rule for mask in question.obligations.masks if mask.field in read), None)
+        if rule is None:
+            raise
+        raise NotAllowedError(reason="obligation", rule=rule) from None
 
 
 async def _in_time(work: Callable[[], Findings], left_s: float, question: Question) -> Findings:

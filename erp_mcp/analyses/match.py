@@ -12,7 +12,7 @@ from erp_mcp.analyses.buying import BilledRow, BoughtLineRow, ReceiptRow, per_cu
 from erp_mcp.analyses.dependences import classes
 from erp_mcp.analyses.plant import rows_of
 from erp_mcp.analyses.three_way_match import Finding, Matched, Ordered, Terms, bare, judged, matched, ordered_of
-from erp_mcp.domain.analysis import Ahead, Analysis, Facts, Findings, RawCell
+from erp_mcp.domain.analysis import Ahead, Analysis, Facts, Findings, RawCell, RawRow, RowsOnDemand
 from erp_mcp.domain.call import ArgumentValue
 from erp_mcp.domain.derivation import Derivation, Key, Lookup, Only, Sight, Source, Together, reach_of
 
@@ -54,7 +54,8 @@ def _findings(facts: Facts, asked: Sequence[Matched]) -> Findings:
     """Judge what was asked for by the tolerances of the call."""
     terms = Terms(price=_percent(facts, "price_tolerance_pct"), qty=_percent(facts, "qty_tolerance_pct"))
     found = [finding for one in sorted(asked, key=_place) for finding in judged(one, terms) if _wanted(finding, facts)]
-    tables = {"exceptions": [_row(one) for one in found], "totals": _totals(found)}
+    shown = RowsOnDemand(order=[_order(one) for one in found], make=lambda place: _row(found[place]))
+    tables: dict[str, Sequence[RawRow]] = {"exceptions": shown, "totals": _totals(found)}
     unpriced = sum(one.bill.price is None for one in asked)
     warnings = (f"{unpriced} invoice lines have no price to be compared here.",) if unpriced else ()
     return Findings(tables=tables, complete=whole(facts, _MATCHED) and not unpriced, warnings=warnings)
@@ -104,6 +105,12 @@ def _row(one: Finding) -> tuple[RawCell, ...]:
         bill.invoice_state,
         bill.block_code,
     )
+
+
+def _order(one: Finding) -> RawRow:
+    """Day, invoice, line and kind."""
+    bill = one.matched.bill
+    return (bill.posted_on, bill.invoice_id, bill.line, one.kind)
 
 
 def _totals(found: Iterable[Finding]) -> list[tuple[RawCell, ...]]:
@@ -248,21 +255,21 @@ _FILTERS: Final[tuple[tuple[str, str, Callable[[str, str], bool]], ...]] = (
 
 
 def _from_matched(facts: Facts) -> Findings:
-    found = (row for one in (MATCHED_ORDER, LOOSE_INVOICE) for row in rows_of(facts, one.name, MatchedLine))
-    return _findings(facts, [_matched(row) for row in found if _is_asked(row, facts.arguments)])
+    found = [row for one in (MATCHED_ORDER, LOOSE_INVOICE) for row in rows_of(facts, one.name, MatchedLine)]
+    return _findings(facts, [_matched(row) for row in _asked(found, facts.arguments)])
 
 
-def _is_asked(row: MatchedLine, arguments: Mapping[str, ArgumentValue]) -> bool:
-    """Return whether the read of invoices would find it: among the rows may be others."""
+def _asked(rows: list[MatchedLine], arguments: Mapping[str, ArgumentValue]) -> list[MatchedLine]:
+    """Return those that the read of invoices would find: among the rows may be others."""
     status = arguments.get("status")
-    if not isinstance(status, tuple) or row.invoice_state not in status:
-        return False
+    if not isinstance(status, tuple):
+        return []
+    rows = [row for row in rows if row.invoice_state in status]
     for name, where, holds in _FILTERS:
-        given = arguments.get(name)
-        cell = getattr(row, where[2:].split()[0])
-        if isinstance(given, str) and not (cell is not None and holds(cell, given)):
-            return False
-    return True
+        given, cell = arguments.get(name), operator.attrgetter(where[2:].split()[0])
+        if isinstance(given, str):
+            rows = [row for row in rows if cell(row) is not None and holds(cell(row), given)]
+    return rows
 
 
 def _only(arguments: Mapping[str, ArgumentValue], _today: str) -> Mapping[str, Only]:

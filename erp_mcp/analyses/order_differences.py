@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 from datetime import tzinfo
+from functools import partial
 from typing import Final, NamedTuple
 
 from erp_mcp.analyses.plant import FINISHED, rows_of
@@ -16,7 +16,7 @@ from erp_mcp.domain.days import local_day
 from erp_mcp.domain.value import quantity_text
 
 _EXPLAINED: Final = frozenset({"in_progress", "moved_to_alternative"})
-_AT_EXPLAINED: Final = 9  # place of the column
+_Told = tuple[RawRow, Callable[[], RawRow]]  # what a row is ordered by, and what makes it
 _PROGRESS: Final = {"Running": 1, "Held": 1, "Paused": 1, "Completed": 2, "Closed": 2}  # all else has not begun
 
 
@@ -86,8 +86,7 @@ class Difference(NamedTuple):
     uom: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pair:
+class Pair(NamedTuple):
     """A job beside what the ERP has for it; `confirmed` is yield and scrap of its step, `None` where nobody tells."""
 
     job: FloorJobRow
@@ -115,38 +114,38 @@ def order_differences(facts: Facts) -> Findings:
         return Findings(tables={"differences": [], "compared": []}, complete=False, warnings=unread)
     orders = {one.production_order_id: one for one in rows_of(facts, "orders", ErpOrderRow)}
     operations = _by_step(facts, "operations")
-    wanted = {order_id for order_id, order in orders.items() if _in_window(facts, order)}
+    windowed = any(facts.arguments.get(name) for name in ("finish_from", "finish_to"))
+    wanted = {order_id for order_id, order in orders.items() if not windowed or _in_window(facts, order)}
     confirmed = _confirmed(facts)
     jobs = rows_of(facts, "jobs", FloorJobRow)
     centers = rows_of(facts, "work_centers", WorkCenterRow)
     alternatives = {one.work_center_id: one.alternative_id for one in centers}
-    table: list[tuple[RawCell, ...]] = []
+    table: list[_Told] = []
     compared = [job for job in jobs if job.production_order_id in wanted]
     for job in compared:
         key = (job.production_order_id, job.operation_id or "")
         told = confirmed.get(key, (0, 0)) if confirmed is not None and job.operation_id else None
-        pair = Pair(job=job, order=orders[key[0]], operation=operations.get(key), confirmed=told)
-        table += [_row(pair, one) for one in _differences(pair, alternatives, facts.zone)]
-    if not any(facts.arguments.get(name) for name in ("finish_from", "finish_to")):
+        pair = Pair(job, orders[key[0]], operations.get(key), told)
+        table += [(_order(job, one), partial(_row, pair, one)) for one in _differences(pair, alternatives, facts.zone)]
+    if not windowed:
         table += [_unknown_order(job) for job in jobs if job.production_order_id not in orders]
     table += [
         _missing_job(orders[one.production_order_id], one) for one in _alone(_by_step(facts, "running"), wanted, jobs)
     ]
-    unexplained = [row for row in table if not row[_AT_EXPLAINED]]
+    unexplained = [told for told in table if not told[0][0]]
     seen = {job.production_order_id for job in compared}
     totals: list[tuple[RawCell, ...]] = []
     if jobs or wanted:
         totals.append((len(seen), len(compared), len(table), len(unexplained)))
-    if facts.arguments.get("unexplained_only"):
-        table = unexplained
+    shown = unexplained if facts.arguments.get("unexplained_only") else table
     warnings = () if totals else ("Nothing to compare in the data at hand, or nothing in this role's scope.",)
-    found = RowsOnDemand(order=[_order(row) for row in table], make=table.__getitem__)
+    found = RowsOnDemand(order=[told[0] for told in shown], make=lambda place: shown[place][1]())
     return Findings(tables={"differences": found, "compared": totals}, complete=not facts.gaps, warnings=warnings)
 
 
-def _order(row: RawRow) -> RawRow:
+def _order(job: FloorJobRow, one: Difference) -> RawRow:
     """Explained, order, step, job and field."""
-    return (row[_AT_EXPLAINED], *row[:3], row[4])
+    return (one.cause in _EXPLAINED, job.production_order_id, job.operation_id, job.job_id, one.field)
 
 
 def _by_step(facts: Facts, read: str) -> dict[tuple[str, str], ErpOperationRow]:
@@ -221,9 +220,9 @@ def _place(pair: Pair, alternatives: Mapping[str, str | None]) -> Iterable[Diffe
 def _quantities(pair: Pair) -> Iterable[Difference]:
     """Compared in one unit only; another one is left to whoever converts it."""
     job = pair.job
-    if pair.confirmed is None or (job.uom or pair.order.uom) != pair.order.uom:
-        return
     counted = (job.qty_good, job.qty_scrap)
+    if pair.confirmed is None or pair.confirmed == counted or (job.uom or pair.order.uom) != pair.order.uom:
+        return
     for name, erp, mes in zip(("qty_good", "qty_scrap"), pair.confirmed, counted, strict=True):
         if mes is not None and mes != erp:
             cause = _quantity_cause(job, erp, mes, same_sum=sum(pair.confirmed) == sum(one or 0 for one in counted))
@@ -245,14 +244,16 @@ def _row(pair: Pair, one: Difference) -> tuple[RawCell, ...]:
     return (*names, one.field, one.erp, one.mes, one.uom, one.cause, explained, erp.as_of, job.as_of)
 
 
-def _unknown_order(job: FloorJobRow) -> tuple[RawCell, ...]:
+def _unknown_order(job: FloorJobRow) -> _Told:
     names = (job.production_order_id, job.operation_id, job.job_id, job.site)
-    return (*names, "order", None, job.production_order_id, None, "order_not_found", False, None, job.as_of)
+    row = (*names, "order", None, job.production_order_id, None, "order_not_found", False, None, job.as_of)
+    return (False, *names[:3], "order"), lambda: row
 
 
-def _missing_job(order: ErpOrderRow, operation: ErpOperationRow) -> tuple[RawCell, ...]:
+def _missing_job(order: ErpOrderRow, operation: ErpOperationRow) -> _Told:
     names = (order.production_order_id, operation.operation_id, None, order.site)
-    return (*names, "job", operation.request_state, None, None, "no_job_on_the_floor", False, operation.as_of, None)
+    row = (*names, "job", operation.request_state, None, None, "no_job_on_the_floor", False, operation.as_of, None)
+    return (False, *names[:3], "job"), lambda: row
 
 
 ANALYSIS: Final = Analysis(

@@ -12,10 +12,10 @@ import binascii
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
-from typing import Final
+from typing import Any, Final
 
 from erp_mcp.domain.analysis import RawCell, RawRow, RowsOnDemand
 from erp_mcp.domain.call import ArgumentValue
@@ -25,6 +25,7 @@ from erp_mcp.errors import BadCursorError
 from erp_mcp.ports import SqlValue
 
 _SEAL_BYTES: Final = 16
+_NUMBERS: Final = frozenset({int, bool})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,16 +134,16 @@ def _places(cells: Sequence[RawRow], falling: Sequence[bool], page: Page) -> lis
 
 def _rising(cells: Sequence[RawRow], falling: Sequence[bool]) -> list[tuple[str | int, ...]] | None:
     """Return keys that rise in the order of the rows, `None` where numbers and texts share a column, or texts fall."""
-    columns: list[list[str] | list[int]] = []
+    columns: list[Iterable[str] | Iterable[int]] = []
     for position, falls in enumerate(falling):
-        column = [row[position] for row in cells]
-        numbers = [one for one in column if isinstance(one, int)]
-        if len(numbers) == len(column):
-            columns.append([-one for one in numbers] if falls else numbers)
-        elif numbers or falls:
+        column: list[Any] = [row[position] for row in cells]
+        kinds = set(map(type, column))
+        if kinds <= _NUMBERS:
+            columns.append([-one for one in column] if falls else column)
+        elif falls or not kinds.isdisjoint(_NUMBERS):
             return None
         else:
-            columns.append([str(sort_value(one)) for one in column])
+            columns.append(column if kinds == {str} else map(str, map(sort_value, column)))
     return list(zip(*columns, strict=True))
 
 

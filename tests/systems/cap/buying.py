@@ -27,6 +27,9 @@ _OPEN_LINES: Final = """
       JOIN s4_supplier v ON v.supplier = p.supplier
      WHERE NOT i.iscompletelydelivered AND i.purchasingdocumentdeletioncode = '' AND NOT v.purchasingisblocked
        AND NOT p.releaseisnotcompleted
+       AND NOT EXISTS (SELECT 1 FROM s4_purchaseorderscheduleline o
+                        WHERE o.purchasingdocument = s.purchasingdocument
+                          AND o.purchasingdocumentitem = s.purchasingdocumentitem AND o.scheduleline <> s.scheduleline)
      ORDER BY 1, 2 LIMIT 24"""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from typing import Final
 
 from tests.systems.cap.seed_values import Native, Plant, Row, local_date, local_time, unit
@@ -17,6 +18,10 @@ SELECT h.*, max(h.changed_at, (SELECT max(i.changed_at) FROM po_item i WHERE i.p
        (SELECT min(i.release_ind) FROM po_item i WHERE i.po_no = h.po_no) AS released
   FROM po_head h ORDER BY po_no
 """
+_SCHEDULED: Final = """
+SELECT i.*, p.qty AS part, p.promise AS part_promise
+  FROM po_item i LEFT JOIN po_part p ON p.po_no = i.po_no AND p.item_no = i.item_no ORDER BY i.po_no, i.item_no
+"""
 _COMPANIES: Final = """
 SELECT v.vendor_no, c.company, v.pay_terms FROM vendor v JOIN (SELECT DISTINCT company FROM po_head) c ORDER BY 1, 2
 """
@@ -30,7 +35,7 @@ def tables(plant: Plant) -> Iterator[tuple[str, Iterable[Row]]]:
     yield "suppliercompany", map(_company, plant.select(_COMPANIES))
     yield "purchaseorder", map(_order, plant.select(_ORDERS))
     yield "purchaseorderitem", map(_item, plant.rows("po_item"))
-    yield "purchaseorderscheduleline", map(_schedule, plant.rows("po_item"))
+    yield "purchaseorderscheduleline", (line for row in plant.select(_SCHEDULED) for line in _schedule(row))
     yield "purchaseorderitemnote", (_note(row) for row in plant.rows("po_item") if row["memo"])
     promises = list(enumerate(plant.rows("po_conf", "1, 2, 3"), _FIRST_CONFIRMATION))
     yield "supplierconfirmation", (_confirmation(f"{number:010d}", row) for number, row in promises)
@@ -80,13 +85,23 @@ def _item(row: Native) -> Row:
     }  # fmt: skip
 
 
-def _schedule(row: Native) -> Row:
-    return {
-        "PurchasingDocument": row["po_no"], "PurchasingDocumentItem": row["item_no"], "ScheduleLine": "0001",
-        "ScheduleLineDeliveryDate": row["promise"], "SchedLineStscDeliveryDate": row["first_promise"],
-        "ScheduleLineOrderQuantity": row["qty_ord"], "RoughGoodsReceiptQty": row["qty_recv"],
-        "PurchaseOrderQuantityUnit": unit(row["uom"]), "LastChangeDateTime": row["changed_at"],
-    }  # fmt: skip
+def _schedule(row: Native) -> Iterator[Row]:
+    """One date, or that of a part and that of the rest; what came is of the earlier one first, too much of the last."""
+    ordered, came = Decimal(row["qty_ord"]), Decimal(row["qty_recv"])
+    dates = [(row["promise"], ordered)]
+    if row["part"] is not None:
+        part = Decimal(row["part"])
+        dates = [(row["part_promise"], part), (row["promise"], ordered - part)]
+    for place, (day, qty) in enumerate(dates, 1):
+        received = came if place == len(dates) else min(came, qty)
+        came -= received
+        yield {
+            "PurchasingDocument": row["po_no"], "PurchasingDocumentItem": row["item_no"],
+            "ScheduleLine": f"{place:04d}", "ScheduleLineDeliveryDate": day,
+            "SchedLineStscDeliveryDate": row["first_promise"], "ScheduleLineOrderQuantity": str(qty),
+            "RoughGoodsReceiptQty": str(received),
+            "PurchaseOrderQuantityUnit": unit(row["uom"]), "LastChangeDateTime": row["changed_at"],
+        }  # fmt: skip
 
 
 def _note(row: Native) -> Row:

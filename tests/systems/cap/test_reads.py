@@ -39,6 +39,7 @@ LINES: Final = {"v2": f"{V2}A_PurchaseOrderScheduleLine", "v4": f"{V4}PurchaseOr
 TABLES: Final = {
     "customer": "customer", "supplier": "vendor", "sales_order": "so_head", "sales_order_line": "so_item",
     "delivery": "dlv_item", "customer_invoice": "bill_item", "purchase_order_line": "po_item",
+    "purchase_schedule_line": "(SELECT po_no FROM po_item UNION ALL SELECT po_no FROM po_part)",
     "supplier_confirmation": "po_conf", "purchase_requisition": "pr_item", "supply_source": "source_list",
     "material": "mat_gen", "material_site": "mat_plant", "lot": "batch", "stock": "stock_qty", "reservation": "resv",
     "work_center": "work_ctr", "production_order": "prod_head", "production_component": "prod_comp",
