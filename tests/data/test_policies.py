@@ -8,7 +8,7 @@ import re
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import jsonschema_rs
 import pytest
@@ -30,7 +30,21 @@ ROOT = Path(__file__).parents[2]
 POLICIES = ROOT / "policies"
 FILES = sorted(POLICIES.rglob("*.yaml"))
 STATUS = {"get_proposal", "list_my_proposals", "cancel_proposal", "propose_undo"}
-WRITES = {"propose_update_delivery_date", "propose_create_purchase_requisition"}  # one that is on, one in a comment
+OF_SAGA = {
+    "propose_procurement",
+    "propose_reserve_inventory",
+    "propose_release_reservation",
+    "propose_allocate_budget",
+    "propose_create_purchase_order",
+    "propose_cancel_purchase_order",
+    "propose_create_human_task",
+}
+ON = {
+    ("buyer", "propose_update_delivery_date"),
+    ("finance", "propose_allocate_budget"),
+    *(("procurement", tool) for tool in OF_SAGA),
+}
+WRITES = {tool for _, tool in ON} | {"propose_create_purchase_requisition"}  # those that are on, one in a comment
 FINDERS = {"search_tools", "describe_tool", "call_tool"}
 
 
@@ -119,6 +133,8 @@ def test_every_rule_and_mask_is_proved_by_the_cases_beside_it(bundle: Bundle) ->
                 "get_supplier",
                 "get_customer",
                 "get_material",
+                "propose_allocate_budget",
+                *STATUS,
             },
         ),
     ],
@@ -153,17 +169,17 @@ def test_every_list_shows_only_what_its_role_may_call(tools: Mapping[str, Tool])
 
 
 @guarantees("P2.one_at_a_time", "P2.evidence")
-def test_one_write_is_on_for_one_role_and_names_who_accepts_it(bundle: Bundle, tools: Mapping[str, Tool]) -> None:
-    """The demo shows what a grant looks like, and no more; the second write is one rule away."""
-    (write,) = writing.granted(bundle)
+def test_two_writes_and_one_saga_are_on_each_for_one_role_and_each_names_who_accepts_it(
+    bundle: Bundle, tools: Mapping[str, Tool]
+) -> None:
+    """The demo shows what a grant looks like, and no more; one more write is one rule away."""
+    granted = list(writing.granted(bundle))
 
     assert {tool.name for tool in tools.values() if tool.effect == "write"} > WRITES
-    assert (write.role, write.tool, write.evidence.accepted_by) == (
-        "buyer",
-        "propose_update_delivery_date",
-        "demo-admin",
-    )
-    terms = decide(bundle, identify(bundle, "buyer"), tools[write.tool], {}).obligations
+    assert {(write.role, write.tool, write.evidence.accepted_by) for write in granted} == {
+        (role, tool, "demo-admin") for role, tool in ON
+    }
+    terms = decide(bundle, identify(bundle, "buyer"), tools["propose_update_delivery_date"], {}).obligations
     assert terms is not None
     assert terms.approval == Terms(rule="delivery-dates", approvers=(), needed=1, self_approval=False, valid_s=4 * 3600)
     assert [(limit.measure, limit.key, limit.maximum, limit.window_s) for limit in terms.limits] == [
@@ -172,27 +188,40 @@ def test_one_write_is_on_for_one_role_and_names_who_accepts_it(bundle: Bundle, t
 
 
 @guarantees("P2.one_at_a_time")
-def test_without_its_grant_the_shipped_policy_allows_the_same_but_the_write(
-    bundle: Bundle, tools: Mapping[str, Tool]
+@pytest.mark.parametrize(
+    ("rule", "role", "tool"),
+    [
+        ("buyer-delivery-dates", "buyer", "propose_update_delivery_date"),
+        ("finance-budget", "finance", "propose_allocate_budget"),
+    ],
+)
+def test_without_one_grant_the_shipped_policy_allows_the_same_but_that_write(
+    rule: str, role: str, tool: str, bundle: Bundle, tools: Mapping[str, Tool]
 ) -> None:
     """Every cell of the real policy, with and without the one rule."""
     document = json.loads(bundle.text)
-    kept = [rule for rule in document["rules"] if rule["id"] != "buyer-delivery-dates"]
-    without = from_document({**document, "rules": kept, "approvals": [], "limits": [], "writes": {}})
-    cells = [(role, tool) for role in bundle.roles for tool in tools.values()]
+    elsewhere = any(one.tool == tool and one.role != role for one in writing.granted(bundle))
+    kept: dict[str, Any] = {"rules": [one for one in document["rules"] if one["id"] != rule]}
+    alone: dict[str, Any] = {
+        "approvals": [one for one in document["approvals"] if tool not in one["tools"]],
+        "limits": [one for one in document["limits"] if tool not in one["tools"]],
+        "writes": {name: one for name, one in document["writes"].items() if name != tool},
+    }
+    without = from_document({**document, **kept, **({} if elsewhere else alone)})
+    cells = [(each, one) for each in bundle.roles for one in tools.values()]
 
     changed = {
-        (role, tool.name)
-        for role, tool in cells
-        if dataclasses.replace(decide_role(bundle, role, tool, {}), bundle="")
-        != dataclasses.replace(decide_role(without, role, tool, {}), bundle="")
+        (each, one.name)
+        for each, one in cells
+        if dataclasses.replace(decide_role(bundle, each, one, {}), bundle="")
+        != dataclasses.replace(decide_role(without, each, one, {}), bundle="")
     }
 
-    assert changed == {("buyer", name) for name in ("propose_update_delivery_date", *STATUS)}
+    assert changed == {(role, name) for name in (tool, *STATUS)}
 
 
 @guarantees("docs.agree", "P2.one_at_a_time")
-def test_the_second_write_is_turned_on_as_the_readme_says(tools: Mapping[str, Tool], tmp_path: Path) -> None:
+def test_one_more_write_is_turned_on_as_the_readme_says(tools: Mapping[str, Tool], tmp_path: Path) -> None:
     """Take the marks away, turn one case around, name the rule where it must not apply."""
     folder = Path(shutil.copytree(POLICIES, tmp_path / "policies"))
     base, cases = folder / "base.yaml", folder / "tests" / "base.yaml"

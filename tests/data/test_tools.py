@@ -40,6 +40,7 @@ EXPECTED = {
         "list_reservations",
         "propose_adjust_allocation",
         "propose_post_goods_movement",
+        "propose_release_reservation",
         "propose_reserve_inventory",
         "simulate_atp",
     ],
@@ -94,6 +95,7 @@ EXPECTED = {
         "propose_create_purchase_order",
         "propose_create_purchase_requisition",
         "propose_create_supplier",
+        "propose_procurement",
         "propose_update_delivery_date",
         "propose_update_purchase_price",
         "rank_expedite_candidates",
@@ -138,6 +140,7 @@ RISKS = {
     "create_delivery": "W2",
     "create_maintenance_order": "W2",
     "reschedule_production_order": "W2",
+    "release_reservation": "W2",
     "reserve_inventory": "W2",
     "update_delivery_date": "W2",
     "update_sales_delivery_date": "W2",
@@ -148,6 +151,7 @@ RISKS = {
     "create_purchase_order": "W3",
     "create_supplier": "W3",
     "post_goods_movement": "W3",
+    "procurement": "W3",
     "request_refund": "W3",
     "update_purchase_price": "W3",
     "update_sales_price": "W3",
@@ -238,7 +242,7 @@ def test_what_writes_proposes_on_level_4_and_nothing_reaches_below_level_3() -> 
     writing = [tool for tool in CATALOG if tool.effect == "write"]
     assert {tool.name.removeprefix("propose_"): tool.risk for tool in writing} == RISKS
     assert all(tool.level == 4 for tool in writing)
-    written = {OPERATIONS[tool.command].entity for tool in writing} - {OWN_TASKS}
+    written = {OPERATIONS[tool.command].entity for tool in writing if tool.command} - {OWN_TASKS}
     assert {ENTITIES[entity].LEVEL for entity in written} == {4}
     assert {tool.command for tool in CATALOG if tool.command} == set(OPERATIONS)
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from tests.guarantees import guarantees
+from tests.prepared import DemoPlant
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -21,10 +22,10 @@ def block(start: str) -> list[str]:
 
 
 @guarantees("docs.agree")
-def test_the_tour_on_the_first_screen_is_what_the_command_prints(tmp_path: Path) -> None:
+def test_the_tour_on_the_first_screen_is_what_the_command_prints(tmp_path: Path, demo_plant: DemoPlant) -> None:
     """The first promise that a reader can check must hold to the letter; "…" stands for lines left out."""
-    command = [sys.executable, "-m", "erp_mcp", "demo", "--dir", str(tmp_path / "demo")]
-    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    command = [sys.executable, "-m", "erp_mcp", "demo", "--dir", str(demo_plant(tmp_path / "demo"))]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
     assert run.returncode == 0, run.stderr
     printed = iter([DURATION.sub("", line).rstrip() for line in run.stdout.splitlines()])
 

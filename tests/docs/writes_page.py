@@ -8,6 +8,7 @@ from typing import Final
 from erp_mcp.analyses import ANALYSES
 from erp_mcp.catalog.load import load_catalog
 from erp_mcp.commands import OPERATIONS
+from erp_mcp.domain.parameters import declared
 from erp_mcp.domain.tool import Tool
 from erp_mcp.systems import SHIPPED, load_profile
 
@@ -40,11 +41,23 @@ _TABLE: Final = (
 )
 
 
+_PARAMETERS: Final = """
+## What their rules go by
+
+Numbers that a policy may say otherwise (`parameters:` in [policy.md](policy.md)); a lower one is stricter. They are
+part of what people approve: a change that was approved under a looser number is not sent.
+
+| tool | parameter | default | from, to | what it is |
+|---|---|---|---|---|
+"""
+
+
 def page() -> str:
     """Return the page."""
     tools = [tool for tool in load_catalog([ROOT / "tools"], ANALYSES, OPERATIONS) if tool.effect == "write"]
     toolsets = sorted({tool.toolset for tool in tools})
-    return _HEAD + "".join(_toolset(name, [tool for tool in tools if tool.toolset == name]) for name in toolsets)
+    rows = "".join(_toolset(name, [tool for tool in tools if tool.toolset == name]) for name in toolsets)
+    return _HEAD + rows + _PARAMETERS + "".join(map(_parameters, sorted(tools, key=lambda one: one.name)))
 
 
 def _toolset(name: str, tools: list[Tool]) -> str:
@@ -52,10 +65,23 @@ def _toolset(name: str, tools: list[Tool]) -> str:
 
 
 def _row(tool: Tool) -> str:
+    if tool.steps:
+        return _saga(tool)
     operation = OPERATIONS[tool.command]
     back = "yes" if operation.undo is not None else f"no: {operation.irreversible}" if operation.irreversible else "no"
     link = f"[{tool.name}](tools/{tool.name}.md)"
     return f"| {link} | {tool.risk} | `{operation.name}` | {back} | {_profiles(operation.name)} |\n"
+
+
+def _saga(tool: Tool) -> str:
+    link, steps = f"[{tool.name}](tools/{tool.name}.md)", ", ".join(f"`{one.tool}`" for one in tool.steps)
+    return f"| {link} | {tool.risk} | one after the other: {steps} | each step by its own | where all steps are |\n"
+
+
+def _parameters(tool: Tool) -> str:
+    link, found = f"[{tool.name}](tools/{tool.name}.md)", declared(tool.command).values()
+    cells = [(link, f"`{one.name}`", str(one.default), f"{one.least} to {one.most}", one.words) for one in found]
+    return "".join(f"| {' | '.join(one)} |\n" for one in cells)
 
 
 def _profiles(operation: str) -> str:

@@ -73,6 +73,9 @@ def reason(column: str, row: str, known: Facts) -> str:
     tool = known.tools.get(row)
     if tool is not None and tool.command and not any(tool.command in one.commands for one in profiles):
         return f"profile {profiles[0].name} has no recipe for {tool.command}"
+    if tool is not None and tool.steps:
+        lacking = [one for one in tool.steps if reason(column, one.tool, known)]
+        return f"its step {lacking[0].name} is not offered there" if lacking else ""
     if tool is not None and not any(set(tool.entities) & set(one.entities) for one in profiles):
         words = [_UNPUBLISHED[one] for one in tool.entities if column in _OF_SAP and one in _UNPUBLISHED]
         return "; ".join(words) or "it has none of the records that this tool reads"
