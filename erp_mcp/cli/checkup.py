@@ -82,7 +82,7 @@ def _prepared(deployment: Deployment, bundle: Bundle, approvers: int) -> Iterato
             status="ok",
             detail=f"{approvers} {'person' if approvers == 1 else 'people'} may decide",
         )
-    wanted = {tool.command for tool in deployment.catalog if tool.name in bundle.writes}
+    wanted = {tool.command for tool in deployment.catalog if tool.command and tool.name in bundle.writes}
     takes = {operation for operations in deployment.writable.values() for operation in operations}
     for operation in sorted(wanted - takes):
         advice = (
@@ -108,6 +108,8 @@ def _waiting(deployment: Deployment) -> Iterator[Check]:
         yield Check(name="proposals", status="bad", detail=detail, advice=ProposalDamagedError.advice)
     for proposal in proposals.in_states((State.NEEDS_HUMAN,)):
         yield _told(proposal, "bad", f"needs a person ({proposal.reason})")
+    for proposal in proposals.in_states((State.COMPENSATION_STUCK,)):
+        yield _told(proposal, "bad", f"could not be taken back as a whole ({proposal.reason}); what it wrote is frozen")
     for proposal in proposals.in_states((State.UNKNOWN, State.RECONCILING)):
         yield _told(proposal, "note", "is not known to have been written or not; the worker reads it back")
     for proposal in proposals.in_states((State.AWAITING_ACK,)):

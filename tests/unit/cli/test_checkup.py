@@ -24,7 +24,7 @@ from tests.prepared import DemoPlant
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory, demo_plant: DemoPlant) -> Path:
-    """Return a demo plant, where one write is on and two people are enrolled."""
+    """Return a demo plant, where writes are on and three people are enrolled."""
     return demo_plant(tmp_path_factory.mktemp("checkup") / "plant")
 
 
@@ -79,7 +79,7 @@ def test_it_says_which_writes_are_on_and_that_people_may_decide(deployment: Depl
     """An administrator sees at a glance what agents may propose, and that somebody can say yes or no."""
     told = found(deployment)
     assert "propose_update_delivery_date" in told["writes: ok"].detail
-    assert told["approvers: ok"].detail.startswith("2 people")
+    assert told["approvers: ok"].detail.startswith("3 people")
 
 
 @guarantees("cli.teaches", "P2.no_writes")
@@ -156,11 +156,12 @@ def test_it_finds_a_system_that_is_not_the_one_which_an_approver_signed_for(depl
     file.write_text(file.read_text(encoding="utf-8").replace("url: erp.sqlite", "url: ./erp.sqlite"), encoding="utf-8")
     again = open_deployment(file)
     try:
-        (bad,) = (check for check in writes(again) if check.status == "bad")
+        bad = [check for check in writes(again) if check.status == "bad"]
     finally:
         again.close()
-    assert "with the systems as they are configured now" in bad.detail
-    assert "erp-mcp policy apply" in bad.advice
+    assert bad
+    assert all("with the systems as they are configured now" in check.detail for check in bad)
+    assert all("erp-mcp policy apply" in check.advice for check in bad)
 
 
 # --- people -----------------------------------------------------------------------------------------------------------
@@ -168,6 +169,8 @@ def test_it_finds_a_system_that_is_not_the_one_which_an_approver_signed_for(depl
 RULE = "  - {id: delivery-dates, tools: [propose_update_delivery_date], approvers: any, needed: 1, expires_h: 4}"
 
 
+TWO = RULE.replace("any,", "[demo-admin, demo-approver],")
+CASE = "{needed: 1, self_approval: none}"
 BUYER = "buyer: {role: buyer, owner: demo-approver}"
 
 
@@ -199,7 +202,7 @@ def test_it_notes_people_who_are_named_as_approvers_and_are_none(deployment: Dep
     ("edits", "why"),
     [
         ([(RULE, RULE.replace("any,", "[demo-admin],"))], "demo-admin applied a policy less than 24 hours ago"),
-        ([("buyer: {role: buyer, owner: demo-owner}", BUYER)], "demo-approver is the agent's owner"),
+        ([("buyer: {role: buyer, owner: demo-owner}", BUYER), (RULE, TWO)], "demo-approver is the agent's owner"),
     ],
     ids=["applied", "owner"],
 )
@@ -216,7 +219,8 @@ def test_it_notes_an_agent_whose_proposals_nobody_could_approve(
 @guarantees("cli.teaches", "P3.requesters")
 def test_it_notes_an_agent_that_has_the_name_of_the_only_one_who_could_approve(deployment: Deployment) -> None:
     """By whichever name somebody asks, they don't decide."""
-    set_policy(deployment, ("buyer: {role: buyer, owner: demo-owner}", "demo-approver: {role: buyer, owner: olga}"))
+    named = ("buyer: {role: buyer, owner: demo-owner}", "demo-approver: {role: buyer, owner: olga}")
+    set_policy(deployment, named, (RULE, TWO))
     (note,) = notes(deployment)
     assert note.startswith("nobody could approve what demo-approver proposes with propose_update_delivery_date: ")
     assert "demo-approver has the agent's name" in note
@@ -226,22 +230,24 @@ def test_it_notes_an_agent_that_has_the_name_of_the_only_one_who_could_approve(d
 def test_it_is_silent_about_an_owner_whom_policy_lets_decide(deployment: Deployment) -> None:
     """Where self approval is on, one person is enough."""
     cases = deployment.settings.policies / "tests" / "base.yaml"
-    text = cases.read_text(encoding="utf-8").replace("self_approval: none", "self_approval: owner")
+    text = cases.read_text(encoding="utf-8").replace(CASE, "{needed: 1, self_approval: owner}")
     cases.write_text(text, encoding="utf-8")
-    itself = RULE.replace("needed: 1", "self_approval: owner")
+    itself = TWO.replace("needed: 1", "self_approval: owner")
     set_policy(deployment, (RULE, itself), ("buyer: {role: buyer, owner: demo-owner}", BUYER))
     assert notes(deployment) == []
 
 
 @guarantees("cli.teaches", "P3.enough_people")
 def test_it_notes_that_there_are_too_few_people_and_is_silent_once_there_are_enough(deployment: Deployment) -> None:
-    """Two people must say yes, and one of the two who are enrolled has applied the policy."""
+    """Two people must say yes, and one of the two who are named has applied the policy."""
     cases = deployment.settings.policies / "tests" / "base.yaml"
-    cases.write_text(cases.read_text(encoding="utf-8").replace("needed: 1", "needed: 2"), encoding="utf-8")
-    set_policy(deployment, (RULE, RULE.replace("needed: 1", "needed: 2")))
+    cases.write_text(cases.read_text(encoding="utf-8").replace(CASE, CASE.replace("1", "2")), encoding="utf-8")
+    two = TWO.replace("needed: 1", "needed: 2")
+    set_policy(deployment, (RULE, two))
     (note,) = notes(deployment)
     assert note.startswith("only 1 of 2 people could approve what buyer proposes with propose_update_delivery_date: ")
     secret = (deployment.settings.state_dir.parent / "keys" / "demo-admin.passphrase").read_text(encoding="utf-8")
     by = Signing(approver_id="demo-admin", passphrase=secret.strip())
     administration.enrol(deployment, "carla", "Carla", "a passphrase of several words", by=by)
+    set_policy(deployment, (two, two.replace("demo-approver]", "demo-approver, carla]")))
     assert notes(deployment) == []
