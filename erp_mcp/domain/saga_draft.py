@@ -26,7 +26,7 @@ def draft_of(steps: Sequence[PlannedStep], amounts: Sequence[Mapping[str, str]])
         version_token="",
         fields=saga.fields_of(steps),
         document="",
-        headline="; then ".join(one.preview.headline for one in steps),
+        headline=f"{steps[0].preview.headline}; then {', '.join(one.name for one in steps[1:])}",
         changes=tuple(_named(step.name, one) for step in steps for one in step.preview.changes),
         checks=tuple(_looked_at(step.name, one) for step in steps for one in step.preview.checks),
         effects=tuple(line for number, step in enumerate(steps, start=1) for line in _effects(number, step)),
