@@ -15,7 +15,7 @@ from erp_mcp.demo import cable
 from erp_mcp.domain.instants import parse_instant
 from erp_mcp.settings import FILE_NAME
 
-_LONGEST_S: Final = 5.0
+_LONGEST_S: Final = 10.0
 
 
 async def lose_an_answer(stage: Stage, buyer: Client) -> None:
@@ -51,7 +51,7 @@ async def _told(stage: Stage, buyer: Client, tool: str, arguments: JsonObject, w
 
 
 def _settle(stage: Stage, proposal_id: str) -> None:
-    """Wait until the ERP has had the time that its profile gives it, a second, before anybody looks."""
+    """Wait until the ERP has had the time that its profile gives it before anybody looks."""
     deployment = open_deployment(stage.directory / FILE_NAME)
     try:
         due = deployment.state.proposals.get(proposal_id).not_before

@@ -275,7 +275,7 @@ async def test_a_file_that_may_not_be_written_was_not_sent_anything(folder: Path
 def test_operations_and_contracts_are_those_of_the_profile(folder: Path) -> None:
     """The shipped profile claims what the service keeps."""
     offered = opened(folder).operations
-    assert offered[UPDATE_DATE] == RetryContract(kind="conditional", settle_s=1)
+    assert offered[UPDATE_DATE] == RetryContract(kind="conditional", settle_s=5)
     assert offered[CREATE_REQUISITION] == RetryContract(kind="unique_ref", settle_s=5)
     assert set(offered) == set(OPERATIONS)
 
