@@ -58,7 +58,7 @@ _MAY: Final[dict[str, tuple[tuple[str, ...], str]]] = {
         "INSERT on `plant`.`part`",
     ),
     "a role to give on": (("GRANT writers TO reader WITH ADMIN OPTION",), "ADMIN OPTION on `writers`"),
-    "another account": (("GRANT PROXY ON admin TO reader",), "PROXY on 'admin'@'%'"),
+    "another account": (("GRANT PROXY ON admin TO reader",), "PROXY on `admin`@`%`"),
 }
 
 
@@ -83,7 +83,8 @@ async def test_an_account_that_can_write_is_refused_until_the_statements_told_we
     with pytest.raises(AccountTooPowerfulError) as caught:
         await one.read("material", ["A"])
     found = await one.introspect()
-    assert right in found.excess
+    # Servers differ in how they quote accounts: 10.11.18 and before as 'admin'@'%'.
+    assert right in {one.replace("'", "`") for one in found.excess}
     assert not found.usable
     assert caught.value.json_facts["rights"] == list(found.excess)
     assert caught.value.json_facts["revoke"] == list(found.revoke)

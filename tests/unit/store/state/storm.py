@@ -41,13 +41,16 @@ class Racer:
         self._chance = random.Random(name)
 
     def race(self) -> Told:
-        """Do one thing after the other; return what came of each."""
+        """Do one thing after the other; return what came of each.
+
+        All begin with a task, so that one is made before the limit is used up or the switch is pressed.
+        """
         acts: list[tuple[Callable[[], object], int]] = [
             (self._propose, 4), (self._ask_for_a_task, 2), (self._undo, 2), (self._decide, 6), (self._narrow, 3),
             (self._cancel, 1), (self._work, 6), (self._resolve, 2), (self._stop, 1), (self._resume, 3),
             (self._proposals.escalate, 1), (self._proposals.expire, 1),
         ]  # fmt: skip
-        told = {}
+        told = {"ask_for_a_task": tried(self._ask_for_a_task)}
         for number in range(ROUNDS):
             (act,) = self._chance.choices([one for one, _ in acts], [weight for _, weight in acts])
             told[f"{act.__name__.strip('_')} {number}"] = tried(act)
