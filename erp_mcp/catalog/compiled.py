@@ -12,6 +12,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -65,16 +66,25 @@ def from_json(text: str) -> Catalog:
 
 
 def source_digest(folders: Iterable[Path], also: Iterable[Path] = ()) -> str:
-    """Return the SHA-256 over names and bytes of all tool files and of the code that compiles them."""
-    digest = hashlib.sha256(f"format {FORMAT}\n".encode())
+    """Return the SHA-256 over names and bytes of all tool files and of the code that compiles them.
+
+    Files are read each time, code once: what runs in a process is what it began with.
+    """
+    digest = hashlib.sha256(f"format {FORMAT}\n{_code_digest()}\n".encode())
     for number, folder in enumerate(folders):
         for path in (*sorted(folder.glob("*/*.yaml")), *folder.glob("search.yaml")):
             _add(digest.update, f"{number}/{path.parent.name}/{path.name}", path)
+    for path in sorted(also):
+        _add(digest.update, path.name, path)
+    return digest.hexdigest()
+
+
+@cache
+def _code_digest() -> str:
+    digest = hashlib.sha256()
     for part in _COMPILER:
         for path in sorted((_PACKAGE / part).rglob("*.py")):
             _add(digest.update, path.relative_to(_PACKAGE).as_posix(), path)
-    for path in sorted(also):
-        _add(digest.update, path.name, path)
     return digest.hexdigest()
 
 

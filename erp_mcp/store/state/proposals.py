@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from erp_mcp.domain import quorum
@@ -24,6 +24,7 @@ from erp_mcp.store.state import duties, limits, overdue, switches
 from erp_mcp.store.state.audit import StoredAudit
 from erp_mcp.store.state.engine import Engine, Session
 from erp_mcp.store.state.moving import Mover, decision_facts, proposal_facts, resolution_facts
+from erp_mcp.store.state.overdue import Overdue
 from erp_mcp.store.state.parts import check_not_frozen, parts_of
 from erp_mcp.store.state.proposal_reads import WAS_SENT, ProposalReads, found
 from erp_mcp.store.state.rows import (
@@ -65,11 +66,14 @@ _FIRST: Final = (
 _DUE: Final = f"SELECT proposal_id, state, tool, agent, system, '' FROM proposal WHERE {_IS_DUE}{_FIRST}"
 _DUE_AND_WHAT: Final = _DUE.replace("''", "content", 1)  # only where a site is stopped: contents are long
 _STILL_DUE: Final = f"SELECT {COLUMNS} FROM proposal WHERE proposal_id = :proposal AND {_IS_DUE}"
+_AT_ONCE: Final = 200  # proposals that one transaction lets go
 # What was sent before and turned away is a worker's to end, who looks first whether it is there all the same.
 _EXPIRED: Final = (
     "SELECT proposal_id, state FROM proposal WHERE state IN ('AWAITING_APPROVAL', 'APPROVED') AND ends_at <= ?"
-    f" AND NOT (state = 'APPROVED' AND (rtrim(paused_until, 'Z') > ? OR {WAS_SENT})) ORDER BY proposal_id LIMIT 200"
+    f" AND NOT (state = 'APPROVED' AND (rtrim(paused_until, 'Z') > ? OR {WAS_SENT}))"
+    f" ORDER BY proposal_id LIMIT {_AT_ONCE}"
 )
+_TOO_LATE: Final = {State.AWAITING_APPROVAL: "not_decided", State.APPROVED: "not_carried_out"}
 _TAKES: Final = {
     State.SENDING: "find_lost",
     State.CLAIMED: "claim",
@@ -100,6 +104,7 @@ class StoredProposals(ProposalReads):
         """Keep proposals in what `engine` speaks to; times are of `clock.wall`."""
         super().__init__(engine, clock)
         self._mover = Mover(audit, clock, ids)
+        self._overdue = Overdue()
 
     def create(self, content: Content) -> tuple[Proposal, bool]:
         """Store a proposal and put it before its approvers, where it needs any; survives power loss once it returns.
@@ -248,12 +253,10 @@ class StoredProposals(ProposalReads):
         Raises:
             StateUnavailableError: `state.unavailable`.
         """
-        with self._engine.writing() as session:
-            due = overdue.escalated(session, self._clock.wall())
-            for before, content in due:
-                step = Step(name="escalate", actor="clock", facts={"to": list(content.terms.escalates_to)})
-                self._mover.tell(session, before, step, ESCALATED, source=before.state)
-        return len(due)
+        now = self._clock.wall()
+        with self._engine.reading() as session:
+            due = self._overdue.escalated(session, now)
+        return sum(self._escalated(proposal_id, now) for proposal_id in due)
 
     def expire(self) -> int:
         """Let everything go whose time is over, damaged or not; return how many.
@@ -264,7 +267,7 @@ class StoredProposals(ProposalReads):
         total = 0
         while gone := self._expire_some():
             total += gone
-        return total
+        return total + self._expire_untouched()
 
     def take(self, holder: str, *, lease_s: int) -> Proposal | None:
         """Take the next piece of work under a lease with a higher fence, or `None` when there is none.
@@ -344,17 +347,36 @@ class StoredProposals(ProposalReads):
         if session.execute(_DECIDED, there).fetchone():
             raise ProposalMovedError(state=before.state, reason="decided_already")
 
-    def _expire_some(self) -> int:
-        gone = 0
+    def _escalated(self, proposal_id: str, now: datetime) -> bool:
         with self._engine.writing() as session:
-            now = exact_instant(self._clock.wall())
+            before = overdue.held_for_decision(session, proposal_id, now)
+            if before is None:  # another worker told of it, or somebody decided
+                return False
+            step = Step(name="escalate", actor="clock", facts={"to": [*before.proposal.content.terms.escalates_to]})
+            self._mover.tell(session, before, step, ESCALATED, source=before.state)
+        return True
+
+    def _expire_some(self) -> int:
+        now = exact_instant(self._clock.wall())
+        with self._engine.reading() as session:
+            if not session.execute(_EXPIRED, (now, now)).fetchall():
+                return 0
+        with self._engine.writing() as session:
             over = session.execute(_EXPIRED + session.skipping, (now, now)).fetchall()
-            over += overdue.not_taken_up(session, self._clock.wall())
-            for proposal_id, state in dict(over).items():
-                reason = "not_decided" if state == State.AWAITING_APPROVAL else "not_carried_out"
-                step = Step(name="expire", actor="clock", reason=reason)
-                gone += self._apart(session, found(session, proposal_id), [step])
-        return gone
+            return sum(self._expired(session, found(session, one), _TOO_LATE[state]) for one, state in over)
+
+    def _expire_untouched(self) -> int:
+        now = self._clock.wall()
+        with self._engine.reading() as session:
+            over = self._overdue.not_taken_up(session, now)
+        if not over:
+            return 0
+        with self._engine.writing() as session:
+            held = [overdue.held_untouched(session, one, now) for one in over[:_AT_ONCE]]
+            return sum(self._expired(session, one, _TOO_LATE[one.state]) for one in held if one is not None)
+
+    def _expired(self, session: Session, before: Stored, reason: str) -> bool:
+        return self._apart(session, before, [Step(name="expire", actor="clock", reason=reason)])
 
     def _give_up(self, session: Session, before: Stored, holder: str, until: str) -> None:
         """Hand a damaged proposal over to a person, by the moves that there are."""

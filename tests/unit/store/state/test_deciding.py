@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,7 +26,7 @@ from erp_mcp.errors import (
 from erp_mcp.store.state.deployment_state import DeploymentState
 from tests.guarantees import guarantees
 from tests.unit.store.state.fakes import FakeClock, a_content, a_decision, an_entry
-from tests.unit.store.state.stores import REFUSED, Behind
+from tests.unit.store.state.stores import REFUSED, Behind, opened
 
 APART = Separation(rule="apart", tools=("propose_a", "propose_b"), key="supplier", window_s=7 * 86_400)
 
@@ -140,6 +141,39 @@ def test_what_no_worker_took_up_in_its_time_is_gone(state: DeploymentState, cloc
     assert gone == [late]
     assert state.proposals.get(late.proposal_id).reason == "not_carried_out"
     assert flaws(state) == []
+
+
+@guarantees("P10.survives", "P4.two_stores")
+def test_whoever_asks_what_is_overdue_waits_for_nobody(state: DeploymentState, home: Path, clock: FakeClock) -> None:
+    """Each worker asks before each piece of work: that one is in the middle of another must not hold it up."""
+    waits = made(state, "key-00000001", escalates_s=60, escalates_to=("boss",), carry_out_s=600)
+    made(state, "key-00000002", escalates_s=3600, escalates_to=("boss",))
+    assert yes(state, waits, "anna", clock) == State.APPROVED
+    other = opened(home, clock, busy_s=0.05)
+    with state.engine.writing():
+        assert [other.proposals.escalate(), other.proposals.expire()] == [0, 0]
+    clock.pass_seconds(3600)
+    assert [other.proposals.escalate(), other.proposals.expire()] == [1, 1]
+    other.close()
+
+
+@guarantees("P3.escalation", "P3.taken_up", "P4.two_stores")
+def test_what_a_forged_row_says_of_its_time_makes_nothing_overdue(
+    state: DeploymentState, clock: FakeClock, behind: Behind
+) -> None:
+    """Whatever looks overdue is looked at whole, content and digest, before others are told or it is let go."""
+    asked = made(state, "key-00000001", escalates_s=3600, escalates_to=("boss",))
+    approved = made(state, "key-00000002", carry_out_s=600)
+    assert yes(state, approved, "anna", clock) == State.APPROVED
+    for one, term in ((asked, '"escalates_s":3600'), (approved, '"carry_out_s":600')):
+        behind.forge(
+            f"UPDATE proposal SET content = replace(content, '{term}', '{term.partition(':')[0]}:1')"
+            " WHERE proposal_id = ?",
+            (one.proposal_id,),
+        )
+    clock.pass_seconds(2)
+    assert [state.proposals.escalate(), state.proposals.expire()] == [0, 0]
+    assert [len(state.proposals.history(one.proposal_id)) for one in (asked, approved)] == [2, 3]
 
 
 # --- narrowing --------------------------------------------------------------------------------------------------------

@@ -134,6 +134,18 @@ def test_a_schema_that_is_not_ours_or_not_of_today_is_refused(schema: Schema) ->
         schema.prepare()
 
 
+@guarantees("P4.two_stores", "P10.survives")
+def test_whoever_asks_what_is_overdue_holds_no_row(schema: Schema, state: PostgresqlState) -> None:
+    """A worker passes by rows that another one holds, and would find nothing to do while others only ask."""
+    ids = [state.proposals.create(a_content(f"key-{n:08d}"))[0].content.proposal_id for n in range(2)]
+    state.proposals.decide(a_decision(ids[0]))
+    held = "SELECT proposal_id, xmax::text FROM proposal ORDER BY proposal_id"
+    with schema.owned() as owner:
+        before = owner.execute(held).fetchall()
+        assert [state.proposals.escalate(), state.proposals.expire()] == [0, 0]
+        assert owner.execute(held).fetchall() == before
+
+
 def _refusal(place: object) -> object:
     with pytest.raises(StateUnavailableError) as told:
         PostgresqlEngine(place)  # type: ignore[arg-type]
