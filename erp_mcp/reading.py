@@ -16,7 +16,7 @@ from typing import Final, NamedTuple
 
 from erp_mcp import answers
 from erp_mcp.catalog.arguments import CheckedArguments
-from erp_mcp.domain.analysis import Ahead, Analysis, Facts, Findings, RawCell
+from erp_mcp.domain.analysis import Ahead, Analysis, Facts, Findings, RawCell, never_empty
 from erp_mcp.domain.answer import Answer, ResultTable
 from erp_mcp.domain.decision import Mask, Obligations
 from erp_mcp.domain.derivation import Derivation, Moment
@@ -179,7 +179,9 @@ class Reading:
         """Answer from rows worked out ahead of time, where they hold for this role and these sources as they are."""
         analysis = self.analyses.get(question.tool.analysis)
         way = analysis.ahead if analysis else None
-        if way is None or not isinstance(self.read_model, WorksOut) or not _may_use(way, question, basis):
+        if analysis is None or way is None or not isinstance(self.read_model, WorksOut):
+            return None
+        if not _may_use(way, question, basis) or _lacks_input(analysis, question):
             return None
         moment = Moment(today=self.today, now=self.now, zone=self.zone)
         sites = question.obligations.sites
@@ -331,6 +333,16 @@ def _may_use(way: Ahead, question: Question, basis: _Basis) -> bool:
         mask.field in fields or (mask.field in shown and mask.way == "hash") for mask in question.obligations.masks
     )
     return not (too_old or masked or basis.without.unchosen)
+
+
+def _lacks_input(analysis: Analysis, question: Question) -> bool:
+    """Whether a mask takes away what the analysis can't do without: it is refused then, worked out ahead or not."""
+    masked = {mask.field for mask in question.obligations.masks}
+    return bool(masked) and any(
+        not masked.isdisjoint(query.columns[place].fields)
+        for query in question.tool.reads
+        for place, _ in never_empty(analysis.reads[query.name])
+    )
 
 
 def _shape(question: Question, tables: Mapping[str, RawRows]) -> tuple[dict[str, ResultTable], int]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.prepared import DemoPlant, copies_of_one
+from tests.prepared import DemoPlant, TakenTour, copies_of_one, tours_of_one
 
 if TYPE_CHECKING:
     from xdist.remote import Producer
@@ -27,6 +27,12 @@ settings.load_profile("any_machine")
 def demo_plant(tmp_path_factory: pytest.TempPathFactory) -> DemoPlant:
     """Put a prepared demo plant of seed 1 into a folder: `demo_plant(folder)`; each is its asker's own."""
     return copies_of_one(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture(scope="session")
+def taken_tour(tmp_path_factory: pytest.TempPathFactory, demo_plant: DemoPlant) -> TakenTour:
+    """Put what one tour of that plant left behind into a folder: `taken_tour(folder)`; each is its asker's own."""
+    return tours_of_one(tmp_path_factory.getbasetemp(), demo_plant)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -9,12 +9,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import tzinfo
-from functools import cache
-from typing import Final, NamedTuple, TypeVar, cast, get_args, get_type_hints
+from typing import Final, NamedTuple, TypeVar, cast
 
 from erp_mcp.analyses import rows
 from erp_mcp.analyses.counts import Difference, differences
-from erp_mcp.domain.analysis import Facts
+from erp_mcp.domain.analysis import Facts, never_empty
 from erp_mcp.domain.days import NEVER, latest, local_day
 from erp_mcp.errors import NotAllowedError
 
@@ -59,13 +58,6 @@ def reads(*names: str) -> dict[str, type[NamedTuple]]:
     return {name: READS[name] for name in names}
 
 
-@cache
-def _needed(row: type[NamedTuple]) -> tuple[tuple[int, str], ...]:
-    """Fields of a row that an analysis can't do without: those that are never `None`."""
-    hints = get_type_hints(row)
-    return tuple((place, name) for place, name in enumerate(row._fields) if type(None) not in get_args(hints[name]))
-
-
 def rows_of(facts: Facts, name: str, row: type[Row]) -> tuple[Row, ...]:
     """Return the rows of one read; the gateway built them from the row type registered for it.
 
@@ -74,7 +66,7 @@ def rows_of(facts: Facts, name: str, row: type[Row]) -> tuple[Row, ...]:
             works on whole columns, so the first row tells.
     """
     found = cast("tuple[Row, ...]", facts.rows.get(name, ()))
-    for place, field in _needed(row) if found else ():
+    for place, field in never_empty(row) if found else ():
         if found[0][place] is None:
             raise NotAllowedError(reason="obligation", rule="masked_input", field=f"{name}.{field}")
     return found

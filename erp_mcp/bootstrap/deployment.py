@@ -527,7 +527,8 @@ def compile_catalog(folders: Iterable[Path]) -> Catalog:
     Raises:
         CatalogFileError: `catalog.bad_file`, with file and line.
     """
+    from erp_mcp.catalog import kept
     from erp_mcp.catalog.load import load_catalog
     from erp_mcp.commands import OPERATIONS
 
-    return load_catalog(list(folders), ANALYSES, OPERATIONS)
+    return load_catalog(list(folders), ANALYSES, OPERATIONS, kept.of_package(settings.data_root() / "tools"))

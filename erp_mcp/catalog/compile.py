@@ -43,13 +43,15 @@ class _Parts:
     touched: dict[str, set[str]] = field(default_factory=dict)
     shaped: dict[str, set[str]] = field(default_factory=dict)
     conditions: set[str] = field(default_factory=set)
+    links: set[frozenset[str]] = field(default_factory=set)
     seen: set[str] = field(default_factory=set)
 
-    def saw(self, name: str, relation: Relation, names: Names) -> None:
+    def saw(self, name: str, relation: Relation, names: Names, links: Iterable[frozenset[str]]) -> None:
         """Keep what later reads and the arguments need to know of a read."""
         self.relations[name] = relation
         self.used |= names.used_arguments
         self.conditions |= names.conditions
+        self.links.update(links)
         self.seen |= names.seen
         for argument, fields in names.touched.items():
             self.touched.setdefault(argument, set()).update(fields)
@@ -262,7 +264,7 @@ def _compiled(name: str, spec: ReadSpec, names: Names, parts: _Parts, table: Tab
     needs = all_of(scope.needs)
     rendering = render(query, parts.arguments, columns, paging, judged=entities_of(needs))
     check_runnable(rendering.sql["sqlite"], rendering.parameters)
-    parts.saw(name, relation, names)
+    parts.saw(name, relation, names, scope.linked)
     return Query(
         name=name,
         sql=rendering.sql,
@@ -352,6 +354,7 @@ def _tool(spec: ToolFile, toolset: str, parts: _Parts, bound: _Bound) -> Tool:
         examples=tuple(canonical(example) for example in spec.examples),
         hash=definition_hash(_definition(spec, toolset, bound)),
         conditions=_conditions(arguments, parts, bound),
+        links=_links(parts.links),
     )
 
 
@@ -374,3 +377,9 @@ def _conditions(arguments: tuple[Argument, ...], parts: _Parts, bound: _Bound) -
     # A flag's default asks for nothing; any other one filters although nobody asked.
     filtering = (one.fields for one in arguments if one.default is not None and one.type != "flag")
     return tuple(sorted(parts.conditions.union(*filtering)))
+
+
+def _links(found: Iterable[frozenset[str]]) -> tuple[tuple[str, ...], ...]:
+    """Return links in a stable order; one whose fields are all in another says nothing more."""
+    several = set(found)
+    return tuple(sorted(tuple(sorted(one)) for one in several if one and not any(one < other for other in several)))

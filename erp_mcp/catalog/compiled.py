@@ -20,7 +20,7 @@ from erp_mcp.catalog.registry import Catalog, catalog_of
 from erp_mcp.domain.tool import NOTHING, Argument, Column, Needs, Query, SagaStep, Table, Tool
 from erp_mcp.domain.vocabulary import Vocabulary
 
-FORMAT: Final = 8  # raise it when the form below changes
+FORMAT: Final = 9  # raise it when the form below changes
 _PACKAGE: Final = Path(__file__).resolve().parent.parent
 # What decides the outcome beside the tool files: the compiler and the model it compiles against.
 _COMPILER: Final = ("catalog", "domain", "analyses", "commands")
@@ -38,13 +38,16 @@ def definition_hash(definition: Mapping[str, object]) -> str:
 
 def to_json(catalog: Catalog) -> str:
     """Return the catalogue as canonical JSON; `from_json` gives back an equal one."""
-    tools = [_lean(asdict(tool)) for tool in catalog]
+    tools = [plain(tool) for tool in catalog]
     return canonical({"format": FORMAT, "tools": tools, "vocabulary": asdict(catalog.vocabulary)})
 
 
-def _lean(raw: dict[str, Any]) -> dict[str, Any]:
-    """Leave out needs that are none: most are, and each would be made anew at every start."""
-    none = asdict(NOTHING)
+def plain(tool: Tool) -> dict[str, Any]:
+    """Return a tool as plain values for `canonical`; `tool_of` gives back an equal one.
+
+    Needs that are none are left out: most are, and each would be made anew at every start.
+    """
+    raw, none = asdict(tool), asdict(NOTHING)
     for part in (*raw["reads"], *raw["tables"]):
         for one in (part, *part["columns"]):
             if one.get("needs") == none:
@@ -62,7 +65,7 @@ def from_json(text: str) -> Catalog:
     if raw["format"] != FORMAT:
         raise ValueError("another format of the compiled catalogue")
     words = Vocabulary(**_all_frozen(raw["vocabulary"]))
-    return catalog_of((_tool(one) for one in raw["tools"]), words)
+    return catalog_of((tool_of(one) for one in raw["tools"]), words)
 
 
 def source_digest(folders: Iterable[Path], also: Iterable[Path] = ()) -> str:
@@ -70,7 +73,7 @@ def source_digest(folders: Iterable[Path], also: Iterable[Path] = ()) -> str:
 
     Files are read each time, code once: what runs in a process is what it began with.
     """
-    digest = hashlib.sha256(f"format {FORMAT}\n{_code_digest()}\n".encode())
+    digest = hashlib.sha256(f"format {FORMAT}\n{code_digest()}\n".encode())
     for number, folder in enumerate(folders):
         for path in (*sorted(folder.glob("*/*.yaml")), *folder.glob("search.yaml")):
             _add(digest.update, f"{number}/{path.parent.name}/{path.name}", path)
@@ -80,7 +83,8 @@ def source_digest(folders: Iterable[Path], also: Iterable[Path] = ()) -> str:
 
 
 @cache
-def _code_digest() -> str:
+def code_digest() -> str:
+    """Return the SHA-256 over the code that compiles tools, as this process found it first."""
     digest = hashlib.sha256()
     for part in _COMPILER:
         for path in sorted((_PACKAGE / part).rglob("*.py")):
@@ -109,7 +113,7 @@ def cached(
     if kept is not None:
         return kept
     catalog = build()
-    _keep(cache_file, wanted, catalog)
+    put(cache_file, wanted, to_json(catalog))
     return catalog
 
 
@@ -121,16 +125,23 @@ def _add(update: Callable[[bytes], None], name: str, path: Path) -> None:
 
 def _kept(cache_file: Path, wanted: str) -> Catalog | None:
     try:
-        head, check, body = cache_file.read_text(encoding="utf-8").split("\n", 2)
-        if head != wanted or check != hashlib.sha256(body.encode()).hexdigest():
-            return None
-        return from_json(body)
-    except (OSError, ValueError, KeyError, TypeError):
+        body = taken(cache_file, wanted)
+        return from_json(body) if body else None
+    except (ValueError, KeyError, TypeError):
         return None
 
 
-def _keep(cache_file: Path, wanted: str, catalog: Catalog) -> None:
-    body = to_json(catalog)
+def taken(cache_file: Path, wanted: str) -> str:
+    """Return what `put` wrote there for the digest `wanted`; empty where it is another one's, damaged or missing."""
+    try:
+        head, check, body = cache_file.read_text(encoding="utf-8").split("\n", 2)
+    except (OSError, ValueError):
+        return ""
+    return body if head == wanted and check == hashlib.sha256(body.encode()).hexdigest() else ""
+
+
+def put(cache_file: Path, wanted: str, body: str) -> None:
+    """Keep a text for the digest of what it was made from, in place of what was there; a file that can't be, is not."""
     text = f"{wanted}\n{hashlib.sha256(body.encode()).hexdigest()}\n{body}"
     # Several servers may start at once: each writes its own file and renames, so readers see whole files only.
     passing = cache_file.with_name(f".{cache_file.name}.{os.getpid()}")
@@ -139,13 +150,14 @@ def _keep(cache_file: Path, wanted: str, catalog: Catalog) -> None:
         passing.write_text(text, encoding="utf-8")
         passing.replace(cache_file)
     except OSError:
-        # A state directory that can't be written costs time at each start, not the answer.
+        # A place that can't be written costs time at each start, not the answer.
         with contextlib.suppress(OSError):
             passing.unlink(missing_ok=True)
 
 
 # `json.loads` gives Any; each value goes straight into a typed field and the checksum has said whose text it is.
-def _tool(raw: dict[str, Any]) -> Tool:
+def tool_of(raw: dict[str, Any]) -> Tool:
+    """Return the tool of what `plain` gave, once through JSON."""
     rest: dict[str, Any] = {
         key: _frozen(value) for key, value in raw.items() if key not in ("arguments", "tables", "reads", "steps")
     }

@@ -14,6 +14,7 @@ from typing import Final
 
 from erp_mcp.catalog.compile import NO_OPERATIONS, compile_tool
 from erp_mcp.catalog.grammar import ToolFile
+from erp_mcp.catalog.kept import KeptTools
 from erp_mcp.catalog.lint import check_file, check_tool
 from erp_mcp.catalog.problems import Problem, ProblemError
 from erp_mcp.catalog.registry import Catalog, catalog_of
@@ -38,7 +39,10 @@ class Finding:
 
 
 def load_catalog(
-    folders: Sequence[Path], analyses: Mapping[str, Analysis], operations: Mapping[str, Operation] = NO_OPERATIONS
+    folders: Sequence[Path],
+    analyses: Mapping[str, Analysis],
+    operations: Mapping[str, Operation] = NO_OPERATIONS,
+    kept: KeptTools | None = None,
 ) -> Catalog:
     """Return the catalogue of all tool files.
 
@@ -46,12 +50,13 @@ def load_catalog(
         folders: Folders that hold `<toolset>/<tool>.yaml`, the shipped one first.
         analyses: Registered analyses by name.
         operations: Registered operations by name.
+        kept: What the files became before, with the package's own analyses and operations.
 
     Raises:
         CatalogFileError: `catalog.bad_file`, for the first problem, with file, line, rule, key and reason; `others`
             counts the rest.
     """
-    tools, findings = inspect(folders, analyses, operations)
+    tools, findings = inspect(folders, analyses, operations, kept)
     if findings:
         first = findings[0]
         raise CatalogFileError(
@@ -66,14 +71,17 @@ def load_catalog(
 
 
 def inspect(
-    folders: Sequence[Path], analyses: Mapping[str, Analysis], operations: Mapping[str, Operation] = NO_OPERATIONS
+    folders: Sequence[Path],
+    analyses: Mapping[str, Analysis],
+    operations: Mapping[str, Operation] = NO_OPERATIONS,
+    kept: KeptTools | None = None,
 ) -> tuple[list[Tool], list[Finding]]:
     """Return every tool that could be compiled, and every problem found, in file order."""
     tools: dict[str, Tool] = {}
     places: dict[str, Path] = {}
     findings: list[Finding] = []
     for path in (path for folder in folders for path in sorted(folder.glob("*/*.yaml"))):
-        tool, found = inspect_file(path, analyses, operations)
+        tool, found = inspect_file(path, analyses, operations, kept)
         findings += found
         if tool is None:
             continue
@@ -83,6 +91,8 @@ def inspect(
         else:
             tools[tool.name] = tool
             places[tool.name] = path
+    if kept is not None:
+        kept.save()
     findings += _of_sagas(tools, places)
     for folder in folders:
         try:
@@ -93,18 +103,26 @@ def inspect(
 
 
 def inspect_file(
-    path: Path, analyses: Mapping[str, Analysis], operations: Mapping[str, Operation] = NO_OPERATIONS
+    path: Path,
+    analyses: Mapping[str, Analysis],
+    operations: Mapping[str, Operation] = NO_OPERATIONS,
+    kept: KeptTools | None = None,
 ) -> tuple[Tool | None, list[Finding]]:
     """Return the tool of one file, `None` when it can't be compiled, and all its problems."""
     before = _digest(path)
     outcome = _OUTCOMES.get(_shown(path))
     if outcome is None or not outcome.holds(before, analyses, operations):
-        tool, found = _inspected(path, analyses, operations)
+        tool = kept.tool(_shown(path), before) if kept is not None else None
+        known, found = tool is not None, list[Finding]()
+        if tool is None:
+            tool, found = _inspected(path, analyses, operations)
         outcome = _Outcome(
             digest=before, analyses=analyses, operations=operations, tool=tool, findings=tuple(found)
         )  # fmt: skip
         if before and before == _digest(path):  # not edited meanwhile
             _OUTCOMES[_shown(path)] = outcome
+            if kept is not None and tool is not None and not (known or found):
+                kept.add(path, _shown(path), before, tool)
     return outcome.tool, list(outcome.findings)
 
 

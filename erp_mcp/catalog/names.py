@@ -32,6 +32,7 @@ class Names:
     shaped: dict[str, set[str]] = field(default_factory=dict)  # argument -> entity.field that it shows or hides
     inner: dict[int, Needs] = field(default_factory=dict)  # by identity: what the rows of a sub-query are chosen by
     answered: dict[int, Relation] = field(default_factory=dict)  # by identity: what a sub-query gives
+    linked: dict[int, frozenset[str]] = field(default_factory=dict)  # by identity: what its rows are linked by
     _columns: list[frozenset[str]] = field(default_factory=list)
     _mentions: list[str] = field(default_factory=list)
 

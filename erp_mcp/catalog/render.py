@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache, lru_cache
 from typing import Final
 
 import sqlglot
@@ -65,19 +66,27 @@ def render(
         judged: Entities of whose records those of some systems may have to be left out.
     """
     judgeable = _without_left_out(query, judged)
-    sql = {dialect: _text(judgeable, arguments, columns, paging, dialect) for dialect in DIALECTS}
-    parsed = sqlglot.parse_one(sql["sqlite"], dialect="sqlite")
-    names = {node.name for node in parsed.find_all(exp.Placeholder)}
+    trees = {dialect: _tree(judgeable, arguments, columns, paging, dialect) for dialect in DIALECTS}
+    names = _parameters(trees["sqlite"])
+    wrapped = paging is not None and (paging.table.paged or not isinstance(trees["sqlite"], exp.Select))
+    sql = {dialect: tree.sql(dialect=dialect, copy=False) for dialect, tree in trees.items()}
+    if paging is not None and wrapped:
+        sql = {dialect: _as_table(text, columns, paging, dialect) for dialect, text in sql.items()}
+        names = _parameters(sqlglot.parse_one(sql["sqlite"], dialect="sqlite"))  # paging has some too
     return Rendering(sql=sql, parameters=tuple(sorted(names)))
 
 
-def _text(
+def _parameters(tree: exp.Expr) -> set[str]:
+    return {node.name for node in tree.find_all(exp.Placeholder)}
+
+
+def _tree(
     query: exp.Expr,
     arguments: Mapping[str, Argument],
     columns: Sequence[Column],
     paging: Paging | None,
     dialect: str,
-) -> str:
+) -> exp.Expr:
     # A wrapper, so that a rewrite may replace the outermost node too.
     tree = exp.Paren(this=query.copy())
     for rewrite in (_scope_tables, _open_lists, _bind_inputs):
@@ -96,9 +105,8 @@ def _text(
         # Bringing the columns into order here keeps the statement's own ORDER BY outermost, where it counts.
         selected = {one.alias_or_name: one for one in tree.this.expressions}
         tree.this.set("expressions", [selected[column.name] for column in columns])
-        return tree.this.sql(dialect=dialect)
-    text = tree.this.sql(dialect=dialect)
-    return text if paging is None else _as_table(text, columns, paging, dialect)
+    inner: exp.Expr = tree.this
+    return inner
 
 
 def _without_left_out(query: exp.Expr, judged: Collection[str]) -> exp.Expr:
@@ -108,7 +116,7 @@ def _without_left_out(query: exp.Expr, judged: Collection[str]) -> exp.Expr:
         if table.name in judged:
             kept = f"SELECT * FROM {table.name} WHERE :{LEFT_OUT} IS NULL OR NOT system IN (:{LEFT_OUT})"
             alias = exp.TableAlias(this=exp.to_identifier(table.alias_or_name))
-            table.replace(exp.Subquery(this=sqlglot.parse_one(kept), alias=alias))
+            table.replace(exp.Subquery(this=_parsed(kept), alias=alias))
     inner: exp.Expr = tree.this
     return inner
 
@@ -120,10 +128,21 @@ def _scope_tables(tree: exp.Expr, _arguments: Mapping[str, Argument]) -> None:
         if not condition:
             continue
         alias = table.alias_or_name
-        scoped = sqlglot.parse_one(f"SELECT * FROM {table.name} WHERE {condition}")
+        scoped = _parsed(f"SELECT * FROM {table.name} WHERE {condition}")
         table.replace(exp.Subquery(this=scoped, alias=exp.TableAlias(this=exp.to_identifier(alias))))
 
 
+def _parsed(text: str, dialect: str = "") -> exp.Expr:
+    """Return a tree of its own for a text that many statements have put in."""
+    return _once_parsed(text, dialect).copy()
+
+
+@lru_cache(maxsize=512)
+def _once_parsed(text: str, dialect: str) -> exp.Expr:
+    return sqlglot.parse_one(text, dialect=dialect)
+
+
+@cache
 def _in_scope(entity: str) -> str:
     """Return which rows a role may read by its sites, empty for all: `NULL` is a role of all sites."""
     if "site" in fields_of(entity):
@@ -164,9 +183,9 @@ def _expand_lists(tree: exp.Expr, dialect: str) -> None:
         if not name:
             continue
         if dialect == "sqlite":
-            listed = sqlglot.parse_one(f"SELECT value FROM JSON_EACH(:{name})", dialect="sqlite")
+            listed = _parsed(f"SELECT value FROM JSON_EACH(:{name})", dialect="sqlite")
         else:
-            listed = sqlglot.parse_one(f"SELECT JSONB_ARRAY_ELEMENTS_TEXT(CAST(:{name} AS JSONB))", dialect="postgres")
+            listed = _parsed(f"SELECT JSONB_ARRAY_ELEMENTS_TEXT(CAST(:{name} AS JSONB))", dialect="postgres")
         node.replace(exp.In(this=node.this.copy(), query=exp.Subquery(this=listed)))
 
 

@@ -5,21 +5,20 @@ The language is closed: a node that is not named here is refused, so a new funct
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
 from sqlglot import exp
 
+from erp_mcp.catalog.choosing import LINKS, chosen_fields, conjuncts, finds_one, named, told_apart, waits_for_the_caller
 from erp_mcp.catalog.meaning import CONDITION, Meaning, Relation, fields_of, made_nullable, merged, table_relation
 from erp_mcp.catalog.names import Names
 from erp_mcp.catalog.needs import all_of, any_of, chosen_by, noted, shown_by
 from erp_mcp.catalog.problems import ProblemError
 from erp_mcp.catalog.values import value_of
-from erp_mcp.domain.call import ArgumentValue
-from erp_mcp.domain.tool import Argument, Needs
+from erp_mcp.domain.tool import Needs
 
-_LINKS: Final = ("id", "ref")
 _CLAUSES: Final = {"expressions", "from_", "joins", "where", "group", "having", "distinct", "with_", "order"}
 
 
@@ -35,10 +34,15 @@ class Scope:
     cte_needs: dict[str, Needs] = field(default_factory=dict)
     shown: dict[str, Needs] = field(default_factory=dict)  # what each column is empty without
     links: dict[str, frozenset[str]] = field(default_factory=dict)  # source -> fields of others that it is joined by
+    linked: list[frozenset[str]] = field(default_factory=list)  # fields whose being equal decides which rows there are
 
     def looked_up(self, value: exp.Expr) -> frozenset[str]:
         """Return the fields by whose values what a value is made of was looked up: in joins, and in its sub-queries."""
         via: set[str] = set()
+        for query in value.find_all(exp.Query):
+            via |= self.names.linked.get(id(query), frozenset())
+        for dot in value.find_all(exp.Dot):
+            via |= self.names.inputs[dot.this.name][dot.expression.name].via
         for column in value.find_all(exp.Column):
             source = column.table or next((one for one, columns in self.sources.items() if column.name in columns), "")
             found = self.sources.get(source, {}).get(column.name)
@@ -72,6 +76,8 @@ class Scope:
         inner.outer = self
         relation = relation_of(query, inner)
         self.names.inner[id(query)], self.names.answered[id(query)] = all_of(inner.needs), relation
+        looked_up = (one.via for one in relation.values())
+        self.names.linked[id(query)] = frozenset().union(*inner.linked, *looked_up)
         return relation
 
     def qualified(self, table: str, name: str) -> Meaning:
@@ -118,7 +124,26 @@ def _union(query: exp.Union, scope: Scope) -> Relation:
     one, other = _fork(scope), _fork(scope)
     left, right = relation_of(query.left, one), relation_of(query.right, other)
     scope.needs.append(any_of([all_of(one.needs), all_of(other.needs)]))
-    return _stacked(left, right)
+    scope.linked += one.linked + other.linked
+    relation = _stacked(left, right)
+    _merge_equal(query, relation, scope)
+    return relation
+
+
+def _merge_equal(query: exp.Expr, relation: Relation, scope: Scope) -> None:
+    if query.args.get("distinct"):
+        beside_keys = told_apart(query).beside
+        _tell_apart((one for place, one in enumerate(relation.values()) if place in beside_keys), scope)
+
+
+def _tell_apart(values: Iterable[Meaning], scope: Scope) -> None:
+    """Note by what rows are told apart: how many there are tells of it. Of ids it only tells which are equal."""
+    for value in values:
+        if value.kind in LINKS:
+            scope.linked.append(value.fields | value.via)
+        else:
+            scope.names.conditions |= value.fields
+            scope.linked.append(value.via)
 
 
 def _fork(scope: Scope) -> Scope:
@@ -158,12 +183,14 @@ def _bind_ctes(query: exp.Expr, scope: Scope) -> None:
         else:
             scope.ctes[cte.alias] = _renamed(relation_of(cte.this, inner), columns)
         scope.cte_needs[cte.alias] = all_of(inner.needs)
+        scope.linked += inner.linked
 
 
 def _recursive(query: exp.Union, name: str, columns: list[str], scope: Scope) -> Relation:
     start = _fork(scope)
     relation = _renamed(relation_of(query.left, start), columns)
     scope.needs += start.needs  # what the recursion adds is chosen from there
+    scope.linked += start.linked
     # Lineage grows along the recursion; it is finite, so a fixed point comes soon (each pass adds or stops).
     for _ in range(8):
         inner = _fork(scope)
@@ -171,6 +198,7 @@ def _recursive(query: exp.Union, name: str, columns: list[str], scope: Scope) ->
         grown = _stacked(relation, relation_of(query.right, inner))
         if grown == relation:
             scope.needs.append(noted(inner.needs))
+            scope.linked += inner.linked
             return relation
         relation = grown
     raise ProblemError("sql.not_allowed", f"the recursion of {name} mixes its columns too much")
@@ -224,6 +252,7 @@ def _bind_source(source: exp.Expr, scope: Scope, *, nullable: bool) -> None:
         relation = relation_of(source.this, inner)
         relation = made_nullable(relation) if nullable else relation
         scope.needs.append(noted(inner.needs) if nullable else all_of(inner.needs))
+        scope.linked += inner.linked
     elif isinstance(source, exp.Table):
         relation = _table(source, scope, nullable=nullable)
     else:
@@ -248,84 +277,38 @@ def _table(source: exp.Table, scope: Scope, *, nullable: bool) -> Relation:
 
 
 def _check_conditions(query: exp.Select, scope: Scope) -> None:
-    tests = [join.args["on"] for join in query.args.get("joins") or []]
-    tests += [query.args[clause].this for clause in ("where", "having") if query.args.get(clause)]
-    for conjunct in (one for test in tests for one in _conjuncts(test)):
-        with scope.names.together():
-            if value_of(conjunct, scope).kind != CONDITION:
-                raise ProblemError("sql.condition", f"{conjunct.sql()[:60]} is not a condition")
-        scope.needs.append(chosen_by(conjunct, scope))
-        if not _waits_for_the_caller(conjunct, scope.names.arguments):
-            scope.names.conditions |= _fixed(conjunct, scope)
+    for join in query.args.get("joins") or []:
+        for conjunct in conjuncts(join.args["on"]):
+            _check_condition(conjunct, scope, adds_no_row=finds_one(join))
+    for clause in ("where", "having"):
+        if query.args.get(clause):
+            for conjunct in conjuncts(query.args[clause].this):
+                _check_condition(conjunct, scope)
     for group in query.args["group"].expressions if query.args.get("group") else []:
-        grouped = value_of(group, scope)
-        scope.names.conditions |= set() if grouped.kind in _LINKS else grouped.fields
+        _tell_apart([replace(value_of(group, scope), via=scope.looked_up(group))], scope)
     for ordered in query.args["order"].expressions if query.args.get("order") else []:
         if not isinstance(ordered.this, exp.Column):
             raise ProblemError("sql.not_allowed", "ORDER BY takes columns only")
         scope.names.conditions |= value_of(ordered.this, scope).fields
+        scope.linked.append(scope.looked_up(ordered.this))
 
 
-def _conjuncts(test: exp.Expr) -> Iterator[exp.Expr]:
-    """Each part of an AND filters by itself, so an argument works on the columns of its own part only."""
-    if isinstance(test, exp.And):
-        yield from _conjuncts(test.left)
-        yield from _conjuncts(test.right)
-    else:
-        yield test
-
-
-def _waits_for_the_caller(test: exp.Expr, arguments: Mapping[str, Argument]) -> bool:
-    """Return whether a test filters only when the caller says so; what it works on is noted with the argument.
-
-    `(:late = 0 OR …)` waits where `late` is false by default; `(:all = 1 OR …)` filters unless the caller says `all`.
-    """
-    if isinstance(test, exp.Paren):
-        return _waits_for_the_caller(test.this, arguments)
-    if isinstance(test, exp.Or):
-        return any(_waits_for_the_caller(side, arguments) for side in (test.left, test.right))
-    named = [arguments[name] for name in _named(test) if name in arguments]
-    if any(one.required or (one.default is not None and one.type != "flag") for one in named):
-        return True  # it is given, or noted by its default
-    if isinstance(test, exp.In):
-        return any(one.many for one in named)  # a list that is absent filters nothing
-    if isinstance(test, exp.Is):
-        return bool(named) and named[0].default is None
-    return isinstance(test, exp.EQ) and any(_is_literal(test, one.default) for one in named)
-
-
-def _named(test: exp.Expr) -> set[str]:
-    found = test.find_all(exp.Placeholder)
-    return {one.name for one in found if not isinstance(one.parent, exp.Dot)}
-
-
-def _is_literal(test: exp.EQ, default: ArgumentValue) -> bool:
-    """Return whether a parameter is compared with its own default, a flag's being 0 or 1."""
-    sides = {type(side): side for side in (test.left, test.right)}
-    if default is None or sides.keys() != {exp.Placeholder, exp.Literal}:
-        return False
-    return str(sides[exp.Literal].this) == str(int(bool(default)))
-
-
-def _fixed(test: exp.Expr, scope: Scope) -> set[str]:
-    """Return the fields that a test looks at; rows linked by their ids are not chosen by a value."""
-    if isinstance(test, (exp.Paren, exp.Not)):
-        return _fixed(test.this, scope)
-    if isinstance(test, (exp.And, exp.Or)):
-        return _fixed(test.left, scope) | _fixed(test.right, scope)
-    if isinstance(test, exp.Exists) or _is_link(test, scope):
-        return set()  # a SELECT inside has noted its own conditions
-    return set(value_of(test, scope).fields)
-
-
-def _is_link(test: exp.Expr, scope: Scope) -> bool:
-    if not isinstance(test, (exp.EQ, exp.In)) or not isinstance(test.this, exp.Column):
-        return False
-    if isinstance(test, exp.EQ):
-        linked = isinstance(test.expression, exp.Column) and value_of(test.expression, scope).kind in _LINKS
-    else:
-        linked = bool(test.args.get("query")) or all(isinstance(one, exp.Dot) for one in test.expressions)
-    return linked and value_of(test.this, scope).kind in _LINKS
+def _check_condition(conjunct: exp.Expr, scope: Scope, *, adds_no_row: bool = False) -> None:
+    names = scope.names
+    with names.together() as seen:
+        value = value_of(conjunct, scope)
+        if value.kind != CONDITION:
+            raise ProblemError("sql.condition", f"{conjunct.sql()[:60]} is not a condition")
+    scope.needs.append(chosen_by(conjunct, scope))
+    via = scope.looked_up(conjunct)
+    if waits_for_the_caller(conjunct, names.arguments):
+        for argument in named(conjunct):
+            names.touched.setdefault(argument, set()).update(via)
+        return
+    fixed = chosen_fields(conjunct, scope)
+    names.conditions |= fixed
+    if not adds_no_row:
+        scope.linked.append((value.fields | seen | via) - fixed)
 
 
 def _check_grouping(query: exp.Select) -> None:
@@ -368,6 +351,7 @@ def _projection(query: exp.Select, scope: Scope) -> Relation:
         scope.shown[name] = shown_by(value, scope)
         within = (scope.names.inner.get(id(one.this)) for one in value.find_all(exp.Subquery))
         scope.needs += [noted([one]) for one in within if one is not None]
+    _merge_equal(query, relation, scope)
     return relation
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Final
@@ -45,7 +47,26 @@ def read_vocabulary(folders: Sequence[Path]) -> Vocabulary:
 
 
 def _read(path: Path) -> SearchFile:
-    return read_model(path, SearchFile, CatalogFileError)[0]
+    """Return a file's words; a process keeps what became of the last ones, so that nothing is read twice."""
+    before = _digest(path)
+    known = _READ.get(before)
+    if known is None:
+        known = read_model(path, SearchFile, CatalogFileError)[0]
+        if before and before == _digest(path):  # not edited meanwhile
+            while len(_READ) >= _MOST_READ:
+                _READ.pop(next(iter(_READ)), None)
+            _READ[before] = known
+    return known
+
+
+_READ: Final[dict[str, SearchFile]] = {}  # by digest of the file
+_MOST_READ: Final = 16
+
+
+def _digest(path: Path) -> str:
+    with contextlib.suppress(OSError):
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    return ""
 
 
 def _distinct(words: Iterable[str]) -> tuple[str, ...]:

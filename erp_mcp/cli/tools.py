@@ -14,6 +14,7 @@ import click
 from erp_mcp import answers, bootstrap, settings
 from erp_mcp.administration import sheets
 from erp_mcp.analyses import ANALYSES
+from erp_mcp.catalog import kept
 from erp_mcp.catalog.grammar import editor_schema
 from erp_mcp.catalog.load import Finding, inspect
 from erp_mcp.catalog.registry import Catalog
@@ -77,7 +78,8 @@ def lint(folders: Sequence[Path], config: str, demo_dir: str, *, as_json: bool) 
 
     Shows every problem with file, line and rule.
     """
-    tools, findings = inspect(list(folders) or _folders(config, demo_dir), ANALYSES, OPERATIONS)
+    known = kept.of_package(settings.data_root() / "tools")
+    tools, findings = inspect(list(folders) or _folders(config, demo_dir), ANALYSES, OPERATIONS, known)
     if as_json:
         print_json({"tools": len(tools), "problems": [_finding(one) for one in findings]})
     else:

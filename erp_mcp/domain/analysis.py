@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
-from typing import NamedTuple, overload
+from functools import cache
+from typing import NamedTuple, get_args, get_type_hints, overload
 
 from erp_mcp.domain.answer import Gap
 from erp_mcp.domain.call import ArgumentValue
@@ -39,6 +40,13 @@ class Facts:
     def missing(self) -> frozenset[str]:
         """Entities that could not be used as a whole."""
         return frozenset(gap.entity for gap in self.gaps if not gap.field)
+
+
+@cache
+def never_empty(row: type[NamedTuple]) -> tuple[tuple[int, str], ...]:
+    """Return place and name of the fields of a row type that are never `None`: an analysis can't do without them."""
+    hints = get_type_hints(row)
+    return tuple((place, name) for place, name in enumerate(row._fields) if type(None) not in get_args(hints[name]))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

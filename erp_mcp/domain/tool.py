@@ -134,7 +134,8 @@ class Tool:
     `discovery` (how other tools are found and called). `risk` is the
     class of what a command writes. `live` names an entity that may be read from its system when the read model is too
     old. `conditions` are the `entity.field` names by which rows are chosen, grouped or sorted whatever is asked: which
-    rows come then tells of these fields.
+    rows come then tells of these fields. `links` are sets of such names whose being equal decides which rows come, and
+    how many: that tells which of the values are equal.
     """
 
     name: str
@@ -158,6 +159,7 @@ class Tool:
     examples: tuple[str, ...] = ()  # canonical JSON of arguments
     hash: str = ""  # SHA-256 of the canonical definition
     conditions: tuple[str, ...] = ()
+    links: tuple[tuple[str, ...], ...] = ()
     discovery: str = ""
     steps: tuple[SagaStep, ...] = ()
     undone_by: str = ""  # the tool that takes back what its command wrote

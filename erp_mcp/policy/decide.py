@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from erp_mcp.domain.call import ArgumentValue
-from erp_mcp.domain.decision import Decision
+from erp_mcp.domain.decision import Decision, Mask
 from erp_mcp.domain.principal import Principal
 from erp_mcp.domain.tool import Tool
 from erp_mcp.errors import NotAllowedError
@@ -108,7 +108,16 @@ def _as_granted(bundle: Bundle, tool: Tool) -> bool:
 def _broken_masks(tool: Tool, cell: Decision) -> tuple[str, ...]:
     """Return the masks that can't hold: which rows come would tell of the field, however it is hidden in them."""
     masks = cell.obligations.masks if cell.obligations else ()
-    return tuple(mask.rule for mask in masks if mask.field in tool.conditions) if masks else ()
+    return tuple(mask.rule for mask in masks if mask.field in tool.conditions or _is_linked(tool, mask, masks))
+
+
+def _is_linked(tool: Tool, mask: Mask, masks: Iterable[Mask]) -> bool:
+    """Tell whether rows are linked by a hidden field; where all it is linked with are tokens, these say as much."""
+    linked = [one for one in tool.links if mask.field in one]
+    if not linked or mask.way != "hash":
+        return bool(linked)
+    tokens = {one.field for one in masks if one.way == "hash"}
+    return not all(tokens.issuperset(one) for one in linked)
 
 
 def _asked_sites(tool: Tool, arguments: Arguments) -> set[str] | None:

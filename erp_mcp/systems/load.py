@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -48,7 +50,37 @@ def load_profile(name: str, folders: Sequence[Path], *, id_prefix: str = "") -> 
         )
     if len({file.resolve() for file in found}) > 1:
         raise ProfileFileError(file=f"{name}.yaml", line=0, key="profile", reason="in two folders; rename one")
-    form, document = read_model(found[0], ProfileForm, ProfileFileError)
+    profile = _read(found[0], name)
+    return _prefixed(profile, id_prefix) if id_prefix else profile
+
+
+def _read(file: Path, name: str) -> Profile:
+    """Return the profile of a file; a process keeps what became of the last ones, so that none is read twice."""
+    before = _what_counts(file)
+    profile = _READ.get(before)
+    if profile is None:
+        profile = _checked(file, name)
+        if before[1] and before == _what_counts(file):  # not edited meanwhile
+            while len(_READ) >= _MOST_READ:
+                _READ.pop(next(iter(_READ)), None)
+            _READ[before] = profile
+    return profile
+
+
+_READ: Final[dict[tuple[Path, str, bool], Profile]] = {}
+_MOST_READ: Final = 64
+
+
+def _what_counts(file: Path) -> tuple[Path, str, bool]:
+    """Return what decides beside the code: the file, SHA-256 of what stands in it (or nothing), whether it ships."""
+    place, digest = file.resolve(), ""
+    with contextlib.suppress(OSError):
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+    return place, digest, place.parent == SHIPPED
+
+
+def _checked(file: Path, name: str) -> Profile:
+    form, document = read_model(file, ProfileForm, ProfileFileError)
     if form.profile != name:
         raise document.error(("profile",), f"must be {name!r}, the name of the file")
     _check_keys(form, document)
@@ -60,8 +92,7 @@ def load_profile(name: str, folders: Sequence[Path], *, id_prefix: str = "") -> 
             raise document.error(("entities", entity), "no such entity")
         check_fields(form.kind, entity, mapping, document)
     check_declaration(form.declaration, _leading(form), document)
-    profile = _profile(form)
-    return _prefixed(profile, id_prefix) if id_prefix else profile
+    return _profile(form)
 
 
 def profile_names(folders: Sequence[Path]) -> list[str]:

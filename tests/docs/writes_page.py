@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from erp_mcp.analyses import ANALYSES
-from erp_mcp.catalog.load import load_catalog
+from erp_mcp.bootstrap import compile_catalog
 from erp_mcp.commands import OPERATIONS
 from erp_mcp.domain.parameters import declared
 from erp_mcp.domain.tool import Tool
@@ -54,7 +53,7 @@ part of what people approve: a change that was approved under a looser number is
 
 def page() -> str:
     """Return the page."""
-    tools = [tool for tool in load_catalog([ROOT / "tools"], ANALYSES, OPERATIONS) if tool.effect == "write"]
+    tools = [tool for tool in compile_catalog([ROOT / "tools"]) if tool.effect == "write"]
     toolsets = sorted({tool.toolset for tool in tools})
     rows = "".join(_toolset(name, [tool for tool in tools if tool.toolset == name]) for name in toolsets)
     return _HEAD + rows + _PARAMETERS + "".join(map(_parameters, sorted(tools, key=lambda one: one.name)))

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-import json
-import random
-import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from pathlib import Path
+from shutil import copytree
 
 import pytest
 
+from erp_mcp.catalog.meaning import field_kind
 from erp_mcp.domain.answer import Answer
 from erp_mcp.domain.call import JsonValue
-from erp_mcp.policy.bundle import from_document
+from erp_mcp.domain.decision import Mask
+from erp_mcp.errors import MaskedFieldError
+from erp_mcp.policy.obligations import check_masked_arguments
 from tests.guarantees import guarantees
-from tests.path.conftest import Desk
+from tests.path.conftest import Desk, open_desk
+from tests.path.mask_scan import Question, altered, compare, looked_at, mask, proposed, questions_of
+from tests.unit.projections.small_plant import shipped
 
 FIELDS = [
     "sales_order_line.open_value",
@@ -36,9 +39,6 @@ FIELDS = [
     "sales_order.customer_id",
     "supply_source.supplier_id",
 ]
-
-
-Question = tuple[str, dict[str, JsonValue]]
 
 
 def _questions(desk: Desk) -> list[Question]:
@@ -73,55 +73,14 @@ def _questions(desk: Desk) -> list[Question]:
     return lists + explained + short
 
 
-def _told(desk: Desk, questions: list[Question]) -> list[str]:
-    """Return what each question gets, without ids of calls and cursors, which differ each time."""
-    told: list[str] = []
-    for tool, arguments in questions:
-        outcome = desk.ask("planner", tool, **arguments)
-        if isinstance(outcome, Answer):
-            tables = {name: table.rows for name, table in outcome.tables.items()}
-            shown = [tables, outcome.complete, outcome.warnings, bool(outcome.next_cursor)]
-            told.append(json.dumps([tool, arguments, shown]))
-        else:
-            told.append(json.dumps([tool, arguments, outcome.code, outcome.facts]))
-    return told
-
-
-@contextmanager
-def _shuffled(desk: Desk, field: str) -> Iterator[None]:
-    """Deal the values of one field out to other rows of the read model."""
-    entity, name = field.split(".")
-    with sqlite3.connect(desk.directory / "read_model.sqlite") as model:
-        rows = model.execute(f"SELECT {name}, rowid FROM {entity}").fetchall()
-        values = [value for value, _ in rows]
-        random.Random(1).shuffle(values)
-        change = f"UPDATE {entity} SET {name} = ? WHERE rowid = ?"
-        model.executemany(change, [(value, row) for value, (_, row) in zip(values, rows, strict=True)])
-    yield
-
-
-def _mask(desk: Desk, field: str, way: str) -> None:
-    """Hide a field from the planner."""
-    bundles = desk.deployment.state.bundles
-    digest, text = bundles.active()
-    document = json.loads(text)
-    document["roles"]["planner"]["masks"] = [{"id": "hidden", "field": field, "way": way, "edges": []}]
-    masked = from_document(document)
-    bundles.put_bundle(masked.digest, masked.text, applied_by="test", previous=digest)
-
-
 @guarantees("P8.masks")
 @pytest.mark.parametrize("field", FIELDS)
 def test_no_answer_depends_on_the_values_of_a_masked_field(field: str, desk: Desk) -> None:
     """Neither cells nor the choice, order or number of rows may tell: not by a filter, a default, an analysis."""
-    questions = _questions(desk)
-    _mask(desk, field, "drop")
+    found = compare(desk, field, _questions(desk), hows=["shuffle"])
 
-    before = _told(desk, questions)
-    with _shuffled(desk, field):
-        after = _told(desk, questions)
-
-    assert after == before
+    assert found.compared
+    assert (found.different, found.broken) == ((), ())
 
 
 @guarantees("P8.masks", "P1.default_deny")
@@ -136,5 +95,85 @@ def test_no_answer_depends_on_the_values_of_a_masked_field(field: str, desk: Des
 def test_an_analysis_that_reckons_with_a_token_is_refused_and_does_not_break(field: str, tool: str, desk: Desk) -> None:
     """Also where the row is only made for its page: the refusal names the rule, and nothing is called internal."""
     assert isinstance(desk.ask("planner", tool), Answer)
-    _mask(desk, field, "hash")
+    mask(desk, field, "hash")
     assert desk.refusal("planner", tool).code == "policy.not_allowed"
+
+
+READING = [one for one in shipped() if one.effect == "read"]
+KEYS = sorted(field for field in set().union(*map(looked_at, READING)) if field_kind(field) == "id")
+
+
+@pytest.fixture(scope="module")
+def shared(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """One deployment for all fields; each comparison leaves its read model as it was."""
+    opened = open_desk(Path(copytree(prepared, tmp_path_factory.mktemp("masks") / "demo")))
+    yield opened
+    opened.deployment.close()
+
+
+@guarantees("P8.masks")
+@pytest.mark.parametrize("entity", sorted({field.partition(".")[0] for field in KEYS}))
+def test_no_read_tool_tells_of_a_masked_key(entity: str, shared: Desk) -> None:
+    """Keys link rows: not by sums, counts, names found by them, pages or cursors may one tell which are equal."""
+    for field in (one for one in KEYS if one.startswith(f"{entity}.")):
+        questions = questions_of([one for one in READING if field in looked_at(one)], most=1)
+
+        found = compare(shared, field, questions, hows=["shuffle"])
+
+        assert (found.different, found.broken) == ((), ())
+
+
+@guarantees("P8.masks")
+@pytest.mark.parametrize(
+    ("field", "tool", "arguments", "tells"),
+    [
+        ("stock.lot_id", "list_hold_lots", {"site": "1000"}, True),
+        ("production_component.material_id", "list_hold_lots", {"site": "1000"}, False),
+        ("lot.material_id", "list_hold_lots", {"site": "1000"}, False),
+        ("production_operation.production_order_id", "get_capacity_load", {"weeks": 2}, False),
+        ("production_order.production_order_id", "get_capacity_load", {"weeks": 2}, False),
+        ("lot.lot_id", "list_quality_notifications", {"site": "1000"}, True),
+    ],
+)
+def test_what_a_masked_key_decides_goes_with_it_and_the_rest_stays(
+    field: str, tool: str, arguments: dict[str, JsonValue], tells: bool, desk: Desk
+) -> None:
+    """A figure that was looked up is left empty in its row; where rows come by the key, the tool is not there."""
+    seen = desk.answer("planner", tool, **arguments)
+    with altered(desk, field):
+        assert desk.answer("planner", tool, **arguments).tables != seen.tables  # else there is nothing to tell
+    mask(desk, field, "drop")
+
+    if not tells:
+        assert desk.refusal("planner", tool, **arguments).code == "call.unknown_tool"
+        return
+    rows = {name: len(table.rows) for name, table in desk.answer("planner", tool, **arguments).tables.items()}
+    assert rows == {name: len(table.rows) for name, table in seen.tables.items()}
+
+
+@guarantees("P8.masks", "mcp.completion")
+def test_completion_proposes_no_id_that_a_masked_field_decides(shared: Desk) -> None:
+    """Late orders, lots on hold and the worst suppliers come from answers, and are chosen and ordered as these are."""
+    tools = {"list_sales_orders", "list_hold_lots", "get_supplier_scorecard"}
+    fields = sorted(set().union(*(looked_at(one) for one in READING if one.name in tools)))
+    proposing = 0
+    for field in fields:
+        mask(shared, field, "drop")
+        before = proposed(shared)
+        with altered(shared, field):
+            assert proposed(shared) == before, field
+        proposing += '"L0' in before and '"S0' in before
+
+    assert proposing  # else nothing was compared
+
+
+@guarantees("P8.masks")
+def test_every_argument_is_refused_where_a_field_that_it_filters_by_is_masked() -> None:
+    """Of each read tool, each argument and each field: whoever may filter by a value finds it out by asking often."""
+    filters = [(tool, one.name, field) for tool in READING for one in tool.arguments for field in one.fields]
+
+    for tool, argument, field in filters:
+        with pytest.raises(MaskedFieldError) as refusal:
+            check_masked_arguments(tool, {argument: "other"}, [Mask(field=field, way="hash")])
+        assert refusal.value.facts["argument"] == argument
+    assert len(filters) > len(READING)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-import subprocess
-import sys
 from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import closing
@@ -26,7 +24,7 @@ from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.proposal import Event, Proposal, SignedDecision
 from tests.guarantees import guarantees
 from tests.path.buyer import DATE_TOOL, kept
-from tests.prepared import DemoPlant
+from tests.prepared import TakenTour, tour
 
 BUDGET_TOOL: Final = "propose_allocate_budget"
 SAGA_TOOL: Final = "propose_procurement"
@@ -95,16 +93,15 @@ def verified(plant: Path) -> tuple[int, set[str]]:
 
 
 @pytest.fixture(scope="module")
-def toured(tmp_path_factory: pytest.TempPathFactory, demo_plant: DemoPlant) -> Toured:
+def toured(tmp_path_factory: pytest.TempPathFactory, taken_tour: TakenTour) -> Toured:
     """One tour, taken as a newcomer takes it."""
-    plant = demo_plant(tmp_path_factory.mktemp("tour") / "demo")
-    with (plant / "erp-mcp.yaml").open("a", encoding="utf-8") as file:
-        file.write("deadline_s: 60\n")  # a machine that is busy with other things refuses nothing for that
-    before = everything(plant / "erp.sqlite")
-    command = [sys.executable, "-m", "erp_mcp", "demo", "--dir", str(plant)]
-    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
-    assert run.returncode == 0, run.stderr
-    return Toured(plant=plant, before=before, after=everything(plant / "erp.sqlite"), printed=run.stdout)
+    taken = taken_tour(tmp_path_factory.mktemp("tour") / "taken")
+    return Toured(
+        plant=taken / "demo",
+        before=everything(taken / "before.sqlite"),
+        after=everything(taken / "demo" / "erp.sqlite"),
+        printed=(taken / "printed.txt").read_text(encoding="utf-8"),
+    )
 
 
 @guarantees("P4.one_effect", "P3.people_commit", "P10.saga")
@@ -273,12 +270,8 @@ def test_verification_finds_the_tampering_in_the_copy_and_nothing_in_the_plant(t
 def test_the_tour_may_be_taken_again_and_writes_as_much_again(toured: Toured, tmp_path: Path) -> None:
     """It chooses other lines and another amount, and makes the copy anew."""
     plant = Path(shutil.copytree(toured.plant, tmp_path / "demo"))
-    command = [sys.executable, "-m", "erp_mcp", "demo", "--dir", str(plant)]
 
-    run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
-
-    assert run.returncode == 0, run.stderr
-    assert "No write to show" not in run.stdout
+    assert "No write to show" not in tour(plant)
     rows = everything(plant / "erp.sqlite")
     assert len(rows["ext_ref"]) == 2 * len(toured.added("ext_ref"))
     assert len(rows["bud_doc"]) == len(toured.before["bud_doc"]) + 2 * len(toured.added("bud_doc"))

@@ -8,9 +8,7 @@ from typing import Final
 
 import pytest
 
-from erp_mcp.analyses import ANALYSES
-from erp_mcp.catalog.load import load_catalog
-from erp_mcp.commands import OPERATIONS
+from erp_mcp.bootstrap import compile_catalog
 from erp_mcp.domain.answer import Answer
 from tests.guarantees import guarantees
 from tests.systems.matrix.covering import DEMO_PLANT, Of, covers
@@ -18,7 +16,7 @@ from tests.tools.conftest import Plant
 
 READING: Final = {
     tool.name: tool
-    for tool in load_catalog([Path(__file__).parents[2] / "tools"], ANALYSES, OPERATIONS).tools.values()
+    for tool in compile_catalog([Path(__file__).parents[2] / "tools"]).tools.values()
     if tool.effect == "read"
 }
 

@@ -13,9 +13,7 @@ from typing import Any, Final
 import pytest
 
 from erp_mcp import settings, views
-from erp_mcp.analyses import ANALYSES
-from erp_mcp.catalog.load import load_catalog
-from erp_mcp.commands import OPERATIONS
+from erp_mcp.bootstrap import compile_catalog
 from erp_mcp.domain.tool import Tool
 from tests.guarantees import guarantees
 from tests.needs import missing
@@ -90,7 +88,7 @@ setTimeout(() => {
 @pytest.fixture(scope="module")
 def tools() -> dict[str, Tool]:
     """Return the tools that have pictures."""
-    catalog = load_catalog([settings.data_root() / "tools"], ANALYSES, OPERATIONS)
+    catalog = compile_catalog([settings.data_root() / "tools"])
     return {name: catalog.tools[name] for name in TOOLS}
 
 

@@ -9,9 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from erp_mcp.analyses import ANALYSES
-from erp_mcp.catalog.load import load_catalog
-from erp_mcp.commands import OPERATIONS
+from erp_mcp.bootstrap import compile_catalog
 from erp_mcp.domain.profile import Profile
 from erp_mcp.domain.tool import Tool
 from erp_mcp.systems import SHIPPED, load_profile
@@ -52,7 +50,7 @@ class Facts(NamedTuple):
 def facts() -> Facts:
     """Return what the reasons are worked out from."""
     profiles = {column: tuple(load_profile(name, [SHIPPED]) for name in names) for column, names in PROFILES.items()}
-    tools = [tool for tool in load_catalog([_ROOT / "tools"], ANALYSES, OPERATIONS).tools.values() if tool.entities]
+    tools = [tool for tool in compile_catalog([_ROOT / "tools"]).tools.values() if tool.entities]
     return Facts(profiles, {tool.name: tool for tool in tools})
 
 

@@ -38,7 +38,8 @@ scope: orders.read
 TAIL = "examples:\n  - {}\n"
 
 
-def _tool(folder: Path, columns: str, query: str, arguments: str = "{}", more: str = "") -> Tool:
+def tool_of(folder: Path, columns: str, query: str, arguments: str = "{}", more: str = "") -> Tool:
+    """Return the tool of one statement, compiled."""
     body = "\n".join(f"    {line}" for line in query.strip().splitlines())
     text = (
         f"{HEAD}arguments: {arguments}\nresult:\n  rows:\n    columns: {columns}\n{more}binding:\n  query: |\n{body}\n"
@@ -100,8 +101,8 @@ def test_an_argument_knows_every_field_it_filters_by() -> None:
 
 @guarantees("P8.masks")
 def test_a_tool_knows_every_field_by_which_it_chooses_rows_whatever_is_asked(tmp_path: Path) -> None:
-    """Policy hides a tool whose rows would tell of a masked field; links by id and optional filters choose nothing."""
-    tool = _tool(
+    """Policy hides a tool whose rows would tell of a masked field; links by id stand apart, optional filters don't."""
+    tool = tool_of(
         tmp_path,
         "{order_id: {from: [sales_order.sales_order_id]}}",
         """
@@ -149,7 +150,7 @@ def test_a_filter_that_works_unless_the_caller_says_otherwise_chooses_rows(
 ) -> None:
     """A role that must not see the field would learn of it from the rows of a plain call."""
     query = f"SELECT o.sales_order_id AS order_id FROM sales_order AS o WHERE {test}"
-    tool = _tool(tmp_path, "{order_id: {from: [sales_order.sales_order_id]}}", query, arguments)
+    tool = tool_of(tmp_path, "{order_id: {from: [sales_order.sales_order_id]}}", query, arguments)
     assert ("sales_order.net_value" in tool.conditions) is chosen
 
 
@@ -158,14 +159,14 @@ def test_a_filter_that_works_unless_the_caller_says_otherwise_chooses_rows(
 def test_an_id_compared_with_a_value_is_a_choice_and_no_link(tmp_path: Path, link: str) -> None:
     """The row that comes tells the value."""
     query = f"SELECT o.sales_order_id AS order_id FROM sales_order AS o JOIN sales_order_line AS l ON {link}"
-    tool = _tool(tmp_path, "{order_id: {from: [sales_order.sales_order_id]}}", query)
+    tool = tool_of(tmp_path, "{order_id: {from: [sales_order.sales_order_id]}}", query)
     assert "sales_order.note" in tool.conditions
 
 
 @guarantees("P8.masks")
 def test_lineage_is_followed_through_sub_queries_conditions_and_recursion(tmp_path: Path) -> None:
     """A mask on a field must reach every column that tells something of it."""
-    tool = _tool(
+    tool = tool_of(
         tmp_path,
         """
       order_id: {from: [production_order.production_order_id]}
@@ -196,7 +197,7 @@ FROM tree AS t
 @guarantees("P8.text_is_data")
 def test_text_from_outside_stays_marked_whatever_it_is_mixed_with(tmp_path: Path) -> None:
     """COALESCE of a note and an id is still a note."""
-    tool = _tool(
+    tool = tool_of(
         tmp_path,
         "{note: {kind: text, from: [sales_order.note, sales_order.sales_order_id]}}",
         "SELECT COALESCE(o.note, o.sales_order_id) AS note FROM sales_order AS o",
@@ -233,7 +234,7 @@ async def test_not_in_an_absent_list_excludes_nothing(tmp_path: Path) -> None:
     plant = SmallPlant()
     for number in range(3):
         plant.add("customer", customer_id=f"C{number}")
-    tool = _tool(
+    tool = tool_of(
         tmp_path,
         "{customer_id: {from: customer.customer_id}}",
         "SELECT c.customer_id FROM customer AS c WHERE NOT c.customer_id IN (:without) ORDER BY c.customer_id",
@@ -412,7 +413,7 @@ def test_statements_are_plain_in_both_dialects(tool: Tool) -> None:
         ),
         (
             "SELECT (SELECT MAX(name) FROM customer WHERE customer_id = o.customer_id) AS name FROM sales_order AS o",
-            ("sales_order.customer_id",),
+            ("customer.customer_id", "sales_order.customer_id"),
         ),
         (
             """WITH n AS (SELECT c.name FROM sales_order AS o JOIN customer AS c ON c.customer_id = o.customer_id)
@@ -434,7 +435,7 @@ def test_statements_are_plain_in_both_dialects(tool: Tool) -> None:
 )
 def test_a_column_knows_by_which_fields_it_was_looked_up(tmp_path: Path, query: str, via: tuple[str, ...]) -> None:
     """In a join, a sub-query, along a chain, out of a WITH: whoever hides a side of the link hides where it leads."""
-    tool = _tool(tmp_path, "{name: {from: customer.name}}", query)
+    tool = tool_of(tmp_path, "{name: {from: customer.name}}", query)
 
     (column,) = tool.reads[0].columns
     assert (column.fields, column.via) == (("customer.name",), via)

@@ -116,6 +116,31 @@ def test_a_tool_that_chooses_its_rows_by_a_masked_field_does_not_exist() -> None
     assert visible(bundle, planner(), [choosing, WIP]) == [WIP]
 
 
+@guarantees("P8.masks")
+@pytest.mark.parametrize(
+    ("masked", "broken"),
+    [
+        ({"lot.lot_id": "drop"}, ("lot.lot_id",)),
+        ({"stock.lot_id": "drop", "lot.lot_id": "hash"}, ("stock.lot_id", "lot.lot_id")),
+        ({"lot.lot_id": "hash"}, ("lot.lot_id",)),
+        ({"lot.lot_id": "hash", "stock.lot_id": "hash"}, ()),
+        ({"lot.lot_id": "hash", "stock.lot_id": "hash", "reservation.lot_id": "hash"}, ("reservation.lot_id",)),
+        ({"lot.site": "drop"}, ()),
+    ],
+)
+def test_a_tool_whose_rows_are_linked_by_a_masked_id_exists_only_where_tokens_say_as_much(
+    masked: dict[str, str], broken: tuple[str, ...]
+) -> None:
+    """Equal tokens show which ids are equal; where one side of a link is in the clear, or empty, the rows would."""
+    linked = dataclasses.replace(LIST, links=(("lot.lot_id", "stock.lot_id"), ("reservation.lot_id", "stock.uom")))
+    masks: list[JsonValue] = [{"id": field, "field": field, "way": way, "edges": []} for field, way in masked.items()]
+    bundle = from_document(document(READS, roles={"planner": role(masks=masks)}))
+
+    decision = decide(bundle, planner(), linked, {})
+
+    assert (decision.allowed, decision.rules) == ((False, broken) if broken else (True, decision.rules))
+
+
 @guarantees("P6.planning_side")
 def test_a_tool_below_the_boundary_is_refused() -> None:
     """The level is judged before any rule."""

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from erp_mcp.analyses import ANALYSES
-from erp_mcp.catalog.load import inspect_file, load_catalog
+from erp_mcp.bootstrap import compile_catalog
+from erp_mcp.catalog.load import inspect_file
 from erp_mcp.catalog.registry import Catalog
 from erp_mcp.commands import OPERATIONS
 from erp_mcp.domain.call import ArgumentValue, JsonValue
@@ -59,7 +60,7 @@ class SmallPlant:
 
 def shipped() -> Catalog:
     """Return the catalogue of the shipped tool files."""
-    return load_catalog([ROOT / "tools"], ANALYSES, OPERATIONS)
+    return compile_catalog([ROOT / "tools"])
 
 
 def compiled(folder: Path, text: str) -> Tool:

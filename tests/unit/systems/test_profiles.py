@@ -242,6 +242,23 @@ def test_a_profile_that_ships_says_how_it_was_verified(tmp_path: Path, monkeypat
     assert caught.value.facts["key"] == "verified"
 
 
+@guarantees("P2.opened_system", "catalog.kept")
+def test_a_profile_counts_as_its_file_is_now_and_is_read_once(tmp_path: Path) -> None:
+    """What became of a file is kept in a process, for that file with those bytes; what is wrong is told each time."""
+    write(tmp_path, GOOD)
+    first = load_profile("plant", [tmp_path])
+    assert load_profile("plant", [tmp_path]) is first
+    write(tmp_path, GOOD.replace("version: 1", "version: 2"))
+    assert (first.version, load_profile("plant", [tmp_path]).version) == (1, 2)
+    write(tmp_path, GOOD + "unheard: of\n")
+    for _ in range(2):
+        with pytest.raises(ProfileFileError):
+            load_profile("plant", [tmp_path])
+    (tmp_path / "plant.yaml").unlink()
+    with pytest.raises(ProfileFileError):
+        load_profile("plant", [tmp_path])
+
+
 @guarantees("P2.no_writes")
 def test_a_profile_without_commands_takes_no_writes(tmp_path: Path) -> None:
     """What nobody wrote down can't be done."""
