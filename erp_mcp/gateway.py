@@ -181,7 +181,7 @@ class Gateway:
             able = decide.visible(bundle, principal, self.catalog)
             answer = self._finding.answer(question, able, bundle.shows[principal.role])
         else:  # whether a proposal happens is (6), decided by people over another channel
-            steps = tuple(self._step(bundle, question, call, step) for step in tool.steps)
+            steps = tuple(self.step(bundle, principal, call, step) for step in tool.steps)
             answer = await self._propose(question, call, decision, trail, undoes=undoes, steps=steps)
         trail.rows = {name: len(table.rows) for name, table in answer.tables.items()}
         return answer
@@ -250,15 +250,21 @@ class Gateway:
         own = {key: value for key, value in call.arguments.items() if key != "proposal_id"}
         return replace(call, tool=name, arguments={**arguments, **own})
 
-    def _step(self, bundle: Bundle, whole: Question, call: ToolCall, step: SagaStep) -> AllowedStep:
+    def step(self, bundle: Bundle, principal: Principal, call: ToolCall, step: SagaStep) -> AllowedStep:
         """See one step of a saga as if it came alone: nothing is let happen together that may not happen by itself.
+
+        Args:
+            bundle: The policy in force.
+            principal: Whose call it is.
+            call: Of the saga.
+            step: As its tool declares it.
 
         Raises:
             NotAllowedError: `policy.not_allowed`, when the role may not propose it, or not what takes it back.
         """
         from erp_mcp.proposing import AllowedCall, AllowedStep
 
-        principal, arguments = whole.principal, arguments_of(step, call.arguments)
+        arguments = arguments_of(step, call.arguments)
         violation = boundary.recognise(step.tool, arguments)
         if violation is not None:
             raise BoundaryError(rule=violation.code)

@@ -157,14 +157,21 @@ class Proposing:
             return self._told(asked, self._present(there))
         for one in (asked, *(step.asked for step in asked.steps)):
             self._check_not_twice(one, asked.text(_ACKNOWLEDGE))
-        if asked.steps:
-            content, sources = await self._saga(asked)
-        else:
-            prepared = await self.preparation.prepare(asked.tool, asked.checked, asked.obligations)
-            content, sources = self.content(asked, prepared), prepared.sources
+        content, sources = await self.worked_out(asked)
         # From here to the answer nothing waits, so nothing can come between.
         proposal, is_new = self.proposals.create(content)
         return self._told(asked, proposal, sources if is_new else ())
+
+    async def worked_out(self, asked: AllowedCall) -> tuple[Content, tuple[Source, ...]]:
+        """Return what a proposal of this call holds, which is kept nowhere yet, and how old its evidence is.
+
+        Raises:
+            NotAllowedError, RuleNotEvaluableError: as `propose`. GatewayError: as `Preparation.prepare`.
+        """
+        if asked.steps:
+            return await self._saga(asked)
+        prepared = await self.preparation.prepare(asked.tool, asked.checked, asked.obligations)
+        return self._content(asked, prepared), prepared.sources
 
     def _check_not_twice(self, asked: AllowedCall, acknowledged: str) -> None:
         fingerprint = fingerprint_of(asked.tool, asked.checked.arguments)
@@ -182,7 +189,7 @@ class Proposing:
         sources: list[Source] = []
         for step in asked.steps:
             prepared = await self.preparation.prepare(step.asked.tool, step.asked.checked, step.asked.obligations)
-            alone = self.content(step.asked, prepared)
+            alone = self._content(step.asked, prepared)
             key = f"{proposal_id_of(uuid)}/{step.name}"  # no agent's own key has a slash
             steps.append(self._planned(replace(alone, idempotency_key=key), step))
             back = (self._terms_of(asked.principal, step.back, prepared.draft),) if step.back else ()
@@ -196,7 +203,7 @@ class Proposing:
         if strictest is None:
             raise NotAllowedError(reason="approval")
         whole = Prepared(draft=draft, sources=tuple(dict.fromkeys(sources)), stale=())
-        content = self.content(asked, whole, uuid=uuid, terms=strictest)
+        content = self._content(asked, whole, uuid=uuid, terms=strictest)
         return replace(
             content,
             limits=counted((*content.limits, *limits)),
@@ -216,7 +223,9 @@ class Proposing:
         tainted = bool(terms.taint_s) and self.is_tainted(principal, terms.taint_s)
         return terms_for(terms, draft.amounts, tainted=tainted)
 
-    def content(self, asked: AllowedCall, prepared: Prepared, *, uuid: str = "", terms: Terms | None = None) -> Content:
+    def _content(
+        self, asked: AllowedCall, prepared: Prepared, *, uuid: str = "", terms: Terms | None = None
+    ) -> Content:
         """Return what a proposal of this change holds; it is kept nowhere yet.
 
         Args:

@@ -53,6 +53,8 @@ async def narrowed(
 ) -> Narrowed:
     """Work out a smaller change, on live data and by the rules, as if the agent had proposed it; nothing is stored.
 
+    Of a saga each step is worked out anew, and all of it is put together as when it was proposed.
+
     Args:
         deployment: Where.
         shown: The proposal that waits.
@@ -71,11 +73,10 @@ async def narrowed(
         raise ProposalMovedError(state=shown.state)
     arguments = narrowing.narrowed_arguments(content.arguments, sizes, leave_out)
     asked = _asked(deployment, content, arguments)
-    prepared = await deployment.preparation.prepare(asked.tool, asked.checked, asked.obligations)
-    reason = narrowing.flaw(content, prepared.draft)
+    smaller, _ = await deployment.proposing.worked_out(asked)
+    reason = narrowing.flaw(content, smaller)
     if reason:
         raise NotSmallerError(proposal_id=content.proposal_id, reason=reason)
-    smaller = deployment.proposing.content(asked, prepared)
     if deployment.is_canary(content):  # what nobody asked for does not become real by being made smaller
         mark = canaries.mark(deployment.key("canaries"), smaller.proposal_id)
         smaller = replace(smaller, target=mark)
@@ -111,13 +112,15 @@ def _asked(deployment: Deployment, content: Content, arguments: dict[str, JsonVa
         raise NotAllowedError(reason="write")
     checked = contract.check(tool, arguments)
     decision = decide.decide(bundle, principal, tool, checked.arguments)
+    call = _call(content, tool, principal, arguments)
     return AllowedCall(
         principal=principal,
         tool=tool,
-        call=_call(content, tool, principal, arguments),
+        call=call,
         checked=checked,
         decision=decision,
         obligations=_obligations(decision),
+        steps=tuple(deployment.gateway.step(bundle, principal, call, step) for step in tool.steps),
     )
 
 

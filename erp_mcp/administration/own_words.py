@@ -1,6 +1,7 @@
 """Which fields of a change are made of an agent's own words: nobody has checked them, and they ask for nothing.
 
-Nothing of it is stored: it follows from the arguments of the call and from what the tool declares of them.
+Nothing of it is stored: it follows from the arguments of the call, from what the tool declares of them, and from which
+ids and codes of its operation no rule looks up (`Operation.unverified`).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from erp_mcp.commands import OPERATIONS
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.command import Command
 from erp_mcp.domain.forms import FormError
@@ -33,18 +35,29 @@ def free_text_fields(tool: Tool | None, content: Content) -> frozenset[str]:
     Returns:
         Names as in `preview.changes` and in `command.fields` (`step.field` for those of a saga): those that are called
         as an argument of free text, and those in whose value such an argument stands, as a whole or, where it is not
-        short, as a part. What could be an id or a date counts by its name alone: else a reason of "2026-04-02" would
-        make a date of that day suspect.
+        short, as a part; and those that take an id or code which nobody looks up. What else could be an id or a date
+        counts by its name alone: else a reason of "2026-04-02" would make a date of that day suspect.
     """
     names, texts = _free_text(tool, content)
-    changed = {one.field for one in content.preview.changes if _is_called(one.field, names) or _says(one.after, texts)}
+    whole = [(step, command, name) for step, command in _commands(content) for name in command.fields]
+    unverified = {f"{step}{name}" for step, command, name in whole if _is_unverified(command, name)}
     sent = {
         f"{step}{name}"
-        for step, command in _commands(content)
-        for name, value in command.fields.items()
-        if _is_called(name, names) or any(_says(one, texts) for one in _strings(value))
+        for step, command, name in whole
+        if _is_called(name, names) or any(_says(one, texts) for one in _strings(command.fields[name]))
     }
-    return frozenset(changed | sent)
+    changed = {
+        one.field
+        for one in content.preview.changes
+        if one.field in unverified or _is_called(one.field, names) or _says(one.after, texts)
+    }
+    return frozenset(changed | sent | unverified)
+
+
+def _is_unverified(command: Command, name: str) -> bool:
+    """Whether a field of a command holds an id or code of the call which no rule of its operation looks up."""
+    known = OPERATIONS.get(command.operation)
+    return known is not None and name in known.unverified and any(_strings(command.fields[name]))
 
 
 def quotes_free_text(tool: Tool | None, content: Content, sentence: str) -> bool:

@@ -13,8 +13,9 @@ from decimal import Decimal, InvalidOperation
 from typing import Final, Literal
 
 from erp_mcp.domain.call import JsonValue
-from erp_mcp.domain.operation import Draft
+from erp_mcp.domain.forms import FormError
 from erp_mcp.domain.proposal import Change, Content
+from erp_mcp.domain.saga import PlannedStep, is_saga, plan_of
 from erp_mcp.errors import InvalidArgumentError
 
 Flaw = Literal["", "another_object", "another_change", "larger", "not_smaller"]
@@ -63,20 +64,35 @@ def narrowed_arguments(
     return {name: _narrowed(name, value, sizes, leave_out) for name, value in arguments.items()}
 
 
-def flaw(before: Content, after: Draft) -> Flaw:
+def flaw(before: Content, after: Content) -> Flaw:
     """Return why a change is not strictly smaller than the one that was proposed; empty where it is.
+
+    A saga is smaller where none of its steps is anything else, and one of them at least is smaller.
 
     Args:
         before: What was proposed.
         after: What was worked out from smaller arguments, on the records as they are now.
     """
-    command = before.command
-    if (after.system, after.key) != (command.system, command.key):
+    if not is_saga(before):
+        return _of_one(before, after)
+    try:
+        then, now = plan_of(before), plan_of(after)
+    except FormError:
+        return "another_change"
+    if [(one.name, one.tool) for one in then] != [(one.name, one.tool) for one in now]:
+        return "another_change"
+    found = {_of_one(one, other) for one, other in zip(then, now, strict=True)}
+    return next((one for one in sorted(found) if one not in ("", "not_smaller")), "" if "" in found else "not_smaller")
+
+
+def _of_one(before: Content | PlannedStep, after: Content | PlannedStep) -> Flaw:
+    then, now = before.command, after.command
+    if (now.system, now.key) != (then.system, then.key):
         return "another_object"
-    found = _compared(command.fields, after.fields, after.changes, "")
+    found = _compared(then.fields, now.fields, after.preview.changes, "")
     if found:
         return found
-    return "" if dict(after.fields) != dict(command.fields) else "not_smaller"
+    return "" if dict(now.fields) != dict(then.fields) else "not_smaller"
 
 
 def _parts(arguments: _Object) -> Iterator[Narrowable]:

@@ -16,6 +16,7 @@ from erp_mcp.domain.audit import AuditRecord, KeptProposal
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.canonical_json import canonical
 from erp_mcp.domain.lifecycle import RESOLVE_APPLIED, RESOLVE_NOT_APPLIED, State, moves
+from erp_mcp.domain.saga import MAX_WAYS_BACK, WORTH_ANOTHER
 
 ProposalCode = Literal[
     "illegal_move",  # a recorded move that there is not, or not from where the proposal stood
@@ -40,7 +41,7 @@ class _Course:
     needed: int
     fence: int = 0
     part_of: str = ""
-    is_way_back: bool = False
+    undoes: str = ""
     approvers: set[str] = field(default_factory=set)
     receipt: str = ""
 
@@ -52,6 +53,7 @@ class Courses:
         """Report what is wrong to `found`."""
         self._found = found
         self._courses: dict[str, _Course] = {}
+        self._ways_back: dict[str, list[_Course]] = {}  # by the part that they take back
 
     def see(self, record: AuditRecord, leaf: dict[str, JsonValue]) -> None:
         """Follow one record of the chain; those that are not about a proposal are passed over."""
@@ -96,7 +98,7 @@ class Courses:
             needed=needed if isinstance(needed, int) else 1,
             fence=_fence(facts),
             part_of=str(facts.get("part_of", "")),
-            is_way_back=bool(facts.get("undoes")),
+            undoes=str(facts.get("undoes", "")),
         )
 
     def _moved(self, seq: int, proposal_id: str, course: _Course, facts: dict[str, JsonValue]) -> None:
@@ -121,9 +123,17 @@ class Courses:
         return whole.approvers if whole else set()
 
     def _part_begun(self, seq: int, proposal_id: str, course: _Course) -> None:
-        """A part is begun while its saga, to which enough people have said yes, goes the same way."""
+        """A part is begun while its saga, to which enough people have said yes, goes the same way.
+
+        What takes a step back is begun anew only where all before it ended as having written nothing.
+        """
         whole = self._courses.get(course.part_of)
-        wanted = State.COMPENSATING if course.is_way_back else State.CLAIMED
+        wanted = State.COMPENSATING if course.undoes else State.CLAIMED
+        if course.undoes:
+            before = self._ways_back.setdefault(course.undoes, [])
+            if len(before) >= MAX_WAYS_BACK or any(one.state not in WORTH_ANOTHER for one in before):
+                self._found(seq, "illegal_move", f"{proposal_id} takes {course.undoes} back once more")
+            before.append(course)
         if whole is None or whole.state != wanted:
             self._found(seq, "illegal_move", f"{proposal_id} begun while {course.part_of} is not {wanted}")
         elif len(whole.approvers) < max(1, course.needed, whole.needed):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
 from erp_mcp.commands import holding, moving, rows, rows_planning, told
-from erp_mcp.commands.impact import Impact, compared, ledger_of, needed
+from erp_mcp.commands.impact import PEGGED, Impact, compared, ledger_of, needed
 from erp_mcp.commands.moving import Part
 from erp_mcp.commands.reservation import material_at, usable_material
 from erp_mcp.commands.units import STEP, Units, units_of
@@ -74,7 +74,7 @@ def move(facts: CommandFacts) -> Draft:
     effects: tuple[str, ...] = ()
     if not any(one.verdict == "refuse" for one in checks):
         found = _impact(case, parts)
-        checks += [_impact_check(found)]
+        checks += [told.impact_check(found, by="the move")]
         effects = (*told.impact(found), *_effects())
     leading = parts[0].held
     total = sum(one.qty for one in parts)
@@ -251,14 +251,6 @@ def _impact(case: _Case, parts: tuple[Part, ...]) -> Impact:
     return compared(case.facts, as_is, replace(as_is, holds=(*left.values(), *taken)))
 
 
-def _impact_check(found: Impact) -> Check:
-    counts = {"worse": len(found.worse), "better": len(found.better)}
-    if found.worse:
-        count = told.counted(len(found.worse), "open demand")
-        return flag("R-IMPACT", f"{count} would have less in time or get it later.", **counts)
-    return ok("R-IMPACT", "No open demand is hurt by the move.", **counts)
-
-
 def _effects() -> Iterator[str]:
     yield "The sales owner of the order that gives is not asked by this: agree with them before you approve."
     yield "Nothing is moved, picked or issued by it, and no customer is told."
@@ -318,15 +310,7 @@ OPERATION: Final = Operation(
         "made_for": rows_planning.DonorOrderRow,
         "sold_priorities": rows_planning.PriorityRow,
         "made_priorities": rows_planning.PriorityRow,
-        "purchase_lines": rows.PurchaseLineRow,
-        "demand": rows.ComponentRow,
-        "sales_demand": rows.SalesLineRow,
-        "deliveries": rows.DeliveryRow,
-        "supply_orders": rows.ProductionOrderRow,
-        "orders": rows.ProductionOrderRow,
-        "stock": rows.StockRow,
-        "lots": rows.LotRow,
-        "reservations": rows.ReservationRow,
+        **PEGGED,
     },
     live=("materials", "components", "sales_lines", "held", "held_lots"),
     irreversible="What was moved is moved back by a proposal of its own with the moves the other way round.",

@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Final
 
 from erp_mcp.commands import rows, told
-from erp_mcp.commands.impact import Impact, Moved, arrival, impact, needed
+from erp_mcp.commands.impact import PEGGED, Impact, Moved, arrival, impact, needed
 from erp_mcp.commands.units import whole
 from erp_mcp.commands.verdicts import (
     MAX_AHEAD_DAYS,
@@ -237,15 +237,7 @@ OPERATION: Final = Operation(
     reads={
         "line": rows.LineRow,
         "sources": rows.SourceRow,
-        "purchase_lines": rows.PurchaseLineRow,
-        "demand": rows.ComponentRow,
-        "sales_demand": rows.SalesLineRow,
-        "deliveries": rows.DeliveryRow,
-        "supply_orders": rows.ProductionOrderRow,
-        "orders": rows.ProductionOrderRow,
-        "stock": rows.StockRow,
-        "lots": rows.LotRow,
-        "reservations": rows.ReservationRow,
+        **PEGGED,
     },
     live=("line",),
     undo=Undo(

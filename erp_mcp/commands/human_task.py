@@ -93,4 +93,5 @@ OPERATION: Final = Operation(
     function=create,
     reads={},
     irreversible="A task is cancelled by a person: erp-mcp tasks cancel.",
+    unverified=frozenset({"subject", "evidence"}),
 )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from erp_mcp.commands import rows
 from erp_mcp.commands.verdicts import rows_of
@@ -21,6 +21,18 @@ Key = TypeVar("Key")
 One = TypeVar("One")
 _NOBODY = "nobody"  # made for a demand that is no longer open: covers no other
 _NEEDED = ("purchase_lines", "demand", "sales_demand", "supply_orders", "stock")
+PEGGED: Final[Mapping[str, type[NamedTuple]]] = {
+    "purchase_lines": rows.PurchaseLineRow,
+    "demand": rows.ComponentRow,
+    "sales_demand": rows.SalesLineRow,
+    "deliveries": rows.DeliveryRow,
+    "supply_orders": rows.ProductionOrderRow,
+    "orders": rows.ProductionOrderRow,
+    "stock": rows.StockRow,
+    "lots": rows.LotRow,
+    "reservations": rows.ReservationRow,
+}
+"""The reads of an operation that looks at its impact, by name, each with what it takes of a row."""
 
 
 class Moved(NamedTuple):

@@ -138,9 +138,10 @@ def _production(case: Case) -> Check:
 
 
 def _transfer(_: Case) -> Check:
-    return flag(
-        "R-REFERENCE", "The request for the transfer is named and not looked up: no system keeps such requests."
+    message = (
+        "The request for the transfer and the place it goes to are named and not looked up: no system tells of them."
     )
+    return flag("R-REFERENCE", message)
 
 
 def _notice(case: Case) -> Check:

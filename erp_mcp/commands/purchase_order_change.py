@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
-from erp_mcp.commands import purchase_line, rows, rows_buying, told
+from erp_mcp.commands import purchase_line, rows_buying, told
 from erp_mcp.commands.buying_lines import value_at
-from erp_mcp.commands.impact import Impact
+from erp_mcp.commands.impact import PEGGED, Impact
 from erp_mcp.commands.purchase_line import StandingLine
 from erp_mcp.commands.units import STEP, passing
 from erp_mcp.commands.verdicts import (
@@ -303,15 +303,7 @@ OPERATION: Final = Operation(
         "line": rows_buying.PricedLineRow,
         "sources": rows_buying.SourceKeyRow,
         "invoices": rows_buying.InvoicedRow,
-        "purchase_lines": rows.PurchaseLineRow,
-        "demand": rows.ComponentRow,
-        "sales_demand": rows.SalesLineRow,
-        "deliveries": rows.DeliveryRow,
-        "supply_orders": rows.ProductionOrderRow,
-        "orders": rows.ProductionOrderRow,
-        "stock": rows.StockRow,
-        "lots": rows.LotRow,
-        "reservations": rows.ReservationRow,
+        **PEGGED,
     },
     live=("line", "sources"),
     undo=Undo(

@@ -204,4 +204,5 @@ OPERATION: Final = Operation(
     reads={"sold": SoldLineRow, "invoiced": InvoicedRow, "refunds": RefundRow, "returned": ReturnedRow},
     live=("sold",),
     irreversible="Finance rejects the request in the system, as long as it was not paid.",
+    unverified=frozenset({"reason_code"}),
 )

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
-from erp_mcp.commands import order_schedule, rows, rows_planning, told
+from erp_mcp.commands import order_schedule, rows_planning, told
 from erp_mcp.commands.dates_back import schedule_back
-from erp_mcp.commands.impact import Impact, compared, ledger_of, needed
+from erp_mcp.commands.impact import PEGGED, Impact, compared, ledger_of, needed
 from erp_mcp.commands.order_schedule import OrderCase
 from erp_mcp.commands.verdicts import flag, need, ok, refuse, refused, rows_of, stale_checks, text_argument
 from erp_mcp.domain.days import days_between, local_day, shift
@@ -59,7 +59,7 @@ def reschedule(facts: CommandFacts) -> Draft:
     effects: tuple[str, ...] = ()
     if not any(one.verdict == "refuse" for one in checks):
         found = _impact(move)
-        checks += [_impact_check(found), *_flags(move)]
+        checks += [told.impact_check(found, by="the new dates"), *_flags(move)]
         effects = tuple(_effects(move, found))
     order_id = case.row.production_order_id
     return Draft(
@@ -152,14 +152,6 @@ def _window(order: rows_planning.MaintenanceRow, today: str) -> tuple[str, str]:
     return begin, max(end, today) if order.order_state == "in_process" else end
 
 
-def _impact_check(found: Impact) -> Check:
-    counts = {"worse": len(found.worse), "better": len(found.better)}
-    if found.worse:
-        count = told.counted(len(found.worse), "open demand")
-        return flag("R-IMPACT", f"{count} would have less in time or get it later.", **counts)
-    return ok("R-IMPACT", "No open demand is hurt by the new dates.", **counts)
-
-
 def _flags(move: _Move) -> Iterator[Check]:
     yield flag("R-CAPACITY", "Capacity of the work centres on the new days is not looked at here.")
     if move.days < 0:
@@ -229,15 +221,7 @@ OPERATION: Final = Operation(
         "components": rows_planning.WithdrawnRow,
         "children": rows_planning.ChildRow,
         "maintenance": rows_planning.MaintenanceRow,
-        "purchase_lines": rows.PurchaseLineRow,
-        "demand": rows.ComponentRow,
-        "sales_demand": rows.SalesLineRow,
-        "deliveries": rows.DeliveryRow,
-        "supply_orders": rows.ProductionOrderRow,
-        "orders": rows.ProductionOrderRow,
-        "stock": rows.StockRow,
-        "lots": rows.LotRow,
-        "reservations": rows.ReservationRow,
+        **PEGGED,
     },
     live=("order", "operations"),
     undo=Undo(

@@ -9,7 +9,7 @@ from typing import Final
 
 from erp_mcp.commands import holding, rows, rows_planning, told
 from erp_mcp.commands.holding import LotOnHand, Need, OnHand
-from erp_mcp.commands.impact import compared, ledger_of, needed
+from erp_mcp.commands.impact import PEGGED, compared, ledger_of, needed
 from erp_mcp.commands.reservation_release import reservation_back
 from erp_mcp.commands.units import STEP, Units, units_of
 from erp_mcp.commands.verdicts import (
@@ -364,15 +364,7 @@ OPERATION: Final = Operation(
         "held_lots": rows_planning.RecordRow,
         "holds": rows_planning.HoldRow,
         "held": rows_planning.RecordRow,
-        "purchase_lines": rows.PurchaseLineRow,
-        "demand": rows.ComponentRow,
-        "sales_demand": rows.SalesLineRow,
-        "deliveries": rows.DeliveryRow,
-        "supply_orders": rows.ProductionOrderRow,
-        "orders": rows.ProductionOrderRow,
-        "stock": rows.StockRow,
-        "lots": rows.LotRow,
-        "reservations": rows.ReservationRow,
+        **PEGGED,
     },
     live=("materials", "components", "sales_lines", "on_hand", "held_lots", "held"),
     undo=Undo(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from erp_mcp.commands import rows, rows_planning, told
-from erp_mcp.commands.impact import Impact, compared, ledger_of, needed
+from erp_mcp.commands.impact import PEGGED, Impact, compared, ledger_of, needed
 from erp_mcp.commands.units import STEP
 from erp_mcp.commands.verdicts import (
     flag,
@@ -63,7 +63,7 @@ def release(facts: CommandFacts) -> Draft:
     effects: tuple[str, ...] = ()
     if checks[0].verdict != "refuse":
         found = _impact(case)
-        checks += [*_told(case), _impact_check(found)]
+        checks += [*_told(case), told.impact_check(found, by="the release")]
         effects = (*_effects(case), *told.impact(found))
     qty = quantity_text(case.qty)
     return Draft(
@@ -155,14 +155,6 @@ def _impact(case: _Release) -> Impact:
     return compared(facts, as_is, replace(copied, holds=(*others, *left)))
 
 
-def _impact_check(found: Impact) -> Check:
-    counts = {"worse": len(found.worse), "better": len(found.better)}
-    if found.worse:
-        count = told.counted(len(found.worse), "open demand")
-        return flag("R-IMPACT", f"{count} would have less in time or get it later.", **counts)
-    return ok("R-IMPACT", "No open demand is hurt by the release.", **counts)
-
-
 # --- What follows -----------------------------------------------------------------------------------------------------
 
 
@@ -204,15 +196,7 @@ OPERATION: Final = Operation(
     reads={
         "reservation": rows_planning.ReservationRefRow,
         "made_for": rows_planning.DonorOrderRow,
-        "purchase_lines": rows.PurchaseLineRow,
-        "demand": rows.ComponentRow,
-        "sales_demand": rows.SalesLineRow,
-        "deliveries": rows.DeliveryRow,
-        "supply_orders": rows.ProductionOrderRow,
-        "orders": rows.ProductionOrderRow,
-        "stock": rows.StockRow,
-        "lots": rows.LotRow,
-        "reservations": rows.ReservationRow,
+        **PEGGED,
     },
     live=("reservation",),
     irreversible="What was released is reserved again by a proposal of its own, as long as the stock is free.",

@@ -8,7 +8,7 @@ from typing import Final
 
 from erp_mcp.commands import rows
 from erp_mcp.commands.dates_back import sales_date_back
-from erp_mcp.commands.impact import ledger_of, needed
+from erp_mcp.commands.impact import PEGGED, ledger_of, needed
 from erp_mcp.commands.rows_selling import SalesLineRefRow
 from erp_mcp.commands.verdicts import (
     MAX_AHEAD_DAYS,
@@ -198,15 +198,7 @@ OPERATION: Final = Operation(
     function=update,
     reads={
         "line": SalesLineRefRow,
-        "purchase_lines": rows.PurchaseLineRow,
-        "demand": rows.ComponentRow,
-        "sales_demand": rows.SalesLineRow,
-        "deliveries": rows.DeliveryRow,
-        "supply_orders": rows.ProductionOrderRow,
-        "orders": rows.ProductionOrderRow,
-        "stock": rows.StockRow,
-        "lots": rows.LotRow,
-        "reservations": rows.ReservationRow,
+        **PEGGED,
     },
     live=("line",),
     undo=Undo(

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from erp_mcp.commands.impact import Change, Impact
+from erp_mcp.commands.verdicts import flag, ok
 from erp_mcp.domain.days import NEVER
+from erp_mcp.domain.proposal import Check
 from erp_mcp.domain.value import quantity_text
 
 SHOWN: Final = 5  # demands that are named; the rest are counted
@@ -27,6 +29,15 @@ def impact(found: Impact) -> Iterator[str]:
         yield "No open demand for the material at this site becomes late or later."
     yield from named(found.worse, "Late or later", hurt)
     yield from named(found.better, "Helped", helped)
+
+
+def impact_check(found: Impact, *, by: str) -> Check:
+    """Return whether somebody has less in time; `by` names what would do that, for whom nobody is hurt."""
+    counts = {"worse": len(found.worse), "better": len(found.better)}
+    if found.worse:
+        count = counted(len(found.worse), "open demand")
+        return flag("R-IMPACT", f"{count} would have less in time or get it later.", **counts)
+    return ok("R-IMPACT", f"No open demand is hurt by {by}.", **counts)
 
 
 def hurt(one: Change) -> str:

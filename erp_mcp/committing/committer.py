@@ -42,7 +42,7 @@ from erp_mcp.domain.instants import parse_instant
 from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.operation import Draft
 from erp_mcp.domain.proposal import Content, Proposal
-from erp_mcp.domain.saga import Begin, PlannedStep, advance, is_saga, part_of, plan_of, stands_of
+from erp_mcp.domain.saga import Begin, PlannedStep, advance, is_saga, part_of, plan_of, stands_of, ways_back_of
 from erp_mcp.domain.saga_draft import draft_of
 from erp_mcp.domain.tool import Tool
 from erp_mcp.errors import GatewayError, ProposalMovedError, RuleRefusedError
@@ -226,6 +226,9 @@ class Committer:
         due = advance(stands_of(plan, others))
         if not (isinstance(due, Begin) and due.direction == "back" and plan[due.step].name == content.step):
             raise HeldBackError("hand_over", "way_back_not_due")
+        for earlier in ways_back_of(content.step, others):  # a system may do it after it was looked for
+            if self.moves.was_sent(earlier) and await self._ways_back.is_there(earlier.content):
+                raise HeldBackError("hand_over", "applied_late", {"earlier": earlier.content.proposal_id})
         _, arguments = await self._ways_back.call_of(whole.content, step)
         if arguments != content.arguments:
             raise HeldBackError("go_stale", "way_back_changed")

@@ -96,6 +96,10 @@ class Moves:
         facts: Facts = {"ticket": said.ticket} if said.ticket else {}
         return self.make(proposal, "accept", not_before=self.after(max(1, said.ask_after_s)), facts=facts)
 
+    def was_sent(self, proposal: Proposal) -> bool:
+        """Whether it was ever sent, whatever became of it."""
+        return any(one.type == "proposal.sending" for one in self.proposals.history(proposal.content.proposal_id))
+
     def after(self, seconds: int) -> str:
         """Return the instant some seconds from now."""
         return later(self.clock.wall(), seconds)

@@ -68,13 +68,17 @@ class Sagas:
                     await self.look(proposal, plan)
                 return self._begin(proposal, saga.part_of(proposal.content, plan[number]))
             case Begin(step=number):
-                return await self._back(self._taking_back(proposal, plan, parts), plan, parts, plan[number])
+                return await self._back(self._taking_back(proposal, plan, parts), parts, plan[number])
             case Wait(for_a_person=for_a_person):
                 return self._wait(proposal, "part_needs_person" if for_a_person else "part_under_way")
             case End(state=State.COMMITTED):
                 return self._whole(proposal, plan, parts)
             case End(state=State.COMPENSATED):
-                return await self._back(self._taking_back(proposal, plan, parts), plan, parts)
+                return await self._back(self._taking_back(proposal, plan, parts), parts)
+            case End(state=State.NEEDS_HUMAN, step=partly):
+                return self.moves.make(
+                    proposal, "hand_over", reason="step_written_in_part", facts={"step": plan[partly].name}
+                )
             case End(step=stuck):
                 stands = self._taking_back(proposal, plan, parts)
                 return self.moves.make(stands, "stick", reason="not_taken_back", facts={"step": plan[stuck].name})
@@ -94,17 +98,12 @@ class Sagas:
         self.moves.at("after_begin")
         return self.proposals.get(proposal.content.proposal_id)
 
-    async def _back(
-        self,
-        proposal: Proposal,
-        plan: Sequence[PlannedStep],
-        parts: Sequence[Proposal],
-        step: PlannedStep | None = None,
-    ) -> Proposal:
+    async def _back(self, proposal: Proposal, parts: Sequence[Proposal], step: PlannedStep | None = None) -> Proposal:
         """Begin to take a step back, or end it where nothing is left to be; neither while what failed stands."""
         try:
-            await self._check_nothing_stands(plan, parts)
-            content = await self.ways_back.of(proposal.content, step) if step else None
+            await self._check_nothing_stands(saga.plan_of(proposal.content), parts)
+            number = len(saga.ways_back_of(step.name, parts)) + 1 if step else 0
+            content = await self.ways_back.of(proposal.content, step, number) if step else None
         except ProposalMovedError:
             raise
         except Exception as error:  # noqa: BLE001 - what hinders it is told apart in one place
@@ -116,17 +115,19 @@ class Sagas:
     async def _check_nothing_stands(self, plan: Sequence[PlannedStep], parts: Sequence[Proposal]) -> None:
         """Look once more for what was sent and called not written: a system may do it after it was looked for.
 
+        A step is looked for as people signed it, a way back as it was sent: that is written nowhere else.
+
         Raises:
             HeldBackError: `deny`, where it stands. GatewayError: as `WaysBack.is_there`.
         """
         steps = {step.name: step for step in plan}
         for part in parts:
-            if part.content.undoes or part.state not in saga.NOTHING_WRITTEN:
+            if part.state not in saga.NOTHING_WRITTEN or not self.moves.was_sent(part):
                 continue
-            events = self.proposals.history(part.content.proposal_id)
-            sent = any(one.type == "proposal.sending" for one in events)
-            if sent and await self.ways_back.is_there(steps[part.content.step]):
-                raise HeldBackError("deny", "failed_step_is_there", {"failed": part.content.step})
+            is_back, name = bool(part.content.undoes), part.content.step
+            if await self.ways_back.is_there(part.content if is_back else steps[name]):
+                reason = "failed_way_back_is_there" if is_back else "failed_step_is_there"
+                raise HeldBackError("deny", reason, {"failed": name})
 
     def _taking_back(self, proposal: Proposal, plan: Sequence[PlannedStep], parts: Sequence[Proposal]) -> Proposal:
         if proposal.state is State.COMPENSATING:

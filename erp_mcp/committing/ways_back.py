@@ -72,12 +72,13 @@ class WaysBack:
     ids: Ids
     refresh: Callable[[str], Awaitable[None]]
 
-    async def of(self, whole: Content, step: PlannedStep) -> Content:
+    async def of(self, whole: Content, step: PlannedStep, number: int) -> Content:
         """Return the part that takes a step back.
 
         Args:
             whole: The saga; its signatures were checked.
             step: What was written.
+            number: Which way back of this step it is, from 1.
 
         Raises:
             HeldBackError: `deny`, when it can't be taken back as it is now. GatewayError: as `Preparation.prepare`.
@@ -96,7 +97,7 @@ class WaysBack:
             tool_hash=tool.hash,
             risk=tool.risk or whole.risk,
             arguments=arguments,
-            idempotency_key=f"{whole.proposal_id}/{step.name}/back",
+            idempotency_key=saga.key_of_back(whole.proposal_id, step.name, number),
             fingerprint=fingerprint_of(tool, checked.arguments),
             command=Command(
                 operation=tool.command,
@@ -119,20 +120,21 @@ class WaysBack:
         ends = instant_text(now + timedelta(seconds=VALID_S))
         return saga.back_of(whole, step, change, created_at=instant_text(now), expires_at=ends)
 
-    async def is_there(self, step: PlannedStep) -> bool:
-        """Whether a step stands in its system; one of which nothing can be found never does.
+    async def is_there(self, part: Content | PlannedStep) -> bool:
+        """Whether what a part was to write stands in its system; what can't be found there never does.
 
         Raises:
             HeldBackError: `deny`, when the name of its system stands for another one now. GatewayError: as
                 `ports.Commands.find`.
         """
-        if self.target(step.command.system) != step.target:
-            raise HeldBackError("deny", "target_changed", {"system": step.command.system})
-        commands = await self.commands(step.command.system)
-        contract = commands.operations.get(step.command.operation)
+        command = part.command
+        if self.target(command.system) != part.target:
+            raise HeldBackError("deny", "target_changed", {"system": command.system})
+        commands = await self.commands(command.system)
+        contract = commands.operations.get(command.operation)
         if contract is None or contract.kind == "none":
             return False
-        return await found(commands, step.command) is not None
+        return await found(commands, command) is not None
 
     async def call_of(self, whole: Content, step: PlannedStep) -> tuple[Tool, dict[str, JsonValue]]:
         """Return the call that takes a step back, from what its system has of it.

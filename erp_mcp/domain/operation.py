@@ -98,6 +98,8 @@ class Operation:
 
     `live` reads look at one entity each (the compiler sees to it) and find at most 200 records, `ports.MAX_KEYS`. A
     draft whose checks hold a refusal becomes no proposal. One without `undo` says in `irreversible` why, in a sentence.
+    `unverified` names the fields that take an id or code of the call which no rule looks up in a system: it is the
+    agent's own word, however much it looks like an id.
     """
 
     name: str  # <entity>.<verb>
@@ -107,3 +109,4 @@ class Operation:
     live: tuple[str, ...] = ()  # reads whose records are read again; their rows have `system` and `source_key`
     undo: Undo | None = None
     irreversible: str = ""
+    unverified: frozenset[str] = frozenset()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Literal
 
 SignInMethod = Literal["passphrase", "oidc"]
@@ -12,7 +13,8 @@ SignInMethod = Literal["passphrase", "oidc"]
 class PageSession:
     """Who is signed in, how, since when, when they were last seen, and when it ends at the latest (UTC instants).
 
-    `token_hash` is the SHA-256, in hexadecimal, of what their browser holds.
+    `token_hash` is the SHA-256, in hexadecimal, of what their browser holds. `provider_session` is what
+    `provider_session_of` gives for the session at the provider that this one came of, empty where none was named.
     """
 
     token_hash: str
@@ -21,6 +23,40 @@ class PageSession:
     signed_in_at: str
     seen_at: str
     ends_at: str
+    provider_session: str = ""
+
+
+def provider_session_of(issuer: str, session: str) -> str:
+    """Return how a session at a provider is kept here: by a hash; empty where the provider named none."""
+    return sha256(f"{issuer}\n{session}".encode()).hexdigest() if session else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedThere:
+    """What a provider says has ended there, once.
+
+    Attributes:
+        word: What tells this word of the provider from any other.
+        session: Of `provider_session_of`; empty where all sessions of the person have ended.
+        approver_id: Whose account it is, empty for nobody's here.
+        hashes: Our sessions whose person has proved anew who they are in that session there.
+    """
+
+    word: str
+    session: str = ""
+    approver_id: str = ""
+    hashes: tuple[str, ...] = ()
+
+    def covers(self, one: PageSession) -> bool:
+        """Whether a session of ours ends with it; one of that person which came of no named session does."""
+        theirs = bool(self.approver_id) and one.approver_id == self.approver_id
+        if not self.session:
+            return theirs
+        return (
+            one.token_hash in self.hashes
+            or one.provider_session == self.session
+            or (theirs and not one.provider_session)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

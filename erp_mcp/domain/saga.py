@@ -34,20 +34,30 @@ NOTHING_WRITTEN: Final = frozenset(
 )  # fmt: skip
 """Ends of a part of which it is certain that nothing of it stands in its system."""
 
-_FOR_A_PERSON: Final = frozenset({State.PARTIALLY_COMMITTED, State.NEEDS_HUMAN})
+WORTH_ANOTHER: Final = frozenset({State.STALE, State.NOT_APPLIED, State.EXPIRED})
+"""Ends of a way back that say nothing against it: somebody changed the record that moment, what was sent got lost, or
+nobody could send it in its time. What a system, a rule or the policy said no to is not asked for again.
+"""
+
+MAX_WAYS_BACK: Final = 3
+"""How often a way back of one step is begun: once, once more after somebody came between, and once more after what was
+sent got lost on top of that. What came to nothing three times does not pass by itself.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepStand:
     """Where one step stands: the states of its parts, `None` for one that was not begun.
 
-    `can_be_undone` is what its operation declares; the last step alone may be without.
+    `can_be_undone` is what its operation declares; the last step alone may be without. `back` is that of the newest way
+    back, `tries` how many were begun.
     """
 
     name: str
     can_be_undone: bool
     forward: State | None = None
     back: State | None = None
+    tries: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +78,10 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The saga is over: COMMITTED, COMPENSATED (nothing of it stands), or COMPENSATION_STUCK at `step`.
+    """The saga is over: COMMITTED, COMPENSATED (nothing of it stands), or it is for a person to say how it stands.
 
-    `failed` is the step that did not go through, -1 where all did.
+    Then `step` could not be taken back (COMPENSATION_STUCK), or is written in part, which no way back is for
+    (NEEDS_HUMAN). `failed` is the step that did not go through, -1 where all did.
     """
 
     state: State
@@ -85,7 +96,8 @@ def advance(steps: Sequence[StepStand]) -> Next:
     """Return what has to happen next.
 
     Steps go forward one after the other. Where one ends without having written anything, those before it are taken
-    back in reverse. Where it can't be said what a part wrote, nothing else is begun until that is known.
+    back in reverse; a way back that wrote nothing for a cause that passes is begun anew, `MAX_WAYS_BACK` times in all.
+    Where it can't be said what a part wrote, nothing else is begun until that is known.
 
     Args:
         steps: In order, 2 to `MAX_STEPS`.
@@ -95,8 +107,10 @@ def advance(steps: Sequence[StepStand]) -> Next:
             return Begin(number, "forward")
         if step.forward in NOTHING_WRITTEN:
             return _back(steps[:number], failed=number)
+        if step.forward is State.PARTIALLY_COMMITTED:  # no statement leads out of that, so the saga is looked at
+            return End(State.NEEDS_HUMAN, failed=number, step=number)
         if step.forward is not State.COMMITTED:
-            return Wait(number, step.forward in _FOR_A_PERSON)
+            return Wait(number, step.forward is State.NEEDS_HUMAN)
     return End(State.COMMITTED)
 
 
@@ -104,11 +118,12 @@ def _back(written: Sequence[StepStand], *, failed: int) -> Next:
     for number, step in reversed(list(enumerate(written))):
         if step.back is State.COMMITTED:
             continue
-        if not step.can_be_undone or step.back in NOTHING_WRITTEN:
-            return End(State.COMPENSATION_STUCK, failed=failed, step=number)
-        if step.back is None:
+        again = step.back in WORTH_ANOTHER and step.tries < MAX_WAYS_BACK
+        if step.can_be_undone and (step.back is None or again):
             return Begin(number, "back")
-        return Wait(number, step.back in _FOR_A_PERSON)
+        if not step.can_be_undone or step.back in NOTHING_WRITTEN or step.back is State.PARTIALLY_COMMITTED:
+            return End(State.COMPENSATION_STUCK, failed=failed, step=number)
+        return Wait(number, step.back is State.NEEDS_HUMAN)
     return End(State.COMPENSATED, failed=failed)
 
 
@@ -229,6 +244,7 @@ def part_of(saga: Content, step: PlannedStep) -> Content:
         target=step.target,
         concerns=step.concerns,
         parameters=step.parameters,
+        narrows="",
         part_of=saga.proposal_id,
         step=step.name,
     )
@@ -244,6 +260,29 @@ def back_of(saga: Content, step: PlannedStep, change: PlannedStep, *, created_at
     return replace(part, created_at=created_at, expires_at=expires_at)
 
 
+def key_of_back(saga_id: str, step: str, number: int) -> str:
+    """Return the idempotency key of the n-th way back of a step, from 1; no agent's own key has a slash."""
+    return f"{saga_id}/{step}/back" + (f"/{number}" if number > 1 else "")
+
+
+def ways_back_of(step: str, parts: Sequence[Proposal]) -> list[Proposal]:
+    """Return the ways back of a step that were begun, in the order of the parts."""
+    return [one for one in parts if one.content.undoes and one.content.step == step]
+
+
+def may_begin(part: Content, begun: Sequence[Proposal]) -> bool:
+    """Whether a part may be begun beside those of its saga that were: once; a way back anew where none before wrote.
+
+    Args:
+        part: What would be begun.
+        begun: All parts of its saga that were.
+    """
+    same = [one for one in begun if (one.content.step, one.content.undoes) == (part.step, part.undoes)]
+    if not part.undoes:
+        return not same
+    return len(same) < MAX_WAYS_BACK and all(one.state in WORTH_ANOTHER for one in same)
+
+
 def is_of(part: Content, saga: Content) -> bool:
     """Whether a part is what its saga says: the very step that people saw, or what takes one back by the tool they saw.
 
@@ -257,19 +296,26 @@ def is_of(part: Content, saga: Content) -> bool:
         return to_json(part) == to_json(part_of(saga, step))
     change = planned(part, step.name, undo_tool="", way_back="")
     same = back_of(saga, step, change, created_at=part.created_at, expires_at=part.expires_at)
-    return part.tool == step.undo_tool and to_json(part) == to_json(same)
+    keys = (key_of_back(saga.proposal_id, step.name, number) for number in range(1, MAX_WAYS_BACK + 1))
+    return part.tool == step.undo_tool and part.idempotency_key in keys and to_json(part) == to_json(same)
 
 
 def stands_of(plan: Sequence[PlannedStep], parts: Sequence[Proposal]) -> list[StepStand]:
     """Return where each step of a saga stands."""
     forward = {one.content.step: one.state for one in parts if not one.content.undoes}
-    back = {one.content.step: one.state for one in parts if one.content.undoes}
+    back = {step.name: [one.state for one in ways_back_of(step.name, parts)] for step in plan}
     return [
         StepStand(
             name=step.name,
             can_be_undone=bool(step.undo_tool),
             forward=forward.get(step.name),
-            back=back.get(step.name),
+            back=_newest(back[step.name]),
+            tries=len(back[step.name]),
         )
         for step in plan
     ]
+
+
+def _newest(states: Sequence[State]) -> State | None:
+    """Return where the way back of a step stands: begun anew is only what ended `WORTH_ANOTHER`, so another is last."""
+    return next((one for one in states if one not in WORTH_ANOTHER), states[-1] if states else None)

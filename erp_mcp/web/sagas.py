@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.forms import FormError
 from erp_mcp.domain.proposal import Content, Proposal
-from erp_mcp.domain.saga import is_saga, plan_of
+from erp_mcp.domain.saga import is_saga, plan_of, ways_back_of
 from erp_mcp.web.words import STATES
 
 
@@ -24,7 +24,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepShown:
-    """One step in the order in which it is carried out; `forward` and `back` are absent until they are begun."""
+    """One step in the order in which it is carried out; `forward` is absent until it is begun.
+
+    `backs` are its ways back, oldest first: one, or more where those before it came to nothing.
+    """
 
     name: str
     system: str
@@ -32,7 +35,7 @@ class StepShown:
     undo_tool: str
     way_back: str
     forward: Part | None
-    back: Part | None
+    backs: tuple[Part, ...]
 
 
 def steps_of(content: Content, parts: Sequence[Proposal]) -> list[StepShown]:
@@ -43,7 +46,7 @@ def steps_of(content: Content, parts: Sequence[Proposal]) -> list[StepShown]:
         plan = plan_of(content)
     except FormError:
         return []
-    begun = {(one.content.step, bool(one.content.undoes)): _part(one) for one in parts}
+    begun = {one.content.step: _part(one) for one in parts if not one.content.undoes}
     return [
         StepShown(
             name=step.name,
@@ -51,8 +54,8 @@ def steps_of(content: Content, parts: Sequence[Proposal]) -> list[StepShown]:
             headline=step.preview.headline,
             undo_tool=step.undo_tool,
             way_back=step.way_back,
-            forward=begun.get((step.name, False)),
-            back=begun.get((step.name, True)),
+            forward=begun.get(step.name),
+            backs=tuple(_part(one) for one in ways_back_of(step.name, parts)),
         )
         for step in plan
     ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.proposal import Proposal
-from erp_mcp.domain.saga import NOTHING_WRITTEN
+from erp_mcp.domain.saga import MAX_WAYS_BACK, NOTHING_WRITTEN, WORTH_ANOTHER
 
 if TYPE_CHECKING:
     from erp_mcp.domain.saga import PlannedStep
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 Part = tuple[str, bool]
 """A step, and whether it is taken back."""
 FOR_A_PERSON: Final = frozenset({State.NEEDS_HUMAN, State.PARTIALLY_COMMITTED})
+_IS_THERE: Final = frozenset({"failed_step_is_there", "failed_way_back_is_there"})
 _NOT_BEGUN: Final = frozenset({State.DENIED, State.EXPIRED, State.STALE, State.NEEDS_HUMAN, State.CANCELLED})
 
 
@@ -47,6 +48,18 @@ def stands_by(forward: State | None, back: State | None) -> bool | None:
     return back is not State.COMMITTED
 
 
+def begun_twice(parts: Sequence[Proposal]) -> list[str]:
+    """Return what was begun once more though it may not be: a step, or a way back beside one that may have written."""
+    wrongs, ends = [], dict[Part, list[State]]()
+    for one in parts:
+        ends.setdefault((one.content.step, bool(one.content.undoes)), []).append(one.state)
+    for (step, back), states in ends.items():
+        anew = [one for one in states[:-1] if not back or one not in WORTH_ANOTHER]
+        if anew or len(states) > MAX_WAYS_BACK:
+            wrongs.append(f"{step}{' back' if back else ''} was begun {len(states)} times: {states}")
+    return wrongs
+
+
 def misled(saga: Proposal, by: Mapping[Part, State], plan: Sequence[PlannedStep]) -> list[str]:
     """Return what a saga says that its parts do not bear out."""
     written = [one.name for one in plan if by.get((one.name, False)) is State.COMMITTED]
@@ -57,7 +70,7 @@ def misled(saga: Proposal, by: Mapping[Part, State], plan: Sequence[PlannedStep]
     right = {
         State.COMMITTED: len(written) == len(plan) and not backs,
         State.COMPENSATED: failed and taken == written,
-        State.COMPENSATION_STUCK: failed and (taken != written or saga.reason == "failed_step_is_there"),
+        State.COMPENSATION_STUCK: failed and (taken != written or saga.reason in _IS_THERE),
         State.CLAIMED: waits and not backs,
         State.COMPENSATING: waits and failed,
     }

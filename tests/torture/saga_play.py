@@ -17,7 +17,7 @@ from erp_mcp.domain.lifecycle import ENDS, State
 from erp_mcp.domain.proposal import Proposal
 from erp_mcp.ports import Commands
 from tests.torture.plant import ERP, REFERENCES
-from tests.torture.saga_judge import FOR_A_PERSON, End, Part, misled, stands_by
+from tests.torture.saga_judge import FOR_A_PERSON, End, Part, begun_twice, misled, stands_by
 from tests.torture.saga_plant import SagaTemplate, Standing, standing
 from tests.torture.world import LEASE_OVER_S, LEGAL, UNDER_WAY, Life, Moment, World, _state_of
 
@@ -33,9 +33,13 @@ Fault = Literal[
     "down",  # certainly not sent, once
     "tardy",  # not done, nobody knows, and done once it was called not applied
     "gone",  # of a way back: what was written can't be found any more
+    "changed",  # of a way back: another version, once
+    "mislaid",  # of a way back: not done, and nobody knows, once
+    "later",  # of a way back: as tardy, and done only when it is looked for once more
 ]
 FAULTS: Final[tuple[Fault, ...]] = get_args(Fault)
 FAILS: Final[tuple[Fault, ...]] = ("refuse", "conflict", "late", "missed")  # a step that meets these is not written
+_ONCE: Final[Mapping[Fault, Fault]] = {"down": "down", "changed": "conflict", "mislaid": "missed"}
 Faults = Mapping[Part, Fault]
 
 _GOES_ON: Final = UNDER_WAY | {State.COMPENSATING}
@@ -61,7 +65,8 @@ class SagaPlay:
     faults: Faults = field(default_factory=dict)
     planted: str = ""
     _late: bool = False
-    _down: set[Part] = field(default_factory=set)
+    _met: set[Part] = field(default_factory=set)
+    _looked: set[str] = field(default_factory=set)
 
     def played(self) -> End:
         """Let one worker live from the start to the end."""
@@ -97,7 +102,7 @@ class SagaPlay:
         return found
 
     def _live(self, spot: Spot, run: Callable[[Life], Awaitable[None]], at: Callable[[str], None]) -> None:
-        self._late, self._down = False, set()
+        self._late, self._met, self._looked = False, set(), set()
         self.world.at_first(self.of.template)
         self.world.put(spot.moment, later_s=LEASE_OVER_S if spot.name else 0)
         self.of.sight.put(is_read=spot.is_read)
@@ -155,17 +160,20 @@ class SagaPlay:
     def meets(self, part: Part) -> Fault | None:
         """Return what goes wrong with a part that is sent now."""
         fault = self.faults.get(part)
-        if fault == "down":
-            is_first = part not in self._down
-            self._down.add(part)
-            return "down" if is_first else None
+        if fault is not None and fault in _ONCE:
+            is_first = part not in self._met
+            self._met.add(part)
+            return _ONCE[fault] if is_first else None
         if fault == "late":
             self._late = True
         return fault
 
     def is_tardy(self, part: Proposal) -> bool:
-        """Whether a system does this after it was called not applied."""
-        return self.faults.get((part.content.step, bool(part.content.undoes))) == "tardy"
+        """Whether a system does this after it was called not applied, now that it is looked for."""
+        fault, name = self.faults.get((part.content.step, bool(part.content.undoes))), part.content.proposal_id
+        is_again = name in self._looked
+        self._looked.add(name)
+        return fault == "tardy" or (fault == "later" and is_again)
 
     def lose_records(self) -> None:
         """Let what was written be found no more, where that is asked for."""
@@ -187,16 +195,16 @@ class SagaPlay:
             there = self._stands(step, now)
             stands += there is not False
             expected = stands_by(by.get((step.name, False)), by.get((step.name, True)))
-            if saga.reason == "failed_step_is_there" and self.faults.get((step.name, False)) == "tardy":
-                expected = True  # a person is told of it
+            for back, told in ((False, "failed_step_is_there"), (True, "failed_way_back_is_there")):
+                if saga.reason == told and self.faults.get((step.name, back)) in ("tardy", "later"):
+                    expected = not back  # a person is told of it
             if self.planted == "believes" and expected is False:
                 expected = True
             if there is None:
                 twice.append(f"{step.name} is neither as before nor written once")
             elif expected is not None and there != expected:
                 lost.append(f"{step.name} {'stands' if there else 'does not stand'}, and its parts say otherwise")
-        if len(by) != len(parts):
-            twice.append("a part was begun twice")
+        twice += begun_twice(parts)
         wrongs = [*misled(saga, by, self.of.plan), *self._moves(life, saga, parts)]
         records = list(state.audit.read_all())
         report = verify(records, strays=state.audit.strays(), proposals=store.kept())
@@ -273,7 +281,7 @@ class _Port:
             return Refused(code="document_closed", native_code="06/115")
         if fault == "conflict":
             return Conflict()
-        if fault in ("missed", "tardy"):
+        if fault in ("missed", "tardy", "later"):
             return Unknown(reason="connection_lost")
         outcome = await self._done(command)
         if self._play.planted == "twice":

@@ -17,7 +17,7 @@ from tests.systems.postgresql.server import running
 from tests.torture.homes import FileHome, schema_home
 from tests.torture.plant import Kit
 from tests.torture.saga_plant import saga_templates
-from tests.torture.saga_play import Faults
+from tests.torture.saga_play import Fault, Faults
 from tests.torture.sagas import deaths, played, some_of_matrix, ways, world_of
 from tests.torture.stage import Tally
 from tests.torture.world import World
@@ -66,6 +66,23 @@ def test_what_a_system_does_after_it_was_called_not_applied_is_seen_before_the_r
     for of in saga_templates(world.kit):
         tally = right(played(world, of, [{(step.name, False): "tardy"} for step in of.plan]))
         assert tally.states == {"COMPENSATION_STUCK": len(of.plan)}
+
+
+@guarantees("P10.saga", "P4.unknown", "P4.one_effect")
+def test_a_way_back_that_comes_to_nothing_is_begun_anew_and_never_done_twice(world: World) -> None:
+    """Once more after a passing cause; never beside one that its system did after it was called not applied."""
+    for of in saga_templates(world.kit):
+        first, last = of.plan[0].name, of.plan[-1].name
+        ends: dict[Fault, str] = {
+            "changed": "COMPENSATED",
+            "mislaid": "COMPENSATED",
+            "conflict": "COMPENSATION_STUCK",
+            "tardy": "COMPENSATION_STUCK",
+            "later": "COMPENSATING",
+        }
+        for fault, state in ends.items():
+            tally = right(played(world, of, [{(last, False): "refuse", (first, True): fault}]))
+            assert tally.states == {state: 1}, fault
 
 
 @guarantees("P10.saga", "P4.one_effect", "P10.survives")

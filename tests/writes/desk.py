@@ -155,6 +155,18 @@ class WriteDesk:
         """Return a proposal as it is kept."""
         return self.deployment.state.proposals.get(proposal_id)
 
+    def take_away(self, *tools: str) -> None:
+        """Let the administrator apply a policy in which nobody may propose by some tools any more."""
+        file, cases = (self.directory / "policies" / name for name in ("base.yaml", "tests/base.yaml"))
+        policy, told = (json.loads(one.read_text(encoding="utf-8")) for one in (file, cases))
+        policy["rules"] = [rule for rule in policy["rules"] if rule["id"] not in tools]
+        for one in policy["approvals"]:
+            one["tools"] = [name for name in one["tools"] if name not in tools]
+        told["cases"] = [case for case in told["cases"] if case["tool"] not in tools]
+        file.write_text(json.dumps(policy), encoding="utf-8")
+        cases.write_text(json.dumps(told), encoding="utf-8")
+        administration.apply_policy(self.deployment, applied_by="tests", signing=self._signing(ADMIN))
+
     # --- The system of record -----------------------------------------------------------------------------------------
 
     def erp(self, statement: str, *values: str | int) -> list[tuple[Any, ...]]:

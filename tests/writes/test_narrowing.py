@@ -11,10 +11,14 @@ from erp_mcp.administration import Narrowed, Signing
 from erp_mcp.approval import envelope
 from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.proposal import Proposal
-from erp_mcp.errors import GatewayError, NotSmallerError, ProposalMovedError, RuleRefusedError
+from erp_mcp.domain.saga import plan_of
+from erp_mcp.errors import GatewayError, NotAllowedError, NotSmallerError, ProposalMovedError, RuleRefusedError
 from tests.guarantees import guarantees
 from tests.writes.desk import APPROVERS, WriteDesk, passphrase_of
 from tests.writes.test_create_purchase_order import NEXT_NUMBER, ORDER, TOOL
+from tests.writes.test_procurement import ASKED as PROCURE
+from tests.writes.test_procurement import TOOL as SAGA
+from tests.writes.test_saga_altered import BUDGET
 
 
 def _signing(desk: WriteDesk, who: str) -> Signing:
@@ -111,3 +115,49 @@ def test_whoever_comes_second_finds_that_it_waits_no_more(desk: WriteDesk) -> No
     with pytest.raises(ProposalMovedError):
         administration.decide(desk.deployment, asked, _signing(desk, APPROVERS[1]), "approve")
     assert len(desk.deployment.state.proposals.in_states((State.AWAITING_APPROVAL,))) == 1
+
+
+@guarantees("P3.narrowed", "P10.saga", "P4.one_effect")
+def test_of_several_changes_as_one_the_smaller_ones_are_written(desk: WriteDesk) -> None:
+    """Less is reserved and ordered, the budget is moved as asked; each part is as the smaller one says."""
+    asked = desk.propose(SAGA, **PROCURE)
+    untouched = desk.dump()
+    made = _smaller(desk, asked, {"reserve_qty": "10.5", "lines[0].qty": "12"})
+    assert (desk.dump(), desk.proposal(asked.content.proposal_id)) == (untouched, asked)
+    then, now = (plan_of(one) for one in (asked.content, made.content))
+    assert [one.name for one in now] == [one.name for one in then]
+    assert {one.proposal_id for one in now}.isdisjoint(one.proposal_id for one in then)
+    changed = {one.field for one in made.content.preview.changes} & {
+        one.field for one in set(asked.content.preview.changes) - set(made.content.preview.changes)
+    }
+    assert {one.partition(".")[0] for one in changed} == {"reserve_stock", "create_order"}
+
+    first = administration.narrow(desk.deployment, made, _signing(desk, APPROVERS[0]), "half of it will do")
+    assert (first.state, first.content.narrows) == (State.AWAITING_APPROVAL, asked.content.proposal_id)
+    administration.decide(desk.deployment, first, _signing(desk, APPROVERS[1]), "approve")
+    desk.work()
+    saga = desk.proposal(made.content.proposal_id)
+    assert saga.state is State.COMMITTED, (saga.state, saga.reason)
+    assert desk.erp("SELECT qty FROM resv WHERE resv_no = 'RS00001700'") == [("10.500",)]
+    assert saga.receipt is not None
+    order = saga.receipt.written.document
+    assert desk.erp("SELECT mat_no, qty_ord FROM po_item WHERE po_no = ?", order) == [("RM-007", "12.000")]
+    assert desk.erp(BUDGET) == [("867800.00",)]
+    assert desk.deployment.state.proposals.parts(asked.content.proposal_id) == []
+    assert [one.content.narrows for one in desk.deployment.state.proposals.parts(saga.content.proposal_id)] == [""] * 4
+    assert desk.proposal(asked.content.proposal_id).state is State.REJECTED
+    assert desk.work() == []
+
+
+@guarantees("P3.narrowed", "P10.saga", "P1.default_deny")
+def test_several_changes_are_not_made_smaller_into_others_or_without_a_grant_of_each(desk: WriteDesk) -> None:
+    """One step that grows is enough; so is one that the agent may not propose any more."""
+    asked = desk.propose(SAGA, **PROCURE)
+    with pytest.raises(NotSmallerError):
+        _smaller(desk, asked, {"reserve_qty": "10.5", "lines[0].qty": "31"})
+    with pytest.raises(NotSmallerError):
+        _smaller(desk, asked, {"reserve_qty": "20.50"})
+    desk.take_away(SAGA, "propose_create_purchase_order")
+    with pytest.raises(NotAllowedError):
+        _smaller(desk, asked, {"reserve_qty": "10.5"})
+    assert desk.proposal(asked.content.proposal_id) == asked

@@ -14,12 +14,20 @@ from tests.guarantees import guarantees
 from tests.unit.web.browsing import Browser
 from tests.writes.desk import APPROVERS, WriteDesk, passphrase_of
 from tests.writes.test_create_purchase_order import ORDER, TOOL
+from tests.writes.test_procurement import ASKED as PROCURE
+from tests.writes.test_procurement import TOOL as SAGA
 
 
 @pytest.fixture
 def asked(desk: WriteDesk) -> Proposal:
     """An order that an agent has really proposed."""
     return desk.propose(TOOL, **ORDER)
+
+
+@pytest.fixture
+def procurement(desk: WriteDesk) -> Proposal:
+    """Several changes that an agent has really proposed as one."""
+    return desk.propose(SAGA, **PROCURE)
 
 
 @pytest_asyncio.fixture
@@ -59,6 +67,29 @@ async def test_somebody_says_yes_to_less_and_only_that_is_left(
     rejected = desk.proposal(asked.content.proposal_id)
     assert (rejected.state, rejected.reason) == (State.REJECTED, "narrowed")
     assert asked.content.proposal_id in (await browser.get(done.headers["location"])).text
+
+
+@guarantees("P3.narrowed", "P3.page_decides", "P10.saga")
+async def test_of_several_changes_as_one_somebody_says_yes_to_less(
+    browser: Browser, desk: WriteDesk, procurement: Proposal
+) -> None:
+    """The smaller one is shown step by step; one in which a step grows is turned away."""
+    asked = procurement
+    here = f"/proposals/{asked.content.proposal_id}"
+    passphrase = await signed_in(browser, desk, APPROVERS[0])
+    await browser.get(here)
+    grown = await browser.send(f"{here}/narrow", **{"size reserve_qty": "10.5", "size lines[0].qty": "31"})
+    assert (grown.status_code, desk.proposal(asked.content.proposal_id).state) == (400, State.AWAITING_APPROVAL)
+
+    await browser.send(f"{here}/narrow", **{"size reserve_qty": "10.5"})
+    assert "Nothing of this is stored yet" in browser.seen.text
+    assert "10.5" in browser.seen.text
+    assert "reserve_stock, in erp" in browser.seen.text
+    looked = {"looked": "yes"} if "looked" in browser.seen.fields[f"{here}/narrowed"] else {}
+    done = await browser.send(f"{here}/narrowed", comment="enough", passphrase=passphrase, **looked)
+    left = desk.proposal(done.headers["location"].rpartition("/")[2])
+    assert left.content.narrows == asked.content.proposal_id
+    assert desk.proposal(asked.content.proposal_id).reason == "narrowed"
 
 
 @guarantees("P3.narrowed", "P3.page_decides")

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 import json
+from collections.abc import Iterator
+from typing import Any
 
 from click.testing import CliRunner
 
+from erp_mcp.administration import free_text_fields
 from erp_mcp.cli.app import main
-from erp_mcp.domain.answer import Answer
+from erp_mcp.commands import OPERATIONS
+from erp_mcp.domain.answer import Answer, Refusal
+from erp_mcp.domain.proposal import Proposal
+from erp_mcp.domain.tool import Argument, Tool
 from tests.guarantees import guarantees
 from tests.writes.desk import WriteDesk
 
@@ -53,3 +60,96 @@ def test_every_tool_with_free_text_has_it_shown_as_the_agents_own_words(desk: Wr
             assert bare == [line for line in lines[:1] if text[:40] in line], tool.name
             if bare:
                 assert "quotes the agent's own words" in lines[1]
+
+
+# Well formed, and nobody's: by tool and argument, with the field that takes it.
+_NOBODYS = {
+    ("propose_create_human_task", "subject_id"): ("subject", "ZZ-NOBODY-77"),
+    ("propose_create_human_task", "evidence"): ("evidence", ["zz-nobody-77"]),
+    ("propose_request_refund", "reason_code"): ("reason_code", "ZZ7"),
+    ("propose_create_supplier", "tax_id"): ("tax_id", "DE000000077"),
+    ("propose_create_supplier", "country"): ("country", "ZZ"),
+}
+_STRANGE = "ZZ-NOBODY-77"
+
+
+def _ids(arguments: tuple[Argument, ...], table: str = "") -> Iterator[tuple[str, Argument]]:
+    """Yield the ids and codes that a call may choose freely, each with the table it is a column of."""
+    for one in arguments:
+        if one.type in {"id", "code"} and not one.values and not one.is_site and one.name != "acknowledge_duplicate_of":
+            yield table, one
+        yield from _ids(one.columns, one.name)
+
+
+def _with(tool: Tool, table: str, name: str, value: Any) -> dict[str, Any]:
+    """Return the example of a tool with one of its ids or codes replaced."""
+    arguments = copy.deepcopy(json.loads(tool.examples[0]))
+    arguments["idempotency_key"] = f"strange:{table}:{name}"
+    if not table:
+        return {**arguments, name: value}
+    first, *others = arguments.get(table, [{}])
+    return {**arguments, table: [{**first, name: value}, *others]}
+
+
+def _tool(desk: WriteDesk, name: str) -> Tool:
+    found = desk.deployment.catalog.get(name)
+    assert found is not None
+    return found
+
+
+def _asked(desk: WriteDesk, tool: Tool, arguments: dict[str, Any]) -> Proposal | Refusal:
+    outcome = desk.ask(tool.name, **arguments)
+    return desk.proposal(str(outcome.tables["proposal"].rows[0][0])) if isinstance(outcome, Answer) else outcome
+
+
+def _flags(found: Proposal) -> set[str]:
+    return {one.message for one in found.content.preview.checks if one.verdict == "flag"}
+
+
+def _holding(found: Proposal, strange: str) -> set[str]:
+    return {name for name, value in found.content.command.fields.items() if strange in json.dumps(value)}
+
+
+@guarantees("P3.own_words")
+def test_an_id_that_nobody_looks_up_is_refused_flagged_or_shown_as_the_agents_own_word(desk: WriteDesk) -> None:
+    """What looks like a number of the ERP is believed sooner than a sentence, and is as easily made up."""
+    tried = 0
+    for tool in (one for one in desk.deployment.catalog if one.effect == "write"):
+        usual: set[str] | None = None
+        for table, one in _ids(tool.arguments):
+            tried += 1
+            found = _asked(desk, tool, _with(tool, table, one.name, [_STRANGE] if one.many else _STRANGE))
+            if isinstance(found, Refusal):
+                continue
+            marked = free_text_fields(tool, found.content)
+            if _holding(found, _STRANGE) <= marked:
+                continue
+            if usual is None:
+                plain = _asked(desk, tool, {**json.loads(tool.examples[0]), "idempotency_key": "as-it-stands"})
+                usual = _flags(plain) if isinstance(plain, Proposal) else set()
+            assert _flags(found) - usual, (tool.name, one.name, _holding(found, _STRANGE))
+    assert tried > 50
+
+
+@guarantees("P3.own_words")
+def test_what_is_marked_as_looked_up_by_nobody_really_is_and_stands_apart_on_the_terminal(desk: WriteDesk) -> None:
+    """A mark on what was checked would teach people to look past marks."""
+    fields = {(operation, name) for operation, one in OPERATIONS.items() for name in one.unverified}
+    seen = set()
+    for (name, argument), (field, value) in _NOBODYS.items():
+        tool = _tool(desk, name)
+        arguments = _with(tool, "", argument, value)
+        if argument == "country":
+            arguments["tax_id"] = "ZZ000000077"
+        found = _asked(desk, tool, arguments)
+        assert isinstance(found, Proposal), (name, argument, found)
+        shown = _shown(desk, found.content.proposal_id).splitlines()
+        strange = str(value[0] if isinstance(value, list) else value)
+        assert field in json.loads(_shown(desk, found.content.proposal_id, "--json"))["agents_own_words"]
+        assert [one for one in shown if strange in one.split() and not one.lstrip().startswith("| ")] == []
+        seen.add((found.content.command.operation, field))
+    assert seen == fields
+    release = _tool(desk, "propose_request_work_order_release")
+    asked = _asked(desk, release, json.loads(release.examples[0]))
+    assert isinstance(asked, Proposal)
+    assert not {"subject", "order_id"} & free_text_fields(release, asked.content)

@@ -13,12 +13,15 @@ from typing import Final
 import pytest
 
 from erp_mcp.administration import resolving
+from erp_mcp.audit.verify import verify
+from erp_mcp.domain import saga as sagas
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.proposal import Proposal, Step
 from erp_mcp.errors import ProposalMovedError
 from erp_mcp.store.state.rows import content_digest, content_text
-from erp_mcp.worker.loop import refreshed
+from erp_mcp.web.sagas import steps_of
+from erp_mcp.worker.refreshing import refreshed
 from tests.guarantees import guarantees
 from tests.writes.desk import APPROVERS, WriteDesk
 from tests.writes.test_procure_steps import standing
@@ -46,10 +49,23 @@ ASKED: Final[dict[str, JsonValue]] = {
 }
 
 
+RELEASE: Final[dict[str, JsonValue]] = {
+    "reservation_id": "RS00001700",
+    "qty": "1",
+    "reason": "It is not needed any more.",
+    "idempotency_key": "release-0001",
+}
+
+
 def parts(desk: WriteDesk, saga: Proposal) -> dict[tuple[str, bool], Proposal]:
     """Return the parts of a saga by step, and whether they take it back."""
     found = desk.deployment.state.proposals.parts(saga.content.proposal_id)
     return {(one.content.step, bool(one.content.undoes)): one for one in found}
+
+
+def ways_back(desk: WriteDesk, saga: Proposal, step: str) -> list[Proposal]:
+    """Return the ways back of a step that were begun, oldest first."""
+    return sagas.ways_back_of(step, desk.deployment.state.proposals.parts(saga.content.proposal_id))
 
 
 def saga_of(desk: WriteDesk, **other: JsonValue) -> Proposal:
@@ -168,22 +184,72 @@ def test_what_cannot_be_taken_back_is_left_to_a_person_with_what_stands_in_view(
     assert resolved.state is State.NOT_APPLIED
 
 
+TOUCHED: Final = "UPDATE resv SET changed_at = '2026-03-16T05:30:0{}Z' WHERE resv_no = 'RS00001700'"
+
+
+def taken_back_while_somebody_changes_it(desk: WriteDesk, times: int) -> Proposal:
+    """Return a procurement whose order was refused; somebody saves its reservation before each of so many ways back."""
+    saga = saga_of(desk)
+    at_order = once("create_order", "taken_claimed", partial(desk.in_erp, BLOCKED))
+    met: list[str] = []
+
+    def at(point: str, part: Proposal) -> None:
+        at_order(point, part)
+        content = part.content
+        is_new = content.proposal_id not in met and len(met) < times
+        if is_new and (point, content.step, bool(content.undoes)) == ("taken_claimed", "reserve_stock", True):
+            met.append(content.proposal_id)
+            desk.in_erp(TOUCHED.format(len(met)))
+
+    saga = carried_out(desk, saga, at)
+    assert len(met) == times
+    return saga
+
+
+@guarantees("P10.saga", "P4.one_effect", "P5.moves_proved")
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_way_back_that_came_too_late_for_a_changed_record_is_worked_out_anew(desk: WriteDesk, times: int) -> None:
+    """Each is a part of its own in the records; the stock is free in the end, once."""
+    before = standing(desk)
+    saga = taken_back_while_somebody_changes_it(desk, times)
+    assert saga.state is State.COMPENSATED, (saga.state, saga.reason, parts(desk, saga))
+    tried = ways_back(desk, saga, "reserve_stock")
+    assert [(one.state, one.reason) for one in tried[:-1]] == [(State.STALE, "record_changed")] * times
+    assert tried[-1].state is State.COMMITTED
+    keys = [one.content.idempotency_key.removeprefix(f"{saga.content.proposal_id}/") for one in tried]
+    assert keys == ["reserve_stock/back", "reserve_stock/back/2", "reserve_stock/back/3"][: times + 1]
+    assert len({one.content.command.version_token for one in tried}) == times + 1  # each on the record as it was then
+    assert standing(desk) == before
+    shown = [row["effect"] for row in desk.rows("get_proposal", "effects", proposal_id=saga.content.proposal_id)]
+    assert sum("reserve_stock is taken back at STALE" in line for line in shown) == times
+    store = desk.deployment.state.proposals
+    on_page = steps_of(saga.content, store.parts(saga.content.proposal_id))[0].backs
+    assert [one.proposal_id for one in on_page] == [one.content.proposal_id for one in tried]
+    state = desk.deployment.state
+    assert verify(state.audit.read_all(), strays=state.audit.strays(), proposals=state.proposals.kept()).intact
+    assert desk.work() == []
+
+
+@guarantees("P10.saga")
+def test_after_three_ways_back_that_came_to_nothing_a_person_looks(desk: WriteDesk) -> None:
+    """The reservation stands, nothing is tried for ever, and the saga says at which step."""
+    saga = taken_back_while_somebody_changes_it(desk, sagas.MAX_WAYS_BACK)
+    assert (saga.state, saga.reason) == (State.COMPENSATION_STUCK, "not_taken_back")
+    assert [one.state for one in ways_back(desk, saga, "reserve_stock")] == [State.STALE] * 3
+    assert desk.erp("SELECT qty FROM resv WHERE resv_no = 'RS00001700'") == [("20.500",)]
+    assert desk.work() == []
+
+
 @guarantees("P10.saga", "P4.one_effect")
 def test_what_a_stuck_saga_has_written_is_frozen_until_a_person_has_said_how_it_stands(desk: WriteDesk) -> None:
     """Nobody changes the reservation meanwhile, not by another proposal and not by one approved before."""
     change = "UPDATE resv SET qty = '1.000', changed_at = '2026-03-16T05:30:00Z' WHERE resv_no = 'RS00001700'"
     saga = stuck(desk, change)
     assert saga.state is State.COMPENSATION_STUCK, (saga.state, saga.reason)
-    release: dict[str, JsonValue] = {
-        "reservation_id": "RS00001700",
-        "qty": "1",
-        "reason": "It is not needed any more.",
-        "idempotency_key": "release-0001",
-    }
-    refusal = desk.refusal("propose_release_reservation", **release)
+    refusal = desk.refusal("propose_release_reservation", **RELEASE)
     assert (refusal.code, refusal.facts["proposal_id"]) == ("proposal.object_frozen", saga.content.proposal_id)
     resolved_as(desk, saga, "Set free by hand what was left of it.")
-    assert desk.propose("propose_release_reservation", **release).state is State.AWAITING_APPROVAL
+    assert desk.propose("propose_release_reservation", **RELEASE).state is State.AWAITING_APPROVAL
 
 
 @guarantees("P10.saga", "P3.people_commit")

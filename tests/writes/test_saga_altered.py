@@ -22,7 +22,7 @@ from erp_mcp.domain.proposal import Proposal
 from tests.guarantees import guarantees
 from tests.writes.desk import ADMIN, APPROVERS, WriteDesk, passphrase_of
 from tests.writes.test_procure_steps import standing
-from tests.writes.test_procurement import ASKED, BLOCKED, TOOL, carried_out, once, parts, saga_of
+from tests.writes.test_procurement import ASKED, BLOCKED, RELEASE, TOOL, carried_out, once, parts, saga_of
 
 At = Callable[[str, Proposal], None]
 BUDGET: Final = "SELECT planned FROM budget WHERE cost_ctr = '4200-1000' AND period = '2026'"
@@ -96,14 +96,21 @@ def test_a_yes_that_is_dated_after_its_person_was_revoked_counts_for_no_way_back
 
 @guarantees("P10.saga", "P4.resolved")
 def test_a_part_that_a_person_says_was_not_applied_lets_its_saga_be_taken_back(desk: WriteDesk) -> None:
-    """An approver who is revoked before a step is sent holds it; nothing else is begun until somebody has looked."""
+    """An approver who is revoked before a step is sent holds it; nothing else is begun until somebody has looked.
+
+    Until then nobody changes what the steps before it wrote.
+    """
     before = standing(desk)
     saga = saga_of(desk)
     saga = carried_out(desk, saga, once("allocate_budget", "taken_claimed", partial(revoked, desk)))
     part = parts(desk, saga)["allocate_budget", False]
     assert (saga.state, part.state, part.reason) == (State.CLAIMED, State.NEEDS_HUMAN, "approval_not_enrolled")
+    desk.sync()
+    refusal = desk.refusal("propose_release_reservation", **RELEASE)
+    assert (refusal.code, refusal.facts["proposal_id"]) == ("proposal.object_frozen", part.content.proposal_id)
     signing = desk._signing(APPROVERS[0])
     resolving.resolve(desk.deployment, part, signing, "not_applied", reason="not there", document="", found=None)
+    assert desk.propose("propose_release_reservation", **RELEASE).state is State.AWAITING_APPROVAL
     assert carried_out(desk, saga).state is State.COMPENSATED
     assert standing(desk) == before
 
@@ -133,11 +140,12 @@ def test_a_way_back_has_no_time_in_which_it_must_be_taken_up(desk: WriteDesk) ->
     whole = desk.propose(TOOL, **ASKED).content
     whole = replace(whole, terms=replace(whole.terms, carry_out_s=600))
     step = sagas.plan_of(whole)[0]
-    change = replace(step, tool=step.undo_tool)
+    keys = [sagas.key_of_back(whole.proposal_id, step.name, number) for number in (1, 3, 4)]
+    change = replace(step, tool=step.undo_tool, idempotency_key=keys[0])
     part = sagas.back_of(whole, step, change, created_at=whole.created_at, expires_at=whole.expires_at)
     assert sagas.part_of(whole, step).terms.carry_out_s == 600
     assert part.terms.carry_out_s == 0
-    assert sagas.is_of(part, whole)
+    assert [sagas.is_of(replace(part, idempotency_key=key), whole) for key in keys] == [True, True, False]
 
 
 @guarantees("P10.saga", "P10.survives")

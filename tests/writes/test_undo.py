@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
 
 import pytest
 
-from erp_mcp import administration
-from erp_mcp.administration import Signing
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.proposal import Proposal
 from erp_mcp.errors import ProposalNotFoundError
 from tests.guarantees import guarantees
-from tests.writes.desk import ADMIN, WriteDesk
+from tests.writes.desk import WriteDesk
 
 TOOL = "propose_update_delivery_date"
 LINE = ("4500000640", "00010")
@@ -125,18 +122,6 @@ def test_a_way_back_is_asked_of_policy_like_the_way_there(desk: WriteDesk) -> No
     first = moved(desk)
     with pytest.raises(ProposalNotFoundError):
         asyncio.run(desk.deployment.proposing.way_back("somebody-else", first.content.proposal_id, "undo-key-0001"))
-    file = desk.directory / "policies" / "base.yaml"
-    policy = json.loads(file.read_text(encoding="utf-8"))
-    policy["rules"] = [rule for rule in policy["rules"] if rule["id"] != TOOL]
-    for one in policy["approvals"]:
-        one["tools"] = [tool for tool in one["tools"] if tool != TOOL]
-    file.write_text(json.dumps(policy), encoding="utf-8")
-    cases = desk.directory / "policies" / "tests" / "base.yaml"
-    told = json.loads(cases.read_text(encoding="utf-8"))
-    told["cases"] = [case for case in told["cases"] if case["tool"] != TOOL]
-    cases.write_text(json.dumps(told), encoding="utf-8")
-    passphrase = (desk.directory / "keys" / f"{ADMIN}.passphrase").read_text(encoding="utf-8").strip()
-    signer = Signing(approver_id=ADMIN, passphrase=passphrase)
-    administration.apply_policy(desk.deployment, applied_by="tests", signing=signer)
+    desk.take_away(TOOL)
     hidden = desk.refusal("propose_undo", **undo(first.content.proposal_id))
     assert hidden.code == desk.refusal(TOOL, **MOVED).code == desk.refusal("propose_nothing", **MOVED).code

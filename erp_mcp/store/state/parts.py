@@ -1,4 +1,4 @@
-"""Parts of sagas in the store: which there are, waking what waits for one, and what a stuck way back freezes."""
+"""Parts of sagas in the store: which there are, waking what waits for one, and what one left half done freezes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from erp_mcp.store.state import switches
 from erp_mcp.store.state.engine import Session
 from erp_mcp.store.state.rows import COLUMNS, Stored, in_table, stored
 
-_OF_SAGA: Final = f"SELECT {COLUMNS} FROM proposal WHERE part_of = ? ORDER BY made_at, proposal_id"
+_OF_SAGA: Final = f"SELECT {COLUMNS} FROM proposal WHERE part_of = ? AND part_of <> '' ORDER BY made_at, proposal_id"
 _WAITS: Final = (
     "SELECT saga.proposal_id FROM proposal AS saga JOIN proposal AS part ON part.part_of = saga.proposal_id"
     " WHERE part.proposal_id = ? AND saga.state IN ('CLAIMED', 'COMPENSATING')"
@@ -21,9 +21,16 @@ _WAITS: Final = (
 _FREE: Final = "SELECT proposal_id FROM proposal WHERE proposal_id = ?"
 _WAKE: Final = "UPDATE proposal SET not_before = '' WHERE proposal_id = ?"
 _TOOL: Final = "SELECT tool FROM proposal WHERE proposal_id = ?"
-_STUCK: Final = (
-    f"SELECT {in_table('part', COLUMNS)} FROM proposal AS saga JOIN proposal AS part"
-    " ON part.part_of = saga.proposal_id WHERE saga.state = 'COMPENSATION_STUCK'"
+# What stands half done until a person has said how, and what they resolve: the saga, or the part that it waits for. One
+# that a worker still goes on with freezes nothing: what nobody knows yet is read back, and then it goes on.
+_HALF_DONE: Final = (
+    f"SELECT CASE WHEN saga.state IN ('CLAIMED', 'COMPENSATING') THEN held.proposal_id ELSE saga.proposal_id END,"
+    f" {in_table('part', COLUMNS)} FROM proposal AS saga"
+    " JOIN proposal AS part ON part.part_of = saga.proposal_id AND part.part_of <> ''"
+    " LEFT JOIN proposal AS held ON held.part_of = saga.proposal_id AND held.part_of <> ''"
+    " AND held.state = 'NEEDS_HUMAN'"
+    " WHERE saga.state IN ('COMPENSATION_STUCK', 'NEEDS_HUMAN')"
+    " OR (saga.state IN ('CLAIMED', 'COMPENSATING') AND held.proposal_id IS NOT NULL)"
 )
 
 
@@ -46,18 +53,18 @@ def wake(session: Session, after: Stored) -> None:
 
 
 def check_not_frozen(session: Session, content: Content) -> None:
-    """Refuse to change what a saga has left half taken back, until a person has said how it stands.
+    """Refuse to change what a saga has left half done or half taken back, until a person has said how it stands.
 
     Raises:
-        ObjectFrozenError: `proposal.object_frozen`, naming the saga.
+        ObjectFrozenError: `proposal.object_frozen`, naming what they have to resolve.
     """
-    rows = session.execute(_STUCK).fetchall()
+    rows = session.execute(_HALF_DONE).fetchall()
     wanted = _touched(content) if rows else frozenset()
-    for row in rows:
+    for resolves, *row in rows:
         with suppress(ProposalDamagedError):
             part = stored(row).proposal
             if part.content.part_of != content.part_of and wanted & _left_by(part):
-                raise ObjectFrozenError(proposal_id=part.content.part_of)
+                raise ObjectFrozenError(proposal_id=resolves)
 
 
 def check_saga_not_stopped(session: Session, content: Content) -> None:

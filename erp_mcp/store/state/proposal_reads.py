@@ -27,6 +27,7 @@ from erp_mcp.store.state.rows import (
     Stored,
     decision,
     event,
+    in_sql,
     in_table,
     kept,
     resolution,
@@ -49,9 +50,9 @@ _SAME: Final = (
 WAS_SENT: Final = (
     "EXISTS (SELECT 1 FROM outbox WHERE aggregate_id = proposal.proposal_id AND type = 'proposal.sending')"
 )
-_LATER_WITH: Final = (
-    f"SELECT {COLUMNS} FROM proposal WHERE agent = ? AND proposal_id > ? AND state IN ({COUNTING}) AND content LIKE ?"
-    " ORDER BY proposal_id"
+_TAKEN_BACK_BY: Final = (
+    "SELECT proposal_id FROM proposal WHERE undoes = ? AND undoes <> '' AND agent = ?"
+    f" AND state IN ({COUNTING}) ORDER BY proposal_id LIMIT 1"
 )
 _NOT_APPLIED: Final = (
     f"SELECT {COLUMNS} FROM proposal WHERE agent = :agent AND fingerprint = :fingerprint AND proposal_id < :before"
@@ -69,7 +70,7 @@ _DECIDED_SINCE: Final = (
 _HISTORY: Final = f"SELECT {EVENT_COLUMNS} FROM outbox WHERE aggregate_id = ? ORDER BY audit_seq"
 _EVENTS: Final = f"SELECT {EVENT_COLUMNS} FROM outbox WHERE audit_seq > ? ORDER BY audit_seq LIMIT ?"
 _LAST_EVENTS: Final = f"SELECT {EVENT_COLUMNS} FROM outbox ORDER BY audit_seq DESC LIMIT ?"
-_STANDING: Final = "SELECT state, COUNT(*) FROM proposal GROUP BY state ORDER BY state"
+_STANDING: Final = "SELECT state, COUNT(*) FROM proposal WHERE state IN ({states}) GROUP BY state ORDER BY state"
 _KEPT: Final = (
     "SELECT proposal_id, state, digest, content, receipt FROM proposal WHERE proposal_id > ?"
     " ORDER BY proposal_id LIMIT 500"
@@ -111,9 +112,8 @@ class ProposalReads:
     def taken_back_by(self, agent: str, proposal_id: str) -> str:
         """Return the id of an agent's live or committed proposal that takes another one back, or empty."""
         with self._engine.reading() as session:
-            rows = session.execute(_LATER_WITH, (agent, proposal_id, f'%"undoes":"{proposal_id}"%')).fetchall()
-        found = (one.content for one in _readable(rows))
-        return next((one.proposal_id for one in found if one.undoes == proposal_id), "")
+            row = session.execute(_TAKEN_BACK_BY, (proposal_id, agent)).fetchone()
+        return str(row[0]) if row else ""
 
     def not_applied(self, agent: str, fingerprint: str, *, limit: int = 20) -> list[Proposal]:
         """Return an agent's proposals of the same meaning that were sent and ended as not written, newest first."""
@@ -196,10 +196,10 @@ class ProposalReads:
         with self._engine.reading() as session:
             return limits.taken(session, content, self._clock.wall())
 
-    def standing(self) -> dict[str, int]:
-        """Return how many proposals stand in each state that any stands in."""
+    def standing(self, states: Iterable[State] = tuple(State)) -> dict[str, int]:
+        """Return how many proposals stand in each of some states that any stands in; what is over may be very many."""
         with self._engine.reading() as session:
-            return dict(session.execute(_STANDING).fetchall())
+            return dict(session.execute(_STANDING.format(states=in_sql(states))).fetchall())
 
     def kept(self) -> Iterator[KeptProposal]:
         """Yield what the rows of all proposals hold, damaged or not, for verification against the audit."""

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from erp_mcp.domain import quorum
+from erp_mcp.domain import quorum, saga
 from erp_mcp.domain.human_task import needs_nobody
 from erp_mcp.domain.instants import exact_instant, parse_instant
 from erp_mcp.domain.lifecycle import ESCALATED, RESOLVE_APPLIED, RESOLVE_NOT_APPLIED, State, moves
@@ -43,8 +43,8 @@ _BY_KEY: Final = f"SELECT {COLUMNS} FROM proposal WHERE agent = ? AND tool = ? A
 _WAITING: Final = "SELECT COUNT(*) FROM proposal WHERE agent = ? AND state = 'AWAITING_APPROVAL' AND ends_at > ?"
 _ADD: Final = (
     "INSERT INTO proposal (proposal_id, content, digest, state, since,"
-    " needed, part_of, agent, tool, system, idempotency_key, fingerprint, made_at, ends_at)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, rtrim(?, 'Z'), rtrim(?, 'Z'))"
+    " needed, part_of, undoes, agent, tool, system, idempotency_key, fingerprint, made_at, ends_at)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, rtrim(?, 'Z'), rtrim(?, 'Z'))"
 )
 _ADD_DECISION: Final = f"INSERT INTO decision ({DECISION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _ADD_RESOLUTION: Final = f"INSERT INTO resolution ({RESOLUTION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
@@ -203,7 +203,8 @@ class StoredProposals(ProposalReads):
             The part, approved.
 
         Raises:
-            ProposalMovedError: `proposal.moved`, when another worker has the saga, or began this part.
+            ProposalMovedError: `proposal.moved`, when another worker has the saga, or began this part; a way back that
+                certainly wrote nothing may be begun anew, as `saga.may_begin` says.
             WritesStoppedError, LimitExceededError, ObjectFrozenError: before the first part alone.
             ProposalNotFoundError, ProposalDamagedError: as `move`. Nothing was written in any of these cases.
         """
@@ -211,7 +212,7 @@ class StoredProposals(ProposalReads):
         with self._engine.writing() as session:
             before = found(session, content.part_of, held=True)
             begun = parts_of(session, content.part_of)
-            if any((one.content.step, one.content.undoes) == (content.step, content.undoes) for one in begun):
+            if not saga.may_begin(content, begun):
                 raise ProposalMovedError(state=before.state, move="begin", reason="begun_already")
             if not begun:
                 self._mover.may_send(session, before)
@@ -303,7 +304,7 @@ class StoredProposals(ProposalReads):
         """Store a proposal and put it where it waits for its people, where it needs any."""
         now = self._clock.wall()
         new = _proposed(content, content_digest(text), exact_instant(now))
-        about = (content.terms.needed, content.part_of, *beside(content))
+        about = (content.terms.needed, content.part_of, content.undoes, *beside(content))
         session.execute(_ADD, (new.proposal_id, text, new.digest, new.state, new.since, *about))
         limits.count(session, content, now)
         proposed = Step(name="propose", actor=content.agent, facts=proposal_facts(content))

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from erp_mcp.approval.narrowing import flaw, narrowable, narrowed_arguments
+from erp_mcp.domain import saga
 from erp_mcp.domain.call import JsonValue
-from erp_mcp.domain.operation import Draft
 from erp_mcp.domain.proposal import Change, Content
 from erp_mcp.errors import InvalidArgumentError
 from tests.guarantees import guarantees
@@ -31,10 +31,17 @@ def asked(fields: dict[str, JsonValue], key: str = "") -> Content:
     return replace(plain, command=replace(plain.command, key=key, fields=fields))
 
 
-def draft(fields: dict[str, JsonValue], *changes: Change, key: str = "", system: str = "erp") -> Draft:
-    return Draft(
-        system=system, key=key, version_token="", fields=fields, document="", headline="", changes=changes, checks=()
-    )  # fmt: skip
+def draft(fields: dict[str, JsonValue], *changes: Change, key: str = "", system: str = "erp") -> Content:
+    plain = people.content()
+    command = replace(plain.command, system=system, key=key, fields=fields)
+    return replace(plain, command=command, preview=replace(plain.preview, changes=changes))
+
+
+def several(*steps: Content, names: str = "abcdef") -> Content:
+    planned = [saga.planned(one, name, undo_tool="", way_back="") for one, name in zip(steps, names, strict=False)]
+    whole = people.content()
+    command = replace(whole.command, system=saga.SYSTEM, entity=saga.ENTITY, key="", fields=saga.fields_of(planned))
+    return replace(whole, command=command)
 
 
 def order(*lines: JsonValue, **changed: JsonValue) -> dict[str, JsonValue]:
@@ -114,6 +121,37 @@ def test_a_field_that_changes_may_change_by_less_and_in_the_same_direction(
     change = Change(field=name, before=before, after=now)
 
     assert flaw(asked({"qty": proposed}, "17"), draft({"qty": now}, change, key="17")) == reason
+
+
+@guarantees("P3.narrowed", "P10.saga")
+@pytest.mark.parametrize(
+    ("now", "reason"),
+    [
+        (("9", "5"), ""),
+        (("9", "4"), ""),
+        (("10", "5"), "not_smaller"),
+        (("9", "6"), "larger"),  # what one step gives, another may not take
+        (("10", "-5"), "larger"),
+    ],
+)
+def test_several_changes_are_smaller_where_one_is_and_none_is_anything_else(now: tuple[str, str], reason: str) -> None:
+    """Each step is compared with itself."""
+    before = several(asked({"qty": "10"}, "17"), asked({"amount": "5", "to": "x"}))
+    assert flaw(before, several(draft({"qty": now[0]}, key="17"), draft({"amount": now[1], "to": "x"}))) == reason
+
+
+@guarantees("P3.narrowed", "P10.saga")
+def test_several_changes_with_other_steps_are_no_smaller_change() -> None:
+    """None goes, comes, is swapped or is about something else."""
+    first, second = asked({"qty": "10"}, "17"), asked({"qty": "5"}, "18")
+    less, same = draft({"qty": "9"}, key="17"), draft({"qty": "5"}, key="18")
+    before = several(first, second)
+    assert flaw(before, several(less, same)) == ""
+    for after in (several(less), several(less, same, same), several(less, same, names="ba")):
+        assert flaw(before, after) == "another_change"
+    assert flaw(before, several(less, replace(same, tool="propose_other"))) == "another_change"
+    assert flaw(before, several(same, less)) == "another_object"
+    assert flaw(before, less) == "another_change"
 
 
 @guarantees("P3.narrowed")

@@ -10,7 +10,9 @@ import pytest
 from erp_mcp.domain.lifecycle import ENDS, State
 from erp_mcp.domain.saga import (
     MAX_STEPS,
+    MAX_WAYS_BACK,
     NOTHING_WRITTEN,
+    WORTH_ANOTHER,
     Begin,
     Direction,
     End,
@@ -31,20 +33,29 @@ def steps_of(count: int, *, last_can_be_undone: bool = False) -> list[StepStand]
     ]
 
 
-def run(steps: list[StepStand], fails: dict[tuple[int, Direction], State]) -> tuple[End, list[tuple[int, Direction]]]:
+Ends = dict[tuple[int, Direction], State | list[State]]
+"""How a part ends where not committed: always so, or so many times one after the other, and then committed."""
+
+
+def run(steps: list[StepStand], fails: Ends) -> tuple[End, list[tuple[int, Direction]]]:
     """Carry a saga out: a part ends committed, or as `fails` says; return its end and the parts in their order."""
     begun: list[tuple[int, Direction]] = []
-    while True:
+    while len(begun) < 100:
         move = advance(steps)
         if isinstance(move, End):
             return move, begun
         assert isinstance(move, Begin)
         part = (move.step, move.direction)
-        assert part not in begun
+        step, tried = steps[move.step], begun.count(part)
+        assert tried == 0 or (move.direction == "back" and step.back in WORTH_ANOTHER)
         begun.append(part)
-        state = fails.get(part, State.COMMITTED)
-        step = steps[move.step]
-        steps[move.step] = replace(step, forward=state) if move.direction == "forward" else replace(step, back=state)
+        ends = fails.get(part, State.COMMITTED)
+        state = ends if isinstance(ends, State) else ends[tried] if tried < len(ends) else State.COMMITTED
+        if move.direction == "forward":
+            steps[move.step] = replace(step, forward=state)
+        else:
+            steps[move.step] = replace(step, back=state, tries=tried + 1)
+    raise AssertionError("there is no end to it")
 
 
 @guarantees("P10.saga")
@@ -53,18 +64,43 @@ def test_whatever_step_fails_and_whatever_compensation_fails_the_end_is_legal(co
     """The whole matrix: fail at step k, the compensation of step j fails, in every way that writes nothing."""
     ways = sorted(NOTHING_WRITTEN)
     for fail, (how, stuck) in product(range(count), product(ways, range(-1, count))):
-        fails: dict[tuple[int, Direction], State] = {(fail, "forward"): how}
+        fails: Ends = {(fail, "forward"): how}
         if stuck >= 0:
             fails[stuck, "back"] = how
         end, begun = run(steps_of(count), fails)
 
         forward = [(number, "forward") for number in range(fail + 1)]
         back = [(number, "back") for number in reversed(range(fail)) if stuck >= fail or number >= stuck]
+        if 0 <= stuck < fail and how in WORTH_ANOTHER:
+            back += [(stuck, "back")] * (MAX_WAYS_BACK - 1)
         assert begun == [*forward, *back]
         assert end.state in LEGAL
         assert end.failed == fail
         assert (end.state is State.COMPENSATION_STUCK) == (0 <= stuck < fail)
         assert end.step == (stuck if 0 <= stuck < fail else -1)
+
+
+@guarantees("P10.saga")
+@pytest.mark.parametrize("fewer", range(1, MAX_WAYS_BACK + 1))
+def test_a_way_back_that_wrote_nothing_for_a_cause_that_passes_is_begun_anew_and_not_for_ever(fewer: int) -> None:
+    """Every mix of such causes: gone through on the last try allowed, stuck after one more."""
+    for ends in product(sorted(WORTH_ANOTHER), repeat=fewer):
+        for step in range(3):
+            end, begun = run(steps_of(4), {(3, "forward"): State.DENIED, (step, "back"): list(ends)})
+            stuck = fewer == MAX_WAYS_BACK
+            assert end.state is (State.COMPENSATION_STUCK if stuck else State.COMPENSATED)
+            assert begun.count((step, "back")) == min(fewer + 1, MAX_WAYS_BACK)
+            assert end.step == (step if stuck else -1)
+
+
+@guarantees("P10.saga")
+@pytest.mark.parametrize("said_no", [State.REFUSED_BY_SYSTEM, State.DENIED, State.REJECTED, State.CANCELLED])
+def test_a_way_back_that_was_refused_is_not_asked_for_again(said_no: State) -> None:
+    """Neither at once nor after one that failed for a cause that passes: a person looks."""
+    for ends in ([said_no], [State.STALE, said_no]):
+        end, begun = run(steps_of(3), {(2, "forward"): State.DENIED, (0, "back"): list(ends)})
+        assert end == End(State.COMPENSATION_STUCK, failed=2, step=0)
+        assert begun.count((0, "back")) == len(ends)
 
 
 @guarantees("P10.saga")
@@ -77,7 +113,7 @@ def test_where_all_steps_go_through_nothing_is_taken_back(count: int) -> None:
 
 
 @guarantees("P10.saga", "P4.unknown")
-@pytest.mark.parametrize("state", sorted(set(State) - NOTHING_WRITTEN - {State.COMMITTED}))
+@pytest.mark.parametrize("state", sorted(set(State) - NOTHING_WRITTEN - {State.COMMITTED, State.PARTIALLY_COMMITTED}))
 def test_nothing_else_is_begun_while_it_is_not_known_what_a_part_wrote(state: State) -> None:
     """Going on could write twice or take back what was never written."""
     steps = steps_of(3)
@@ -90,7 +126,19 @@ def test_nothing_else_is_begun_while_it_is_not_known_what_a_part_wrote(state: St
 
     assert isinstance(ahead, Wait)
     assert isinstance(behind, Wait)
-    assert ahead.for_a_person == behind.for_a_person == (state in {State.NEEDS_HUMAN, State.PARTIALLY_COMMITTED})
+    assert ahead.for_a_person == behind.for_a_person == (state is State.NEEDS_HUMAN)
+
+
+@guarantees("P10.saga", "P4.resolved")
+def test_a_part_that_is_written_in_part_leaves_the_saga_to_a_person_who_can_resolve_it() -> None:
+    """Nobody can say anything else of the part itself, so to wait for it would be to wait for ever."""
+    steps = steps_of(3)
+    steps[0] = replace(steps[0], forward=State.COMMITTED)
+    steps[1] = replace(steps[1], forward=State.PARTIALLY_COMMITTED)
+    assert advance(steps) == End(State.NEEDS_HUMAN, failed=1, step=1)
+    steps[1] = replace(steps[1], forward=State.DENIED)
+    steps[0] = replace(steps[0], back=State.PARTIALLY_COMMITTED, tries=1)
+    assert advance(steps) == End(State.COMPENSATION_STUCK, failed=1, step=0)
 
 
 @guarantees("P10.saga")
