@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from typing import Final
 
 import click
@@ -13,6 +14,7 @@ from erp_mcp.errors import ConfigurationError
 
 NEEDS: Final = ("jinja2", "jwt", "starlette", "uvicorn")
 PORT: Final = 8321
+_HEADER: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,39}")
 
 
 @click.command(
@@ -24,6 +26,8 @@ Examples:
   erp-mcp web                                http://127.0.0.1:8321
   erp-mcp web --no-worker                    a worker runs elsewhere
   erp-mcp web --public-url https://approvals.example.com
+  erp-mcp web --public-url https://tools.example.com/approvals \\
+      --client-header X-Real-IP
   erp-mcp web --host 10.0.0.5 --tls-certificate CHAIN --tls-key KEY
 
 \b
@@ -35,6 +39,7 @@ docs/page.md says what the page protects against and what it does not.
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on; this machine alone.")
 @click.option("--port", default=PORT, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on.")
 @click.option("--public-url", default="", metavar="URL", help="https address of a proxy on this machine before it.")
+@click.option("--client-header", default="", metavar="NAME", help="Header in which that proxy says who asks.")
 @click.option("--tls-certificate", default="", metavar="FILE", help="Certificate chain, to end TLS here.")
 @click.option("--tls-key", default="", metavar="FILE", help="Key of the certificate.")
 @click.option("--no-worker", is_flag=True, help="Leave the writing to a worker that runs elsewhere.")
@@ -45,6 +50,7 @@ def command(
     host: str,
     port: int,
     public_url: str,
+    client_header: str,
     tls_certificate: str,
     tls_key: str,
     no_worker: bool,
@@ -63,13 +69,15 @@ def command(
 
     if bool(tls_certificate) != bool(tls_key):
         raise click.UsageError("--tls-certificate and --tls-key belong together.")
+    if client_header and not (public_url and _HEADER.fullmatch(client_header)):
+        raise click.UsageError("--client-header takes the name of one header, and --public-url beside it.")
     origin = web.Origin(host=host, port=port, public=public_url.rstrip("/"), tls=bool(tls_certificate))
     origin.check()
     file = deployment_file(config, demo_dir)
     deployment = open_deployment(file)
     try:
         deployment.state.proposals.standing()  # what is broken is told here, not to the first who signs in
-        office = web.Office(deployment=deployment, origin=origin)
+        office = web.Office(deployment=deployment, origin=origin, client_header=client_header)
         office.check()
         web.serve(
             office,

@@ -13,6 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from erp_mcp.credentials import grammar
 
 CALLBACK: Final = "/oidc/callback"
+LOGOUT: Final = "/oidc/logout"  # where the provider says that somebody has signed out there
 ALGORITHMS: Final = ("RS256", "PS256", "ES256", "ES384", "EdDSA")  # none that a client secret could forge
 OidcClientAuth = Literal["basic", "post", "none"]
 

@@ -117,6 +117,7 @@ from erp_mcp.errors.transient import (
     SystemTimeoutError,
     SystemUnreachableError,
     TooManyProposalsError,
+    TooManySignInsError,
     TooManyTriesError,
     WritesStoppedError,
 )
@@ -208,6 +209,7 @@ __all__ = [
     "TaskNotFoundError",
     "TooLargeError",
     "TooManyProposalsError",
+    "TooManySignInsError",
     "TooManyTriesError",
     "TransientError",
     "UnboundFieldError",

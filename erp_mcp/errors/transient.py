@@ -110,11 +110,19 @@ class TooManyProposalsError(TransientError):
 
 
 class ObjectFrozenError(TransientError):
-    """A record that a saga has left half taken back; facts: `proposal_id` of the saga."""
+    """A record that a saga has left half done; facts: `proposal_id` of what a person has to resolve."""
 
     code = "proposal.object_frozen"
-    summary = "Several changes of this record could not be taken back as a whole; it stays as it is for now."
+    summary = "Several changes of which one is of this record stand half done; it stays as it is for now."
     advice = "Wait until a person has looked at `proposal_id` and resolved it (`erp-mcp proposals resolve`)."
+
+
+class TooManySignInsError(TransientError):
+    """More sign-ins came back from the provider than are asked about in a minute; facts: `retry_after_s`."""
+
+    code = "page.too_many_sign_ins"
+    summary = "Too many sign-ins that let nobody in came back from the provider in the last minute; nothing was done."
+    advice = "Wait `retry_after_s` seconds and begin again on the sign-in page; passphrases are not held up by it."
 
 
 class TooManyTriesError(TransientError):

@@ -11,12 +11,13 @@ import anyio.to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from erp_mcp.credentials.oidc import CALLBACK
+from erp_mcp.credentials.oidc import CALLBACK, LOGOUT
 from erp_mcp.errors import GatewayError
 from erp_mcp.web import (
+    back_channel,
     deciding,
     figures,
     narrowing,
@@ -35,7 +36,8 @@ from erp_mcp.web.failing import failure
 from erp_mcp.web.frame import bare, frame
 from erp_mcp.web.guard import MAX_BODY, ROOT, Guard
 from erp_mcp.web.office import Office
-from erp_mcp.web.visit import Answer, GoTo, Page, Visit
+from erp_mcp.web.returning import client_of
+from erp_mcp.web.visit import Answer, GoTo, Page, Told, Visit
 
 _FORM: Final = "application/x-www-form-urlencoded"
 _MOST_FIELDS: Final = 400  # a large order has some for each line
@@ -43,12 +45,16 @@ _MOST_FIELDS: Final = 400  # a large order has some for each line
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Way:
-    """One address: what GET shows or POST does there; `open` ones answer nobody in particular."""
+    """One address: what GET shows or POST does there; `open` ones answer nobody in particular.
+
+    What a `server` sends comes without a form of ours, and is held to what it says alone.
+    """
 
     method: Literal["GET", "POST"]
     address: str
     page: Page
     open: bool = False
+    server: bool = False
 
 
 WAYS: Final = (
@@ -58,6 +64,7 @@ WAYS: Final = (
     Way(method="POST", address="/oidc/begin", page=single_sign_on.begin, open=True),
     Way(method="POST", address="/oidc/prove", page=single_sign_on.prove),
     Way(method="GET", address=CALLBACK, page=single_sign_on.come_back, open=True),
+    Way(method="POST", address=LOGOUT, page=back_channel.sign_out, open=True, server=True),
     Way(method="GET", address="/", page=queue.show),
     Way(method="GET", address="/proposals/{id}", page=proposal.show),
     Way(method="POST", address="/proposals/{id}/approve", page=deciding.approve),
@@ -121,6 +128,7 @@ def _answered(office: Office, way: Way, request: Request, form: Mapping[str, str
         address=request.url.path,
         token=token,
         begun=_cookie(request, begun_name(office)),
+        client=_client(office, request),
         path=dict(request.path_params),
         query=dict(parse_qsl(request.url.query, max_num_fields=_MOST_FIELDS)),
         form=form,
@@ -129,7 +137,7 @@ def _answered(office: Office, way: Way, request: Request, form: Mapping[str, str
         visit = _known(visit)
         if visit.who is None and not way.open:
             return _response(office, GoTo(address="/sign-in"), visit)
-        if way.method == "POST":
+        if way.method == "POST" and not way.server:
             office.sessions.check_form(token, request.url.path, form.get("token", ""))
         return _response(office, way.page(visit), visit)
     except GatewayError as error:
@@ -141,6 +149,8 @@ def _known(visit: Visit) -> Visit:
 
 
 def _response(office: Office, answer: Answer, visit: Visit) -> Response:
+    if isinstance(answer, Told):
+        return JSONResponse(dict(answer.content), status_code=answer.status)
     if isinstance(answer, GoTo):
         response: Response = RedirectResponse(f"{office.origin.root}{answer.address}", status_code=303)
     else:
@@ -151,6 +161,8 @@ def _response(office: Office, answer: Answer, visit: Visit) -> Response:
             answer.template, {**frame(visit if answer.token is None else replace(visit, who=None)), **facts}
         )
         response = HTMLResponse(text, status_code=answer.status)
+        if answer.retry_after_s:
+            response.headers["Retry-After"] = str(answer.retry_after_s)
         if token != visit.token:
             _set_cookie(office, response, token)
         if answer.begun is not None:
@@ -177,6 +189,11 @@ def _set_begun(office: Office, response: Response, held: str) -> None:
         response.set_cookie(name, held, path="/", httponly=True, samesite="lax", secure=secure, max_age=lasts_s)
     else:
         response.delete_cookie(name, path="/", httponly=True, samesite="lax", secure=secure)
+
+
+def _client(office: Office, request: Request) -> str:
+    told = request.headers.getlist(office.client_header) if office.client_header else []
+    return client_of(request.client.host if request.client else "", told)
 
 
 def _cookie(request: Request, name: str) -> str:

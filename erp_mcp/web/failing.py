@@ -11,6 +11,7 @@ from erp_mcp.errors import (
     FormNotOursError,
     GatewayError,
     StateUnavailableError,
+    TooManySignInsError,
     TransientError,
 )
 from erp_mcp.web.visit import Shown
@@ -20,6 +21,7 @@ _STATUS: Final = (
     (CallerError, 400),
     (DeniedError, 403),
     (ConflictError, 409),
+    (TooManySignInsError, 429),
     (TransientError, 503),
 )
 
@@ -31,7 +33,10 @@ def failure(error: GatewayError) -> Shown:
     if isinstance(error, StateUnavailableError):
         details = []
     facts = {"title": error.summary, "advice": error.advice, "code": error.code, "details": details}
-    return Shown(template="message.html", facts=facts, status=status)
+    wait = error.facts.get("retry_after_s", 0)
+    return Shown(
+        template="message.html", facts=facts, status=status, retry_after_s=wait if isinstance(wait, int) else 0
+    )
 
 
 def _told(fact: str | int | tuple[str, ...]) -> str:

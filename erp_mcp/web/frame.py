@@ -22,6 +22,7 @@ _NOBODY: Final[dict[str, object]] = {
     "environment": "",
     "here": "",
 }
+_COUNTED: Final = (State.AWAITING_APPROVAL, *RESOLVABLE)  # what is over may be very many, and is told of by no page
 
 
 def bare(root: str) -> dict[str, object]:
@@ -56,6 +57,6 @@ def frame(visit: Visit) -> dict[str, object]:
 def _counts(visit: Visit) -> tuple[dict[str, int], list[Stop], int]:
     state = visit.office.deployment.state
     try:
-        return state.proposals.standing(), state.switches.stopped(), len(state.tasks.listed(state="OPEN"))
+        return state.proposals.standing(_COUNTED), state.switches.stopped(), len(state.tasks.listed(state="OPEN"))
     except GatewayError:
         return {}, [], 0

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from erp_mcp.web.origin import Origin
 
 MAX_BODY: Final = 32_768  # bytes of a form
+MAX_HEADERS: Final = 16_384  # bytes of all headers; the server's own limit is for heads that come in pieces
 ROOT: Final = "erp_mcp.root"  # key of a request's scope: the path under which the page lies, without its end
 _POLICY: Final = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
@@ -54,7 +55,8 @@ class Guard:
         refused = self._refusal(scope["method"], Headers(scope=scope))
         inside = self._inside(scope["path"])
         if refused is None and inside is None:
-            refused = PlainTextResponse(f"This page lies under {self._origin.root}/\n", status_code=404)
+            told = f"This page lies under {self._origin.root}/; a proxy before it has to pass on the path as it came.\n"
+            refused = PlainTextResponse(told, status_code=404)
         if refused is None:
             await self._app({**scope, "path": inside, ROOT: self._origin.root}, receive, with_headers)
         else:
@@ -68,8 +70,10 @@ class Guard:
         return path.removeprefix(root) if path.startswith(f"{root}/") else None
 
     def _refusal(self, method: str, headers: Headers) -> PlainTextResponse | None:
+        if sum(len(name) + len(value) + 4 for name, value in headers.raw) > MAX_HEADERS:
+            return PlainTextResponse("That is too much in headers.\n", status_code=431)
         if headers.getlist("host") and headers.getlist("host")[0].lower() not in self._origin.hosts:
-            return PlainTextResponse("This page does not live under that name.\n", status_code=421)
+            return PlainTextResponse(f"This page does not live under that name. {self._named()}\n", status_code=421)
         if len(headers.getlist("host")) != 1:
             return PlainTextResponse("One Host is needed.\n", status_code=400)
         if method not in _METHODS:
@@ -77,6 +81,12 @@ class Guard:
         if method == "POST" and not self._comes_from_here(headers):
             return PlainTextResponse("This form was not sent from this page.\n", status_code=403)
         return None
+
+    def _named(self) -> str:
+        """Return what whoever set up a proxy wrongly has to know; nothing of it comes from the request."""
+        if self._origin.public:
+            return f"It lives at {self._origin.public}/; a proxy before it has to pass on Host as it came."
+        return "Where a proxy stands before it, start it with --public-url and the proxy's address."
 
     def _comes_from_here(self, headers: Headers) -> bool:
         """Whether a browser says that our own page sent the form; one that says nothing is held to its token alone."""

@@ -59,6 +59,15 @@ class HeldSignIns:
             held = self._held.get(session)
         return held.id_token if held is not None else ""
 
+    def of_session(self, issuer: str, there: str) -> tuple[str, ...]:
+        """Return the sessions whose person proved who they are in that session at the provider."""
+        with self._lock:
+            return tuple(
+                ours
+                for ours, held in self._held.items()
+                if (held.sign_in.issuer, held.sign_in.session) == (issuer, there)
+            )
+
     def forget(self, session: str) -> None:
         """Let go of what a session held."""
         with self._lock:

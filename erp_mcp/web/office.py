@@ -23,6 +23,7 @@ from erp_mcp.web.held_sign_ins import HeldSignIns
 from erp_mcp.web.looking import look
 from erp_mcp.web.origin import Origin
 from erp_mcp.web.provider import Ask, Provider, through_egress
+from erp_mcp.web.returning import Returns
 from erp_mcp.web.sessions import Sessions
 from erp_mcp.web.tries import Tries
 
@@ -39,7 +40,8 @@ class Office:
 
     `pause` waits between two of `looks` looks at what became of a decision. `look` asks the system of a proposal, in a
     process of its own, what it shows of it; the page itself has no way in. `ask` sends requests to the provider that
-    people sign in at; through the one egress, where it is not given.
+    people sign in at; through the one egress, where it is not given. `client_header` is the header in which a proxy on
+    this machine says who asks, empty where none does.
     """
 
     deployment: Deployment
@@ -48,6 +50,7 @@ class Office:
     pause: Callable[[], None] = lambda: time.sleep(_LOOK_S)
     look: Callable[[Path, str], str] = look
     ask: Ask | None = None
+    client_header: str = ""
 
     @cached_property
     def sessions(self) -> Sessions:
@@ -75,6 +78,11 @@ class Office:
 
         ask = self.ask or through_egress(settings)
         return Provider(settings=settings, clock=deployment.clock, secret=secret, ask=ask)
+
+    @cached_property
+    def returns(self) -> Returns:
+        """Who has come back from the provider lately."""
+        return Returns(self.deployment.clock)
 
     @property
     def redirect_uri(self) -> str:

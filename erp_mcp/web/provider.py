@@ -19,7 +19,7 @@ from erp_mcp.credentials.endpoint import Endpoint, Json, Reply
 from erp_mcp.credentials.oidc import OidcSettings
 from erp_mcp.errors import ConfigurationError, GatewayError, ProviderUnavailableError, SignInRefusedError
 from erp_mcp.ports import Clock
-from erp_mcp.web.id_token import Claims, Expected, claims_of, key_id_of
+from erp_mcp.web.id_token import Claims, Expected, SignedOut, claims_of, key_id_of, signed_out_of
 
 LASTS_S: Final = 36_000  # how long ago a person may have proved who they are when they sign in to the page
 _TOLD_FOR: Final = timedelta(hours=1)
@@ -132,14 +132,25 @@ class Provider:
         token = reply.content.get("id_token")
         if not isinstance(token, str):
             raise ProviderUnavailableError(reason="its answer has no id_token")
-        expected = Expected(
+        return claims_of(token, self._keys_for(token), self._expected(nonce)), token
+
+    def signed_out(self, token: str) -> SignedOut:
+        """Return what a logout token of the provider says.
+
+        Raises:
+            SignInRefusedError: `page.sign_in_refused`. ProviderUnavailableError: `page.provider_unavailable`.
+        """
+        self.told()
+        return signed_out_of(token, self._keys_for(token), self._expected(""))
+
+    def _expected(self, nonce: str) -> Expected:
+        return Expected(
             issuer=self.settings.issuer,
             client_id=self.settings.client_id,
             nonce=nonce,
             algorithms=self.settings.algorithms,
             now=self.clock.wall(),
         )
-        return claims_of(token, self._keys_for(token), expected), token
 
     def _shown(self) -> tuple[dict[str, str], dict[str, str]]:
         """Return headers and form fields that say who asks."""

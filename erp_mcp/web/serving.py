@@ -12,6 +12,7 @@ import uvicorn
 
 from erp_mcp.bootstrap.signals import on_end_signals
 from erp_mcp.web.app import application
+from erp_mcp.web.guard import MAX_HEADERS
 from erp_mcp.web.office import Office
 
 if TYPE_CHECKING:
@@ -60,20 +61,23 @@ async def _serve(
             server_header=False,
             proxy_headers=False,
             lifespan="off",
+            http="h11",  # another parser would not know the limit on headers
             ws="none",
             timeout_keep_alive=15,
             limit_concurrency=100,
-            h11_max_incomplete_event_size=16_384,
+            h11_max_incomplete_event_size=MAX_HEADERS,
             ssl_certfile=certificate.chain if certificate else None,
             ssl_keyfile=certificate.key if certificate else None,
         ),
         lambda: ready(office.origin.address),
     )
     on_end_signals(server.leave)
+    office.deployment.state.page_sessions.tell_refusals()
     async with AsyncExitStack() as stack:
         if worker is not None:
             await stack.enter_async_context(worker.kept())
         await server.serve()
+    office.deployment.state.page_sessions.tell_refusals()
 
 
 class _Announcing(uvicorn.Server):

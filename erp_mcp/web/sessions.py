@@ -22,7 +22,7 @@ from erp_mcp.approval.keys import OpenKey
 from erp_mcp.approval.oidc import is_known, is_timely
 from erp_mcp.domain.approver import Enrolment, OidcApprover, SignIn
 from erp_mcp.domain.instants import exact_instant, parse_instant
-from erp_mcp.domain.page_session import PageSession, SignInMethod
+from erp_mcp.domain.page_session import PageSession, SignInMethod, provider_session_of
 from erp_mcp.errors import BadPassphraseError, FormNotOursError, SignInAgainError, SignInRefusedError
 from erp_mcp.web.held_keys import HeldKeys
 from erp_mcp.web.held_sign_ins import HeldSignIns
@@ -91,12 +91,15 @@ class Sessions:
             StateUnavailableError: `state.unavailable`.
         """
         token = secrets.token_urlsafe(_TOKEN_BYTES)
-        session = self.begin(token, approver.approver_id, method="oidc")
+        there = provider_session_of(sign_in.issuer, sign_in.session)
+        session = self.begin(token, approver.approver_id, method="oidc", there=there)
         self.sign_ins.keep(session.token_hash, sign_in, id_token)
         return token
 
-    def begin(self, token: str, approver_id: str, *, method: SignInMethod = "passphrase") -> PageSession:
-        """Store a session of a browser that holds `token`, and return it."""
+    def begin(
+        self, token: str, approver_id: str, *, method: SignInMethod = "passphrase", there: str = ""
+    ) -> PageSession:
+        """Store a session of a browser that holds `token`, and return it; `there` is the provider's of it, hashed."""
         now = self.deployment.clock.wall()
         session = PageSession(
             token_hash=_hash(token),
@@ -105,6 +108,7 @@ class Sessions:
             signed_in_at=exact_instant(now),
             seen_at=exact_instant(now),
             ends_at=exact_instant(now + LASTS),
+            provider_session=there,
         )
         self.deployment.state.page_sessions.begin(session)
         return session

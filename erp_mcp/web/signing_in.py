@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 
 from erp_mcp.errors import ApproverNotFoundError, BadPassphraseError, BusyError, TooManyTriesError
 from erp_mcp.web import single_sign_on
@@ -24,8 +25,9 @@ def sign_in(visit: Visit) -> Answer:
     except (BadPassphraseError, ApproverNotFoundError):
         return _form(visit, "Name and passphrase do not belong together.", 403)
     except TooManyTriesError as slow:
-        wait = slow.facts["retry_after_s"]
-        return _form(visit, f"Wrong several times in a row. Wait {wait} seconds, then type it again.", 429)
+        wait = int(str(slow.facts["retry_after_s"]))
+        told = f"Wrong several times in a row. Wait {wait} seconds, then type it again."
+        return replace(_form(visit, told, 429), retry_after_s=wait)
     except BusyError:
         return _form(visit, "Too many people sign in at this moment. Try again.", 503)
     return GoTo(address="/", token=token)

@@ -14,8 +14,6 @@ from typing import Final
 
 from erp_mcp.administration import accounts
 from erp_mcp.domain.approver import OidcApprover, SignIn
-from erp_mcp.domain.audit import AuditEntry
-from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.instants import parse_instant
 from erp_mcp.errors import (
     FormNotOursError,
@@ -56,12 +54,16 @@ def come_back(visit: Visit) -> Answer:
     started = begun.opened(visit.begun, visit.office.begun_key, visit.now)
     if started is None or not hmac.compare_digest(visit.query.get("state", "").encode(), started.state.encode()):
         return failure(SignInLostError())  # what the browser holds may belong to another tab: it stays
+    returns = visit.office.returns
+    one = returns.take(visit.client, started.state, known=bool(started.session))
     try:
         claims, id_token = _claims(visit, started)
         arrived = _proved(visit, started, claims, id_token) if started.session else _signed_in(visit, claims, id_token)
     except GatewayError as refusal:
-        _record(visit, refusal)
+        reason = str(refusal.facts.get("reason", ""))
+        visit.office.deployment.state.page_sessions.refused_there("page.sign_in_refused", refusal.code, reason)
         return replace(failure(refusal), begun="")
+    returns.give_back(one)
     return arrived
 
 
@@ -163,17 +165,3 @@ def _provider(visit: Visit) -> Provider:
     if visit.office.provider is None:
         raise FormNotOursError
     return visit.office.provider
-
-
-def _record(visit: Visit, refusal: GatewayError) -> None:
-    facts: dict[str, JsonValue] = {"code": refusal.code, "reason": str(refusal.facts.get("reason", ""))}
-    entry = AuditEntry(
-        kind="page.sign_in_refused",
-        correlation_id="",
-        causation_id="",
-        trace="",
-        actor="(at the provider)",
-        facts=facts,
-        fields={},
-    )
-    visit.office.deployment.state.audit.append(entry)

@@ -47,6 +47,8 @@ class Tries:
         self._kept = kept
         self._clock = clock
         self._room = threading.BoundedSemaphore(_AT_ONCE)
+        self._turns: dict[str, threading.Lock] = {}  # approvers, and one for everybody who is not
+        self._turns_lock = threading.Lock()
 
     @contextmanager
     def one(self, name: str) -> Iterator[None]:
@@ -56,18 +58,20 @@ class Tries:
             TooManyTriesError: `approval.too_many_tries`; the block was not run. BusyError: `gateway.busy`, the same.
             BadPassphraseError: as the block; it was counted.
         """
-        before = self._check(name)
-        if not self._room.acquire(timeout=_PATIENCE_S):
-            raise BusyError
-        try:
-            yield
-        except BadPassphraseError as wrong:
-            self._kept.failed(name, failures=before.failures + 1, code=wrong.code)
-            raise
-        finally:
-            self._room.release()
-        if before.failures:
-            self._kept.forgive(name)
+        with _held(self._turn(name)):  # who asks many times at once is counted each time before the next
+            before = self._check(name)
+            with _held(self._room):
+                try:
+                    yield
+                except BadPassphraseError as wrong:
+                    self._kept.failed(name, failures=before.failures + 1, code=wrong.code)
+                    raise
+            if before.failures:
+                self._kept.forgive(name)
+
+    def _turn(self, name: str) -> threading.Lock:
+        with self._turns_lock:
+            return self._turns.setdefault(name, threading.Lock())
 
     def _check(self, name: str) -> FailedTries:
         before = self._kept.tries(name)
@@ -80,6 +84,16 @@ class Tries:
         if wait > timedelta(0):
             raise TooManyTriesError(retry_after_s=int(wait.total_seconds()) + 1)
         return before
+
+
+@contextmanager
+def _held(what: threading.Lock | threading.BoundedSemaphore) -> Iterator[None]:
+    if not what.acquire(timeout=_PATIENCE_S):
+        raise BusyError
+    try:
+        yield
+    finally:
+        what.release()
 
 
 def wait_after(failures: int) -> timedelta:

@@ -16,13 +16,14 @@ class Visit:
     """A request that has passed the guard; `path`, `query` and `form` are texts by name, missing ones are empty.
 
     `token` is what the browser holds: of a session, or of nobody who is about to sign in. `begun` is what it holds of a
-    sign-in at a provider.
+    sign-in at a provider. `client` is the address that asks: it slows down who asks too often, and proves nothing.
     """
 
     office: Office
     address: str
     token: str = field(repr=False, default="")
     begun: str = field(repr=False, default="")
+    client: str = ""
     who: SignedIn | None = None
     path: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
@@ -61,11 +62,13 @@ class Shown:
     """A page made of a template; `facts` are what it shows.
 
     `token` and `begun` are what the browser holds from now on, empty for nothing any more, `None` where that stays.
+    `retry_after_s` says when to ask again, 0 for nothing to say.
     """
 
     template: str
     facts: Mapping[str, object] = field(default_factory=dict)
     status: int = 200
+    retry_after_s: int = 0
     token: str | None = field(repr=False, default=None)
     begun: str | None = field(repr=False, default=None)
 
@@ -78,5 +81,13 @@ class GoTo:
     token: str | None = field(repr=False, default=None)
 
 
-Answer = Shown | GoTo
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What another server is answered, in JSON."""
+
+    status: int
+    content: Mapping[str, str]
+
+
+Answer = Shown | GoTo | Told
 Page = Callable[[Visit], Answer]

@@ -92,16 +92,16 @@ def run(plant: Path, *words: str) -> Result:
     return result
 
 
-def configured(plant: Path, rig: Rig, address: str) -> None:
+def configured(plant: Path, rig: Rig, address: str, client: str = CLIENT) -> None:
     """Let people sign in at the provider, and ask for one more of them after an agent has read outsiders' text."""
     secret = plant / "page-client.txt"
-    secret.write_text(rig.secret(CLIENT), encoding="ascii")
+    secret.write_text(rig.secret(client), encoding="ascii")
     secret.chmod(0o600)
     rig.change_client(
-        CLIENT, redirect_uris=[f"{address}/oidc/callback"], post_logout_redirect_uris=[f"{address}/sign-in"]
+        client, redirect_uris=[f"{address}/oidc/callback"], post_logout_redirect_uris=[f"{address}/sign-in"]
     )
     with (plant / "erp-mcp.yaml").open("a", encoding="utf-8") as file:
-        file.write(f"web:\n  oidc:\n    issuer: {rig.issuer}\n    client_id: {CLIENT}\n    name: Plant Login\n")
+        file.write(f"web:\n  oidc:\n    issuer: {rig.issuer}\n    client_id: {client}\n    name: Plant Login\n")
         file.write("    client_secret: file:page-client.txt\n")
     admin = ("--as", "demo-admin", "--yes")
     run(plant, "approvals", "enrol-page", *admin)

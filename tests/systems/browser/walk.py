@@ -1,7 +1,8 @@
 """Walks through a site in a headless browser and says what was seen; runs in the rig's own environment.
 
 Usage: walk.py JOBS REPORT — both JSON. JOBS: `browser` (program), `axe` (script), `shots` (folder) and `walks`, each
-with `name`, `width`, `scheme` (light or dark), `script` (false: the browser runs none) and `steps`:
+with `name`, `width`, `scheme` (light or dark), `script` (false: the browser runs none), `any_certificate` (true: it
+believes one that was made on the spot) and `steps`:
 
     ["goto", ADDRESS]  ["fill", SELECTOR, TEXT]  ["click", SELECTOR]  ["tick", SELECTOR]  ["choose", SELECTOR, VALUE]
     ["press", KEY]     ["unfold"]                ["look", NAME]
@@ -60,6 +61,7 @@ def walk(browser: Browser, job: dict[str, Any], axe: str, shots: Path) -> dict[s
         color_scheme=job.get("scheme", "light"),
         java_script_enabled=script,
         bypass_csp=False,
+        ignore_https_errors=bool(job.get("any_certificate", False)),
     )
     context.set_default_timeout(_PATIENCE_MS)
     page = context.new_page()

@@ -11,6 +11,9 @@ const page = (title, rest) => `<!DOCTYPE html><html lang="en"><head><meta charse
 
 export const groups = new Map();
 
+// Where somebody signs out, each client that says where is told so, by the provider's own server.
+export const tellingClients = { enabled: true };
+
 // The provider's own pages would load a font from elsewhere.
 export const signingOut = {
   enabled: true,

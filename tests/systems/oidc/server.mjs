@@ -10,7 +10,7 @@ import { createLocalJWKSet, exportJWK, generateKeyPair, jwtVerify } from 'jose';
 import Provider, { errors } from 'oidc-provider';
 
 import { GRANT, addExchange } from './exchange.mjs';
-import { config as people, groups, interact, signingOut } from './people.mjs';
+import { config as people, groups, interact, signingOut, tellingClients } from './people.mjs';
 import { Store, clients } from './store.mjs';
 
 const state = process.argv[2];
@@ -95,7 +95,7 @@ addClient('poster', 'client_secret_post');
 addClient('gateway', 'client_secret_basic');
 addClient('signer', 'private_key_jwt', { jwks: { keys: [] } });
 // One client for each set of tests that changes where it is sent back to.
-for (const id of ['page', 'page-in-browser']) {
+for (const id of ['page', 'page-in-browser', 'page-told', 'page-behind-proxy']) {
   addClient(id, 'client_secret_basic', {
     grant_types: ['authorization_code'],
     response_types: ['code'],
@@ -115,6 +115,8 @@ const provider = new Provider(issuer, {
   scopes: ['openid', ...scope.split(' ')],
   ttl: { AccessToken: lasting, ClientCredentials: lasting },
   clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],
+  // Clients are on this machine, which its own way of asking refuses, and may be slow.
+  fetch: (url, { dispatcher, ...options }) => fetch(url, { ...options, signal: AbortSignal.timeout(60_000) }),
   extraTokenClaims: async (ctx, token) => (token.extra?.act ? { act: token.extra.act } : undefined),
   features: {
     clientCredentials: { enabled: true },
@@ -128,9 +130,11 @@ const provider = new Provider(issuer, {
     },
     revocation: { enabled: true, allowedPolicy: () => true },
     rpInitiatedLogout: signingOut,
+    backchannelLogout: tellingClients,
   },
 });
 provider.on('server_error', (ctx, error) => console.error(error));
+provider.on('backchannel.error', (ctx, error) => console.error(error));
 addExchange(provider, resourceServers);
 const answered = provider.callback();
 server.on('request', (request, response) => {

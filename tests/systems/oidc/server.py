@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,6 +96,14 @@ class Person:
                     self._cookies = client.cookies
                     return address
         raise AssertionError("the provider sends nowhere")
+
+    def sign_out(self, issuer: str) -> None:
+        """End the session at the provider there, not at any page; whoever is to be told is told before this returns."""
+        with httpx2.Client(trust_env=False, follow_redirects=False, cookies=self._cookies, timeout=120) as client:
+            page = client.get(f"{issuer}/session/end")
+            form = dict(re.findall(r'name="(\w+)" value="([^"]*)"', page.text))
+            done = client.post(f"{issuer}/session/end/confirm", data={**form, "logout": "yes"})
+            assert done.status_code in {200, 303}, done.text
 
 
 def start(dest: Path, state: Path) -> Rig:

@@ -156,9 +156,13 @@ async def test_a_code_is_good_once_and_in_its_own_browser_alone(browser: Browser
     assert (await browser.get(back)).status_code == 200
     thief.client.cookies.update(held)
     replayed = await thief.get(back)
+    elsewhere = browser.at_another_process()
+    elsewhere.client.cookies.update(held)
+    spent = await elsewhere.get(back)
 
-    assert (replayed.status_code, "invalid_grant" in replayed.text) == (403, True)
-    for one in (planted, thief):
+    assert (replayed.status_code, "page.sign_in_lost" in replayed.text) == (400, True)
+    assert (spent.status_code, "invalid_grant" in spent.text) == (403, True)  # the provider's own word
+    for one in (planted, thief, elsewhere):
         assert (await one.get("/")).status_code == 303
 
 

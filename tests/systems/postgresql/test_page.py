@@ -19,13 +19,15 @@ from erp_mcp.bootstrap.keeping_state import prepare_state
 from erp_mcp.cli.app import main
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.lifecycle import State
+from erp_mcp.domain.page_session import EndedThere, provider_session_of
 from erp_mcp.settings import load
+from erp_mcp.store.state.page_sessions import TOLD_EVERY
 from erp_mcp.web.tries import FREE
 from tests.guarantees import guarantees
 from tests.systems.postgresql.server import Rig
 from tests.unit.approval.people import content
 from tests.unit.cli.people_at_work import PASSPHRASE, Desk
-from tests.unit.web.signing_on import Traveller, with_accounts
+from tests.unit.web.signing_on import ISSUER, Traveller, with_accounts
 
 pytestmark = pytest.mark.live
 
@@ -178,3 +180,28 @@ async def test_every_page_is_shown_and_a_task_is_closed_once(pages: Pages) -> No
     form = dict(browser.seen.forms[f"/tasks/{task.task_id}/done"])
     assert (await browser.post(f"/tasks/{task.task_id}/done", {**form, "note": ""})).status_code == 303
     assert "task.closed" in (await browser.post(f"/tasks/{task.task_id}/done", {**form, "note": ""})).text
+
+
+@guarantees("P3.page_logout", "P3.page_provider", "P4.two_stores", "P5.every_decision")
+async def test_what_the_provider_ends_ends_at_both_once_and_refusals_are_told_by_the_minute(pages: Pages) -> None:
+    """The word that was used, the sessions and the counts lie in the database, so no process is a way around."""
+    one, other = pages.one.browser.deployment.state.page_sessions, pages.other.browser.deployment.state.page_sessions
+    pages.one.provider.change = {"sid": "there"}
+    await pages.one.sign_in("cleo")
+    said = EndedThere(word=secrets.token_hex(16), session=provider_session_of(ISSUER, "there"))
+
+    ended = other.end_there(said)
+
+    assert ended is not None
+    assert len(ended) == 1
+    assert one.end_there(said) is None
+    assert (await pages.one.browser.get("/")).status_code == 303
+
+    for store in (one, other, one):
+        store.refused_there("page.sign_out_refused", "page.sign_in_refused", "used")
+    for page in (pages.one.browser, pages.other.browser):
+        page.clock.ahead += TOLD_EVERY
+    other.tell_refusals()
+    one.tell_refusals()
+    leaves = [json.loads(row.leaf) for row in pages.one.browser.deployment.state.audit.read(limit=1000)]
+    assert [leaf["facts"]["count"] for leaf in leaves if leaf["kind"] == "page.sign_out_refused"] == [1, 2]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from html.parser import HTMLParser
 from typing import Self
@@ -96,6 +96,11 @@ class Browser:
         return Browser(
             deployment=self.deployment, clock=self.clock, office=self.office, client=self.profile(self.office)
         )
+
+    def at_another_process(self) -> Browser:
+        """Return a browser that holds nothing, at another process of the page, which shares the store alone."""
+        office = replace(self.office)
+        return Browser(deployment=self.deployment, clock=self.clock, office=office, client=self.profile(office))
 
     @property
     def seen(self) -> Seen:
