@@ -9,14 +9,14 @@ from contextlib import suppress
 from functools import partial
 from typing import Final
 
-from erp_mcp import administration
 from erp_mcp.bootstrap import Deployment
 from erp_mcp.bootstrap.signals import on_end_signals
 from erp_mcp.domain import human_task
 from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.proposal import Proposal
-from erp_mcp.errors import GatewayError, SystemUnreachableError
+from erp_mcp.errors import GatewayError
 from erp_mcp.worker.notifying import notify_on
+from erp_mcp.worker.refreshing import refreshed, refreshed_or_later
 
 ONCE_S: Final = 60.0  # a one-shot worker begins no piece of work after so many seconds
 POLL_S: Final = 1.0
@@ -110,7 +110,7 @@ async def _work_off(deployment: Deployment, holder: str, tell: Told, over: Calla
             written.add(system)
         await _give_turns()
     if written:
-        await _refresh(deployment, sorted(written))
+        await refreshed_or_later(deployment, sorted(written))
     return count
 
 
@@ -121,27 +121,6 @@ async def _give_turns() -> None:
     """
     for _ in range(3):
         await asyncio.sleep(0)
-
-
-async def refreshed(deployment: Deployment, *systems: str) -> None:
-    """Read what was written into the read model.
-
-    Raises:
-        GatewayError: as `administration.synchronise`; SystemUnreachableError, where a system could not be read.
-    """
-    reports = await asyncio.to_thread(administration.synchronise, deployment, names=systems)
-    failed = [one.system for one in reports if not one.ok]
-    if failed:
-        raise SystemUnreachableError(system=failed[0])
-
-
-async def _refresh(deployment: Deployment, systems: list[str]) -> None:
-    """Read what was written into the read model; where that fails, the next synchronisation does it."""
-    try:
-        await asyncio.to_thread(administration.synchronise, deployment, names=systems)
-    except Exception as error:  # noqa: BLE001 - it is committed and has its receipt, whatever hinders reading
-        told = str(error) if isinstance(error, GatewayError) else type(error).__name__
-        _log.info("the read model is refreshed later: %s", told)
 
 
 def _stopped_by_signals(stop: asyncio.Event | None = None) -> asyncio.Event:

@@ -19,6 +19,7 @@ from erp_mcp.committing import Committer
 from erp_mcp.domain.proposal import Content, Proposal
 from erp_mcp.errors import StateUnavailableError
 from erp_mcp.ports import Proposals
+from erp_mcp.worker import refreshing
 from tests.guarantees import guarantees
 from tests.unit.committing.office import CREATE, UPDATE
 from tests.unit.worker.shop import CONFIGURATION, Shop, opened
@@ -122,11 +123,12 @@ async def test_a_state_file_that_cannot_be_used_for_a_while_does_not_end_a_lasti
 
 
 @guarantees("P4.one_effect", "P10.outage")
-async def test_a_refresh_that_fails_changes_nothing(shop: Shop) -> None:
+async def test_a_refresh_that_fails_changes_nothing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is committed and has its receipt, whether or not the copy can be brought up to date at once."""
     content = shop.office.approved()
     lease = shop.state.leases.acquire("sync", "somebody else", ttl_s=600)
     assert lease is not None
+    monkeypatch.setattr(refreshing, "WAITS", 0)
     assert await worker.work_once(shop, Log()) == 1
     assert shop.office.stand(content)[0] == "COMMITTED"
 
