@@ -443,8 +443,8 @@ class Proposals(Protocol):
         """Return an agent's proposals, newest first; those made before the one with id `before`."""
         ...
 
-    def in_states(self, states: tuple[State, ...], *, limit: int = 200) -> list[Proposal]:
-        """Return proposals that stand in one of the states, oldest first."""
+    def in_states(self, states: tuple[State, ...], *, limit: int = 200, newest: bool = False) -> list[Proposal]:
+        """Return proposals that stand in one of the states, oldest first: the oldest of them, or the `newest`."""
         ...
 
     def damaged(self, states: tuple[State, ...]) -> list[DamagedProposal]:

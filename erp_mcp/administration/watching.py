@@ -73,7 +73,7 @@ def _templates(deployment: Deployment, like: str) -> list[Proposal]:
     store = deployment.state.proposals
     if like:
         return [store.get(like)]
-    return store.in_states(tuple(State), limit=200)[::-1]
+    return store.in_states(tuple(State), limit=200, newest=True)[::-1]
 
 
 def _anew(deployment: Deployment, content: Content) -> Content:

@@ -84,10 +84,11 @@ def list_command(config: str, demo_dir: str, *, everything: bool, as_json: bool)
         store = deployment.state.proposals
         store.expire()
         states = tuple(State) if everything else (State.AWAITING_APPROVAL,)
-        found = store.in_states(states, limit=_LISTED + 1)
+        found = store.in_states(states, limit=_LISTED + 1, newest=everything)
         stuck = [] if everything else store.in_states((State.NEEDS_HUMAN,))
         now = deployment.clock.wall()
-    rows, more = [proposal_view.summary(one, now) for one in found[:_LISTED]], len(found) > _LISTED
+    listed, more = found[-_LISTED:] if everything else found[:_LISTED], len(found) > _LISTED
+    rows = [proposal_view.summary(one, now) for one in listed]
     if as_json:
         print_json({"proposals": [*rows], "more": more, "need_a_person": [one.content.proposal_id for one in stuck]})
         return
@@ -99,7 +100,7 @@ def list_command(config: str, demo_dir: str, *, everything: bool, as_json: bool)
     if not rows:
         click.echo("Nothing waits for a decision." if not everything else "There are no proposals.")
     if more:
-        click.echo(f"These are the {_LISTED} oldest; there are more.")
+        click.echo(f"These are the {_LISTED} {'newest' if everything else 'oldest'}; there are more.")
     for one in stuck:
         click.secho(f"Somebody has to look at {one.content.proposal_id} ({visible(one.reason)})", fg="yellow")
 

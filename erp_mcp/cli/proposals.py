@@ -80,7 +80,7 @@ def list_command(config: str, demo_dir: str, *, everything: bool, as_json: bool)
         found = resolving.unsettled(deployment, limit=_LISTED)
         if everything:
             others = tuple(state for state in State if state not in resolving.UNSETTLED)
-            found += deployment.state.proposals.in_states(others, limit=_LISTED)
+            found += deployment.state.proposals.in_states(others, limit=_LISTED, newest=True)
         damaged = resolving.damaged(deployment, everything=everything)
         now = deployment.clock.wall()
     if as_json:

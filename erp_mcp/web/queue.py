@@ -63,11 +63,13 @@ def show(visit: Visit) -> Answer:
     store.expire()
     view = visit.query.get("view", "waiting")
     view = view if view in _VIEWS else "waiting"
-    found = store.in_states(_VIEWS[view], limit=_MOST + 1)
+    ended = view == "ended"
+    found = store.in_states(_VIEWS[view], limit=_MOST + 1, newest=ended)
+    shown = found[-_MOST:] if ended else found[:_MOST]
     tool = own_words.tools(visit)
-    rows = [row_of(visit, one, tool) for one in found[:_MOST] if _wanted(visit.query, one)]
+    rows = [row_of(visit, one, tool) for one in shown if _wanted(visit.query, one)]
     rows.sort(key=lambda row: (_RISKS.index(row.risk) if row.risk in _RISKS else 0, -row.flags, row.id))
-    if view == "ended":
+    if ended:
         rows.sort(key=lambda row: row.id, reverse=True)
     facts: dict[str, object] = {
         "view": view,

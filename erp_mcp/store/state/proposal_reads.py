@@ -40,7 +40,7 @@ _OF_AGENT: Final = (
     f"SELECT {COLUMNS} FROM proposal WHERE agent = :agent AND part_of = '' AND proposal_id < :before"
     " ORDER BY proposal_id DESC LIMIT :limit"
 )
-_IN_STATES: Final = f"SELECT {COLUMNS} FROM proposal WHERE state IN ({{states}}) ORDER BY proposal_id LIMIT ?"
+_IN_STATES: Final = f"SELECT {COLUMNS} FROM proposal WHERE state IN ({{states}}) ORDER BY proposal_id{{order}} LIMIT ?"
 _SAME: Final = (
     "SELECT proposal_id FROM proposal WHERE agent = ? AND fingerprint = ? AND made_at > ?"
     f" AND state IN ({COUNTING}) AND NOT EXISTS (SELECT 1 FROM proposal AS whole"  # all of that one was taken back
@@ -126,17 +126,20 @@ class ProposalReads:
         with self._engine.reading() as session:
             return _newest(session, _OF_AGENT, {"agent": agent}, limit, before=before)
 
-    def in_states(self, states: tuple[State, ...], *, limit: int = 200) -> list[Proposal]:
-        """Return proposals that stand in one of the states, oldest first; damaged ones are left out, see `damaged`."""
+    def in_states(self, states: tuple[State, ...], *, limit: int = 200, newest: bool = False) -> list[Proposal]:
+        """Return proposals that stand in one of the states, oldest first: the oldest of them, or the `newest`.
+
+        Damaged ones are left out, see `damaged`.
+        """
         with self._engine.reading() as session:
-            statement = _IN_STATES.format(states=", ".join("?" * len(states)) or "NULL")
+            statement = _in_states(states, order=" DESC" if newest else "")
             rows = session.execute(statement, (*(str(one) for one in states), limit)).fetchall()
-        return list(_readable(rows))
+        return list(_readable(rows[::-1] if newest else rows))
 
     def damaged(self, states: tuple[State, ...]) -> list[DamagedProposal]:
         """Return those in one of the states whose row is not what was written, by id; nothing of their content."""
         with self._engine.reading() as session:
-            statement = _IN_STATES.format(states=", ".join("?" * len(states)) or "NULL").removesuffix(" LIMIT ?")
+            statement = _in_states(states).removesuffix(" LIMIT ?")
             found = [stored(row) for row in session.execute(statement, tuple(str(one) for one in states))]
         return [
             DamagedProposal(proposal_id=one.proposal_id, state=one.state, since=one.since, reason=one.reason)
@@ -211,6 +214,10 @@ class ProposalReads:
                 return
             yield from (kept(*row) for row in rows)
             after = rows[-1][0]
+
+
+def _in_states(states: tuple[State, ...], *, order: str = "") -> str:
+    return _IN_STATES.format(states=", ".join("?" * len(states)) or "NULL", order=order)
 
 
 def found(session: Session, proposal_id: str, *, held: bool = False) -> Stored:

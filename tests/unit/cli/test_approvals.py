@@ -255,7 +255,10 @@ def test_a_list_that_is_cut_says_so(desk: Desk, monkeypatch: pytest.MonkeyPatch)
 
     told = desk.json("approvals", "list")
     assert ([one["proposal_id"] for one in told["proposals"]], told["more"]) == (["prp_000000000002"], True)
-    assert "there are more" in desk.run("approvals", "list").output
+    assert "the 1 oldest; there are more" in desk.run("approvals", "list").output
+    newest = desk.json("approvals", "list", "--all")
+    assert ([one["proposal_id"] for one in newest["proposals"]], newest["more"]) == (["prp_000000000003"], True)
+    assert "the 1 newest; there are more" in desk.run("approvals", "list", "--all").output
 
 
 @guarantees("P3.binding")

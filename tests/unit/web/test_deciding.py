@@ -69,6 +69,24 @@ async def test_a_yes_is_signed_by_the_persons_own_key_over_what_was_shown(browse
     assert (opened[0].approver_id, opened[0].method, opened[0].comment) == ("bob", "session", "as agreed")
 
 
+@guarantees("P9.bounded")
+async def test_what_has_ended_is_shown_newest_first_and_never_only_what_ended_long_ago(
+    browser: Browser, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page holds so many; who looks for what just ended finds it."""
+    for number in (2, 3, 4):
+        desk.propose(f"prp_00000000000{number}")
+        desk.sign("approvals", "reject", f"prp_00000000000{number}", "--reason", "no", by="bob")
+    monkeypatch.setattr("erp_mcp.web.queue._MOST", 2)
+    await browser.sign_in("bob")
+
+    told = (await browser.get("/?view=ended")).text
+
+    assert [told.find(f"prp_00000000000{number}") > 0 for number in (2, 3, 4)] == [False, True, True]
+    assert told.find("prp_000000000004") < told.find("prp_000000000003")
+    assert "These are the newest 2; there are more." in told
+
+
 @guarantees("P3.page_decides")
 async def test_a_no_takes_a_reason_and_ends_it(browser: Browser, desk: Desk) -> None:
     """Whoever asked learns nothing from a no without a why."""

@@ -293,7 +293,10 @@ def test_lists_page_and_filter(state: DeploymentState, behind: Behind) -> None:
     stand(behind, "prp_000000000000", "UNKNOWN")
     waiting = state.proposals.in_states((State.APPROVED, State.UNKNOWN))
     assert [one.content for one in waiting] == made[:2]
-    assert len(state.proposals.in_states(tuple(State), limit=3)) == 3
+    some = (State.AWAITING_APPROVAL, State.APPROVED, State.UNKNOWN)
+    first, last = (state.proposals.in_states(some, limit=3, newest=newest) for newest in (False, True))
+    everything = [one.content for one in state.proposals.in_states(some)]
+    assert ([one.content for one in first], [one.content for one in last]) == (everything[:3], everything[-3:])
 
 
 @guarantees("input.clear_errors")
