@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -22,17 +22,9 @@ from erp_mcp.ports import Proposals
 from erp_mcp.worker import refreshing
 from tests.guarantees import guarantees
 from tests.unit.committing.office import CREATE, UPDATE
-from tests.unit.worker.shop import CONFIGURATION, Shop, opened
+from tests.unit.worker.shop import CONFIGURATION, Shop
 
 ROOT = Path(__file__).parents[3]
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
-    it = opened(tmp_path)
-    yield it
-    it.office.close()
-    it.close()
 
 
 class Log:

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
-import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from erp_mcp import worker
 from erp_mcp.domain.notice import MailSettings, NoticeSettings, WebhookSettings
 from tests.guarantees import guarantees
 from tests.unit.committing.office import CREATE
-from tests.unit.worker.shop import Shop, opened
+from tests.unit.worker.shop import Shop
 
 
 class Mailbox:
@@ -30,14 +27,6 @@ class Mailbox:
         self.messages.append(envelope.content.decode("utf-8"))
         self.stop.set()
         return "250 OK"
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
-    it = opened(tmp_path)
-    yield it
-    it.office.close()
-    it.close()
 
 
 def telling(shop: Shop, notices: NoticeSettings) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -13,17 +11,9 @@ from erp_mcp.errors import BusyError, SystemUnreachableError
 from erp_mcp.ports import Lease, Leases
 from erp_mcp.worker.refreshing import refreshed
 from tests.guarantees import guarantees
-from tests.unit.worker.shop import Shop, opened
+from tests.unit.worker.shop import Shop
 
 REFUSALS = 3
-
-
-@pytest.fixture
-def shop(tmp_path: Path) -> Iterator[Shop]:
-    it = opened(tmp_path)
-    yield it
-    it.office.close()
-    it.close()
 
 
 class Busy:
