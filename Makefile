@@ -4,13 +4,14 @@ PYTHON ?= python3
 UV ?= uv
 BIN := .venv/bin
 STAMP := .venv/.stamp
+RUNS := .venv/.runs
 PYTEST_ARGS ?= -q -n auto --dist loadfile
 TORTURE_ARGS ?=
 
 .PHONY: demo test torture check lock clean
 
 ## demo: build the demo plant and take the tour in the terminal
-demo: $(STAMP)
+demo: $(RUNS)
 	$(BIN)/erp-mcp demo
 
 ## test: all tests
@@ -36,7 +37,7 @@ check: $(STAMP)
 
 ## lock: pin again what requirements/*.in ask for, with hashes (needs uv)
 lock:
-	for set in run:3.11 dev:3.11 openbao:3.11 wire:3.11 browser:3.11 fsmes:3.12; do \
+	for set in run:3.11 build:3.11 dev:3.11 openbao:3.11 wire:3.11 browser:3.11 fsmes:3.12; do \
 		$(UV) pip compile --universal --python-version $${set#*:} --generate-hashes --no-header --no-emit-index-url \
 			--no-annotate --upgrade -q requirements/$${set%:*}.in -o requirements/$${set%:*}.txt || exit 1; \
 	done
@@ -48,10 +49,19 @@ clean:
 
 .venv: $(STAMP)
 
-$(STAMP): requirements/dev.txt pyproject.toml
+# The environment with what these files pin, and the checkout in it.
+define installed
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'erp-mcp needs python3 >= 3.11; try: make PYTHON=python3.12' >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes $(foreach pins,$(1),-r requirements/$(pins).txt)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	$(BIN)/python -m compileall -q erp_mcp  # also where Python is told to write none: every command would compile anew
-	@touch $(STAMP)
+endef
+
+$(STAMP): requirements/dev.txt pyproject.toml
+	$(call installed,dev)
+	@touch $(RUNS) $@
+
+$(RUNS): requirements/run.txt requirements/build.txt pyproject.toml
+	$(call installed,run build)
+	@touch $@

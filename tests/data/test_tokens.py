@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from functools import cache
 
-import bpe_openai
 import pytest
 
 from erp_mcp.catalog.schemas import input_schema, output_schema
@@ -17,12 +16,15 @@ from erp_mcp.policy.names import KnownNames
 from tests.guarantees import guarantees
 from tests.unit.projections.small_plant import ROOT, shipped
 
-RANKS = bpe_openai.get_encoding("o200k_base")
 CATALOG = shipped()
 
 
 def _tokens(value: object) -> int:
-    return len(RANKS.encode(json.dumps(value, separators=(",", ":"), ensure_ascii=False)))
+    import bpe_openai  # takes a second, which who only collects tests need not spend
+
+    return len(
+        bpe_openai.get_encoding("o200k_base").encode(json.dumps(value, separators=(",", ":"), ensure_ascii=False))
+    )
 
 
 def _listed(tool: Tool) -> dict[str, object]:

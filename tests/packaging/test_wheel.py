@@ -168,12 +168,26 @@ def test_pinned_requirements_cover_what_the_project_declares() -> None:
     wanted = (ROOT / "requirements" / "run.in").read_text(encoding="utf-8")
     lines = {line.replace("'", '"') for line in wanted.splitlines() if line and not line.startswith("#")}
     assert lines == {line.replace("'", '"') for line in PROJECT["dependencies"]}
-    for name in ("run.txt", "dev.txt"):
+    for name in ("run.txt", "build.txt", "dev.txt"):
         text = (ROOT / "requirements" / name).read_text(encoding="utf-8")
         pins = re.findall(r"^[a-z0-9][^\s]*==\S+(?:[^\\\n]*)(\\?)$", text, flags=re.MULTILINE)
         assert pins
         assert set(pins) == {"\\"}
         assert "://" not in text
+
+
+@guarantees("packaging.wheel")
+def test_what_the_demo_is_run_with_is_what_it_is_worked_on_with() -> None:
+    """`make demo` installs a part of what `make test` does, in the same versions, so that neither undoes the other."""
+
+    def pins(name: str) -> set[str]:
+        text = (ROOT / "requirements" / name).read_text(encoding="utf-8")
+        return set(re.findall(r"^([a-z0-9][^\s]*==\S+)", text, flags=re.MULTILINE))
+
+    assert pins("run.txt") | pins("build.txt") <= pins("dev.txt")
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["build-system"]["requires"]
+    wanted = (ROOT / "requirements" / "build.in").read_text(encoding="utf-8")
+    assert [line for line in wanted.splitlines() if not line.startswith("#")] == declared
 
 
 @guarantees("packaging.wheel", "adapter.kit")

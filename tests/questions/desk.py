@@ -11,7 +11,6 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import bpe_openai
 from mcp import Client, StdioServerParameters
 from mcp.shared.exceptions import MCPError
 
@@ -105,6 +104,8 @@ def rows(answer: dict[str, Any], name: str) -> list[Row]:
 
 @cache
 def _ranks() -> Any:
+    import bpe_openai  # takes a second, which who only collects tests need not spend
+
     return bpe_openai.get_encoding("o200k_base")
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import re
 import threading
 from collections.abc import Coroutine, Iterator
 from pathlib import Path
@@ -13,13 +12,21 @@ from typing import Any, Final, Generic, Protocol, Self, TypeVar
 
 import anyio
 from mcp import Client
+from ruamel.yaml import YAML
 
+from erp_mcp.bootstrap import open_deployment
+from erp_mcp.domain.instants import parse_instant
 from erp_mcp.testing import CommandFault
 from tests.path.test_end_to_end import records
 from tests.systems.tryton.test_gateway import ask, planner, run
 
 _SHIPPED: Final = Path(__file__).resolve().parents[2] / "erp_mcp" / "systems"
-_TRIES, _AGAIN_S = 8, 2.0
+_TRIES = 8
+HISTORY: Final = (
+    "customer_invoice", "delivery", "goods_movement", "inspection_lot", "production_confirmation",
+    "production_operation", "supplier_invoice",
+)  # fmt: skip
+"""What neither a date nor a requisition looks at, and most of what a system holds: each write is followed by a pass."""
 RULES: Final = """
   - id: planner-delivery-dates
     effect: permit
@@ -97,8 +104,31 @@ class Losing(Generic[_Relay]):
         asyncio.run_coroutine_threadsafe(work, self.loop).result(60)
 
 
-def deploy(folder: Path, profile: str, system: str, *, declared: tuple[str, ...] = ()) -> None:
-    """Make a deployment with two approvers and both writes on: `anna` signs the policy, `bert` decides.
+def permitting(*tools: str) -> tuple[str, str]:
+    """Return rules by which a planner may propose by each of some tools, two at least, and a case for each of them."""
+    rules = [
+        f"  - id: planner-{tool}\n    effect: permit\n    roles: [planner]\n    tools: [{tool}]\n"
+        "    evidence: {accepted_by: anna, reason: a test system}\n"
+        for tool in tools
+    ]
+    cases = [
+        f"  - name: a planner may {tool}\n    role: planner\n    tool: {tool}\n    expect: allowed\n"
+        f"    by: [planner-{tool}]\n    not_by: [planner-{other}]\n"
+        for tool, other in zip(tools, (*tools[1:], tools[0]), strict=True)
+    ]
+    return "\n" + "\n".join(rules), "\n" + "\n".join(cases)
+
+
+def deploy(
+    folder: Path,
+    profile: str,
+    system: str,
+    *,
+    declared: tuple[str, ...] = (),
+    policy: tuple[str, str] = (RULES, CASES),
+    without: tuple[str, ...] = (),
+) -> None:
+    """Make a deployment with two approvers and writes on: `anna` signs the policy, `bert` decides.
 
     Args:
         folder: Where; the secrets of both lie beside it.
@@ -106,12 +136,14 @@ def deploy(folder: Path, profile: str, system: str, *, declared: tuple[str, ...]
             change was not made.
         system: The configuration's `systems:`, which names that copy.
         declared: System, and pathway, of a declaration that it needs.
+        policy: What is added to the starter's rules, and to the cases that they are tested by.
+        without: Entities that the copy neither reads nor writes.
     """
     base, config = folder.parent, folder / "erp-mcp.yaml"
     for name in ("anna", "bert"):
         secret_file(base / name)
     run("init", str(folder), "--owner", "olga", "--approver", "anna", "--passphrase-file", str(base / "anna"))
-    _quick_profile(folder / "profiles", profile)
+    _quick_profile(folder / "profiles", profile, without)
     text = config.read_text(encoding="utf-8")
     config.write_text(f"profiles: [profiles]\n{text[: text.index('systems:')]}{system}", encoding="utf-8")
     by_anna = ("--as", "anna", "--passphrase-file", str(base / "anna"), "--config", str(config))
@@ -119,18 +151,23 @@ def deploy(folder: Path, profile: str, system: str, *, declared: tuple[str, ...]
     if declared:
         named, pathway = declared
         run("systems", "declare", named, "--by", "anna", "--pathway", pathway, "--config", str(config))
-    for name, added in (("base.yaml", RULES), ("tests/base.yaml", CASES)):
+    for name, added in zip(("base.yaml", "tests/base.yaml"), policy, strict=True):
         file = folder / "policies" / name
         file.write_text(file.read_text(encoding="utf-8") + added, encoding="utf-8")
     run("policy", "apply", "--yes", *by_anna)
     run("sync", "--config", str(config))
 
 
-def _quick_profile(folder: Path, profile: str) -> None:
-    text = (_SHIPPED / f"{profile}.yaml").read_text(encoding="utf-8")
-    quick = text.replace(f"profile: {profile}\n", f"profile: {profile}-quick\n")
+def _quick_profile(folder: Path, profile: str, without: tuple[str, ...]) -> None:
+    kept = YAML(typ="safe").load(_SHIPPED / f"{profile}.yaml")
+    operations = kept.get("commands", {}).get("operations", {})
+    for held in (kept["entities"], operations):
+        for name in [name for name in held if name.partition(".")[0] in without]:
+            del held[name]
+    for one in operations.values():
+        one["settle_s"] = 0
     folder.mkdir()
-    (folder / f"{profile}-quick.yaml").write_text(re.sub(r"settle_s: \d+", "settle_s: 0", quick), encoding="utf-8")
+    YAML().dump(kept | {"profile": f"{profile}-quick"}, folder / f"{profile}-quick.yaml")
 
 
 def secret_file(path: Path) -> None:
@@ -173,8 +210,18 @@ async def _ended(
         for _ in range(workers):
             if records(answer, "proposal")[0]["state"] != "APPROVED":
                 break
-            await anyio.sleep(_AGAIN_S)
+            await anyio.sleep(_due_in_s(folder, waiting["proposal_id"]))
             await anyio.to_thread.run_sync(run, "worker", "--once", "--config", str(folder / "erp-mcp.yaml"))
             answer = await ask(client, "get_proposal", proposal_id=waiting["proposal_id"])
     (found,) = records(answer, "proposal")
     return found, records(answer, "receipt")
+
+
+def _due_in_s(folder: Path, proposal_id: str) -> float:
+    """Return for how many seconds a worker will find nothing to do about a proposal."""
+    deployment = open_deployment(folder / "erp-mcp.yaml")
+    try:
+        due = deployment.state.proposals.get(proposal_id).not_before
+        return max(0.0, (parse_instant(due) - deployment.clock.wall()).total_seconds()) if due else 0.0
+    finally:
+        deployment.close()

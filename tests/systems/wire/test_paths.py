@@ -13,7 +13,7 @@ import pytest
 
 from erp_mcp.bootstrap import SystemClock
 from tests.guarantees import guarantees
-from tests.systems.approving import deploy, ended_at_last
+from tests.systems.approving import HISTORY, deploy, ended_at_last
 from tests.systems.cap import test_commit as cap_commit
 from tests.systems.cap.buying import Buyer
 from tests.systems.cap.buying import buying as cap_buying
@@ -75,7 +75,7 @@ def cap_place(folder: Path, cap: Cap, profile: str, stack: ExitStack) -> Place:
     buyer = stack.enter_context(cap_buying(cap))
     wire = stack.enter_context(in_front_of(cap.url, folder.parent / "wire"))
     system = cap_commit.system_of(folder, cap, wire.url, profile)
-    deploy(folder, profile, _impatient(system), declared=("sap", cap_commit.PATHWAY))
+    deploy(folder, profile, _impatient(system), declared=("sap", cap_commit.PATHWAY), without=HISTORY)
     materials = sorted({line.material: line for line in buyer.lines}.values(), key=lambda one: one.material)
 
     def arguments(operation: str, number: int) -> dict[str, str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 
-import bpe_openai
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,6 +24,8 @@ WIDE = {**KINDS, "net_value": "money", "currency": "code", "note": "text", "site
 
 def tokens(shown: str) -> int:
     """Return how many o200k tokens a text has."""
+    import bpe_openai  # takes a second, which who only collects tests need not spend
+
     return len(bpe_openai.get_encoding("o200k_base").encode(shown))
 
 
