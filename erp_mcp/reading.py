@@ -7,7 +7,7 @@ the rows as shown, and the cursor is sealed to the question it continues.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import tzinfo
@@ -21,7 +21,7 @@ from erp_mcp.domain.answer import Answer, ResultTable
 from erp_mcp.domain.decision import Mask, Obligations
 from erp_mcp.domain.derivation import Derivation, Moment
 from erp_mcp.domain.principal import Principal
-from erp_mcp.domain.tool import Table, Tool
+from erp_mcp.domain.tool import Query, Table, Tool
 from erp_mcp.errors import DeadlineError, FaultError, MaskedFieldError, NotAllowedError
 from erp_mcp.policy import obligations as duties
 from erp_mcp.ports import ReadModel, Row, SqlValue, WorksOut
@@ -216,18 +216,21 @@ class Reading:
             skip=skipped_reads(small, basis.fresh),
             known={name: found for name, found in worked_out.items() if name in way.reads},
         )
-        return None if got.truncated else self._typed(replace(question, tool=small), got)
+        return None if got.truncated else self._typed(question, small.reads, got)
 
     def _analyse(self, question: Question, got: reads.ReadRows, basis: _Basis) -> Findings:
         """Run the analysis over typed rows from which masked fields are gone already."""
-        facts = self._facts(question, basis, self._typed(question, got))
+        facts = self._facts(question, basis, self._typed(question, question.tool.reads, got))
         return self.analyses[question.tool.analysis].function(facts)
 
-    def _typed(self, question: Question, got: reads.ReadRows) -> Mapping[str, tuple[NamedTuple, ...]]:
-        masks = question.obligations.masks
+    def _typed(
+        self, question: Question, taken: Iterable[Query], got: reads.ReadRows
+    ) -> Mapping[str, tuple[NamedTuple, ...]]:
+        """Return the rows of some of a tool's reads as their types, masked as all of its reads call for."""
+        masks = _masks(question)
         analysis = self.analyses[question.tool.analysis]
         typed: dict[str, tuple[NamedTuple, ...]] = {}
-        for query in question.tool.reads:
+        for query in taken:
             rows = duties.mask_inputs(query.columns, got.rows[query.name], masks, self.keys.masks)
             row_type = analysis.reads[query.name]
             typed[query.name] = tuple(map(row_type._make, rows))
@@ -257,7 +260,7 @@ class Reading:
         return tables, after
 
     def _masked(self, question: Question, table: Table, rows: RawRows, *, inputs_masked: bool = False) -> RawRows:
-        masks = question.obligations.masks
+        masks = _masks(question)
         if table.paged and duties.sort_is_masked(table, masks):
             raise MaskedFieldError(argument="order", rule="sort")
         return duties.mask_rows(table.columns, rows, masks, self.keys.masks, inputs_masked=inputs_masked)
@@ -349,10 +352,16 @@ def _shape(question: Question, tables: Mapping[str, RawRows]) -> tuple[dict[str,
     shaped: dict[str, ResultTable] = {}
     removed = 0
     for table in question.tool.tables:
-        shown = replace(table, columns=duties.mask_columns(table.columns, question.obligations.masks))
+        shown = replace(table, columns=duties.mask_columns(table.columns, _masks(question)))
         shaped[table.name], taken_out = answers.shape(shown, tables[table.name])
         removed += taken_out
     return shaped, removed
+
+
+def _masks(question: Question) -> Sequence[Mask]:
+    """Return the masks of the answer: what an analysis did not get it does not show either, wherever it found it."""
+    masks, tool = question.obligations.masks, question.tool
+    return duties.input_masks(tool.reads, masks) if tool.analysis and masks else masks
 
 
 def _sql(value: RawCell) -> SqlValue:

@@ -22,7 +22,8 @@ OPEN: Final = "open"  # a literal or null, which takes the kind of its neighbour
 class Meaning:
     """Kind, lineage and absence of one value. `zero` marks the literal 0, which fits every number.
 
-    `via` are fields that it does not come from, but by whose values its row was looked up.
+    `via` are fields that it does not come from, but by whose values its row was looked up. What is `made` of its
+    fields is no value of theirs as it stands: a sum, the greatest one, a part of a text.
     """
 
     kind: str
@@ -30,6 +31,7 @@ class Meaning:
     optional: bool = False
     literal: str = ""  # "text", "number", "zero", "null" for literals
     via: frozenset[str] = frozenset()
+    made: bool = False
 
     def also(self, others: Iterable[Meaning]) -> frozenset[str]:
         """Return the lineage of this value and the others together."""
@@ -99,6 +101,7 @@ def merged(values: Iterable[Meaning], what: str) -> Meaning:
         optional=any(one.optional for one in found),
         literal=literals.pop() if kind == OPEN and len(literals) == 1 else "",
         via=frozenset().union(*(one.via for one in found)),
+        made=any(one.made for one in found),
     )
 
 

@@ -168,7 +168,7 @@ def _column(name: str, meaning: Meaning, declared: Column | None = None) -> Colu
         name=name,
         kind=declared.kind if declared and declared.kind else kind,
         fields=tuple(sorted(meaning.fields)),
-        via=tuple(sorted(meaning.via - meaning.fields)),
+        via=tuple(sorted((meaning.via - meaning.fields) | (meaning.fields if meaning.made else frozenset()))),
         outsider=bool(outsider_fields() & meaning.fields),
         description=declared.description if declared else "",
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from sqlglot import exp
@@ -23,7 +24,8 @@ def value_of(node: exp.Expr | None, scope: Place) -> Meaning:
         raise ProblemError("sql.syntax", "an operand is missing")
     for kind, handler in _HANDLERS.items():
         if isinstance(node, kind):
-            return handler(node, scope)
+            value = handler(node, scope)
+            return value if isinstance(node, _AS_IT_STANDS) else replace(value, made=True)
     raise ProblemError("sql.not_allowed", f"{node.sql()[:60]}: {node.key.upper()} is not on the allow-list")
 
 
@@ -170,13 +172,14 @@ def _case(node: exp.Expr, scope: Place) -> Meaning:
     default = node.args.get("default")
     results.append(value_of(default, scope) if default is not None else Meaning(kind=OPEN, optional=True))
     result = merged(results, "CASE")
-    return Meaning(kind=result.kind, fields=result.also(tests), optional=result.optional, literal=result.literal)
+    fields, made = result.also(tests), result.made or any(one.fields for one in tests)
+    return Meaning(kind=result.kind, fields=fields, optional=result.optional, literal=result.literal, made=made)
 
 
 def _coalesce(node: exp.Expr, scope: Place) -> Meaning:
     parts = [value_of(one, scope) for one in (node.this, *node.expressions)]
     result = merged(parts, "COALESCE")
-    return Meaning(kind=result.kind, fields=result.fields, optional=all(one.optional for one in parts))
+    return replace(result, optional=all(one.optional for one in parts), literal="", via=frozenset())
 
 
 def _extreme(node: exp.Expr, scope: Place) -> Meaning:
@@ -236,7 +239,7 @@ def _scalar_query(node: exp.Expr, scope: Place) -> Meaning:
         raise ProblemError("sql.subquery", "a sub-query used as a value has one column")
     value = next(iter(relation.values()))
     counts = isinstance(node.this, exp.Select) and isinstance(node.this.expressions[0].unalias(), exp.Count)
-    return Meaning(kind=value.kind, fields=value.fields, optional=not counts)
+    return Meaning(kind=value.kind, fields=value.fields, optional=not counts, made=value.made)
 
 
 def _row_number(node: exp.Expr, scope: Place) -> Meaning:
@@ -248,6 +251,11 @@ def _row_number(node: exp.Expr, scope: Place) -> Meaning:
     return Meaning(kind="integer", fields=frozenset().union(*(one.fields for one in parts)))
 
 
+# What gives a value that is there already: one of several, where it chooses by none of them.
+_AS_IT_STANDS: Final = (
+    *(exp.Column, exp.Paren, exp.Alias, exp.Literal, exp.Null, exp.Placeholder, exp.Dot),
+    *(exp.Case, exp.Coalesce, exp.Subquery),
+)
 _HANDLERS: Final[dict[type[exp.Expr] | tuple[type[exp.Expr], ...], Callable[..., Meaning]]] = {
     exp.Column: _column,
     (exp.Paren, exp.Alias): _inner,

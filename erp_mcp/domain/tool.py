@@ -64,8 +64,8 @@ class Argument:
 class Column:
     """One result column: its kind (see `domain.entities.Kind`) and the `entity.field` names it comes from.
 
-    `needs` says what it is empty without; with none, it has a value all the same. `via` are further `entity.field`
-    names by whose values what stands in it was looked up: it would tell of them.
+    `needs` says what it is empty without; with none, it has a value all the same. `via` are `entity.field` names by
+    whose values what stands in it was looked up, or which it was worked out from: it would tell of them.
     """
 
     name: str

@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from functools import lru_cache
-from typing import Final, NoReturn, SupportsIndex
+from typing import Final
 
 from erp_mcp.domain.call import ArgumentValue
 from erp_mcp.domain.decision import Mask
-from erp_mcp.domain.entities import ENTITIES, Kind, field_specs
-from erp_mcp.domain.tool import Argument, Column, Table, Tool
+from erp_mcp.domain.entities import ENTITIES, FieldSpec, Kind, field_specs
+from erp_mcp.domain.tool import Argument, Column, Query, Table, Tool
 from erp_mcp.domain.value import MONEY_DIGITS, QUANTITY_DIGITS
 from erp_mcp.errors import InvalidArgumentError, MaskedFieldError, NotAllowedError
 
@@ -70,14 +70,34 @@ def mask_rows(
     return _changed(rows, changes)
 
 
+def input_masks(reads: Iterable[Query], masks: Sequence[Mask]) -> tuple[Mask, ...]:
+    """Return masks as they are on what an analysis reads: it gets tokens where these say as much as what they hide.
+
+    Of ids and texts alone, since it would take the token of a date for a late one, and of a state for another state.
+    Of an id only where no read shows it, or what refers to it, in the clear: else it would find no two alike; so one
+    that stands for a record without naming its entity (a line's number, what a reservation is for) is null as well, as
+    is everything else. What can't be done without it is refused.
+    """
+    by_field = _by_field(masks)
+    hidden = {field for field, mask in by_field.items() if mask.way != "band"}
+    read = {field for query in reads for column in query.columns for field in column.fields}
+    clear = {_token_domain(field) for field in read - hidden}
+    return tuple(
+        mask
+        if mask.way == "drop" or (mask.way == "hash" and _links(field) and _token_domain(field) not in clear)
+        else dataclasses.replace(mask, way="drop", edges=())
+        for field, mask in by_field.items()
+    )
+
+
 def mask_inputs(columns: Sequence[Column], rows: Iterable[RawRow], masks: Sequence[Mask], key: bytes) -> list[RawRow]:
-    """Return the rows of a read as an analysis may see them: dropped and banded cells are null, hashed ones tokens."""
+    """Return the rows of a read as an analysis may see them, by `input_masks`: hidden cells are null or tokens."""
     by_field = _by_field(masks)
     changes: dict[int, _Change] = {}
     for index, column in enumerate(columns):
         mask = _mask_of(column, by_field)
         if mask is not None:
-            changes[index] = _input_token(_hash_change(mask, key)) if mask.way == "hash" else _drop
+            changes[index] = _hash_change(mask, key) if mask.way == "hash" else _drop
     return _changed(rows, changes)
 
 
@@ -158,12 +178,14 @@ def _by_field(masks: Sequence[Mask]) -> dict[str, Mask]:
 def _mask_of(column: Column, by_field: Mapping[str, Mask]) -> Mask | None:
     """Return what hides a column; one that comes from several fields, one of them masked, is dropped.
 
-    So is one that was looked up by a masked field: who knows the master data reads it from what was found.
+    So is one that was worked out from a masked field, since neither the sum's range nor whether two sums are equal is
+    told by ranges and tokens of what is added up; and one that was looked up by it: who knows the master data reads it
+    from what was found.
     """
     for field in (*column.fields, *column.via):
         mask = by_field.get(field)
         if mask is not None:
-            alone = column.fields == (field,)
+            alone = column.fields == (field,) and field not in column.via
             return mask if alone else Mask(field=field, way="drop", rule=mask.rule)
     return None
 
@@ -190,35 +212,14 @@ def _result_change(column: Column, mask: Mask, key: bytes, *, inputs_masked: boo
         return _drop
     if mask.way == "hash":
         hashed = _hash_change(mask, key)
-        return (lambda cell: _plain(cell) if _is_token(cell) else hashed(cell)) if inputs_masked else hashed
+        return (lambda cell: cell if _is_token(cell) else hashed(cell)) if inputs_masked else hashed
     return _band_change(column, mask)
-
-
-def _plain(cell: RawCell) -> RawCell:
-    return str(cell) if isinstance(cell, _NumberToken) else cell
 
 
 def _is_token(cell: RawCell) -> bool:
     if isinstance(cell, tuple):
         return all(map(_is_token, cell))
     return isinstance(cell, str) and cell.startswith("h_") and len(cell) == len("h_") + _TOKEN_CHARACTERS
-
-
-class _NumberToken(str):
-    """What stands for a number: times a number, a plain text would be repeated that often, which takes all memory."""
-
-    __slots__ = ()
-
-    def __mul__(self, other: SupportsIndex) -> NoReturn:
-        """Refuse, as every other way to reckon with a text does."""
-        raise TypeError
-
-    __rmul__ = __mul__
-
-
-def _input_token(hashed: _Change) -> _Change:
-    """Return what hashes a cell of a read, of which an analysis may make anything but a figure."""
-    return lambda cell: _NumberToken(hashed(cell)) if isinstance(cell, int) else hashed(cell)
 
 
 def _drop(_cell: RawCell) -> RawCell:
@@ -245,13 +246,25 @@ def _hash_change(mask: Mask, key: bytes) -> _Change:
 def _token_domain(field: str) -> str:
     """Return what a field's tokens are shared with: an id and all references to it share, other fields do not."""
     entity, _, name = field.partition(".")
-    record = ENTITIES.get(entity)
-    if record is None:
-        return field
-    spec = next((one for one in field_specs(record) if one.name == name), None)
+    record, spec = ENTITIES.get(entity), _spec(field)
     if spec is not None and spec.kind is Kind.REF:
         return spec.meaning.entity
-    return entity if (name,) == record.KEY else field
+    return entity if record is not None and (name,) == record.KEY else field
+
+
+@lru_cache(maxsize=512)
+def _links(field: str) -> bool:
+    """Tell whether all that is made of a field's values is to show them, or to see which are equal, known by name."""
+    spec = _spec(field)
+    return spec is not None and (
+        spec.kind is Kind.TEXT or (spec.kind in (Kind.ID, Kind.REF) and _token_domain(field) != field)
+    )
+
+
+def _spec(field: str) -> FieldSpec | None:
+    entity, _, name = field.partition(".")
+    record = ENTITIES.get(entity)
+    return next((one for one in field_specs(record) if one.name == name), None) if record is not None else None
 
 
 def _band_change(column: Column, mask: Mask) -> _Change:

@@ -6,8 +6,10 @@
 
 For each field the planner's role of a demo plant of seed 1 gets a mask on it. Each tool that looks at it is asked, the
 field is altered in the read model and nothing else is, and the tool is asked again: what it tells must be the same.
-Tokens and ranges are others for other values: with `hash` and `band`, only what breaks is looked for. Prints each
-difference; exits with 1 where there is one, or where a call ended as an internal error.
+With `hash` an answer may rest on tokens and on nothing else: where values become others and their tokens stay, all of
+it is the same; where tokens become others, all but the column that shows them. With `band` it may rest on the bands:
+where each value becomes another one of its band, all of it is the same. Prints each difference; exits with 1 where
+there is one, or where a call ended as an internal error.
 """
 
 from __future__ import annotations
@@ -16,12 +18,10 @@ import argparse
 import asyncio
 import base64
 import json
-import random
-import sqlite3
 import sys
 import tempfile
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -33,15 +33,19 @@ from erp_mcp.domain.tool import Tool
 from erp_mcp.policy.bundle import from_document
 from erp_mcp.server import completion, prompts
 from erp_mcp.server.session import Session
+from tests.path import altering
+from tests.path.altering import EDGES, NUMBERS
 from tests.path.conftest import Desk, open_desk
 from tests.prepared import prepare
 
-HOWS: Final = ("shuffle", "change")
-NUMBERS: Final = frozenset({"quantity", "money", "integer"})
-EDGES: Final = ("0", "10", "1000")
+# How a field is altered, by the way in which it is hidden: what may then be told must be the same.
+HOWS: Final = {
+    "drop": ("shuffle", "change"),
+    "hash": ("rename", "shuffle", "change"),
+    "band": ("within",),
+}
 # Where a record stands is no value of it: the key of the table, and what every answer says of its sources.
 _OWN: Final = frozenset({"system", "source_key", "as_of", "version_token"})
-_LATER: Final = {"date": "date({}, '+37 days')", "instant": "strftime('%Y-%m-%dT%H:%M:%SZ', {}, '+37 days')"}
 
 Question = tuple[str, dict[str, JsonValue]]
 
@@ -76,18 +80,27 @@ def questions_of(tools: Iterable[Tool], *, most: int | None = None) -> list[Ques
     return found
 
 
-def told(desk: Desk, question: Question) -> str:
-    """Return what a question gets, with its second page, without what differs each time."""
+def told(desk: Desk, question: Question, field: str = "") -> str:
+    """Return what a question gets, with its second page, without what differs each time, nor a field's own column."""
     tool, arguments = question
     outcome = desk.ask("planner", tool, **arguments)
     if not isinstance(outcome, Answer):
         return json.dumps([outcome.code, outcome.facts])
-    tables = {name: table.rows for name, table in outcome.tables.items()}
+    tables = {name: _without(desk, tool, name, table.rows, field) for name, table in outcome.tables.items()}
     gaps = [str(one) for one in outcome.gaps]
     shown = json.dumps([tables, outcome.complete, outcome.warnings, gaps, _place(outcome.next_cursor)])
     if outcome.next_cursor and "limit" in arguments and "cursor" not in arguments:
-        shown += told(desk, (tool, {**arguments, "cursor": outcome.next_cursor}))
+        shown += told(desk, (tool, {**arguments, "cursor": outcome.next_cursor}), field)
     return shown
+
+
+def _without(desk: Desk, tool: str, table: str, rows: Sequence[Sequence[object]], field: str) -> list[list[object]]:
+    """Return the rows of a table with nothing in the columns that show this field, as it is, and no other."""
+    declared = next(one for one in desk.deployment.gateway.catalog.tools[tool].tables if one.name == table)
+    own = {
+        place for place, one in enumerate(declared.columns) if field and one.fields == (field,) and field not in one.via
+    }
+    return [[None if place in own else cell for place, cell in enumerate(row)] for row in rows]
 
 
 def proposed(desk: Desk) -> str:
@@ -113,84 +126,69 @@ def _place(cursor: str) -> str:
 
 def mask(desk: Desk, field: str, way: str) -> None:
     """Hide a field from the planner, and show him all others."""
+    mask_all(desk, [field], way)
+
+
+def mask_all(desk: Desk, fields: Iterable[str], way: str) -> None:
+    """Hide some fields from the planner, and show him all others."""
     bundles = desk.deployment.state.bundles
     digest, text = bundles.active()
     document = json.loads(text)
     edges = list(EDGES) if way == "band" else []
-    document["roles"]["planner"]["masks"] = [{"id": "hidden", "field": field, "way": way, "edges": edges}]
+    hidden = [{"id": f"hidden-{number}", "field": one, "way": way, "edges": edges} for number, one in enumerate(fields)]
+    document["roles"]["planner"]["masks"] = hidden
     masked = from_document(document)
     if masked.digest != digest:
         bundles.put_bundle(masked.digest, masked.text, applied_by="test", previous=digest)
 
 
-@contextmanager
-def altered(desk: Desk, field: str, how: str = "shuffle") -> Iterator[int]:
-    """Alter one field in the read model, and give how many values are others; behind it, all is as it was.
-
-    `shuffle` deals the values out to other rows; `change` makes other ones of every second.
-    """
-    model = desk.directory / "read_model.sqlite"
-    entity, name = field.split(".")
-    with closing(sqlite3.connect(model)) as changing, closing(sqlite3.connect(":memory:")) as kept:
-        changing.backup(kept)
-        rows = changing.execute(f"SELECT {name}, rowid FROM {entity}").fetchall()
-        values = [value for value, _ in rows]
-        if how == "shuffle":
-            random.Random(1).shuffle(values)
-        else:
-            values = [_other(changing, field, values, place) for place in range(len(values))]
-        changes = [(value, row) for value, (old, row) in zip(values, rows, strict=True) if value != old]
-        changing.executemany(f"UPDATE {entity} SET {name} = ? WHERE rowid = ?", changes)
-        changing.commit()
-        try:
-            yield len(changes)
-        finally:
-            kept.backup(changing)
-
-
-def _other(model: sqlite3.Connection, field: str, values: Collection[object], place: int) -> object:
-    """Return what stands in a row after the change: of the same kind, and none at all now and then."""
-    listed = list(values)
-    value, kind = listed[place], field_kind(field)
-    if place % 2 or value is None:
-        return value
-    if kind == "flag":
-        return 0 if value else 1
-    if isinstance(value, int):
-        return 3 * value + 1_000_000
-    if kind in _LATER:
-        return model.execute(f"SELECT {_LATER[kind].format('?')}", (value,)).fetchone()[0]
-    if kind == "code":
-        return next((one for one in listed if one not in (value, None)), value)
-    return f"{value}~"
+def altered(desk: Desk, field: str, how: str = "shuffle") -> AbstractContextManager[int]:
+    """Alter one field in the read model of a desk, see `altering.altered`."""
+    return altering.altered(desk.directory / "read_model.sqlite", field, how)
 
 
 def compare(
-    desk: Desk, field: str, questions: Iterable[Question], *, way: str = "drop", hows: Iterable[str] = HOWS
+    desk: Desk, field: str, questions: Iterable[Question], *, way: str = "drop", hows: Iterable[str] = ()
 ) -> Found:
-    """Ask before and after each alteration of a field that is hidden; where it is not left empty, only before."""
+    """Ask before and after each alteration of a hidden field; all that the way calls for, where none is named."""
     mask(desk, field, way)
-    before = [(one, told(desk, one)) for one in questions]
-    there = [(one, answer) for one, answer in before if "call.unknown_tool" not in answer]
+    asked = list(questions)
+    known: dict[str, list[str]] = {}  # what is told with nothing altered, with or without the field's own column
     different: list[str] = []
-    broken = [_named(field, way, one) for one, answer in before if "gateway.internal" in answer]
+    broken: list[str] = []
     compared = hidden = 0
-    for how in hows if way == "drop" else ():
+    for how in hows or HOWS[way]:
+        own = field if way == "hash" and how != "rename" else ""
+        before = known.setdefault(own, [told(desk, one, own) for one in asked] if own not in known else [])
+        there = [(one, answer) for one, answer in zip(asked, before, strict=True) if "call.unknown_tool" not in answer]
+        broken += [_named(field, way, one) for one, answer in there if "gateway.internal" in answer]
         with altered(desk, field, how) as changed:
             if not changed:
                 continue
             compared, hidden = compared + len(before), hidden + len(before) - len(there)
-            after = [(one, answer, told(desk, one)) for one, answer in there]
-        different += [f"{how} {_named(field, way, one)}" for one, first, second in after if first != second]
+            after = [(one, answer, told(desk, one, own)) for one, answer in there]
+        different += [
+            f"{how} {_named(field, way, one)}: {_first(first, second)}"
+            for one, first, second in after
+            if first != second
+        ]
         broken += [f"{how} {_named(field, way, one)}" for one, _, second in after if "gateway.internal" in second]
-    return Found(compared, hidden, tuple(different), tuple(broken))
+    return Found(compared, hidden, tuple(different), tuple(dict.fromkeys(broken)))
 
 
 def _named(field: str, way: str, question: Question) -> str:
     return f"{field} {way}: {question[0]} {json.dumps(question[1])}"
 
 
-def scan(desk: Desk, ways: Iterable[str], fields: Collection[str], tools: Collection[str]) -> Iterator[Found]:
+def _first(before: str, after: str) -> str:
+    """Return where two answers begin to differ."""
+    place = next((n for n, (one, other) in enumerate(zip(before, after, strict=False)) if one != other), 0)
+    return f"…{before[max(place - 60, 0) : place + 40]!r} became {after[place : place + 40]!r}"
+
+
+def scan(
+    desk: Desk, ways: Iterable[str], fields: Collection[str], tools: Collection[str], hows: Collection[str] = ()
+) -> Iterator[Found]:
     """Yield what is found of each field in each way, of the tools that look at it; all where none are named."""
     reading = [one for one in desk.deployment.gateway.catalog if one.effect == "read"]
     chosen = [one for one in reading if not tools or one.name in tools]
@@ -198,7 +196,7 @@ def scan(desk: Desk, ways: Iterable[str], fields: Collection[str], tools: Collec
         questions = questions_of(one for one in chosen if field in looked_at(one))
         for way in ways if not fields or field in fields else ():
             if way != "band" or field_kind(field) in NUMBERS:
-                yield compare(desk, field, questions, way=way)
+                yield compare(desk, field, questions, way=way, hows=[one for one in HOWS[way] if one in hows])
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -207,12 +205,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--ways", default="drop")
     parser.add_argument("--fields", default="")
     parser.add_argument("--tools", default="")
+    parser.add_argument("--hows", default="", help="of the alterations of a way, these alone")
     given = parser.parse_args(arguments)
     counted = {"fields": 0, "compared": 0, "of hidden tools": 0, "different": 0, "internal errors": 0}
     with tempfile.TemporaryDirectory() as folder:
         desk = open_desk(prepare(Path(folder) / "demo"))
-        ways, fields, tools = (one.split(",") if one else [] for one in (given.ways, given.fields, given.tools))
-        for found in scan(desk, ways, fields, tools):
+        listed = (given.ways, given.fields, given.tools, given.hows)
+        ways, fields, tools, hows = (one.split(",") if one else [] for one in listed)
+        for found in scan(desk, ways, fields, tools, hows):
             numbers = (1, found.compared, found.hidden, len(found.different), len(found.broken))
             counted = {name: before + more for (name, before), more in zip(counted.items(), numbers, strict=True)}
             for line in (*found.different, *(f"internal error: {one}" for one in found.broken)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from shutil import copytree
@@ -12,11 +13,12 @@ from erp_mcp.catalog.meaning import field_kind
 from erp_mcp.domain.answer import Answer
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.decision import Mask
+from erp_mcp.domain.entities import ENTITIES, Kind, field_specs
 from erp_mcp.errors import MaskedFieldError
 from erp_mcp.policy.obligations import check_masked_arguments
 from tests.guarantees import guarantees
 from tests.path.conftest import Desk, open_desk
-from tests.path.mask_scan import Question, altered, compare, looked_at, mask, proposed, questions_of
+from tests.path.mask_scan import Question, altered, compare, looked_at, mask, mask_all, proposed, questions_of, told
 from tests.unit.projections.small_plant import shipped
 
 FIELDS = [
@@ -83,7 +85,7 @@ def test_no_answer_depends_on_the_values_of_a_masked_field(field: str, desk: Des
     assert (found.different, found.broken) == ((), ())
 
 
-@guarantees("P8.masks", "P1.default_deny")
+@guarantees("P8.masks")
 @pytest.mark.parametrize(
     ("field", "tool"),
     [
@@ -92,11 +94,58 @@ def test_no_answer_depends_on_the_values_of_a_masked_field(field: str, desk: Des
         ("job.qty_good", "compare_order_erp_mes"),
     ],
 )
-def test_an_analysis_that_reckons_with_a_token_is_refused_and_does_not_break(field: str, tool: str, desk: Desk) -> None:
-    """Also where the row is only made for its page: the refusal names the rule, and nothing is called internal."""
+def test_an_analysis_reckons_with_no_token_of_a_number(field: str, tool: str, desk: Desk) -> None:
+    """It answers or refuses as if the field were dropped: a token is neither a figure nor above or below one."""
     assert isinstance(desk.ask("planner", tool), Answer)
+    mask(desk, field, "drop")
+    dropped = told(desk, (tool, {}))
     mask(desk, field, "hash")
+    assert told(desk, (tool, {})) == dropped
+
+
+@guarantees("P8.masks", "P7.worked_out_ahead")
+@pytest.mark.parametrize("way", ["drop", "hash"])
+@pytest.mark.parametrize(
+    ("field", "tool"),
+    [
+        ("stock.uom", "compare_stock_erp_mes"),
+        ("purchase_order_line.qty_received", "get_supplier_scorecard"),
+        ("work_center_capacity.available_min", "get_capacity_load"),
+    ],
+)
+def test_what_an_analysis_can_not_do_without_is_refused_worked_out_ahead_or_not(
+    field: str, tool: str, way: str, desk: Desk
+) -> None:
+    """What was worked out rests on none of these fields, and would answer what the whole question refuses."""
+    desk.answer("planner", tool)
+    mask(desk, field, way)
     assert desk.refusal("planner", tool).code == "policy.not_allowed"
+
+
+@guarantees("P8.masks")
+@pytest.mark.parametrize(
+    ("field", "tool", "table", "columns"),
+    [
+        ("supplier_invoice.price_unit", "list_match_exceptions", "exceptions", {"variance_amount", "price_unit"}),
+        ("supplier_invoice.price_unit", "list_match_exceptions", "totals", {"variance_amount"}),
+        ("purchase_order_line.price_unit", "get_vendor_summary", "money", {"ordered", "still_open"}),
+        ("purchase_order_line.price_unit", "get_supplier_scorecard", "suppliers", {"price_variance_pct"}),
+    ],
+)
+def test_a_figure_that_rests_on_a_price_tells_nothing_of_a_masked_price_unit(
+    field: str, tool: str, table: str, columns: set[str], desk: Desk
+) -> None:
+    """Of a price and what comes of it, the unit that it is for can be worked back."""
+    arguments: dict[str, JsonValue] = {}
+    if tool == "get_vendor_summary":
+        arguments = {"supplier_id": desk.rows("planner", "list_purchase_orders", "lines")[0]["supplier_id"]}
+    seen = desk.rows("planner", tool, table, **arguments)
+    mask(desk, field, "drop")
+    left = desk.rows("planner", tool, table, **arguments)
+
+    assert columns <= {name for row in seen for name, cell in row.items() if cell is not None}
+    assert columns.isdisjoint(name for row in left for name, cell in row.items() if cell is not None)
+    assert len(left) == len(seen)
 
 
 READING = [one for one in shipped() if one.effect == "read"]
@@ -149,6 +198,76 @@ def test_what_a_masked_key_decides_goes_with_it_and_the_rest_stays(
         return
     rows = {name: len(table.rows) for name, table in desk.answer("planner", tool, **arguments).tables.items()}
     assert rows == {name: len(table.rows) for name, table in seen.tables.items()}
+
+
+@guarantees("P8.masks")
+@pytest.mark.parametrize(
+    ("field", "way", "question"),
+    [
+        ("production_order.sales_order_id", "hash", ("list_shortages", {"horizon_days": 14})),
+        ("production_order.sales_order_line", "hash", ("list_shortages", {"horizon_days": 14})),
+        (
+            "production_component.need_date",
+            "hash",
+            ("rank_expedite_candidates", {"impact": "harmless", "site": "1000"}),
+        ),
+        ("reservation.qty", "hash", ("get_stock", {"site": "1000", "by_lot": True, "limit": 100})),
+        ("reservation.qty", "band", ("get_stock", {"site": "1000", "by_lot": True, "limit": 100})),
+    ],
+)
+def test_tokens_and_ranges_tell_no_more_than_which_values_are_equal_and_between_which_edges(
+    field: str, way: str, question: Question, shared: Desk
+) -> None:
+    """Where all values become others and their tokens stay, or their ranges, the answer is the same to the letter."""
+    found = compare(shared, field, [question], way=way)
+
+    assert found.compared > found.hidden
+    assert (found.different, found.broken) == ((), ())
+
+
+@guarantees("P8.masks")
+def test_what_is_worked_out_from_a_price_is_said_to_come_from_its_unit_too() -> None:
+    """For each read tool and each entity whose prices are for so many units."""
+    shown = [(tool.name, column) for tool in READING for table in tool.tables for column in table.columns]
+    figures = [
+        (tool, column, field)
+        for tool, column in shown
+        for field in column.fields
+        if field.endswith(".price") and len(column.fields) > 1
+    ]
+
+    assert figures
+    assert [(tool, one.name) for tool, one, field in figures if f"{field}_unit" not in one.fields] == []
+
+
+@guarantees("P8.masks", "P1.default_deny")
+def test_what_hiding_an_id_costs_a_role_is_as_the_page_says(shared: Desk) -> None:
+    """Each id with all references to it, dropped and hashed: the tools that are left, by the gateway itself."""
+    page = (Path(__file__).parents[2] / "docs" / "policy.md").read_text(encoding="utf-8")
+    told = [
+        (name, *map(int, rest)) for name, *rest in re.findall(r"(?m)^\| `(\w+)` \| (\d+) \| (\d+) \| (\d+) \|$", page)
+    ]
+    planner = shared.deployment.principal("planner")
+    found = []
+    for name, *_ in told:
+        fields = [f"{entity}.{field}" for entity, field in _ids_of(name)]
+        left = []
+        for way in ("drop", "hash"):
+            mask_all(shared, fields, way)
+            left.append(sum(one.effect == "read" for one in shared.deployment.gateway.callable_tools(planner)))
+        found.append((name, len(fields), *(len(READING) - one for one in left)))
+
+    assert found == told
+    assert len(told) == 8
+
+
+def _ids_of(name: str) -> list[tuple[str, str]]:
+    """Return where the id of an entity stands, and what refers to it."""
+    every = [(entity, spec) for entity, record in ENTITIES.items() for spec in field_specs(record)]
+    own = [(entity, spec.name) for entity, spec in every if entity == name and (spec.name,) == ENTITIES[entity].KEY]
+    return own + [
+        (entity, spec.name) for entity, spec in every if spec.kind is Kind.REF and spec.meaning.entity == name
+    ]
 
 
 @guarantees("P8.masks", "mcp.completion")

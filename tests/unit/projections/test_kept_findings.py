@@ -20,7 +20,7 @@ from erp_mcp.domain.answer import Answer
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.decision import Mask, Obligations
 from erp_mcp.domain.principal import Principal
-from erp_mcp.errors import DeadlineError, NotAllowedError
+from erp_mcp.errors import DeadlineError
 from erp_mcp.projections import freshness
 from erp_mcp.projections.kept_findings import MOST_QUESTIONS, MOST_ROWS, KeptFindings
 from erp_mcp.reading import Keys, Question, Reading
@@ -144,11 +144,11 @@ def test_nobody_is_given_what_was_found_for_another_scope_mask_day_or_argument(a
 
 
 @guarantees("P8.masks")
-def test_a_token_in_place_of_a_number_that_an_analysis_reckons_with_is_a_denial(asking: _Asking) -> None:
-    """A mask that can't be fulfilled is refused as one, and is no failure of the gateway."""
-    with pytest.raises(NotAllowedError) as refused:
-        asking.ask(masks=(Mask(field="job.qty_good", way="hash", rule="no-counts"),))
-    assert refused.value.facts == {"reason": "obligation", "rule": "no-counts"}
+def test_an_analysis_gets_no_token_in_place_of_a_number_and_finds_what_it_finds_without(asking: _Asking) -> None:
+    """A token is neither a figure nor above or below one: reckoned with, it would be a wrong finding or a failure."""
+    hashed = asking.ask(masks=(Mask(field="job.qty_good", way="hash", rule="no-counts"),))
+    assert hashed == asking.ask(masks=(Mask(field="job.qty_good", way="drop", rule="no-counts"),))
+    assert hashed != asking.ask()
 
 
 def _findings(rows: int) -> Findings:
