@@ -96,8 +96,9 @@ _SETS: Final = {
         "SELECT po_no || '/' || item_no, vendor_no FROM erp.po_item WHERE stat = 'OPEN' AND promise > first_promise",
     "31":
         "SELECT s.lot_no, c.ord_no FROM erp.stock_qty s JOIN erp.prod_comp c ON c.mat_no = s.mat_no "
-        "AND c.plant = s.plant AND c.qty_open <> '0.000' WHERE s.stk_type = 'S' "
-        "AND NOT EXISTS (SELECT 1 FROM erp.resv r WHERE r.dem_no = c.ord_no AND r.dem_item = c.item_no)",
+        "AND c.plant = s.plant AND c.qty_open <> '0.000' "
+        "LEFT JOIN erp.resv r ON r.dem_no = c.ord_no AND r.dem_item = c.item_no "
+        "WHERE s.stk_type = 'S' AND r.resv_no IS NULL",
     "32":
         "WITH RECURSIVE reached(lot) AS (SELECT id FROM truth.truth_role WHERE role = 'contaminated_lot#1' "
         "UNION SELECT out_lot FROM erp.lot_trace JOIN reached ON in_lot = lot) "

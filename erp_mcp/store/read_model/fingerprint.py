@@ -10,7 +10,7 @@ from typing import Final
 from erp_mcp.domain.entities import ENTITIES, field_specs
 
 # Raised when indexes, the tables beside the entities, or the way values are stored change.
-FORMAT: Final = 5
+FORMAT: Final = 6
 
 
 @functools.cache

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Dialect, Index, Integer, MetaData, PrimaryKeyConstraint, String, Table
+from sqlalchemy import BigInteger, Column, Dialect, Index, Integer, MetaData, PrimaryKeyConstraint, String, Table, func
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -16,9 +16,7 @@ _NUMBERS: Final = frozenset({Kind.QUANTITY, Kind.MONEY, Kind.INTEGER, Kind.FLAG}
 
 # What tools look for beside business keys and references.
 _EXTRA_INDEXES: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
-    "sales_order": (("customer_reference",),),
     "sales_order_line": (("order_state", "requested_date"),),
-    "delivery": (("tracking_id",),),
     "goods_movement": (("posted_at",),),
     "purchase_order_line": (("order_state", "promised_date"), ("supplier_id", "order_state")),
     "goods_receipt": (("posted_on",),),
@@ -29,6 +27,11 @@ _EXTRA_INDEXES: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     "production_operation": (("request_state",),),
     "job": (("response_state",),),
     "quality_notification": (("lot_id",), ("order_state",)),
+}
+# What people write otherwise than it is stored: without zeros at the front, in small letters.
+_LOOSE_INDEXES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
+    "sales_order": (("ltrim", "sales_order_id"), ("lower", "customer_reference")),
+    "delivery": (("ltrim", "delivery_id"), ("lower", "tracking_id")),
 }
 
 
@@ -94,6 +97,9 @@ def _entity_table(metadata: MetaData, name: str, entity: type[Record]) -> None:
     )
     for number, fields in enumerate(_index_fields(name, entity), start=1):
         Index(f"{name}_index_{number}", *(table.c[field] for field in fields))
+    for number, (way, field) in enumerate(_LOOSE_INDEXES.get(name, ()), start=1):
+        column = table.c[field]
+        Index(f"{name}_loose_{number}", func.ltrim(column, "0") if way == "ltrim" else func.lower(column))
 
 
 def _index_fields(name: str, entity: type[Record]) -> list[tuple[str, ...]]:

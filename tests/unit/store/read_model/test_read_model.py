@@ -24,8 +24,10 @@ from erp_mcp.errors import (
 from erp_mcp.ports import ChangePage, SqlValue
 from erp_mcp.store.read_model.reader import ReadModelReader
 from erp_mcp.store.read_model.schema import ddl
+from erp_mcp.store.read_model.variants import variant
 from erp_mcp.store.read_model.writer import ReadModelWriter
 from tests.guarantees import guarantees
+from tests.unit.projections.small_plant import shipped
 
 AS_OF = "2026-03-16T05:00:00Z"
 
@@ -272,6 +274,21 @@ def test_the_tables_can_be_built_on_postgresql_too() -> None:
 
     dialect = postgresql.dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy ships it so
     assert len(ddl(dialect)) == len(ddl())
+
+
+@guarantees("P9.bounded")
+def test_an_order_is_found_by_whatever_reference_without_looking_at_all_of_them(
+    path: Path, writer: ReadModelWriter
+) -> None:
+    """Zeros at the front and capitals do not matter, and each way of looking has an index that says so."""
+    query = next(one for one in shipped() if one.name == "find_order").reads[0]
+    parameters: dict[str, SqlValue] = dict.fromkeys(query.parameters) | {"reference": "10000123"}
+    with closing(sqlite3.connect(path)) as database:
+        text = f"EXPLAIN QUERY PLAN {variant(query.sql['sqlite'], parameters)}"
+        steps = [str(row[3]) for row in database.execute(text, parameters)]
+
+    assert [one for one in steps if one.startswith("SCAN") and one != "SCAN h"] == []  # h: what was found
+    assert sum("_loose_" in one for one in steps) == 4
 
 
 # --- What the gateway sees --------------------------------------------------------------------------------------------
