@@ -233,4 +233,5 @@ OPERATION: Final = Operation(
     reads={"sold": SoldLineRow, "sent": SentRow, "returned": ReturnedRow, "codes": ReasonCodeRow},
     live=("sold",),
     irreversible="A return that has not arrived is cancelled by a person in the system.",
+    doubted={"R-REASON-CODE": frozenset({"reason_code"})},  # one that was never used before
 )

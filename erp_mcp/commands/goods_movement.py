@@ -150,7 +150,8 @@ def _changes(case: Case) -> Iterator[Change]:
         )
         if one.to_location:
             moved = quantity_text(one.base_qty)
-            yield Change(field=f"{name} moved to {one.to_location}", before="", after=moved, unit=one.base_uom)
+            yield Change(field=f"{name} moved", before="", after=moved, unit=one.base_uom)
+            yield Change(field=f"{one.where} to_location", before="", after=one.to_location)
 
 
 def _effects(case: Case, value: int | None, currency: str) -> Iterator[str]:
@@ -184,4 +185,5 @@ OPERATION: Final = Operation(
     },
     live=("materials", "on_hand", "lots", "held", "order_lines", "order", "components"),
     irreversible="A person reverses the document in the system, as long as its period is open.",
+    doubted={"R-REFERENCE": frozenset({"reference_id", "to_location"})},  # of a transfer, which no system tells of
 )

@@ -222,4 +222,5 @@ OPERATION: Final = Operation(
     },
     live=("lots", "materials"),
     irreversible="A notification is closed as void by a person in quality.",
+    doubted={"R-DEFECT-CODE": frozenset({"defect_code"})},  # one that was never used before
 )

@@ -99,7 +99,8 @@ class Operation:
     `live` reads look at one entity each (the compiler sees to it) and find at most 200 records, `ports.MAX_KEYS`. A
     draft whose checks hold a refusal becomes no proposal. One without `undo` says in `irreversible` why, in a sentence.
     `unverified` names the fields that take an id or code of the call which no rule looks up in a system: it is the
-    agent's own word, however much it looks like an id.
+    agent's own word, however much it looks like an id. `doubted` names, by the rule that says so, those which were not
+    found where that rule flags them, and are looked up otherwise; a column of a table counts wherever it stands.
     """
 
     name: str  # <entity>.<verb>
@@ -110,3 +111,4 @@ class Operation:
     undo: Undo | None = None
     irreversible: str = ""
     unverified: frozenset[str] = frozenset()
+    doubted: Mapping[str, frozenset[str]] = field(default_factory=dict)

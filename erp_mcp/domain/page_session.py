@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from hashlib import sha256
-from typing import Literal
+from typing import Final, Literal
 
 SignInMethod = Literal["passphrase", "oidc"]
 
@@ -65,3 +66,31 @@ class FailedTries:
 
     failures: int = 0
     last_at: str = ""
+
+
+FORGOTTEN_AFTER: Final = timedelta(hours=1)  # failures in a row that lie so far back count no longer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnLimits:
+    """How many may come back from a provider within a while without being let in, and how long one is remembered."""
+
+    per_client: int
+    in_all: int
+    window: timedelta
+    lasts: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CameBack:
+    """What became of somebody's return from a provider: let through, or not.
+
+    Attributes:
+        name: What it is counted under until it is given back; empty for one that is not counted.
+        was_used: Its sign-in was good for another return before.
+        full_since: There were too many; the oldest of them is of this instant.
+    """
+
+    name: str = ""
+    was_used: bool = False
+    full_since: str = ""

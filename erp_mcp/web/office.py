@@ -82,7 +82,7 @@ class Office:
     @cached_property
     def returns(self) -> Returns:
         """Who has come back from the provider lately."""
-        return Returns(self.deployment.clock)
+        return Returns(self.deployment.state.page_sessions, self.deployment.clock)
 
     @property
     def redirect_uri(self) -> str:

@@ -1,19 +1,19 @@
 """How often browsers may come back from the provider: each time costs a request there, whoever it is.
 
 A sign-in that was begun is good for one return. Returns that let somebody in are given back; of the others there are so
-many a minute from one client, and so many in all. Who is signed in and proves anew who they are is not counted.
+many a minute from one client, and so many in all, whichever process of the page they come to. Who is signed in and
+proves anew who they are is not counted.
 """
 
 from __future__ import annotations
 
-import threading
-from collections import deque
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from hashlib import sha256
 from ipaddress import IPv4Address, ip_address, ip_network
-from typing import Final
+from typing import Final, Protocol
 
+from erp_mcp.domain.instants import parse_instant
+from erp_mcp.domain.page_session import CameBack, ReturnLimits
 from erp_mcp.errors import SignInLostError, TooManySignInsError
 from erp_mcp.ports import Clock
 from erp_mcp.web.begun import LASTS
@@ -21,72 +21,64 @@ from erp_mcp.web.begun import LASTS
 PER_CLIENT: Final = 10  # returns that let nobody in, a minute
 IN_ALL: Final = 60
 WINDOW: Final = timedelta(minutes=1)
-_MOST_USED: Final = 2_000  # sign-ins remembered as used; when there are more, the oldest goes
+_LIMITS: Final = ReturnLimits(per_client=PER_CLIENT, in_all=IN_ALL, window=WINDOW, lasts=LASTS)
 _IPV6_SITE: Final = 64  # bits that one household or office has
+_NOBODY: Final = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class Return:
-    """One return that was let through, until it is given back or its minute is over."""
+class KeepsReturns(Protocol):
+    """What remembers returns, whatever process they came to."""
 
-    client: str
-    at: datetime
+    def come_back(self, state: str, client: str, limits: ReturnLimits) -> CameBack:
+        """Let a return through, or say why not."""
+        ...
+
+    def forgive(self, name: str) -> None:
+        """Count one no longer."""
+        ...
 
 
 class Returns:
-    """What has come back lately. Safe for several threads; each process of the page counts for itself."""
+    """What has come back lately. Safe for several threads and processes."""
 
-    def __init__(self, clock: Clock) -> None:
-        """Count by `clock.wall`."""
+    def __init__(self, kept: KeepsReturns, clock: Clock) -> None:
+        """Remember returns in `kept`; waits are on `clock.wall`."""
+        self._kept = kept
         self._clock = clock
-        self._lock = threading.Lock()
-        self._lately: deque[Return] = deque()
-        self._used: dict[str, datetime] = {}
 
-    def take(self, client: str, state: str, *, known: bool) -> Return | None:
+    def take(self, client: str, state: str, *, known: bool) -> str:
         """Let a return through, once for the `state` of a sign-in that was begun.
 
         Args:
             client: The address that asks, as `client_of` gives it.
             state: What the sign-in was begun with.
-            known: Whether it was begun by somebody who is signed in: then it is not counted, and `None` comes back.
+            known: Whether it was begun by somebody who is signed in: then it is not counted.
+
+        Returns:
+            What it is counted under, for `give_back`; empty where it is not counted.
 
         Raises:
             SignInLostError: `page.sign_in_lost`: it was used before.
             TooManySignInsError: `page.too_many_sign_ins`; the sign-in stays good for another return.
+            StateUnavailableError: `state.unavailable`.
         """
-        with self._lock:
-            now = self._clock.wall()
-            self._forget(now)
-            key = sha256(state.encode("utf-8", "replace")).hexdigest()
-            if key in self._used:
-                raise SignInLostError
-            one = None if known else self._counted(client, now)
-            while len(self._used) >= _MOST_USED:
-                del self._used[next(iter(self._used))]
-            self._used[key] = now
-            return one
+        key = sha256(state.encode("utf-8", "replace")).hexdigest()
+        came = self._kept.come_back(key, "" if known else client or _NOBODY, _LIMITS)
+        if came.was_used:
+            raise SignInLostError
+        if came.full_since:
+            rest = parse_instant(came.full_since) + WINDOW - self._clock.wall()
+            raise TooManySignInsError(retry_after_s=max(0, int(rest.total_seconds())) + 1)
+        return came.name
 
-    def give_back(self, one: Return | None) -> None:
-        """Count a return no longer: it has let somebody in."""
-        with self._lock:
-            if one is not None and one in self._lately:
-                self._lately.remove(one)
+    def give_back(self, one: str) -> None:
+        """Count a return no longer: it has let somebody in.
 
-    def _counted(self, client: str, now: datetime) -> Return:
-        theirs = [one.at for one in self._lately if one.client == client]
-        full = theirs[0] if len(theirs) >= PER_CLIENT else self._lately[0].at if len(self._lately) >= IN_ALL else None
-        if full is not None:
-            raise TooManySignInsError(retry_after_s=int((full + WINDOW - now).total_seconds()) + 1)
-        one = Return(client, now)
-        self._lately.append(one)
-        return one
-
-    def _forget(self, now: datetime) -> None:
-        while self._lately and now - self._lately[0].at >= WINDOW:
-            self._lately.popleft()
-        while self._used and now - next(iter(self._used.values())) >= LASTS:
-            del self._used[next(iter(self._used))]
+        Raises:
+            StateUnavailableError: `state.unavailable`.
+        """
+        if one:
+            self._kept.forgive(one)
 
 
 def client_of(peer: str, told: list[str]) -> str:

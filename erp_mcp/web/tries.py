@@ -12,13 +12,12 @@ from datetime import timedelta
 from typing import Final, Protocol
 
 from erp_mcp.domain.instants import parse_instant
-from erp_mcp.domain.page_session import FailedTries
+from erp_mcp.domain.page_session import FORGOTTEN_AFTER, FailedTries
 from erp_mcp.errors import BadPassphraseError, BusyError, TooManyTriesError
 from erp_mcp.ports import Clock
 
 FREE: Final = 3  # failures in a row before there is a wait
 LONGEST_S: Final = 60
-_FORGOTTEN_AFTER: Final = timedelta(hours=1)
 _AT_ONCE: Final = 2  # passphrases tried at one time: each takes 64 MiB
 _PATIENCE_S: Final = 10.0
 
@@ -78,7 +77,7 @@ class Tries:
         if not before.failures:
             return before
         passed = self._clock.wall() - parse_instant(before.last_at)
-        if passed >= _FORGOTTEN_AFTER:
+        if passed >= FORGOTTEN_AFTER:
             return FailedTries()
         wait = wait_after(before.failures) - passed
         if wait > timedelta(0):

@@ -9,7 +9,14 @@ from typing import Final
 from erp_mcp.domain.audit import AuditEntry
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.instants import exact_instant, parse_instant
-from erp_mcp.domain.page_session import EndedThere, FailedTries, PageSession
+from erp_mcp.domain.page_session import (
+    FORGOTTEN_AFTER,
+    CameBack,
+    EndedThere,
+    FailedTries,
+    PageSession,
+    ReturnLimits,
+)
 from erp_mcp.ports import Clock
 from erp_mcp.store.state.audit import StoredAudit
 from erp_mcp.store.state.engine import Engine, Session
@@ -21,9 +28,11 @@ _OVER: Final = "DELETE FROM page_session WHERE ends_at <= ?"
 _SEEN: Final = "UPDATE page_session SET seen_at = ? WHERE token_hash = ?"
 _END: Final = "DELETE FROM page_session WHERE token_hash = ?"
 _TRIES: Final = "SELECT failures, last_at FROM page_try WHERE name = ?"
+# Whoever saw the same number before, in whatever process, adds to what is there.
 _FAILED: Final = (
-    "INSERT INTO page_try (name, failures, last_at) VALUES (?, ?, ?)"
-    " ON CONFLICT (name) DO UPDATE SET failures = excluded.failures, last_at = excluded.last_at"
+    "INSERT INTO page_try (name, failures, last_at) VALUES (?, ?, ?) ON CONFLICT (name) DO UPDATE SET"
+    " failures = CASE WHEN page_try.last_at > ? AND page_try.failures >= excluded.failures"
+    " THEN page_try.failures + 1 ELSE excluded.failures END, last_at = excluded.last_at"
 )
 _FORGIVEN: Final = "DELETE FROM page_try WHERE name = ?"
 _THERE: Final = "(at the provider)"  # begins the names under which refusals there are counted; no approver has such
@@ -39,6 +48,10 @@ TOLD_EVERY: Final = timedelta(minutes=1)
 _WORD: Final = "(signed out there)"  # begins the names under which words of the provider are remembered as used
 _WORD_ONCE: Final = "INSERT INTO page_try (name, failures, last_at) VALUES (?, 0, ?) ON CONFLICT (name) DO NOTHING"
 _WORDS_OVER: Final = "DELETE FROM page_try WHERE substr(name, 1, ?) = ? AND last_at < ?"
+_CAME: Final = "(came back)"  # begins the names under which returns from the provider are counted
+_USED: Final = "(came back with)"  # and those under which the sign-ins are remembered that they were of
+_NO_MORE: Final = "DELETE FROM page_try WHERE substr(name, 1, ?) = ? AND last_at <= ?"
+_LATELY: Final = "SELECT name, last_at FROM page_try WHERE substr(name, 1, ?) = ? ORDER BY last_at, name"
 _ACCOUNTS: Final = f"SELECT {_COLUMNS} FROM page_session WHERE method = 'oidc' ORDER BY token_hash"
 WORDS_KEPT: Final = timedelta(minutes=30)  # longer than one is believed
 
@@ -122,6 +135,38 @@ class StoredPageSessions:
                     self._audit.add(statements, _entry("page.signed_out", one.approver_id, reason="provider"))
         return tuple(one.token_hash for one in ended)
 
+    def come_back(self, state: str, client: str, limits: ReturnLimits) -> CameBack:
+        """Let a return from the provider through, once for the sign-in that it is of, or say why not.
+
+        All processes of the page count together.
+
+        Args:
+            state: Tells the sign-in from any other, without a blank.
+            client: Who asks, without a blank; empty for one that is not counted.
+            limits: How many there may be.
+
+        Raises:
+            StateUnavailableError: `state.unavailable`; nothing was written.
+        """
+        now, used = self._clock.wall(), f"{_USED} {state}"
+        came = f"{_CAME} "
+        with self._engine.recording() as statements:
+            statements.lock(_CAME)
+            statements.execute(_NO_MORE, (len(came), came, exact_instant(now - limits.window)))
+            statements.execute(_NO_MORE, (len(_USED), _USED, exact_instant(now - limits.lasts)))
+            if statements.execute(_TRIES, (used,)).fetchone() is not None:
+                return CameBack(was_used=True)
+            name = f"{came}{client} {state}" if client else ""
+            lately = statements.execute(_LATELY, (len(came), came)).fetchall() if client else []
+            theirs = [at for one, at in lately if one.startswith(f"{came}{client} ")]
+            full = theirs[:1] if len(theirs) >= limits.per_client else []
+            full = full or [at for _, at in lately[:1] if len(lately) >= limits.in_all]
+            if full:
+                return CameBack(full_since=full[0])
+            for one in filter(None, (used, name)):
+                statements.execute(_WORD_ONCE, (one, exact_instant(now)))
+        return CameBack(name=name)
+
     def tries(self, name: str) -> FailedTries:
         """Return how often in a row signing in under a name has failed.
 
@@ -137,14 +182,16 @@ class StoredPageSessions:
 
         Args:
             name: An approver, or one word for everybody who is not.
-            failures: How many in a row it is now.
+            failures: How many in a row it is now, as far as the caller has seen; one more where others were quicker.
             code: The error that was answered.
 
         Raises:
             StateUnavailableError: `state.unavailable`; nothing was written.
         """
         with self._engine.writing() as statements:
-            statements.execute(_FAILED, (name, failures, exact_instant(self._clock.wall())))
+            now = self._clock.wall()
+            row = (name, failures, exact_instant(now), exact_instant(now - FORGOTTEN_AFTER))
+            statements.execute(_FAILED, row)
             self._audit.add(statements, _entry("page.sign_in_refused", name, code=code, failures=failures))
 
     def refused_there(self, kind: str, code: str, reason: str) -> None:

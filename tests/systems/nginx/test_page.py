@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -38,6 +39,7 @@ pytestmark = pytest.mark.live
 
 PATH: Final = "/approvals"
 COOKIE: Final = "__Host-erp-mcp"
+CLIENT: Final = "page-behind-proxy"
 FORWARDED: Final = {
     "X-Forwarded-For": "203.0.113.9",
     "X-Forwarded-Host": "evil.example",
@@ -115,7 +117,7 @@ def site(
 ) -> Iterator[Site]:
     """The page of a demo plant where the proxy expects it, as its docs say to start it; people have accounts too."""
     plant = demo_plant(tmp_path_factory.mktemp("plant") / "d")
-    configured(plant, oidc, proxy.public, "page-behind-proxy")
+    configured(plant, oidc, proxy.public, CLIENT)
     proposal = proposed(plant)
     words = [sys.executable, "-m", "erp_mcp", "web", "--demo-dir", str(plant), "--port", str(proxy.page_port)]
     words += ["--public-url", proxy.public, "--client-header", "X-Real-IP"]
@@ -347,6 +349,79 @@ def test_an_account_of_the_provider_signs_in_through_the_proxy(person: Person, s
     assert person.get(back.removeprefix(origin(site))).status_code == 200
 
     assert "Cleo Person" in person.get(f"{PATH}/").text
+
+
+@dataclass(kw_only=True)
+class Told:
+    """What the provider's server has sent to the public address, and what the page has answered."""
+
+    forms: list[bytes] = field(default_factory=list)
+    answers: list[int] = field(default_factory=list)
+
+
+@contextlib.contextmanager
+def carried_to(site: Site) -> Iterator[tuple[str, Told]]:
+    """Give an address to which the provider's server may speak without TLS; all of it goes to the proxy, by TLS.
+
+    The provider of the tests trusts no certificate of ours; how it reaches a public address is not what is looked at.
+    """
+    told = Told()
+
+    class Carrier(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            told.forms.append(self.rfile.read(int(self.headers["content-length"])))
+            kind = {"content-type": self.headers["content-type"]}
+            with httpx2.Client(verify=site.rig.trust(), trust_env=False, timeout=60) as client:
+                answer = client.post(f"{site.rig.public}/oidc/logout", content=told.forms[-1], headers=kind)
+            told.answers.append(answer.status_code)
+            self.send_response(answer.status_code)
+            self.send_header("content-length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Carrier) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/", told
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def account_signed_in(person: Person, account: Account) -> None:
+    there = leave_for_the_provider(person)
+    back = account.sign_in(there, until=f"{person.site.rig.public}/oidc/callback")
+    assert person.get(back.removeprefix(origin(person.site))).status_code == 200
+    assert person.get(f"{PATH}/").status_code == 200
+
+
+@guarantees("P3.page_logout", "P3.page_provider", "P3.page_forms")
+def test_who_signs_out_at_the_provider_is_signed_out_of_the_page_behind_the_proxy(person: Person, site: Site) -> None:
+    """Its server's word passes the proxy without a cookie or form of ours; somebody else who is signed in stays.
+
+    Used again, altered, or by GET it does nothing.
+    """
+    with carried_to(site) as (address, told), httpx2.Client(verify=site.rig.trust(), trust_env=False) as client:
+        site.provider.change_client(CLIENT, backchannel_logout_uri=address, backchannel_logout_session_required=True)
+        other, cleo = Person(site=site, client=client), Account("sub-cleo")
+        assert other.sign_in().status_code == 303
+        account_signed_in(person, cleo)
+        cleo.sign_out(site.provider.issuer)
+        assert told.answers == [200]
+        assert (person.get(f"{PATH}/").status_code, other.get(f"{PATH}/").status_code) == (303, 200)
+
+        account_signed_in(person, Account("sub-cleo"))
+        there = f"{site.rig.public}/oidc/logout"
+        (form,) = told.forms
+        for again in (form, form[:-8] + b"A" * 8, b"logout_token=x", b""):
+            answer = client.post(there, content=again, headers={**FORM, "Origin": "https://evil.example"})
+            assert answer.status_code in {400, 403}
+        assert client.get(f"{there}?{form.decode('ascii')}").status_code == 405
+        assert client.post(there, content=form, headers={"content-type": "application/json"}).status_code == 415
+        assert (person.get(f"{PATH}/").status_code, other.get(f"{PATH}/").status_code) == (200, 200)
 
 
 @guarantees("P3.page_provider", "P9.bounded", "P3.page_forms")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sqlite3
 import threading
 from collections.abc import AsyncIterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from shutil import copytree
@@ -14,13 +16,15 @@ import pytest
 import pytest_asyncio
 from click.testing import CliRunner
 
+from erp_mcp.bootstrap import Deployment, TimeOrderedIds
 from erp_mcp.cli.app import main
-from erp_mcp.domain.page_session import FailedTries
+from erp_mcp.domain.page_session import FORGOTTEN_AFTER, FailedTries
 from erp_mcp.errors import BadPassphraseError, SignInLostError, TooManySignInsError, TooManyTriesError
 from erp_mcp.testing import FixedClock
 from erp_mcp.web.begun import LASTS
 from erp_mcp.web.returning import IN_ALL, PER_CLIENT, WINDOW, Returns, client_of
 from erp_mcp.web.tries import FREE, Tries
+from tests.faults.plant import DrivenClock
 from tests.guarantees import guarantees
 from tests.unit.approval.people import content
 from tests.unit.cli.people_at_work import Desk
@@ -144,25 +148,54 @@ async def test_refused_sign_ins_are_recorded_by_the_minute_and_none_is_lost(pers
     assert sum(count for _, count in told) == PER_CLIENT + 3 + 1
 
 
+def kept_of(desk: Desk) -> int:
+    """Return how much is remembered of returns."""
+    with closing(sqlite3.connect(desk.directory / "state" / "state.sqlite")) as database:
+        return int(database.execute("SELECT COUNT(*) FROM page_try WHERE name LIKE '(came back%'").fetchone()[0])
+
+
 @guarantees("P3.page_provider", "P9.bounded")
-def test_what_is_remembered_stays_small_and_is_forgotten() -> None:
-    """A sign-in that was begun is good for one return, for as long as it could be used at all."""
-    clock = FixedClock()
-    returns = Returns(clock)
-    returns.give_back(returns.take("a", "state-0", known=False))
-    with pytest.raises(SignInLostError):
-        returns.take("b", "state-0", known=True)
-    for number in range(3_000):
-        returns.take("a", f"more-{number}", known=True)
-    assert len(returns._used) == 2_000
+def test_what_is_remembered_is_counted_for_all_processes_of_the_page_and_forgotten(desk: Desk) -> None:
+    """A sign-in that was begun is good for one return, for as long as it could be used at all, wherever it comes to."""
+    clock = DrivenClock()
+    pages = [Deployment(settings=desk.open().settings, clock=clock, ids=TimeOrderedIds()) for _ in range(2)]
+    one, other = [Returns(page.state.page_sessions, clock) for page in pages]
+    one.give_back(one.take("a", "state-0", known=False))
+    for again in (one, other):
+        with pytest.raises(SignInLostError):
+            again.take("b", "state-0", known=True)
+    assert kept_of(desk) == 1
     for number in range(PER_CLIENT):
-        returns.take("a", f"counted-{number}", known=False)
-    with pytest.raises(TooManySignInsError) as slow:
-        returns.take("a", "one-more", known=False)
-    assert slow.value.facts == {"retry_after_s": 61}
-    clock.advance(LASTS.total_seconds())
-    returns.take("a", "one-more", known=False)
-    assert len(returns._used) == 1
+        (one, other)[number % 2].take("a", f"counted-{number}", known=False)
+    for full in (one, other):
+        with pytest.raises(TooManySignInsError) as slow:
+            full.take("a", "one-more", known=False)
+        assert slow.value.facts == {"retry_after_s": 61}
+    other.take("a", "of somebody who is signed in", known=True)
+    other.take("ab", "of another client", known=False)
+    other.take("", "of a client that has no address", known=False)
+    clock.pass_by(WINDOW.total_seconds())
+    other.take("a", "one-more", known=False)
+    clock.pass_by(LASTS.total_seconds())
+    other.take("a", "one-more", known=False)
+    assert kept_of(desk) == 2
+    for page in pages:
+        page.close()
+
+
+@guarantees("P3.page_provider", "P9.bounded")
+def test_failures_that_two_processes_see_at_once_are_both_counted(desk: Desk) -> None:
+    """Both had seen the same number before; an old one counts no longer."""
+    clock = DrivenClock()
+    page = Deployment(settings=desk.open().settings, clock=clock, ids=TimeOrderedIds())
+    kept = page.state.page_sessions
+    for seen in (0, 0, 1, 1):
+        kept.failed("ada", failures=seen + 1, code="approval.bad_passphrase")
+    assert kept.tries("ada").failures == 4
+    clock.pass_by(FORGOTTEN_AFTER.total_seconds())
+    kept.failed("ada", failures=1, code="approval.bad_passphrase")
+    assert kept.tries("ada").failures == 1
+    page.close()
 
 
 @guarantees("P3.page_forms", "P9.bounded")
