@@ -9,15 +9,23 @@ from typing import TYPE_CHECKING, Final, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from erp_mcp.domain.approver import Applied, Approver, Signed
-    from erp_mcp.domain.audit import AuditEntry, AuditRecord
-    from erp_mcp.domain.command import Command, Committed, Outcome, Refused, RetryContract, Written
+    from erp_mcp.domain.audit import AuditEntry, AuditRecord, KeptProposal, Told
+    from erp_mcp.domain.command import Accepted, Command, Committed, Outcome, Refused, RetryContract, Unknown, Written
     from erp_mcp.domain.derivation import Cell, Derivation, Moment
     from erp_mcp.domain.duties import Yes
     from erp_mcp.domain.entities import Record
     from erp_mcp.domain.freshness import EntityState
     from erp_mcp.domain.introspection import Introspection
     from erp_mcp.domain.lifecycle import State
-    from erp_mcp.domain.proposal import Content, DamagedProposal, Event, Proposal, SignedDecision, Step
+    from erp_mcp.domain.proposal import (
+        Content,
+        DamagedProposal,
+        Event,
+        Proposal,
+        SignedDecision,
+        Step,
+        TakeBackOrder,
+    )
     from erp_mcp.domain.tool import Query
     from erp_mcp.domain.traffic import Admission, Ending, TrafficKind, TrafficLimits, TrafficState
 
@@ -403,8 +411,15 @@ class Commands(Protocol):
 class Acknowledges(Protocol):
     """Commands of a system that takes things in and says later what became of them; others are asked by `find`."""
 
-    async def acknowledged(self, command: Command) -> Committed | Refused | None:
+    async def acknowledged(self, command: Command, ticket: str) -> Committed | Refused | Accepted | Unknown | None:
         """Return what the system says by now of what it took in, `None` when it has not said anything yet.
+
+        `Accepted` says the same, and when it is worth asking again; a ticket in it takes the place of the old one.
+        `Unknown` says why its answer says nothing: it is asked again, and a person in the end.
+
+        Args:
+            command: What was taken in.
+            ticket: What the system gave for asking, empty where it gave nothing or it was lost.
 
         Raises:
             as `Commands.find`.
@@ -459,8 +474,26 @@ class Proposals(Protocol):
         """Return the events of a proposal, oldest first."""
         ...
 
+    def ticket(self, proposal_id: str) -> str:
+        """Return what its system gave last for asking what became of it, since it was last sent; empty where nothing.
+
+        It is the system's own text, recorded with the move that it came with.
+        """
+        ...
+
+    def recorded(self, proposal_id: str) -> tuple[list[KeptProposal], list[Told]]:
+        """Return what the rows of a proposal and of its parts hold, and what their events point to, oldest first.
+
+        All of it is as of one moment; nothing of it is verified.
+        """
+        ...
+
     def events(self, *, after: int = 0, limit: int = 100) -> list[Event]:
         """Return events whose audit record is numbered above `after`, oldest first."""
+        ...
+
+    def orders(self, proposal_id: str) -> list[TakeBackOrder]:
+        """Return what people ordered of a saga that was stuck, oldest first; nothing of it is verified."""
         ...
 
     def parts(self, proposal_id: str) -> list[Proposal]:

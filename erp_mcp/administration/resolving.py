@@ -24,7 +24,7 @@ from erp_mcp.domain.command import Written
 from erp_mcp.domain.forms import to_json
 from erp_mcp.domain.instants import exact_instant
 from erp_mcp.domain.lifecycle import ENDS, RESOLVABLE, State
-from erp_mcp.domain.proposal import Content, DamagedProposal, Event, Proposal, Receipt, SignedResolution
+from erp_mcp.domain.proposal import Content, DamagedProposal, Event, Proposal, Receipt, SignedResolution, TakeBackOrder
 from erp_mcp.domain.saga import is_saga
 from erp_mcp.errors import (
     ApproverNotFoundError,
@@ -56,6 +56,7 @@ class Known:
 
     `sent` and `lost` are the last instants at which it was sent, and at which its outcome came to be unknown. `looks`
     are the read-backs since: when, and the code of what each gave. `native_code` is the system's own word, if any.
+    `taken_in` is when the system took it in to say later what became of it, `ticket` what it gave for asking.
     """
 
     proposal: Proposal
@@ -63,10 +64,13 @@ class Known:
     lost: str = ""
     why: str = ""
     native_code: str = ""
+    taken_in: str = ""
+    ticket: str = ""
     looks: tuple[tuple[str, str], ...] = ()
     history: tuple[Event, ...] = ()
     parts: tuple[Proposal, ...] = ()  # of a saga, as far as they were begun
     resolution: SignedResolution | None = None
+    orders: tuple[TakeBackOrder, ...] = ()  # that it be taken back further, oldest first
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +116,7 @@ def known(deployment: Deployment, proposal_id: str) -> Known:
     lost = next((one for one in since if one.type in ("proposal.unknown", "proposal.awaiting_ack")), None)
     handed = next((one for one in reversed(history) if one.type == "proposal.needs_human"), None)
     why = lost or handed
+    taken = next((one.time for one in since if one.type == "proposal.awaiting_ack"), "")
     looked = [one for one in since if one.payload.get("from") == State.RECONCILING and one is not lost]
     return Known(
         proposal=proposal,
@@ -119,10 +124,13 @@ def known(deployment: Deployment, proposal_id: str) -> Known:
         lost=why.time if why else "",
         why=str(why.payload.get("reason", "")) if why else proposal.reason,
         native_code=next(filter(None, (_native_code(deployment, one) for one in since)), ""),
+        taken_in=taken,
+        ticket=store.ticket(proposal_id) if taken else "",
         looks=tuple((one.time, str(one.payload.get("reason", "")) or one.type) for one in looked),
         history=history,
         parts=tuple(store.parts(proposal_id)) if is_saga(proposal.content) else (),
         resolution=store.resolution(proposal_id),
+        orders=tuple(store.orders(proposal_id)),
     )
 
 
@@ -174,8 +182,12 @@ async def _record(deployment: Deployment, content: Content) -> tuple[Mapping[str
     return {**shown, "version_token": records[0].version_token}, "read"
 
 
-def may_resolve(deployment: Deployment, proposal: Proposal, approver_id: str) -> Enrolment:
+def may_resolve(
+    deployment: Deployment, proposal: Proposal, approver_id: str, verdict: Verdict = "not_applied"
+) -> Enrolment:
     """Return the enrolment of an approver who may say what became of this; a refusal is recorded.
+
+    Only what is stuck can be ordered to be taken back further.
 
     Raises:
         ProposalDamagedError: `proposal.damaged`. ProposalMovedError: `proposal.moved`, where nobody has to say it.
@@ -186,7 +198,7 @@ def may_resolve(deployment: Deployment, proposal: Proposal, approver_id: str) ->
         content = proposal.content
         if envelope.digest(content) != proposal.digest or content.deployment != deployment.settings.deployment:
             raise ProposalDamagedError(proposal_id=content.proposal_id)
-        if proposal.state not in RESOLVABLE:
+        if proposal.state not in ((State.COMPENSATION_STUCK,) if verdict == "take_back" else RESOLVABLE):
             raise ProposalMovedError(state=proposal.state)
         approver = trusted(deployment).get(approver_id)
         if approver is None:
@@ -206,13 +218,13 @@ def resolve(
     document: str = "",
     found: Written | None = None,
 ) -> Proposal:
-    """Sign what became of a change and end it by that.
+    """Sign what became of a change and end it by that, or let a saga that is stuck be taken back further.
 
     Args:
         deployment: Where.
         shown: The proposal as the operator looked at it.
         signing: Who says so, with their passphrase for this very statement.
-        verdict: It is there as it was approved, or nothing of it is.
+        verdict: It is there as it was approved, or nothing of it is; or it is to be taken back further.
         reason: Where they looked and what they saw, 1 to 500 characters.
         document: Number of the document that is there; may be empty where `found` or the preview names it.
         found: What the system showed, if it did.
@@ -229,7 +241,7 @@ def resolve(
     there = _written(shown, document.strip(), found)
     if verdict == "applied" and not there.document:
         raise InvalidArgumentError(argument="document", rule="missing", expected="the number of what is there")
-    approver = may_resolve(deployment, shown, signing.approver_id)
+    approver = may_resolve(deployment, shown, signing.approver_id, verdict)
     if signing.sign_in is not None:
         check_signed_in(signing.sign_in, (shown.content.proposal_id,), deployment.clock.wall())
     elif signing.key is not None:
@@ -270,9 +282,13 @@ def as_json(known_: Known, sight: Sight | None) -> dict[str, JsonValue]:
         "sent_at": known_.sent,
         "unknown_since": known_.lost,
         "native_code": known_.native_code,
+        "taken_in_at": known_.taken_in,
+        "ticket": known_.ticket,
+        "asked_again_at": known_.proposal.not_before if known_.proposal.state is State.AWAITING_ACK else "",
         "looked": [{"at": at, "gave": gave} for at, gave in known_.looks],
         "command": to_json(command),
         "statement": to_json(known_.resolution) if known_.resolution else None,
+        "orders": [to_json(one) for one in known_.orders],
     }
     if sight is not None:
         told["now"] = to_json(sight)
@@ -330,7 +346,7 @@ def _check_words(verdict: Verdict, reason: str, document: str) -> None:
         raise InvalidArgumentError(argument="reason", rule="length", expected=f"1 to {MAX_REASON} characters")
     if len(document) > MAX_DOCUMENT or not document.isprintable():
         raise InvalidArgumentError(argument="document", rule="form", expected=f"at most {MAX_DOCUMENT} characters")
-    if document and verdict == "not_applied":
+    if document and verdict != "applied":
         raise InvalidArgumentError(argument="document", rule="form", expected="nothing where nothing was written")
 
 

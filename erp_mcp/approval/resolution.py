@@ -13,10 +13,13 @@ from erp_mcp.domain.approver import Enrolment, SignIn
 from erp_mcp.domain.proposal import Content, Proposal, SignedResolution
 
 RESOLUTION: Final = b"erp-mcp/resolution/v1\n"
-Verdict = Literal["applied", "not_applied"]
+Verdict = Literal["applied", "not_applied", "take_back"]
 _MEANINGS: Final[Mapping[Verdict, str]] = {
     "applied": "I have looked into the system of record: exactly this was written there, once.",
     "not_applied": "I have looked into the system of record: nothing of this was written there, and nothing will be.",
+    "take_back": (
+        "I have looked into the systems of record: what is left of this is to be taken back, as it was approved to be."
+    ),
 }
 
 

@@ -63,8 +63,12 @@ class KeptRows:
         elif kind in ("task.created", "task.done", "task.cancelled"):
             self._vouched["task", str(facts.get("task_id"))] = _Vouched(seq, _texts(facts, "digest", "state", "by"))
         elif kind.startswith("proposal.") and "statement_digest" in facts:
-            told = _texts(facts, "verdict", "statement_digest", "signature", "nonce")
-            self._vouched["resolution", str(facts.get("proposal_id"))] = _Vouched(seq, told)
+            told, name = (
+                _texts(facts, "verdict", "statement_digest", "signature", "nonce"),
+                str(facts.get("proposal_id")),
+            )
+            one = ("order", f"{name} {facts.get('fence')}") if told[0] == "take_back" else ("resolution", name)
+            self._vouched[one] = _Vouched(seq, told)
 
     def compare(self, rows: Iterable[KeptRow]) -> None:
         """Compare the rows with what the records vouch for."""

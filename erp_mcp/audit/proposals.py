@@ -15,8 +15,8 @@ from erp_mcp.domain import human_task
 from erp_mcp.domain.audit import AuditRecord, KeptProposal
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.canonical_json import canonical
-from erp_mcp.domain.lifecycle import RESOLVE_APPLIED, RESOLVE_NOT_APPLIED, State, moves
-from erp_mcp.domain.saga import MAX_WAYS_BACK, WORTH_ANOTHER
+from erp_mcp.domain.lifecycle import RESOLVE_APPLIED, RESOLVE_NOT_APPLIED, RESOLVE_TAKE_BACK, State, moves
+from erp_mcp.domain.saga import MAX_WAYS_BACK, NOTHING_WRITTEN, WORTH_ANOTHER
 
 ProposalCode = Literal[
     "illegal_move",  # a recorded move that there is not, or not from where the proposal stood
@@ -27,7 +27,7 @@ ProposalCode = Literal[
 ]
 Found = Callable[[int, ProposalCode, str], None]
 _PREFIX: Final = "proposal."
-_STATED: Final = frozenset({RESOLVE_APPLIED, RESOLVE_NOT_APPLIED})
+_STATED: Final = frozenset({RESOLVE_APPLIED, RESOLVE_NOT_APPLIED, RESOLVE_TAKE_BACK})
 _NEEDS_APPROVAL: Final = frozenset({State.APPROVED, State.SENDING, State.COMMITTED})
 
 
@@ -111,6 +111,8 @@ class Courses:
             self._found(seq, "illegal_move", f"{proposal_id} {name} from {source} to {target}")
         if name in _STATED and "statement_digest" not in facts:
             self._found(seq, "illegal_move", f"{proposal_id} {name} without a statement")
+        if name == RESOLVE_TAKE_BACK:
+            self._ordered(proposal_id)
         if course.part_of and name == "allow":
             self._part_begun(seq, proposal_id, course)
         elif target in _NEEDS_APPROVAL and len(self._approvers(course)) < course.needed:
@@ -121,6 +123,12 @@ class Courses:
         """Return who said yes; of a part, who did to its saga."""
         whole = self._courses.get(course.part_of) if course.part_of else course
         return whole.approvers if whole else set()
+
+    def _ordered(self, saga_id: str) -> None:
+        """What came to nothing before a person ordered that a saga be taken back further says nothing against more."""
+        for undone, backs in self._ways_back.items():
+            gone = {id(one) for one in backs if one.part_of == saga_id and one.state in NOTHING_WRITTEN}
+            self._ways_back[undone] = [one for one in backs if id(one) not in gone]
 
     def _part_begun(self, seq: int, proposal_id: str, course: _Course) -> None:
         """A part is begun while its saga, to which enough people have said yes, goes the same way.

@@ -10,14 +10,14 @@ the end, unless a head remembered elsewhere is given: docs/audit.md says how to 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from erp_mcp.audit import record as leaves
 from erp_mcp.audit.kept_rows import KeptRows
 from erp_mcp.audit.proposals import Courses, ProposalCode
-from erp_mcp.domain.audit import AuditRecord, KeptProposal, KeptRow
+from erp_mcp.domain.audit import AuditRecord, KeptProposal, KeptRow, Told
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.canonical_json import canonical
 
@@ -118,18 +118,11 @@ def verify(
     head_seen = expected is None
     for record in records:
         count += 1
-        actual = leaves.leaf_hash(record.leaf)
-        _check_place(chain, record, actual)
-        leaf = _parsed(record.leaf)
-        if leaf is None:
-            chain.found(record.seq, "malformed")
-        else:
-            _check_leaf(chain, record, leaf)
-            _check_values(chain, record, leaf)
+        leaf = _followed(chain, record)
+        if leaf is not None:
             courses.see(record, leaf)
             kept.see(record, leaf)
-        chain.seq, chain.prev = record.seq, actual
-        if expected is not None and actual == expected.leaf_hash and expected.seq in {0, record.seq}:
+        if expected is not None and chain.prev == expected.leaf_hash and expected.seq in {0, record.seq}:
             head_seen = True
     if not head_seen and expected is not None:
         chain.found(expected.seq, "head_missing", expected.leaf_hash)
@@ -140,6 +133,54 @@ def verify(
     for seq in strays:
         chain.found(seq, "missing", "what belongs to it is still kept")
     return Report(records=count, head=Head(leaf_hash=chain.prev, seq=chain.seq), findings=tuple(chain.findings))
+
+
+def unproved(told: Iterable[Told], rows: Sequence[KeptProposal]) -> tuple[Finding, ...]:
+    """Return what is wrong with some proposals by their own records alone; nothing where these lead to their rows.
+
+    It finds a row that says something else than its records, a move that could not happen, a record that was edited or
+    put in between two others, and a part of a saga whose row is gone. Records that somebody added at the end of the
+    chain with all that belongs to them are found by `verify` over the whole of it, where they contradict the others.
+
+    Args:
+        told: What the events of these proposals point to, in the order of the chain.
+        rows: Of these proposals, as of the same moment; of a part those of its saga and of all parts are needed.
+    """
+    chain = _Chain()
+    courses = Courses(chain.found)
+    there = {row.proposal_id for row in rows}
+    for one in told:
+        record = one.record
+        if record is None:
+            chain.found(0, "missing", one.proposal_id)
+            continue
+        chain.seq, chain.prev = record.seq - 1, one.before if record.seq > 1 else leaves.GENESIS
+        leaf = _followed(chain, record)
+        facts = leaf["facts"] if leaf is not None else None
+        if leaf is None or not isinstance(facts, dict):
+            continue
+        if (one.kind, one.proposal_id) != (leaf["kind"], facts.get("proposal_id")):
+            chain.found(record.seq, "illegal_move", f"{one.proposal_id} has the record of another")
+        courses.see(record, leaf)
+        begun = str(facts.get("part", ""))
+        if begun and begun not in there:
+            chain.found(record.seq, "row_missing", begun)
+    courses.compare(rows)
+    return tuple(one for one in chain.findings if not one.is_notice)
+
+
+def _followed(chain: _Chain, record: AuditRecord) -> dict[str, JsonValue] | None:
+    """Look at one record in its place, which is the next one's from then on; return its leaf where it can be read."""
+    actual = leaves.leaf_hash(record.leaf)
+    _check_place(chain, record, actual)
+    leaf = _parsed(record.leaf)
+    if leaf is None:
+        chain.found(record.seq, "malformed")
+    else:
+        _check_leaf(chain, record, leaf)
+        _check_values(chain, record, leaf)
+    chain.seq, chain.prev = record.seq, actual
+    return leaf
 
 
 def _check_place(chain: _Chain, record: AuditRecord, actual: str) -> None:

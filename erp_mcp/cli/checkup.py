@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 from erp_mcp import administration
 from erp_mcp.administration import resolving
+from erp_mcp.answers.visible import visible
 from erp_mcp.bootstrap import Deployment
 from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.proposal import Proposal
@@ -113,12 +114,20 @@ def _waiting(deployment: Deployment) -> Iterator[Check]:
     for proposal in proposals.in_states((State.UNKNOWN, State.RECONCILING)):
         yield _told(proposal, "note", "is not known to have been written or not; the worker reads it back")
     for proposal in proposals.in_states((State.AWAITING_ACK,)):
-        yield _told(proposal, "note", "was taken in by its system, which has not confirmed it yet")
+        yield _told(proposal, "note", _taken_in(deployment, proposal))
     now = deployment.clock.wall()
     for proposal in proposals.in_states((State.APPROVED,)):
         waits_s = (now - datetime.fromisoformat(proposal.since)).total_seconds()
         if waits_s > _WAITS_TOO_LONG_S:
             yield _told(proposal, "note", f"is approved and waits for a worker for {waits_s / 60:.0f} min")
+
+
+def _taken_in(deployment: Deployment, proposal: Proposal) -> str:
+    """Say what is known of a change that its system has and has not confirmed yet."""
+    known = resolving.known(deployment, proposal.content.proposal_id)
+    ticket = f"ticket {visible(known.ticket)}" if known.ticket else "no ticket"
+    system = proposal.content.command.system
+    return f"was taken in by {system} at {known.taken_in}, {ticket}; it is asked again at {proposal.not_before}"
 
 
 def _told(proposal: Proposal, status: Status, words: str) -> Check:

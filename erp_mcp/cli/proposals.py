@@ -22,7 +22,7 @@ from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.command import Written
 from erp_mcp.domain.forms import to_json
 from erp_mcp.domain.lifecycle import ENDS, RESOLVABLE, State
-from erp_mcp.domain.proposal import Proposal
+from erp_mcp.domain.proposal import Proposal, SignedResolution
 from erp_mcp.errors import ApproverNotFoundError, ProposalDamagedError
 
 _LISTED: Final = 200
@@ -34,6 +34,7 @@ _COMES_NEXT: Final = {
     State.PARTIALLY_COMMITTED: "some lines are written and others not: the receipt says which",
 }
 _RESOLVE: Final = "look into the system, then: erp-mcp proposals resolve {} --applied or --not-applied"
+_TAKE_BACK: Final = ", or --take-back to go on once what was in the way is put right"
 
 Parameters = ParamSpec("Parameters")
 
@@ -137,7 +138,9 @@ Examples:
 """,
 )
 @click.argument("proposal_id", metavar="ID")
-@click.option("--applied/--not-applied", "applied", default=None, required=True, help="It is there, or nothing of it.")
+@click.option("--applied", "verdict", flag_value="applied", help="It is there.")
+@click.option("--not-applied", "verdict", flag_value="not_applied", help="Nothing of it is there.")
+@click.option("--take-back", "verdict", flag_value="take_back", help="A saga that is stuck: take back what is left.")
 @click.option("--document", default="", metavar="NUMBER", help="What is there, as people know it.")
 @click.option("--reason", required=True, metavar="TEXT", help="Where you looked and what you saw; kept and signed.")
 @click.option("--no-look", is_flag=True, help="Do not ask the system first.")
@@ -146,7 +149,7 @@ Examples:
 def resolve(
     proposal_id: str,
     *,
-    applied: bool,
+    verdict: Verdict | None,
     document: str,
     reason: str,
     no_look: bool,
@@ -161,15 +164,19 @@ def resolve(
 
     The system is asked first what it has. What you sign is kept with the proposal and in the audit record, and ends it:
     nothing reads it back any more. Say --not-applied only when nothing of it can come any more.
+
+    Several changes of which not all could be taken back (COMPENSATION_STUCK) are not over by --take-back: once you have
+    put right what was in the way, a worker takes back what is left, as it was approved to be.
     """
-    verdict: Verdict = "applied" if applied else "not_applied"
+    if verdict is None:
+        raise click.UsageError("Say what you found: --applied, --not-applied, or --take-back.")
     with opened(config, demo_dir) as deployment:
         known = resolving.known(deployment, proposal_id)
         sight = None if no_look else asyncio.run(resolving.look(deployment, known.proposal))
         for line in _lines(known, sight, ""):
             click.echo(line, err=as_json)
         approver_id = approver or _self(deployment)
-        resolving.may_resolve(deployment, known.proposal, approver_id)
+        resolving.may_resolve(deployment, known.proposal, approver_id, verdict)
         found = sight.found if sight else None
         if not yes:
             ask(_question(known.proposal, verdict, found, approver_id))
@@ -190,7 +197,7 @@ def resolve(
 
 def _question(proposal: Proposal, verdict: Verdict, found: Written | None, approver_id: str) -> str:
     against = ""
-    if (verdict == "not_applied") == (found is not None):
+    if verdict != "take_back" and (verdict == "not_applied") == (found is not None):
         against = "This is not what the system shows. " if found is not None else "The system does not show it. "
     return f"{visible(proposal.content.preview.headline)}\n{against}{resolution.meaning_of(verdict)}\nAs {approver_id}?"
 
@@ -216,7 +223,8 @@ def _next(proposal: Proposal) -> str:
         again = f", again at {proposal.not_before}" if proposal.not_before else ""
         return _COMES_NEXT[proposal.state] + again
     if proposal.state in RESOLVABLE:
-        return _RESOLVE.format(proposal.content.proposal_id)
+        further = _TAKE_BACK if proposal.state is State.COMPENSATION_STUCK else ""
+        return _RESOLVE.format(proposal.content.proposal_id) + further
     return "it is over" if proposal.state in ENDS else "it goes on by itself, or waits for a decision"
 
 
@@ -238,6 +246,9 @@ def _lines(known: Known, sight: Sight | None, flaw: str) -> Iterator[str]:
     if known.lost:
         native = f", the system said {visible(known.native_code)}" if known.native_code else ""
         yield f"  unknown:   since {known.lost} ({visible(known.why)}){native}"
+    if known.taken_in:
+        ticket = f", ticket {visible(known.ticket)}" if known.ticket else ", no ticket"
+        yield f"  taken in:  by {visible(command.system)} at {known.taken_in}{ticket}"
     yield from (f"  looked:    {at}: {visible(gave)}" for at, gave in known.looks)
     yield from _now(sight)
     yield from _stated(known, flaw)
@@ -259,10 +270,13 @@ def _now(sight: Sight | None) -> Iterator[str]:
 
 
 def _stated(known: Known, flaw: str) -> Iterator[str]:
-    if known.resolution is None:
-        return
-    opened_ = resolution.opened(known.resolution.statement)
+    yield from (line for one in known.orders for line in _said("ordered", one.said, ""))
+    if known.resolution is not None:
+        yield from _said("stated", known.resolution, f" — NOT IN ORDER: {visible(flaw)}" if flaw else "")
+
+
+def _said(how: str, stored: SignedResolution, flaw: str) -> Iterator[str]:
+    opened_ = resolution.opened(stored.statement)
     said = f"{opened_[0].meaning} {opened_[0].reason}" if opened_ else "(these words are not in order)"
-    order = f" — NOT IN ORDER: {visible(flaw)}" if flaw else ""
-    yield f"  stated:    {known.resolution.resolved_at} by {visible(known.resolution.approver_id)}{order}"
+    yield f"  {how + ':':<11}{stored.resolved_at} by {visible(stored.approver_id)}{flaw}"
     yield from (f"             | {line}" for line in proposal_view.folded(said))

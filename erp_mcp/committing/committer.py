@@ -21,6 +21,7 @@ from erp_mcp.committing import today
 from erp_mcp.committing.held_back import HeldBackError, held_back_by
 from erp_mcp.committing.moving import Moves, found
 from erp_mcp.committing.reading_back import ReadingBack
+from erp_mcp.committing.records import check_recorded
 from erp_mcp.committing.sagas import Sagas
 from erp_mcp.committing.signatures import Signatures
 from erp_mcp.committing.turned_away import AppliedError, TurnedAway
@@ -223,7 +224,7 @@ class Committer:
         others = [
             one for one in self.proposals.parts(content.part_of) if one.content.proposal_id != content.proposal_id
         ]
-        due = advance(stands_of(plan, others))
+        due = advance(stands_of(plan, others, self.proposals.orders(content.part_of)))
         if not (isinstance(due, Begin) and due.direction == "back" and plan[due.step].name == content.step):
             raise HeldBackError("hand_over", "way_back_not_due")
         for earlier in ways_back_of(content.step, others):  # a system may do it after it was looked for
@@ -284,6 +285,12 @@ class Committer:
 
     def _check_signatures(self, proposal: Proposal) -> None:
         reason = self.signatures.refusal(proposal, now=self.clock.wall())
+        if reason:
+            raise HeldBackError("hand_over", reason)
+        of = proposal.content.part_of
+        whole = self.proposals.get(of) if of else proposal
+        check_recorded(self.proposals, whole, self.proposals.parts(of) if of else ())
+        reason = self.signatures.not_ordered(whole) if proposal.content.undoes and of else ""
         if reason:
             raise HeldBackError("hand_over", reason)
 

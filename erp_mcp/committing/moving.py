@@ -15,6 +15,8 @@ from erp_mcp.domain.proposal import Proposal, Receipt, Step
 from erp_mcp.ports import Clock, Commands, Proposals
 
 FIND_S: Final = 30  # how long a system may take to say what is there
+LOOKED_FOR_S: Final = 300  # what is not known is looked for so often, however long its system may take to settle
+_LONGEST_ASK_S: Final = 3600
 
 Facts = Mapping[str, JsonValue]
 
@@ -68,8 +70,8 @@ class Moves:
         return self.make(proposal, "postpone", reason=reason, not_before=not_before, facts=facts)
 
     def lose(self, proposal: Proposal, contract: RetryContract, reason: str, *, facts: Facts | None = None) -> Proposal:
-        """Nobody can say what happened; it is looked for once the system has had its time to settle."""
-        not_before = self.after(contract.settle_s)
+        """Nobody can say what happened; it is looked for soon, and missed only once the system has had its time."""
+        not_before = self.after(min(contract.settle_s, LOOKED_FOR_S))
         return self.make(proposal, "lose", reason=reason, not_before=not_before, misses=0, facts=facts)
 
     def commit(
@@ -93,8 +95,7 @@ class Moves:
 
     def accept(self, proposal: Proposal, said: Accepted) -> Proposal:
         """It was taken in, and the system says later what becomes of it."""
-        facts: Facts = {"ticket": said.ticket} if said.ticket else {}
-        return self.make(proposal, "accept", not_before=self.after(max(1, said.ask_after_s)), facts=facts)
+        return self.make(proposal, "accept", not_before=self.after(ask_after_s(said)), facts=ticket_of(said))
 
     def was_sent(self, proposal: Proposal) -> bool:
         """Whether it was ever sent, whatever became of it."""
@@ -107,6 +108,16 @@ class Moves:
     def lease_left_s(self, proposal: Proposal) -> float:
         """Return for how long nobody else may take this proposal."""
         return (parse_instant(proposal.lease_expires_at) - self.clock.wall()).total_seconds()
+
+
+def ask_after_s(said: Accepted) -> int:
+    """Return after how many seconds it is asked, within bounds whatever the system says."""
+    return max(1, min(said.ask_after_s, _LONGEST_ASK_S))
+
+
+def ticket_of(said: Accepted) -> dict[str, JsonValue]:
+    """Return what the record of a move says of the ticket that came with it."""
+    return {"ticket": said.ticket} if said.ticket else {}
 
 
 def _missing(written: Written) -> int:

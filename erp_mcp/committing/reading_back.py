@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from erp_mcp.committing.held_back import held_back_by, later, pause_s
-from erp_mcp.committing.moving import FIND_S, Moves, found
+from erp_mcp.committing.moving import FIND_S, LOOKED_FOR_S, Facts, Moves, ask_after_s, found, ticket_of
 from erp_mcp.committing.signatures import Signatures
-from erp_mcp.domain.command import Command, Committed, Refused, RetryContract, Written
+from erp_mcp.domain.command import Accepted, Command, Committed, Refused, RetryContract, Unknown
 from erp_mcp.domain.instants import parse_instant
 from erp_mcp.domain.proposal import Proposal
 from erp_mcp.errors import GatewayError, ProposalMovedError
 from erp_mcp.ports import Acknowledges, Commands
 
+Word = Committed | Refused | Accepted | Unknown
 _GIVE_UP_S: Final = 24 * 3600  # after so long without an answer a person has to look
 
 
@@ -64,6 +65,12 @@ class ReadingBack:
         self.moves.at("looked_for")
         if there is not None:
             return self.moves.commit(proposal, there, "read_back", read_back="same")
+        if contract.shows_taken_in:
+            said = await _acknowledged(commands, contract, command, "")
+            if isinstance(said, Unknown):
+                return self._later(proposal, said.reason)
+            if said is not None:
+                return self._said(proposal, contract, said, self.moves.clock.wall())
         return self._missed(proposal, contract)
 
     async def _asked(
@@ -73,22 +80,50 @@ class ReadingBack:
 
         It was taken in for certain, so that nothing is there yet says nothing; it is never called not applied.
         """
-        said = await _acknowledged(commands, contract, proposal.content.command)
+        ticket = self.moves.proposals.ticket(proposal.content.proposal_id)
+        try:
+            said = await _acknowledged(commands, contract, proposal.content.command, ticket)
+        except Exception as error:  # noqa: BLE001 - whatever hinders asking is no word
+            patient = replace(contract, ack_s=max(contract.ack_s, _GIVE_UP_S))
+            return self._wait(proposal, patient, accepted, held_back_by(error).reason)
         self.moves.at("asked")
+        if said is None:
+            return self._wait(proposal, contract, accepted)
+        return self._said(proposal, contract, said, accepted, ticket)
+
+    def _said(
+        self, proposal: Proposal, contract: RetryContract, said: Word, accepted: datetime, ticket: str = ""
+    ) -> Proposal:
+        """Leave it where the word of its system puts it."""
         match said:
-            case Written():
-                return self.moves.commit(proposal, said, "read_back", read_back="same")
+            case Committed(written=there, warnings=warnings):
+                return self.moves.commit(proposal, there, "read_back", read_back="same", warnings=warnings)
             case Refused(code=code, native_code=native):
                 return self.moves.make(proposal, "refuse", reason=code, facts={"native_code": native} if native else {})
-        return self._wait(proposal, contract, accepted)
+            case Accepted():
+                facts = ticket_of(said) if said.ticket != ticket else {}
+                return self._wait(proposal, contract, accepted, at_least=ask_after_s(said), facts=facts)
+            case Unknown(reason=reason):
+                return self._wait(proposal, contract, accepted, reason)
 
-    def _wait(self, proposal: Proposal, contract: RetryContract, accepted: datetime, reason: str = "") -> Proposal:
+    def _wait(
+        self,
+        proposal: Proposal,
+        contract: RetryContract,
+        accepted: datetime,
+        reason: str = "",
+        *,
+        at_least: int = 0,
+        facts: Facts | None = None,
+    ) -> Proposal:
         """Ask again later, or leave it to a person once the time for an acknowledgement is over."""
-        if self.moves.clock.wall() >= accepted + timedelta(seconds=contract.ack_s):
-            facts = {"last": reason} if reason else {}
-            return self.moves.make(proposal, "hand_over", reason="not_acknowledged", facts=facts)
-        again = self.moves.after(pause_s(proposal.fence))
-        return self.moves.make(proposal, "wait", reason=reason or "not_acknowledged_yet", not_before=again)
+        ends = accepted + timedelta(seconds=contract.ack_s)
+        if self.moves.clock.wall() >= ends:
+            last: Facts = {"last": reason} if reason else {}
+            return self.moves.make(proposal, "hand_over", reason="not_acknowledged", facts=last)
+        again = min(self.moves.after(pause_s(proposal.fence, at_least=at_least)), later(ends, 0))
+        reason = reason or "not_acknowledged_yet"
+        return self.moves.make(proposal, "wait", reason=reason, not_before=again, facts=facts)
 
     def _accepted_at(self, proposal: Proposal) -> datetime | None:
         """Return when the system took it in, `None` where the last sending ended otherwise."""
@@ -101,14 +136,33 @@ class ReadingBack:
         return parse_instant(taken) if taken else None
 
     def _missed(self, proposal: Proposal, contract: RetryContract) -> Proposal:
-        """Two clean misses end it: one after the system had its time to settle, another as long again after that."""
-        settled = later(self._unknown_since(proposal), contract.settle_s)
-        if self.moves.after(0) < settled:  # looked for before that time, so this one says nothing yet
-            return self.moves.make(proposal, "lose", reason="not_settled", not_before=settled)
+        """Two clean misses end it: one after the system had its time to settle, another as long again after that.
+
+        It is looked for in between as well: found, it is over; a miss before its time says nothing.
+        """
+        settled = later(
+            self._missed_at(proposal) if proposal.misses else self._unknown_since(proposal), contract.settle_s
+        )
+        if self.moves.after(0) < settled:
+            soon = min(settled, self.moves.after(max(pause_s(proposal.fence), LOOKED_FOR_S)))
+            soon = soon if self._first_unknown(proposal) else settled  # a move now would count as when it began
+            return self.moves.make(
+                proposal, "lose", reason="missed" if proposal.misses else "not_settled", not_before=soon
+            )
         if not proposal.misses:
-            again = self.moves.after(contract.settle_s)
+            again = self.moves.after(min(contract.settle_s, LOOKED_FOR_S))
             return self.moves.make(proposal, "lose", reason="missed", not_before=again, misses=1)
         return self.moves.make(proposal, "miss", reason="not_applied", misses=proposal.misses + 1)
+
+    def _missed_at(self, proposal: Proposal) -> datetime:
+        """Return when it was missed first; without any event of that it is this moment, which is never too early."""
+        missed = ""
+        for event in self.moves.proposals.history(proposal.content.proposal_id):
+            if event.type == "proposal.sending":
+                missed = ""
+            elif event.type == "proposal.unknown" and event.payload["reason"] == "missed":
+                missed = missed or event.time
+        return parse_instant(missed) if missed else self.moves.clock.wall()
 
     def _later(self, proposal: Proposal, reason: str) -> Proposal:
         accepted = self._accepted_at(proposal)
@@ -126,24 +180,28 @@ class ReadingBack:
 
         Without any event (somebody took them away) it is the end of the proposal's time, which is never too early.
         """
+        return parse_instant(self._first_unknown(proposal) or proposal.content.expires_at)
+
+    def _first_unknown(self, proposal: Proposal) -> str:
+        """Return the instant of the first such event after the last sending, empty where there is none."""
         since = ""
         for event in self.moves.proposals.history(proposal.content.proposal_id):
             if event.type == "proposal.sending":
                 since = ""
             elif event.type == "proposal.unknown":
                 since = since or event.time
-        return parse_instant(since or proposal.content.expires_at)
+        return since
 
 
-async def _acknowledged(commands: Commands, contract: RetryContract, command: Command) -> Written | Refused | None:
+async def _acknowledged(commands: Commands, contract: RetryContract, command: Command, ticket: str) -> Word | None:
     """Return what the system says of what it took in; one that can't be asked is looked into, where that tells.
 
     Raises:
         TimeoutError: it takes too long; otherwise as `ports.Commands.find`.
     """
     asks: object = commands
-    if not isinstance(asks, Acknowledges):
-        return await found(commands, command) if contract.kind != "none" else None
-    async with asyncio.timeout(FIND_S):
-        said = await asks.acknowledged(command)
-    return said.written if isinstance(said, Committed) else said
+    if isinstance(asks, Acknowledges):
+        async with asyncio.timeout(FIND_S):
+            return await asks.acknowledged(command, ticket)
+    there = await found(commands, command) if contract.kind != "none" else None
+    return Committed(written=there) if there is not None else None

@@ -15,6 +15,7 @@ from typing import Final
 
 from erp_mcp.committing.held_back import HeldBackError, held_back_by, pause_s
 from erp_mcp.committing.moving import Facts, Moves
+from erp_mcp.committing.records import check_recorded
 from erp_mcp.committing.signatures import Signatures
 from erp_mcp.committing.ways_back import WaysBack
 from erp_mcp.domain import human_task, saga
@@ -26,7 +27,11 @@ from erp_mcp.domain.saga import Begin, End, PlannedStep, Wait
 from erp_mcp.errors import GatewayError, ProposalMovedError
 from erp_mcp.ports import Proposals
 
-_GIVE_UP: Final = timedelta(hours=24)  # after so long in which a way back can't be begun a person has to look
+_GIVE_UP: Final = timedelta(hours=24)  # what keeps a way back from being begun for so long
+_GIVE_UP_LOOKS: Final = 12  # and at so many looks, one after the other, is for a person
+_WENT_ON: Final = frozenset(
+    {"part_begun", "part_under_way", "part_needs_person"}
+)  # why a saga waits that nothing hinders
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +65,9 @@ class Sagas:
             return self._hindered(proposal, held_back_by(error), begun=begun)
 
     async def _next(self, proposal: Proposal, parts: Sequence[Proposal]) -> Proposal:
-        self._check(proposal, begun=bool(parts))
+        self._check(proposal, parts)
         plan = saga.plan_of(proposal.content)
-        match saga.advance(saga.stands_of(plan, parts)):
+        match saga.advance(saga.stands_of(plan, parts, self.proposals.orders(proposal.content.proposal_id))):
             case Begin(step=number, direction="forward"):
                 if not parts:
                     await self.look(proposal, plan)
@@ -83,11 +88,18 @@ class Sagas:
                 stands = self._taking_back(proposal, plan, parts)
                 return self.moves.make(stands, "stick", reason="not_taken_back", facts={"step": plan[stuck].name})
 
-    def _check(self, proposal: Proposal, *, begun: bool) -> None:
-        """Go on with nothing that nobody said yes to; once something is begun, that somebody left is no reason."""
+    def _check(self, proposal: Proposal, parts: Sequence[Proposal]) -> None:
+        """Go on with nothing that nobody said yes to, nor by the word of rows that no record leads to.
+
+        Once something is begun, that somebody left is no reason.
+        """
         now = self.moves.clock.wall()
-        look = self.signatures.never_approved if begun else self.signatures.refusal
+        look = self.signatures.never_approved if parts else self.signatures.refusal
         reason = look(proposal, now=now)
+        if reason:
+            raise HeldBackError("hand_over", reason)
+        check_recorded(self.proposals, proposal, parts)
+        reason = self.signatures.not_ordered(proposal)
         if reason:
             raise HeldBackError("hand_over", reason)
 
@@ -162,13 +174,20 @@ class Sagas:
         return self.moves.make(proposal, "stick" if taking_back else "hand_over", reason=held.reason, facts=facts)
 
     def _too_long(self, proposal: Proposal) -> bool:
-        began = (
-            one.time
-            for one in self.proposals.history(proposal.content.proposal_id)
-            if one.type == "proposal.compensating"
-        )
-        since = next(began, "")
-        return bool(since) and self.moves.clock.wall() >= parse_instant(since) + _GIVE_UP
+        """Whether what hinders it has done so for too long: since that began, whatever came before.
+
+        Time in which no worker looked is not enough by itself.
+        """
+        since, looks = "", 1
+        for one in reversed(self.proposals.history(proposal.content.proposal_id)):
+            move, reason = one.payload.get("move"), one.payload.get("reason")
+            taken = (move, one.payload.get("from")) == ("compensate", State.COMPENSATING)
+            if taken or reason == "worker_stopped":
+                continue
+            if move != "wait" or reason in _WENT_ON:
+                break
+            since, looks = one.time, looks + 1
+        return looks >= _GIVE_UP_LOOKS and self.moves.clock.wall() >= parse_instant(since) + _GIVE_UP
 
     def _wait(self, proposal: Proposal, reason: str, *, pause: int = 0) -> Proposal:
         return self.moves.made(proposal, self._waiting(proposal, reason, {}, pause=pause))

@@ -8,13 +8,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from erp_mcp.approval import bundles as bundle_approval
-from erp_mcp.approval import check, registry, signed
+from erp_mcp.approval import check, registry, resolution, signed
 from erp_mcp.approval.requesters import APPLIED_WITHIN, requesters
 from erp_mcp.committing.held_back import later
 from erp_mcp.domain import duties, saga
 from erp_mcp.domain.approver import Approver, Enrolment, Signed
 from erp_mcp.domain.forms import FormError
 from erp_mcp.domain.instants import parse_instant
+from erp_mcp.domain.lifecycle import RESOLVE_TAKE_BACK
 from erp_mcp.domain.proposal import Content, Proposal, SignedDecision
 from erp_mcp.errors import ProposalDamagedError, ProposalNotFoundError, RegistryDamagedError
 from erp_mcp.policy.bundle import Bundle
@@ -59,10 +60,29 @@ class Signatures:
             return "other_deployment"
         decisions = self.proposals.decisions(whole.content.proposal_id)
         try:
-            trusted = self._trusted_then(decisions)
+            trusted = self._trusted_then([(one.approver_id, one.decided_at) for one in decisions])
         except RegistryDamagedError:
             return "registry_damaged"
         return _told(check.refusal_of(whole, decisions, trusted, requesters(whole.content, (), now), now))
+
+    def not_ordered(self, saga_: Proposal) -> str:
+        """Return why a saga that went on after it was stuck may not; empty when a person signed each time that it may.
+
+        Returns:
+            `order_missing`, or `order_` with the reason of `approval.resolution.refusal_of`, or `registry_damaged`.
+        """
+        proposal_id = saga_.content.proposal_id
+        orders = [one.said for one in self.proposals.orders(proposal_id)]
+        went_on = [one for one in self.proposals.history(proposal_id) if one.payload.get("move") == RESOLVE_TAKE_BACK]
+        if len({one.nonce for one in orders}) != len(went_on):
+            return "order_missing"
+        try:
+            trusted = self._trusted_then([(one.approver_id, one.resolved_at) for one in orders]) if orders else {}
+        except RegistryDamagedError:
+            return "registry_damaged"
+        asked = requesters(saga_.content, (), parse_instant(saga_.content.created_at))
+        reason = next(filter(None, (resolution.refusal_of(saga_, one, trusted, asked) for one in orders)), "")
+        return f"order_{reason}" if reason else ""
 
     def tampering(self, proposal: Proposal, *, now: datetime) -> str:
         """Return what shows that a proposal which may have been sent was altered since; empty when nothing does.
@@ -118,22 +138,22 @@ class Signatures:
             return "not_of_saga"
         return ""
 
-    def _trusted_then(self, decisions: Sequence[SignedDecision]) -> dict[str, Enrolment]:
-        """Return who may decide, and of those revoked since whoever had said yes before that.
+    def _trusted_then(self, said: Sequence[tuple[str, str]]) -> dict[str, Enrolment]:
+        """Return who may decide, and of those revoked since whoever had said something before that (who, and when).
 
         Raises:
             RegistryDamagedError: as `registry.trusted`.
         """
         rows = self.approvers.all()
         found = {**registry.trusted(rows, self.root_key, self.deployment)}
-        for said in decisions:
-            if said.approver_id in found:
+        for who, at in said:
+            if who in found:
                 continue
-            own = [one for one in rows if _is_of(one, said.approver_id)]
-            if all(one.revocation is None or _was_before(said, one.revocation) for one in own):
+            own = [one for one in rows if _is_of(one, who)]
+            if all(one.revocation is None or _was_before(at, one.revocation) for one in own):
                 then = [replace(one, revocation=None) if one in own else one for one in rows]
                 back = registry.trusted(then, self.root_key, self.deployment)
-                found.update({name: one for name, one in back.items() if name == said.approver_id})
+                found.update({name: one for name, one in back.items() if name == who})
         return found
 
     def _besides(self, content: Content, decision: SignedDecision) -> str:
@@ -162,7 +182,7 @@ def _is_of(row: Approver, approver_id: str) -> bool:
     return found is not None and getattr(found[0], "approver_id", "") == approver_id  # a page's is of nobody
 
 
-def _was_before(said: SignedDecision, revocation: Signed) -> bool:
-    """Whether a decision says that it was made before its person was revoked."""
+def _was_before(at: str, revocation: Signed) -> bool:
+    """Whether what somebody said is of a time before they were revoked."""
     found = signed.opened(signed.REVOCATION, registry.Revocation, revocation.text)
-    return found is not None and parse_instant(said.decided_at) <= parse_instant(found[0].revoked_at)
+    return found is not None and parse_instant(at) <= parse_instant(found[0].revoked_at)

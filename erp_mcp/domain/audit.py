@@ -46,11 +46,25 @@ class KeptProposal:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What an event of a proposal points to in the chain: its record, and the leaf hash of the one before that.
+
+    `kind` is as the event has it. `record` is absent where there is none of that number; `before` is empty where there
+    is none before it.
+    """
+
+    proposal_id: str
+    kind: str
+    record: AuditRecord | None
+    before: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class KeptRow:
     """Any other row that a record vouches for, as it is now: `told` is what the row says of all that the record says.
 
-    `kind` is enrolment, revocation, decision, resolution, task, policy, stop or declaration; `name` tells it from
-    others of its kind. `at` is when it came to be, by the row itself, empty where it does not say.
+    `kind` is enrolment, revocation, decision, resolution, order, task, policy, stop or declaration; `name` tells it
+    from others of its kind. `at` is when it came to be, by the row itself, empty where it does not say.
     """
 
     kind: str

@@ -35,12 +35,14 @@ class RetryContract:
     """How an outcome that is not known can be found out, and after how many seconds a miss counts.
 
     `ack_s` is for systems that take a change in and say later what became of it: for how long that is looked for before
-    a person has to ask.
+    a person has to ask. `shows_taken_in` says that such a system shows by our reference alone, without a ticket, that
+    it has taken a change in.
     """
 
     kind: RetryKind
     settle_s: int
     ack_s: int = 24 * 3600
+    shows_taken_in: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

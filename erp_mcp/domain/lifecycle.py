@@ -71,6 +71,7 @@ def _resolved(name: str, source: State, target: State) -> Move:
 ESCALATED: Final = "proposal.escalated"  # an event without a move: more people may decide by now
 RESOLVE_APPLIED: Final = "resolve_applied"
 RESOLVE_NOT_APPLIED: Final = "resolve_not_applied"
+RESOLVE_TAKE_BACK: Final = "resolve_take_back"
 
 MOVES: Final[tuple[Move, ...]] = (
     Move(name="submit", source=State.PROPOSED, target=State.AWAITING_APPROVAL, mover="gateway"),
@@ -126,6 +127,7 @@ MOVES: Final[tuple[Move, ...]] = (
     _resolved(RESOLVE_NOT_APPLIED, State.UNKNOWN, State.NOT_APPLIED),
     _resolved(RESOLVE_NOT_APPLIED, State.NEEDS_HUMAN, State.NOT_APPLIED),
     _resolved(RESOLVE_NOT_APPLIED, State.COMPENSATION_STUCK, State.NOT_APPLIED),
+    _resolved(RESOLVE_TAKE_BACK, State.COMPENSATION_STUCK, State.COMPENSATING),  # what was in the way is not any more
 )
 
 # What was approved waits since its system can't be had: that time is not counted against it, as far as policy lets it.

@@ -210,8 +210,16 @@ class SignedResolution:
 
     proposal_id: str
     approver_id: str
-    verdict: Literal["applied", "not_applied"]
+    verdict: Literal["applied", "not_applied", "take_back"]
     statement: str
     signature: str
     nonce: str
     resolved_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakeBackOrder:
+    """A person's signed word that a stuck saga is to be taken back further, and when the store took it in."""
+
+    said: SignedResolution
+    made_at: str

@@ -14,8 +14,9 @@ from erp_mcp.domain import human_task
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.command import Command
 from erp_mcp.domain.forms import FormError, from_json, to_json
+from erp_mcp.domain.instants import parse_instant
 from erp_mcp.domain.lifecycle import State
-from erp_mcp.domain.proposal import Content, Preview, Proposal
+from erp_mcp.domain.proposal import Content, Preview, Proposal, TakeBackOrder
 from erp_mcp.domain.tool import Risk
 
 SYSTEM: Final = human_task.SYSTEM  # the gateway's own record; each step names the system that it writes to
@@ -43,6 +44,9 @@ MAX_WAYS_BACK: Final = 3
 """How often a way back of one step is begun: once, once more after somebody came between, and once more after what was
 sent got lost on top of that. What came to nothing three times does not pass by itself.
 """
+
+MAX_ORDERS: Final = 9
+"""How often a person may order that a stuck saga be taken back further; each lets as many ways back begin anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,17 +274,31 @@ def ways_back_of(step: str, parts: Sequence[Proposal]) -> list[Proposal]:
     return [one for one in parts if one.content.undoes and one.content.step == step]
 
 
-def may_begin(part: Content, begun: Sequence[Proposal]) -> bool:
+def may_begin(part: Content, begun: Sequence[Proposal], orders: Sequence[TakeBackOrder] = ()) -> bool:
     """Whether a part may be begun beside those of its saga that were: once; a way back anew where none before wrote.
 
     Args:
         part: What would be begun.
         begun: All parts of its saga that were.
+        orders: That its saga be taken back further, oldest first.
     """
     same = [one for one in begun if (one.content.step, one.content.undoes) == (part.step, part.undoes)]
     if not part.undoes:
         return not same
-    return len(same) < MAX_WAYS_BACK and all(one.state in WORTH_ANOTHER for one in same)
+    since = counting(same, orders)
+    few = len(since) < MAX_WAYS_BACK and len(same) < MAX_WAYS_BACK * (1 + len(orders))
+    return few and all(one.state in WORTH_ANOTHER for one in since)
+
+
+def counting(ways_back: Sequence[Proposal], orders: Sequence[TakeBackOrder]) -> list[Proposal]:
+    """Return the ways back of a step that speak for or against another one.
+
+    Those that came to nothing before a person ordered that it be tried again do not.
+    """
+    if not orders:
+        return list(ways_back)
+    ordered = max(parse_instant(one.made_at) for one in orders)
+    return [one for one in ways_back if one.state not in NOTHING_WRITTEN or parse_instant(one.since) > ordered]
 
 
 def is_of(part: Content, saga: Content) -> bool:
@@ -296,14 +314,18 @@ def is_of(part: Content, saga: Content) -> bool:
         return to_json(part) == to_json(part_of(saga, step))
     change = planned(part, step.name, undo_tool="", way_back="")
     same = back_of(saga, step, change, created_at=part.created_at, expires_at=part.expires_at)
-    keys = (key_of_back(saga.proposal_id, step.name, number) for number in range(1, MAX_WAYS_BACK + 1))
+    keys = (
+        key_of_back(saga.proposal_id, step.name, number) for number in range(1, MAX_WAYS_BACK * (1 + MAX_ORDERS) + 1)
+    )
     return part.tool == step.undo_tool and part.idempotency_key in keys and to_json(part) == to_json(same)
 
 
-def stands_of(plan: Sequence[PlannedStep], parts: Sequence[Proposal]) -> list[StepStand]:
-    """Return where each step of a saga stands."""
+def stands_of(
+    plan: Sequence[PlannedStep], parts: Sequence[Proposal], orders: Sequence[TakeBackOrder] = ()
+) -> list[StepStand]:
+    """Return where each step of a saga stands; what came to nothing before a person's order does not count."""
     forward = {one.content.step: one.state for one in parts if not one.content.undoes}
-    back = {step.name: [one.state for one in ways_back_of(step.name, parts)] for step in plan}
+    back = {step.name: [one.state for one in counting(ways_back_of(step.name, parts), orders)] for step in plan}
     return [
         StepStand(
             name=step.name,

@@ -24,6 +24,7 @@ def check(one: plan.Plan, node: Node, key_parts: int) -> None:
     _check_values(node, values, looks, key_parts if one.changes else 0, key_known=bool(key_parts) or not one.changes)
     versioned = bool(one.write.if_match) or any(value.source == "version" for value in values)
     _check_set(node, one.write)
+    _check_bodies(node, one.write.whole)
     for number, write in enumerate(one.write.whole):
         if write.if_match and write.if_match != "version" and write.if_match not in looks:
             place = ("write", "together", number - 1, "if_match") if number else ("write", "if_match")
@@ -40,6 +41,55 @@ def check(one: plan.Plan, node: Node, key_parts: int) -> None:
         raise node.wrong("native_key needs `idempotency`", "write")
     if one.reference is not None and not any(_has_place(each.body, one.reference.path) for each in one.write.whole):
         raise node.wrong("the body has no such place for it", "reference", "in")
+
+
+def check_accepted(one: plan.Plan, node: Node) -> None:
+    """Refuse what would be called not applied before it is told, or asked with what is not known then.
+
+    Raises:
+        PlanError: naming the part.
+    """
+    if any(value.source == "ticket" for value in _every_value(one)):
+        raise node.wrong("a ticket is there once it was taken in: it stands under `accepted.ask` alone", "write")
+    accepted = one.accepted
+    if accepted is None:
+        return
+    if one.contract.kind != "none" and one.contract.settle_s < accepted.ack_s:
+        reason = f"must be {accepted.ack_s} at least, as `accepted.ack_s`: the answer that takes it in may get lost,"
+        raise node.wrong(f"{reason} and what is still under way would be called not applied", "settle_s")
+    if one.write.batch:
+        raise node.wrong("a change set is answered at once: `accepted` is for a plain request", "accepted")
+    named = accepted.ask.made if accepted.ask.state else one.made or one.made_in_location
+    if one.contract.kind == "none" and not one.changes and not named:
+        key = "`key_paths` under `ask`" if accepted.ask.state else "`made`"
+        raise node.wrong(f"nothing finds it, so what says done must name it: {key}", "accepted")
+    _check_asking(accepted, node)
+    place = accepted.ask.place
+    if one.find is not None and place is not None and _same_place(one.find.place, place):
+        reason = "what is found there counts as written; a record that may still be refused is no ticket"
+        raise node.wrong(reason, "accepted", "ask")
+    taken = accepted.statuses & (one.judging.done | one.judging.empty)
+    if taken and (one.write.place.path or accepted.respond_async):
+        reason = f"{min(taken)} means that it is done (`answer.done`, `answer.empty`), or that it was taken in"
+        raise node.wrong(f"{reason}, never both", "accepted", "statuses")
+
+
+def _same_place(one: plan.Place, other: plan.Place) -> bool:
+    if one.entity_set or other.entity_set:
+        return (one.service, one.entity_set) == (other.service, other.entity_set)
+    texts = [[part for part in place.path if isinstance(part, str)] for place in (one, other)]
+    return texts[0] == texts[1]
+
+
+def _check_asking(accepted: plan.TakenIn, node: Node) -> None:
+    place = accepted.ask.place
+    if place is None:
+        return
+    asked = [*_in_place(place)]
+    if not any(value.source == "ticket" for value in asked):
+        raise node.wrong("it must be asked with `ticket: true`", "accepted", "ask")
+    if any(value.source in {"found", "version"} for value in asked):
+        raise node.wrong("nothing is looked up before it is asked: no `found`, no `version`", "accepted", "ask")
 
 
 def _check_set(node: Node, write: plan.Write) -> None:
@@ -67,6 +117,26 @@ def _check_values(
             raise node.wrong(f"the look-up {value.found} says nothing of a version", "look")
         if value.source == "key" and key_known and value.index >= key_parts:
             raise node.wrong(f"the record's key has no part {value.index}", "write")
+
+
+def _check_bodies(node: Node, writes: Sequence[plan.Write]) -> None:
+    for write in writes:
+        _check_rows(node, write.body, in_row=False)
+
+
+def _check_rows(node: Node, body: Mapping[str, plan.Part], *, in_row: bool) -> None:
+    """What is of a row stands in a child that is made for each; rows have no rows of their own."""
+    for part in body.values():
+        match part:
+            case plan.Value(source="row" | "place") if not in_row:
+                raise node.wrong("`row` and `place` stand below `children` with `each`", "write", "body")
+            case plan.Inner(body=inner):
+                _check_rows(node, inner, in_row=in_row)
+            case plan.Children(bodies=bodies, each=each):
+                if each and in_row:
+                    raise node.wrong("rows have no rows of their own", "write", "body")
+                for inner in bodies:
+                    _check_rows(node, inner, in_row=in_row or bool(each))
 
 
 def _every_value(one: plan.Plan) -> list[plan.Value]:

@@ -8,12 +8,13 @@ from typing import Final, get_args
 from erp_mcp.domain import write_plan as plan
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.command import RetryContract, RetryKind
-from erp_mcp.domain.entities import ENTITIES, field_specs
 from erp_mcp.domain.plan_node import Node, PlanError, is_code
-from erp_mcp.domain.write_checks import check
+from erp_mcp.domain.write_accepted import parse_accepted
+from erp_mcp.domain.write_checks import check, check_accepted
+from erp_mcp.domain.write_record import About, known_field, record_of
 
 PROTOCOLS: Final[Mapping[str, plan.Protocol]] = {"odata": "odata", "rest": "rest"}
-_SOURCES: Final = ("field", "key", "found", "const", "reference", "version", "option")
+_SOURCES: Final = ("field", "row", "place", "key", "found", "const", "reference", "version", "option", "ticket")
 _TOKEN_CHARS: Final = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
 _AROUND: Final = _TOKEN_CHARS | frozenset("()='")
 _MAX_PARTS: Final = 64
@@ -37,17 +38,21 @@ def parse_plan(operation: str, body: JsonValue, *, protocol: plan.Protocol, key_
     entity = operation.partition(".")[0]
     write = _write(node.inner("write"), protocol)
     changes = node.has("record")
-    same, needs = _record(node.inner("record"), entity) if changes else ((), ())
+    about = record_of(node.inner("record"), entity) if changes else About()
     made, located = _made(node.inner("made"), protocol) if node.has("made") else ((), False)
+    accepted = _accepted(node, protocol) if node.has("accepted") else None
     one = plan.Plan(
         operation=operation,
         entity=entity,
-        contract=_contract(node),
+        contract=_contract(node, accepted),
         write=write,
         changes=changes,
         lookups=tuple(_lookup(name, node.inner("look").inner(name), protocol) for name in node.names("look")),
-        same=same,
-        needs=needs,
+        same=about.same,
+        needs=about.needs,
+        unchanged=about.unchanged,
+        single=about.single,
+        becomes=about.becomes,
         absent=node.texts("absent"),
         reference=_reference(node.inner("reference")) if node.has("reference") else None,
         made=made,
@@ -55,9 +60,11 @@ def parse_plan(operation: str, body: JsonValue, *, protocol: plan.Protocol, key_
         find=_find(node.inner("find"), protocol) if node.has("find") else None,
         shown=_shown(node, entity),
         judging=_judging(node.inner("answer"), protocol) if node.has("answer") else plan.Judging(),
+        accepted=accepted,
     )
     node.done()
     check(one, node, key_parts)
+    check_accepted(one, node)
     return one
 
 
@@ -150,8 +157,9 @@ def _part(node: Node, protocol: plan.Protocol) -> plan.Part:
         bodies = tuple(_body(node.below("children", number, one), protocol) for number, one in enumerate(items))
         if not bodies:
             raise node.wrong("at least one child is needed here", "children")
+        each = node.text("each") if node.has("each") else ""
         node.done()
-        return plan.Children(bodies=bodies)
+        return plan.Children(bodies=bodies, each=each)
     if node.has("object"):
         inner = plan.Inner(body=_body(node.inner("object"), protocol))
         node.done()
@@ -167,23 +175,12 @@ def _value(node: Node, protocol: plan.Protocol) -> plan.Value:
     sources = [name for name in _SOURCES if node.has(name)]
     if len(sources) != 1:
         raise node.wrong(f"exactly one of {', '.join(_SOURCES)} is needed here, `children` or `object`")
-    source, name, found = sources[0], "", ""
-    if source == "option" and protocol != "rest":
-        raise node.wrong("options of a system are for REST", "option")
-    if source in {"field", "option"}:
-        name = node.text(source)
-    elif source == "found":
-        found, _, name = node.text("found").partition(".")
-        if not name:
-            raise node.wrong("LOOKUP.PROPERTY is needed here", "found")
-    elif source == "version":
-        found = _version(node, protocol)
-    elif source == "reference" and not node.flag(source):
-        raise node.wrong("true is needed here", source)
+    source = sources[0]
+    name, found = _named(node, source, protocol)
     one = plan.Value(
         source=source,  # type: ignore[arg-type]  # one of the words of the type
         name=name,
-        index=node.number("key", 0, 0, 9) if source == "key" else 0,
+        index=_index(node, source),
         found=found,
         const=_const(node) if source == "const" else None,
         codes=node.texts("codes"),
@@ -196,9 +193,51 @@ def _value(node: Node, protocol: plan.Protocol) -> plan.Value:
         digits=node.number("digits", 0, 0, 6) if node.has("digits") else None,
         kind=node.choice("as", get_args(plan.Kind), "text") if protocol == "rest" else "text",  # type: ignore[arg-type]
         optional=node.flag("optional"),
+        when=_when(node.inner("when")) if node.has("when") else None,
     )
     node.done()
     return one
+
+
+def _named(node: Node, source: str, protocol: plan.Protocol) -> tuple[str, str]:
+    """Return what a value is named by, and the look-up that it is of."""
+    if source == "option" and protocol != "rest":
+        raise node.wrong("options of a system are for REST", "option")
+    if source in {"field", "row", "option"}:
+        return node.text(source), ""
+    if source == "found":
+        found, _, name = node.text("found").partition(".")
+        if not name:
+            raise node.wrong("LOOKUP.PROPERTY is needed here", "found")
+        return name, found
+    if source == "version":
+        return "", _version(node, protocol)
+    if source in {"reference", "ticket"} and not node.flag(source):
+        raise node.wrong("true is needed here", source)
+    return "", ""
+
+
+def _when(node: Node) -> plan.When:
+    """Return on what a value depends: `{FIELD: [values]}` or `{FIELD: {not: [values]}}`, of the command."""
+    if len(node.body) != 1:
+        raise node.wrong("exactly one field of the change is needed here")
+    (name,) = (str(one) for one in node.body)
+    if not is_code(name):
+        raise node.wrong("this is no field of a change", name)
+    other = isinstance(node.body[name], Mapping)
+    inner = node.inner(name) if other else node
+    listed = inner.items("not" if other else name)
+    among = tuple(str(one).lower() if isinstance(one, bool) else str(one) for one in listed)
+    inner.done()
+    if not among:
+        raise node.wrong("a list of values is needed here", name)
+    return plan.When(field=name, among=among, other=other)
+
+
+def _index(node: Node, source: str) -> int:
+    if source == "place":
+        return node.number(source, 1, 1, 1000)
+    return node.number(source, 0, 0, 9) if source == "key" else 0
 
 
 def _version(node: Node, protocol: plan.Protocol) -> str:
@@ -264,24 +303,6 @@ def _find(node: Node, protocol: plan.Protocol) -> plan.Find:
     return one
 
 
-def _record(node: Node, entity: str) -> tuple[tuple[str, ...], tuple[plan.Need, ...]]:
-    same = tuple(str(one) for one in node.items("same"))
-    needs = tuple(_need(name, node.inner("require").inner(name), entity) for name in node.names("require"))
-    for number, name in enumerate(same):
-        _known(node, entity, name, "same", number)
-    node.done()
-    return same, needs
-
-
-def _need(name: str, node: Node, entity: str) -> plan.Need:
-    one = plan.Need(field=name, among=tuple(str(one) for one in node.items("in")), code=node.code("code", ""))
-    _known(node, entity, name)
-    node.done()
-    if not one.among or not one.code:
-        raise node.wrong("`in` (a list) and `code` are needed here")
-    return one
-
-
 def _reference(node: Node) -> plan.Reference:
     one = plan.Reference(path=node.text("in"), longest=node.number("longest", 0, 1, 1000))
     node.done()
@@ -302,9 +323,14 @@ def _made(node: Node, protocol: plan.Protocol) -> tuple[tuple[str, ...], bool]:
 
 
 def _shown(node: Node, entity: str) -> dict[str, str]:
-    shown = node.texts("shown")
+    """Return what the record calls a field of the command, empty for one that it does not show."""
+    if not node.has("shown"):
+        return {}
+    inner = node.inner("shown")
+    shown = {name: inner.text(name, "") for name in inner.body}
     for name, there in shown.items():
-        _known(node, entity, there, "shown", name)
+        if there:
+            known_field(node, entity, there, "shown", name)
     return shown
 
 
@@ -334,21 +360,24 @@ def _judging(node: Node, protocol: plan.Protocol) -> plan.Judging:
 def _statuses(node: Node, key: str, standard: frozenset[int]) -> frozenset[int]:
     found = node.items(key)
     if not all(isinstance(one, int) and 200 <= one < 300 and one != 202 for one in found):
-        raise node.wrong("a list of statuses from 200 to 299 is needed here; 202 says that nothing is done yet", key)
+        raise node.wrong(
+            "a list of statuses from 200 to 299 is needed here; 202 says that nothing is done yet: see `accepted`", key
+        )
     return frozenset(int(str(one)) for one in found) if found else standard
 
 
-def _contract(node: Node) -> RetryContract:
+def _accepted(node: Node, protocol: plan.Protocol) -> plan.TakenIn:
+    return parse_accepted(node.inner("accepted"), lambda inner: _place(inner, protocol))
+
+
+def _contract(node: Node, accepted: plan.TakenIn | None) -> RetryContract:
     kind = node.choice("contract", get_args(RetryKind))
     settle_s = node.take("settle_s")
     if isinstance(settle_s, bool) or not isinstance(settle_s, int) or not 0 <= settle_s <= _MAX_SETTLE_S:
         raise node.wrong("whole seconds of at most a day are needed here", "settle_s")
-    return RetryContract(kind=kind, settle_s=settle_s)  # type: ignore[arg-type]  # one of the words of the type
-
-
-def _known(node: Node, entity: str, name: str, *place: str | int) -> None:
-    if entity not in ENTITIES or name not in {spec.name for spec in field_specs(ENTITIES[entity])}:
-        raise node.wrong(f"{entity} has no field {name}", *place)
+    if accepted is None:
+        return RetryContract(kind=kind, settle_s=settle_s)  # type: ignore[arg-type]  # one of the words of the type
+    return RetryContract(kind=kind, settle_s=settle_s, ack_s=accepted.ack_s)  # type: ignore[arg-type]  # likewise
 
 
 __all__ = ["PROTOCOLS", "PlanError", "parse_plan"]

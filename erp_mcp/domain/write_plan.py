@@ -16,10 +16,11 @@ from erp_mcp.domain.command import RetryContract
 REFERENCE_CHARS: Final = 12  # of `Command.reference`: `R`, ten characters and a check character
 
 Protocol = Literal["odata", "rest"]
-Source = Literal["field", "key", "found", "const", "reference", "version", "option"]
+Source = Literal["field", "row", "place", "key", "found", "const", "reference", "version", "option", "ticket"]
 Kind = Literal["text", "decimal", "number", "integer", "flag"]
 Method = Literal["POST", "PATCH", "PUT", "MERGE"]
 Batch = Literal["", "multipart", "json"]
+TicketForm = Literal["address", "end", "path"]
 # What an error's own code means: the record is at another version; what is asked for is there already and may be ours;
 # somebody else holds it at this moment. Any other word is our code for a refusal.
 CONFLICT: Final = "conflict"
@@ -28,18 +29,29 @@ LATER: Final = "later"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class When:
+    """What a field of the command must be for a value to be sent: one of `among`, or with `other` none of them."""
+
+    field: str
+    among: tuple[str, ...]
+    other: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Value:
     """One typed value of a request.
 
-    `source` says where it comes from: a field of the command (`name`), a part of the record's source key (`index`), a
-    field that a look-up took (`found` and `name`), a constant, our reference, the version token of the command or the
-    version of a look-up (`found`), or an option of the configured system (`name`).
+    `source` says where it comes from: a field of the command (`name`), or of the row that a child is made for; the
+    place of that row in steps (`index`: 10, 20 …); a part of the record's source key (`index`), a field that a look-up
+    took (`found` and `name`), a constant, our reference, the version token of the command or the
+    version of a look-up (`found`), an option of the configured system (`name`), or the ticket that the system gave when
+    it took the change in.
 
     The rest turns a canonical value into the system's: `codes` by a table, `unit` through the profile's units, zeros
     before it up to `pad` characters or taken away by `strip`, `prefix` before it and `suffix` after it. A value that
     is longer than `longest`, or finer than `digits` places, refuses the command. `kind` is its JSON type where the
     system does not describe it.
-    Without `optional` a command that has no value here is refused.
+    Without `optional` a command that has no value here is refused. In a body it is left out where `when` does not hold.
     """
 
     source: Source
@@ -57,6 +69,7 @@ class Value:
     digits: int | None = None
     kind: Kind = "text"
     optional: bool = False
+    when: When | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +81,10 @@ class Inner:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Children:
-    """Documents made together with the one that holds them."""
+    """Documents made together with the one that holds them; with `each`, for each row of that field of the command."""
 
     bodies: tuple[Mapping[str, Part], ...]
+    each: str = ""
 
 
 Part = Value | Inner | Children
@@ -162,6 +176,15 @@ class Need:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Single:
+    """A list of the command that must have one entry, which is a field of the record; our code where it is not so."""
+
+    field: str
+    named: str
+    code: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
     """Where our reference goes in the body (a path, through children too), and how long it may be there."""
 
@@ -171,7 +194,10 @@ class Reference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Find:
-    """Where what bears our reference is found: `by` is compared as a whole, `key` makes the source key."""
+    """Where what bears our reference is found: `by` is compared as a whole, `key` makes the source key.
+
+    A part of `key` that ends with `?` may be empty; one that begins with `=` stands as it is behind that sign.
+    """
 
     place: Place
     by: str
@@ -198,13 +224,53 @@ class Judging:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """How a system is asked what became of what it took in, and how its word is read.
+
+    `place` is what is asked with the ticket; `None` where the ticket is the address itself. Without `state` the last
+    answer there is the one that the write would have had. With it, it leads to a word of the system's: one of
+    `running`, `done` or `refused`, and `error` to its own code in the last case, which `codes` turn into ours. `made`
+    are the paths of a new record's key.
+    """
+
+    place: Place | None = None
+    state: str = ""
+    running: frozenset[str] = frozenset()
+    done: frozenset[str] = frozenset()
+    refused: frozenset[str] = frozenset()
+    error: str = ""
+    codes: Mapping[str, str] = field(default_factory=dict)
+    made: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenIn:
+    """What says that a system took a change in and will say later what became of it.
+
+    `statuses` are those of such an answer. `ticket` says where in it the ticket stands: `address` for the whole of
+    `Location`, `end` for the last piece of it, else a path in the body (`path`). `respond_async` asks the system to
+    work so. It is asked every `every_s` seconds at most, and for `ack_s` in all.
+    """
+
+    statuses: frozenset[int] = frozenset({202})
+    ticket: TicketForm = "address"
+    path: str = ""
+    respond_async: bool = False
+    every_s: int = 30
+    ack_s: int
+    ask: Ask
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """How one operation is carried out.
 
     `changes` says that it is about a record that exists: `same` are fields of the command that must be the record's,
-    `needs` what else must be so. `absent` are fields that must have no value, with our code where one has. `shown`
-    says under which name the record has a field of the command. `made` are the paths of a new record's key in the
-    answer.
+    `needs` what else must be so, `unchanged` are fields of the command that the record must have already, with our code
+    where it has not, `single` lists of one entry. `becomes` is what the record has afterwards. `absent` are fields that
+    must have no value, with our code where one has. `shown` says under which name the record has a field of the
+    command, empty where it has none of it. `made` are the paths of a new record's key in the answer. `accepted`
+    is there where the system may say later what became of it.
     """
 
     operation: str
@@ -215,6 +281,9 @@ class Plan:
     lookups: tuple[Lookup, ...] = ()
     same: tuple[str, ...] = ()
     needs: tuple[Need, ...] = ()
+    unchanged: Mapping[str, str] = field(default_factory=dict)
+    single: tuple[Single, ...] = ()
+    becomes: Mapping[str, str] = field(default_factory=dict)
     absent: Mapping[str, str] = field(default_factory=dict)
     reference: Reference | None = None
     made: tuple[str, ...] = ()
@@ -222,3 +291,4 @@ class Plan:
     find: Find | None = None
     shown: Mapping[str, str] = field(default_factory=dict)
     judging: Judging = field(default_factory=Judging)
+    accepted: TakenIn | None = None

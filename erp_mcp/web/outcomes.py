@@ -6,16 +6,17 @@ The page has no way into any system. Looking is done by a process of its own, as
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from erp_mcp.administration import resolving
 from erp_mcp.administration.resolving import Known
+from erp_mcp.answers.visible import visible
 from erp_mcp.approval import resolution
 from erp_mcp.domain.call import JsonValue
-from erp_mcp.domain.lifecycle import RESOLVABLE
-from erp_mcp.domain.proposal import Proposal
+from erp_mcp.domain.lifecycle import RESOLVABLE, State
+from erp_mcp.domain.proposal import Proposal, SignedResolution
 from erp_mcp.web.times import local
 from erp_mcp.web.visit import Visit
 
@@ -45,8 +46,12 @@ class Outcome:
     lost: str
     why: str
     native_code: str
+    taken_in: str
+    ticket: str
+    again: str
     looks: tuple[tuple[str, str], ...]
     resolvable: bool
+    is_stuck: bool
     statement: tuple[tuple[str, str], ...]
     flaw: str
     look: str
@@ -67,8 +72,12 @@ def outcome(visit: Visit, proposal: Proposal, sight: Sight | None = None) -> Out
         lost=local(known.lost, zone),
         why=known.why,
         native_code=known.native_code,
+        taken_in=local(known.taken_in, zone) if known.taken_in else "",
+        ticket=visible(known.ticket),
+        again=local(proposal.not_before, zone) if proposal.state is State.AWAITING_ACK else "",
         looks=tuple((local(at, zone), gave) for at, gave in known.looks),
         resolvable=proposal.state in RESOLVABLE,
+        is_stuck=proposal.state is State.COMPENSATION_STUCK,
         statement=_statement(known, visit),
         flaw=resolving.statement_flaw(deployment, proposal),
         look=visit.form_token(f"{here}/look"),
@@ -94,11 +103,16 @@ def _fields(record: JsonValue) -> tuple[tuple[str, str], ...]:
 
 
 def _statement(known: Known, visit: Visit) -> tuple[tuple[str, str], ...]:
-    if known.resolution is None:
-        return ()
-    opened = resolution.opened(known.resolution.statement)
+    """Return what people signed of it: that it be taken back further, oldest first, and what became of it."""
+    said = [*(one.said for one in known.orders), *((known.resolution,) if known.resolution else ())]
+    return tuple(told for one in said for told in _words(one, visit))
+
+
+def _words(stored: SignedResolution, visit: Visit) -> Iterator[tuple[str, str]]:
+    opened = resolution.opened(stored.statement)
     if opened is None:
-        return (("Statement", "These words are not in order."),)
+        yield "Statement", "These words are not in order."
+        return
     said = opened[0]
     told = [
         ("Said by", f"{said.approver_name} ({said.approver_id}), {local(said.resolved_at, visit.office.zone)}"),
@@ -106,4 +120,4 @@ def _statement(known: Known, visit: Visit) -> tuple[tuple[str, str], ...]:
         ("Document", said.document),
         ("Where they looked", said.reason),
     ]
-    return tuple((name, value) for name, value in told if value)
+    yield from ((name, value) for name, value in told if value)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Final
+
 from erp_mcp.administration import resolving
+from erp_mcp.approval.resolution import Verdict
 from erp_mcp.errors import (
     BadPassphraseError,
     BusyError,
@@ -13,6 +17,8 @@ from erp_mcp.errors import (
 )
 from erp_mcp.web import outcomes, proposal
 from erp_mcp.web.visit import Answer, GoTo, Visit
+
+_VERDICTS: Final[Mapping[str, Verdict]] = {"applied": "applied", "not_applied": "not_applied", "take_back": "take_back"}
 
 
 def look(visit: Visit) -> Answer:
@@ -29,18 +35,18 @@ def resolve(visit: Visit) -> Answer:
     shown = office.deployment.state.proposals.get(visit.path["id"])
     if visit.form.get("digest") != shown.digest:
         raise FormNotOursError
-    verdict = visit.form.get("verdict", "")
-    if verdict not in {"applied", "not_applied"}:
+    verdict = _VERDICTS.get(visit.form.get("verdict", ""))
+    if verdict is None:
         return proposal.page(visit, "Say which it is: written, or not.", 400)
     passphrase = visit.form.get("passphrase", "")[:1024]
     try:
-        resolving.may_resolve(office.deployment, shown, who.id)
+        resolving.may_resolve(office.deployment, shown, who.id, verdict)
         with office.sessions.proving(who, passphrase) as signing:
             resolving.resolve(
                 office.deployment,
                 shown,
                 signing,
-                "applied" if verdict == "applied" else "not_applied",
+                verdict,
                 reason=visit.form.get("reason", ""),
                 document=visit.form.get("document", "").strip() if verdict == "applied" else "",
             )

@@ -16,7 +16,7 @@ from erp_mcp.domain.command import RetryKind
 from erp_mcp.domain.lifecycle import State
 from erp_mcp.ports import Commands
 from tests.torture.plant import ERP, Template
-from tests.torture.ports import Planted, Port, Way
+from tests.torture.ports import Asked, Planted, Port, Way
 from tests.torture.world import LEASE_OVER_S, Ending, Life, Moment, World
 
 
@@ -92,7 +92,8 @@ class Crash:
         return ending
 
     def _port(self, life: Life, at: Callable[[str], None], *, is_later: bool) -> Port:
-        return Port(
+        kind = Asked if self.way == "ticket" else Port
+        return kind(
             inner=own_port(life, at),
             kind=self.kind,
             way=self.way,

@@ -46,6 +46,7 @@ Way = Literal[
     "superseded",  # the record has another version
     "limited_after",  # turned away by an answer, and done all the same
     "accepted",  # taken in, and done; the answer says neither
+    "ticket",  # … and says so to whoever asks with the ticket that it gave, at the second time
     "twice",  # somebody on the way, a proxy, sends it again, and only the second answer comes back
     "reads_down",  # looking before it is sent works, reading back fails twice
 ]
@@ -56,6 +57,7 @@ PLANTED: Final[tuple[Planted, ...]] = get_args(Planted)
 WAYS: Final[tuple[Way, ...]] = get_args(Way)
 _WAIT_S: Final = 30
 _ACK_S: Final = 900
+_TICKET: Final = "Q-17"
 
 
 def kinds_of(template: Template) -> tuple[RetryKind, ...]:
@@ -163,6 +165,20 @@ class Port:
         """Leave the system's own port to whoever opened it."""
 
 
+@dataclass(slots=True, kw_only=True)
+class Asked(Port):
+    """A port that is asked by ticket what became of what it took in; without it, it says nothing."""
+
+    _asked: int = 0
+
+    async def acknowledged(self, command: Command, ticket: str) -> Committed | Accepted | None:
+        self._asked += 1
+        if ticket != _TICKET:
+            return None
+        there = await self.inner.find(command) if self._asked > 1 else None
+        return Committed(written=there) if there is not None else Accepted(ask_after_s=5)
+
+
 def _told(way: Way, outcome: Outcome) -> Outcome:
     """Return what is answered, whatever was done."""
     match way:
@@ -170,6 +186,6 @@ def _told(way: Way, outcome: Outcome) -> Outcome:
             return Unknown(reason="connection_lost")
         case "limited_after":
             return NotSent(reason="rate_limited", retry_after_s=_WAIT_S)
-        case "accepted":
-            return Accepted(ticket="Q-17", ask_after_s=10)
+        case "accepted" | "ticket":
+            return Accepted(ticket=_TICKET, ask_after_s=10)
     return outcome

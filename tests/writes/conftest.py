@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.plant import DrivenClock, opened
 from tests.prepared import DemoPlant
 from tests.writes.desk import WriteDesk, furnish, open_write_desk
 
@@ -25,6 +26,21 @@ def furnished(tmp_path_factory: pytest.TempPathFactory, demo_plant: DemoPlant) -
 @pytest.fixture
 def desk(furnished: Path, tmp_path: Path) -> Iterator[WriteDesk]:
     """A desk over a copy of its own."""
-    opened = open_write_desk(Path(shutil.copytree(furnished, tmp_path / "demo")))
-    yield opened
-    opened.close()
+    made = open_write_desk(Path(shutil.copytree(furnished, tmp_path / "demo")))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def clock() -> DrivenClock:
+    """The time of day."""
+    return DrivenClock()
+
+
+@pytest.fixture
+def timed(desk: WriteDesk, clock: DrivenClock) -> Iterator[WriteDesk]:
+    """The desk, by that clock."""
+    desk.close()
+    other = WriteDesk(directory=desk.directory, deployment=opened(desk.directory, clock))
+    yield other
+    other.close()

@@ -140,7 +140,8 @@ def test_a_way_back_has_no_time_in_which_it_must_be_taken_up(desk: WriteDesk) ->
     whole = desk.propose(TOOL, **ASKED).content
     whole = replace(whole, terms=replace(whole.terms, carry_out_s=600))
     step = sagas.plan_of(whole)[0]
-    keys = [sagas.key_of_back(whole.proposal_id, step.name, number) for number in (1, 3, 4)]
+    last = sagas.MAX_WAYS_BACK * (1 + sagas.MAX_ORDERS)
+    keys = [sagas.key_of_back(whole.proposal_id, step.name, number) for number in (1, last, last + 1)]
     change = replace(step, tool=step.undo_tool, idempotency_key=keys[0])
     part = sagas.back_of(whole, step, change, created_at=whole.created_at, expires_at=whole.expires_at)
     assert sagas.part_of(whole, step).terms.carry_out_s == 600

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
@@ -12,7 +12,7 @@ import pytest
 from erp_mcp.administration import resolving
 from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.proposal import Proposal
-from tests.faults.plant import DrivenClock, opened
+from tests.faults.plant import DrivenClock
 from tests.guarantees import guarantees
 from tests.writes.desk import APPROVERS, WriteDesk
 from tests.writes.test_procure_steps import standing
@@ -26,21 +26,6 @@ Where = tuple[str, str, bool]
 
 class DiesError(BaseException):
     """Whatever a worker does: it is gone."""
-
-
-@pytest.fixture
-def clock() -> DrivenClock:
-    """The time of day."""
-    return DrivenClock()
-
-
-@pytest.fixture
-def timed(desk: WriteDesk, clock: DrivenClock) -> Iterator[WriteDesk]:
-    """The desk, by that clock."""
-    desk.close()
-    other = WriteDesk(directory=desk.directory, deployment=opened(desk.directory, clock))
-    yield other
-    other.close()
 
 
 def dies() -> None:

@@ -36,6 +36,17 @@ def nobodys(plan: Plan) -> Command:
     )
 
 
+def told_later(plan: Plan) -> str:
+    """Return how it is asked what became of what the system takes in, empty where it says so at once."""
+    accepted = plan.accepted
+    if accepted is None:
+        return ""
+    where = "the address that it names" if accepted.ask.place is None else "the place of its ticket"
+    statuses = ", ".join(str(one) for one in sorted(accepted.statuses))
+    how = f"{statuses} says that it was taken in; {where} is asked every {accepted.every_s} s"
+    return f"; {how}, after {accepted.ack_s} s a person"
+
+
 async def searched(plan: Plan, looks: Looks, facts: Facts) -> str:
     """Return `verified: …` with how the reference is kept, or what is missing.
 

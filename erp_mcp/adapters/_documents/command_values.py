@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
 from typing import Final
@@ -15,13 +15,14 @@ from erp_mcp.adapters._documents.json_text import Document
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.command import Command
 from erp_mcp.domain.plan_node import is_code
-from erp_mcp.domain.write_plan import Value
+from erp_mcp.domain.write_plan import Children, Part, Value
 
 Scalar = str | int | bool | Decimal | None
 Native = Scalar | list["Native"] | dict[str, "Native"]
 """What a body is made of before it is text; a `Decimal` becomes a number with exactly its digits."""
 
 MAX_TEXT: Final = 1000
+_MOST_ROWS: Final = 100
 _NUMBER: Final = re.compile(r"-?[0-9]{1,18}(?:\.[0-9]{1,9})?")
 _NAMESPACE: Final = uuid.UUID("6f1d2a52-3a3c-5a0e-9d57-0c6d8f3f6c11")  # ours: keys of repeats are made in it
 
@@ -40,19 +41,41 @@ class Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What values are made of: the command, its key in parts, records looked up, canonical → native units, options."""
+    """What values are made of: the command, its key in parts, records looked up, canonical → native units, options.
+
+    `ticket` is what the system gave when it took the command in, where that is what it is asked with. `row` is the one
+    of a list field that a child is made for, and `place` which it is, from 1.
+    """
 
     command: Command
     key: tuple[str, ...] = ()
     found: Mapping[str, Found] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)
+    ticket: str = ""
+    row: Mapping[str, JsonValue] = field(default_factory=dict)
+    place: int = 0
 
 
 def label(value: Value) -> str:
     """Return what a refusal names a value by: its field, in a command or in what was looked up, if that is a word."""
     name = value.name.lower()
-    return name if value.source == "field" or (value.source == "found" and is_code(name)) else value.source
+    return name if value.source in {"field", "row"} or (value.source == "found" and is_code(name)) else value.source
+
+
+def applies(value: Value, facts: Facts) -> bool:
+    """Say whether a value of a body is sent at all: one that depends on a field of the command may not be.
+
+    Raises:
+        RefusedError: the command has no such field, so nobody can say.
+    """
+    if value.when is None:
+        return True
+    if value.when.field not in facts.command.fields:
+        raise RefusedError(f"no_{value.when.field}")
+    found = facts.command.fields[value.when.field]
+    text = str(found).lower() if isinstance(found, bool) else "" if found is None else str(found)
+    return (text in value.when.among) is not value.when.other
 
 
 def text_of(value: Value, facts: Facts) -> str | bool | int | None:
@@ -64,13 +87,31 @@ def text_of(value: Value, facts: Facts) -> str | bool | int | None:
     raw = _raw(value, facts)
     if value.source == "const" and not isinstance(raw, str):
         return raw if isinstance(raw, bool | int) else None
+    if raw == "" and value.source in {"const", "key"}:
+        return ""  # a part of a key that may be empty, and says so
     if raw is None or raw == "":
         if value.optional:
             return None
         raise RefusedError(f"no_{label(value)}")
-    if isinstance(raw, bool) or not isinstance(raw, str | int | Decimal):
+    if not isinstance(raw, str | bool | int | Decimal):
         raise RefusedError(f"bad_{label(value)}")
-    return _shaped(value, str(raw), facts)
+    return _shaped(value, str(raw).lower() if isinstance(raw, bool) else str(raw), facts)
+
+
+def children_of(part: Children, facts: Facts) -> Iterator[tuple[Mapping[str, Part], Facts]]:
+    """Yield what each child is made of: its body, and the facts with its row where one is made for each.
+
+    Raises:
+        RefusedError: the command has no such list, or one that is empty or too long.
+    """
+    rows = facts.command.fields.get(part.each) if part.each else [{}]
+    if not isinstance(rows, list) or not 0 < len(rows) <= _MOST_ROWS:
+        raise RefusedError(f"bad_{part.each}")
+    for place, row in enumerate(rows, start=1):
+        if not isinstance(row, Mapping):
+            raise RefusedError(f"bad_{part.each}")
+        known = replace(facts, row=row, place=place) if part.each else facts
+        yield from ((body, known) for body in part.bodies)
 
 
 def decimal_of(value: Value, text: str) -> Decimal:
@@ -144,6 +185,10 @@ def _raw(value: Value, facts: Facts) -> object:
     match value.source:
         case "field":
             return facts.command.fields.get(value.name)
+        case "row":
+            return facts.row.get(value.name)
+        case "place":
+            return facts.place * value.index
         case "key":
             return facts.key[value.index] if value.index < len(facts.key) else None
         case "found":
@@ -156,11 +201,13 @@ def _raw(value: Value, facts: Facts) -> object:
             return one.version if one is not None else facts.command.version_token if not value.found else None
         case "option":
             return facts.options.get(value.name)
+        case "ticket":
+            return facts.ticket
     return value.const
 
 
 def _shaped(value: Value, text: str, facts: Facts) -> str:
-    if value.source == "field" and (not text.isprintable() or text != text.strip() or len(text) > MAX_TEXT):
+    if value.source in {"field", "row"} and (not text.isprintable() or text != text.strip() or len(text) > MAX_TEXT):
         raise RefusedError(f"bad_{label(value)}")
     if value.codes:
         if text not in value.codes:

@@ -12,6 +12,7 @@ from typing import Final
 
 from erp_mcp.adapters._documents.json_text import Document
 from erp_mcp.adapters._documents.refusals import native_code
+from erp_mcp.domain.command import Accepted as Taken
 from erp_mcp.domain.command import Conflict, NotSent, Refused, Unknown
 from erp_mcp.domain.write_plan import CONFLICT, EXISTS, LATER
 from erp_mcp.egress.wire import NO_CONNECTION, NO_TRUST, Answer
@@ -63,16 +64,19 @@ class Accepted:
     """The system says that it is written.
 
     `document` is what it shows of it, where it shows anything, `location` the end of the address it names. `replayed`
-    says that it is the stored answer of an earlier request. `warnings` are codes of what it remarks, cleaned.
+    says that it is the stored answer of an earlier request. `warnings` are codes of what it remarks, cleaned. `status`
+    is the document in which it said so later, where it took the change in first.
     """
 
     document: Document | None = None
     location: str = ""
     replayed: bool = False
     warnings: tuple[str, ...] = ()
+    status: Document | None = None
 
 
-Verdict = Accepted | Refused | Conflict | NotSent | Unknown
+Verdict = Accepted | Taken | Refused | Conflict | NotSent | Unknown
+"""`Taken`: the system has it and says later what becomes of it, or still has not said it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +150,7 @@ def of_error(answer: Answer, error: NativeError | None, words: Mapping[str, str]
     native = native_code(error.codes[0]) if error.codes else ""
     known = next((code for code in error.codes if code in words), "")
     if known:
-        return _by_word(words[known], native_code(known))
+        return by_word(words[known], native_code(known))
     if status == _LOCKED:
         return NotSent(reason="locked_in_system", retry_after_s=_LOCKED_PAUSE_S)
     if status == _CONFLICTING and changes:
@@ -162,7 +166,8 @@ def pause_s(answer: Answer) -> int:
     return min(int(text), _LONGEST_PAUSE_S) if text.isascii() and text.isdecimal() and len(text) < 10 else 0
 
 
-def _by_word(word: str, native: str) -> Verdict:
+def by_word(word: str, native: str) -> Verdict:
+    """Return what a system's code means by the word that a profile gives for it."""
     if word == CONFLICT:
         return Conflict()
     if word == EXISTS:

@@ -11,18 +11,28 @@ from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from erp_mcp.adapters._documents.command_readiness import nobodys
+from erp_mcp.adapters._documents.command_records import canonical, has_become, held_back
 from erp_mcp.adapters._documents.command_values import Facts, Found, RefusedError
 from erp_mcp.adapters._documents.command_verdicts import Accepted, Verdict, before_sending
 from erp_mcp.adapters._documents.fields import joined_key, split_key
 from erp_mcp.adapters._documents.json_text import Document, Value
 from erp_mcp.adapters._documents.paths import ShapeError, code_of
-from erp_mcp.domain.call import JsonValue
-from erp_mcp.domain.command import Command, Committed, Conflict, Outcome, Refused, RetryContract, Unknown, Written
-from erp_mcp.domain.entities import ENTITIES, Kind, Record, field_specs
+from erp_mcp.domain.command import Accepted as Taken
+from erp_mcp.domain.command import (
+    Command,
+    Committed,
+    Conflict,
+    NotSent,
+    Outcome,
+    Refused,
+    RetryContract,
+    Unknown,
+    Written,
+)
+from erp_mcp.domain.entities import ENTITIES, Record, field_specs
 from erp_mcp.domain.reference import is_reference
-from erp_mcp.domain.value import money_text, quantity_text
-from erp_mcp.domain.write_plan import Find, Lookup, Plan
-from erp_mcp.errors import BadAnswerError, GatewayError, SystemRefusedError
+from erp_mcp.domain.write_plan import Find, Lookup, Plan, TakenIn
+from erp_mcp.errors import BadAnswerError, GatewayError, SystemRefusedError, TooLargeError
 from erp_mcp.ports import Adapter
 
 NOT_A_SEARCH: Final = "gives records that were not asked for"
@@ -44,6 +54,17 @@ class Wire(Protocol):
 
         Raises:
             RefusedError: a value has no form there; nothing was sent. GatewayError: before anything was sent.
+        """
+        ...
+
+    async def asked(self, plan: Plan, accepted: TakenIn, facts: Facts) -> Verdict:
+        """Ask with `facts.ticket` what became of what the system took in; nothing is written.
+
+        Returns:
+            `command.Accepted` while it goes on, `Unknown` where its answer says nothing or it does not know the ticket.
+
+        Raises:
+            RefusedError: the ticket has no form there. GatewayError: as `Adapter.read`.
         """
         ...
 
@@ -123,6 +144,32 @@ class PlannedCommands:
             raise SystemRefusedError(system=self.system, reason="this operation can't be read back")
         return await self._made(plan, plan.find, command)
 
+    async def acknowledged(self, command: Command, ticket: str) -> Committed | Refused | Taken | Unknown | None:
+        """Return what the system says by now of what it took in; see `ports.Acknowledges.acknowledged`.
+
+        That it is done is believed once what it wrote is seen, where the contract says how to look; so a ticket that is
+        mixed up, or somebody else's, makes nothing committed.
+        """
+        plan = self.plans.get(command.operation)
+        if plan is None:
+            raise SystemRefusedError(system=self.system, reason="the profile has no such operation")
+        if plan.accepted is None or not ticket:
+            return await self._seen(plan, command)
+        verdict = await self._word(plan, plan.accepted, command, ticket)
+        match verdict:
+            case Taken():
+                return verdict
+            case Accepted():
+                return await self._done(plan, command, verdict)
+            case Unknown():
+                return await self._seen(plan, command) or verdict
+            case Refused() if plan.changes:
+                return verdict
+        there = await self._seen(plan, command)
+        if isinstance(verdict, Refused) and there:  # a second delivery may be refused for what the first one did
+            return Unknown(reason="refused_but_there", native_code=verdict.native_code)
+        return there or _said_no(verdict)
+
     async def probe(self) -> Mapping[str, str]:
         """Return account, product, server time, and for each operation how its contract is kept; writes nothing."""
         told = {name: await self.wire.ready(plan, self._nobodys(plan)) for name, plan in self.plans.items()}
@@ -144,7 +191,7 @@ class PlannedCommands:
         Look-ups come before the record is compared: whoever changes one of them later meets its version.
         """
         for name, code in plan.absent.items():
-            if command.fields.get(name) is not None:
+            if command.fields.get(name) not in (None, []):
                 raise RefusedError(code)
         key = split_key(command.key, self.key_parts[command.operation]) if command.key else ()
         if key is None or bool(key) != plan.changes:
@@ -166,12 +213,35 @@ class PlannedCommands:
         record = await self._record(plan, command.key)
         if record is None or record.version_token != command.version_token:
             return Conflict()
-        if any(_canonical(record, name) != command.fields.get(name) for name in plan.same):
-            return Refused(code="key_mismatch")  # two records are named: whichever is written, one was not approved
-        for need in plan.needs:
-            if str(_canonical(record, need.field) or "") not in need.among:
-                return Refused(code=need.code)
-        return None
+        return held_back(plan, command, record)
+
+    # --- Later --------------------------------------------------------------------------------------------------------
+
+    async def _word(self, plan: Plan, accepted: TakenIn, command: Command, ticket: str) -> Verdict:
+        """Return what the system says with a ticket; an answer that makes no sense is none."""
+        facts = replace(self._nobodys(plan), command=command, ticket=ticket)
+        try:
+            return await self.wire.asked(plan, accepted, facts)
+        except RefusedError:
+            return Unknown(reason="ticket_unusable")
+        except TooLargeError:
+            return Unknown(reason="answer_too_large")
+        except BadAnswerError:
+            return Unknown(reason="answer_unreadable")
+
+    async def _done(self, plan: Plan, command: Command, accepted: Accepted) -> Committed | Refused | Unknown:
+        if plan.contract.kind == "none":  # nothing finds it, so that the system's word stands, as in an answer at once
+            if not plan.changes and not _key_of(plan, accepted):
+                return Unknown(reason="names_nothing")  # a page that only looks like an answer names nothing either
+            outcome = await self._committed(plan, command, accepted)
+            return outcome if isinstance(outcome, Committed | Unknown) else Unknown(reason="not_seen_yet")
+        there = await self.find(command)
+        return Committed(written=there, warnings=accepted.warnings) if there else Unknown(reason="not_seen_yet")
+
+    async def _seen(self, plan: Plan, command: Command) -> Committed | None:
+        """Return what is there, where that can be looked for."""
+        there = await self.find(command) if plan.contract.kind != "none" else None
+        return Committed(written=there) if there is not None else None
 
     # --- After --------------------------------------------------------------------------------------------------------
 
@@ -215,7 +285,7 @@ class PlannedCommands:
         if record is None or record.version_token == command.version_token:
             return None
         written = _shown(plan, command, record)
-        return written if _as_asked(plan, command, written) else None
+        return written if has_become(plan, record) and _as_asked(plan, command, written) else None
 
     async def _made(self, plan: Plan, find: Find, command: Command) -> Written | None:
         if not is_reference(command.reference):
@@ -270,15 +340,33 @@ def value_at(document: Document, path: str) -> Value:
 
 
 def _joined(document: Document, paths: Sequence[str]) -> str:
-    """Return a source key made of values of a document, empty where one is missing."""
+    """Return a source key made of values of a document, empty where one is missing that does not end with `?`."""
     try:
-        parts = [code_of(value_at(document, path)) for path in paths]
-        return joined_key(parts) if all(parts) else ""
+        parts = [_part_of(document, path) for path in paths]
+        whole = all(part or path.endswith("?") for part, path in zip(parts, paths, strict=True))
+        return joined_key(parts) if whole and any(parts) else ""
     except ShapeError:
         return ""
 
 
+def _part_of(document: Document, path: str) -> str:
+    return path[1:] if path.startswith("=") else code_of(value_at(document, path.removesuffix("?"))) or ""
+
+
+def _said_no(verdict: Refused | Conflict | NotSent) -> Refused:
+    """Return what a system's no means that comes later: it took it in, so it is over, whatever the reason."""
+    match verdict:
+        case Refused():
+            return verdict
+        case Conflict():
+            return Refused(code="record_changed")
+        case NotSent(reason=reason):
+            return Refused(code=reason)
+
+
 def _key_of(plan: Plan, accepted: Accepted) -> str:
+    if accepted.status is not None:
+        return _joined(accepted.status, plan.accepted.ask.made) if plan.accepted and plan.accepted.ask.made else ""
     if plan.made_in_location:
         return accepted.location
     return _joined(accepted.document, plan.made) if plan.made and accepted.document is not None else ""
@@ -297,12 +385,12 @@ def _shown(plan: Plan, command: Command, record: Record) -> Written:
     """Return a record as what was written: of its fields only those that the command has, under the same names."""
     names = {spec.name for spec in field_specs(type(record))}
     shown = {name: plan.shown.get(name, name) for name in command.fields}
-    document = _canonical(record, type_key(plan.entity))
+    document = canonical(record, type_key(plan.entity))
     return Written(
         document=str(document or record.source_key),
         key=record.source_key,
         version_token=record.version_token,
-        fields={name: _canonical(record, there) for name, there in shown.items() if there in names},
+        fields={name: canonical(record, there) for name, there in shown.items() if there in names},
     )
 
 
@@ -321,17 +409,4 @@ def _as_asked(plan: Plan, command: Command, written: Written) -> bool:
     """Say whether a record has every value that was asked for, of those it shows."""
     named = set(plan.same)
     asked = {name: value for name, value in command.fields.items() if name not in named and name in written.fields}
-    return bool(asked) and all(written.fields[name] == value for name, value in asked.items())
-
-
-def _canonical(record: Record, name: str) -> JsonValue:
-    """Return a field as commands have it: quantities and money as decimal strings."""
-    value = getattr(record, name, None)
-    kind = _kinds(type(record)).get(name)
-    if value is not None and kind is Kind.QUANTITY:
-        return quantity_text(value)
-    return money_text(value) if value is not None and kind is Kind.MONEY else value
-
-
-def _kinds(entity: type[Record]) -> dict[str, Kind]:
-    return {spec.name: spec.kind for spec in field_specs(entity)}
+    return bool(asked or plan.becomes) and all(written.fields[name] == value for name, value in asked.items())

@@ -49,7 +49,7 @@ class ODataCommands:
 
 
 def _check_forms(profile: Profile, settings: ODataSettings, plans: Mapping[str, Plan]) -> None:
-    """Refuse a form of change set that the service's version does not know.
+    """Refuse what the service's version does not know: a form of change set, or to be told later.
 
     Raises:
         ProfileFileError: `systems.bad_profile`, naming the key.
@@ -57,4 +57,9 @@ def _check_forms(profile: Profile, settings: ODataSettings, plans: Mapping[str, 
     for name, plan in plans.items():
         if plan.write.batch == "json" and settings.versions.get(plan.write.place.service) == 2:
             key, reason = f"commands.operations.{name}.write.batch", "json is V4's; a V2 service takes `true`"
+            raise ProfileFileError(profile=profile.name, key=key, reason=reason)
+        told_later = plan.accepted is not None and (plan.accepted.respond_async or not plan.accepted.ask.state)
+        if told_later and settings.versions.get(plan.write.place.service) == 2:
+            key = f"commands.operations.{name}.accepted"
+            reason = "V2 has no `respond_async` and no address that gives the last answer; ask a set by `state`"
             raise ProfileFileError(profile=profile.name, key=key, reason=reason)

@@ -71,6 +71,13 @@ def judged_batch(plan: Plan, answer: Answer) -> Verdict:
     return replace(done[0], warnings=tuple(warnings))
 
 
+def shown_in(answer: Answer) -> Document | None:
+    """Return the document that an answer shows, `None` where it shows none."""
+    document = _document(answer)
+    shown = document.get("d", document) if document is not None else None
+    return shown if isinstance(shown, Mapping) else None
+
+
 def _document(answer: Answer) -> Document | None:
     return document_in(answer.body) if answer.media_type == "application/json" else None
 

@@ -11,6 +11,7 @@ from email.parser import BytesParser
 from email.policy import HTTP
 from typing import Final
 
+from erp_mcp.adapters._documents.command_tickets import answer_in
 from erp_mcp.adapters._documents.command_values import Native, encode
 from erp_mcp.adapters._documents.json_text import DocumentError, Value, decode_json
 from erp_mcp.adapters.odata.grammar import Version
@@ -24,7 +25,6 @@ VERSIONS: Final[Mapping[Version, Mapping[str, str]]] = {
 }
 _GROUP: Final = "changes_erp"
 _JSON: Final = "application/json"
-_STATUS_DIGITS: Final = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,23 +89,9 @@ def _of_parts(answer: Answer) -> list[Answer] | None:
         return None
     if not parts[0].is_multipart() or any(one.defects for one in parts if one.is_multipart()):
         return None
-    found = [_inner(one.get_payload(decode=True)) for one in parts if one.get_content_type() == "application/http"]
+    found = [answer_in(one.get_payload(decode=True)) for one in parts if one.get_content_type() == "application/http"]
     whole = [one for one in found if one is not None]
     return whole if len(whole) == len(found) else None
-
-
-def _inner(raw: object) -> Answer | None:
-    """Return one answer as it stands in a part, `None` when it is not whole."""
-    if not isinstance(raw, bytes):
-        return None
-    first, _, rest = raw.lstrip().partition(b"\r\n")
-    words = first.split(b" ", 2)
-    if len(words) < 2 or not words[0].startswith(b"HTTP/") or not words[1].isdigit() or len(words[1]) != _STATUS_DIGITS:
-        return None
-    parsed = BytesParser(policy=HTTP).parsebytes(rest)
-    body = parsed.get_payload(decode=True)
-    headers = {name.lower(): str(value) for name, value in parsed.items()}
-    return Answer(status=int(words[1]), headers=headers, body=body.strip() if isinstance(body, bytes) else b"")
 
 
 # --- JSON -------------------------------------------------------------------------------------------------------------

@@ -11,6 +11,8 @@ from erp_mcp.adapters._documents.command_values import (
     Facts,
     Native,
     RefusedError,
+    applies,
+    children_of,
     day_of,
     decimal_of,
     flag_of,
@@ -62,13 +64,16 @@ def body_of(schema: Schema, structure: Structure, parts: Mapping[str, Part], fac
     body: dict[str, Native] = {}
     for name, part in parts.items():
         match part:
+            case Value() if not applies(part, facts):
+                continue
             case Value():
                 if (value := _typed(schema, structure, name, part, facts)) is not None or part.source == "const":
                     body[name] = value
             case Inner(body=inner):
                 body[name] = body_of(schema, _target(schema, structure, name), inner, facts)
-            case Children(bodies=bodies):
-                made: list[Native] = [body_of(schema, _target(schema, structure, name), one, facts) for one in bodies]
+            case Children():
+                target = _target(schema, structure, name)
+                made: list[Native] = [body_of(schema, target, one, known) for one, known in children_of(part, facts)]
                 body[name] = {"results": made} if schema.version == 2 else made
     return body
 
@@ -84,6 +89,8 @@ def arguments_of(schema: Schema, action: str, parts: Mapping[str, Part], facts: 
     for name, part in parts.items():
         if name not in types or not isinstance(part, Value):
             raise RefusedError("unknown_parameter")
+        if not applies(part, facts):
+            continue
         if (value := _native(types[name], Facet(), part, facts, schema.version)) is not None or part.source == "const":
             body[name] = value
     return body
@@ -142,6 +149,8 @@ def _query(types: Mapping[str, str], parts: Mapping[str, Part], facts: Facts) ->
     for name, part in parts.items():
         if name not in types or not isinstance(part, Value):
             raise RefusedError("unknown_parameter")
+        if not applies(part, facts):
+            continue
         value = text_of(part, facts)
         if value is None and part.source != "const":
             continue
@@ -198,6 +207,7 @@ def _number(kind: str, value: Value, text: str, facet: Facet, version: Version) 
     places = 0 if kind == _LONG else facet.digits if facet.digits is not None else _MOST_PLACES
     if exact != round(exact, places) or (version == 4 and len(exact.normalize().as_tuple().digits) > _SURE_DIGITS):
         raise RefusedError(f"{label(value)}_too_fine")
+    exact = min(exact, round(exact, places), key=lambda one: len(plain(one)))  # no zeros that don't fit
     return plain(exact) if version == 2 and kind != "Edm.Double" else exact
 
 

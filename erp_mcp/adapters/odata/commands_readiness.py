@@ -40,6 +40,10 @@ async def of(plan: Plan, session: Describes, looks: Looks, facts: Facts) -> str:
     missing = list(_missing(plan, schema))
     if missing:
         return f"not ready: the service lacks {', '.join(missing)}"
+    return await _kept(plan, schema, looks, facts) + search.told_later(plan)
+
+
+async def _kept(plan: Plan, schema: Schema, looks: Looks, facts: Facts) -> str:
     if plan.contract.kind == "none":
         return search.NOBODY_KNOWS
     if plan.changes:
@@ -92,6 +96,20 @@ def _missing(plan: Plan, schema: Schema) -> Iterator[str]:
     found = plan.find.place if plan.find is not None else place
     if found.service == place.service and found.entity_set and schema.model.of_set(found.entity_set) is None:
         yield found.entity_set
+    yield from _missing_to_ask(plan, schema)
+
+
+def _missing_to_ask(plan: Plan, schema: Schema) -> Iterator[str]:
+    """Yield what is asked about a ticket and is not there, as far as it is of the service that is written to."""
+    ask = plan.accepted.ask if plan.accepted is not None else None
+    if ask is None or ask.place is None or ask.place.service != plan.write.place.service:
+        return
+    structure = schema.model.of_set(ask.place.entity_set)
+    if structure is None:
+        yield ask.place.entity_set
+        return
+    asked = [*ask.place.key, *(one.removesuffix("?") for one in (ask.state, ask.error, *ask.made) if one)]
+    yield from (one for one in asked if not one.startswith("=") and one not in structure.properties)
 
 
 def _missing_for(write: Write, schema: Schema, *, changes: bool) -> Iterator[str]:

@@ -13,7 +13,7 @@ from typing import Final
 
 from erp_mcp.adapters._documents.command_verdicts import SIGN_IN_PAUSE_S, Verdict, without_answer
 from erp_mcp.adapters.odata.commands_answers import CSRF, wants_token
-from erp_mcp.adapters.odata.commands_batch import Request
+from erp_mcp.adapters.odata.commands_batch import VERSIONS, Request
 from erp_mcp.adapters.odata.commands_body import Schema
 from erp_mcp.adapters.odata.commands_facets import Facets, read_facets
 from erp_mcp.adapters.odata.edmx import EdmxError, parse
@@ -99,6 +99,15 @@ class WriteSession:
             if await is_there():
                 return Unknown(reason="reference_exists")
         return NotSent(reason="token_refused", retry_after_s=SIGN_IN_PAUSE_S)
+
+    async def asked(self, url: str, wanted: Mapping[str, str]) -> Answer:
+        """Return the answer of an address that the system named for asking; raises as `Egress.send`."""
+        headers = {**_JSON, **VERSIONS[4], **self._settings.headers, **wanted}
+        return await self._egress.send("GET", url, headers=headers)
+
+    def refused(self, answer: Answer) -> GatewayError:
+        """Return what an answer that is none means for whoever asks."""
+        return refused(answer, self._settings.system)
 
     def released(self, reference: str) -> None:
         """Let a write be sent again that was certainly turned away."""

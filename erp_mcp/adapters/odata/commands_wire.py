@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
+from erp_mcp.adapters._documents import command_tickets as tickets
 from erp_mcp.adapters._documents.command_values import Facts, Found, Native, RefusedError, encode, text_of
 from erp_mcp.adapters._documents.command_verdicts import Verdict
 from erp_mcp.adapters._documents.commands import NOT_A_SEARCH, bears_alike
 from erp_mcp.adapters._documents.json_text import Document, Value
 from erp_mcp.adapters.odata import commands_readiness as readiness
-from erp_mcp.adapters.odata.commands_answers import judged, judged_batch
+from erp_mcp.adapters.odata.commands_answers import judged, judged_batch, shown_in
 from erp_mcp.adapters.odata.commands_batch import VERSIONS, Request, as_change_set
 from erp_mcp.adapters.odata.commands_body import Schema, address_of, arguments_of, body_of, literal_of
 from erp_mcp.adapters.odata.commands_session import WriteSession
@@ -21,11 +23,12 @@ from erp_mcp.adapters.odata.shape import ETAG, Shape, ShapeChangedError
 from erp_mcp.domain import write_plan as plan_of
 from erp_mcp.domain.command import NotSent
 from erp_mcp.domain.instants import instant_text
-from erp_mcp.domain.write_plan import Find, Lookup, Place, Plan, Write
+from erp_mcp.domain.write_plan import Find, Lookup, Place, Plan, TakenIn, Write
 from erp_mcp.egress import Answer
 from erp_mcp.errors import BadAnswerError
 
 _FEW: Final = 3  # rows of a look-up: one is right, two are too many
+_OK: Final = 200
 _MERGE: Final = {"X-HTTP-Method": "MERGE"}
 _MINIMAL: Final = {"Prefer": "return=minimal"}
 _JSON: Final = {"Accept": "application/json", "Content-Type": "application/json"}
@@ -51,7 +54,8 @@ class ODataWire:
         """Return the documents that bear our reference as a whole; see `commands.Wire`."""
         where = {**find.where, find.by: plan_of.Value(source="reference")}
         try:
-            came, more = await self._answered(find.place, where, find.key, facts)
+            taken = [name.removesuffix("?") for name in find.key if not name.startswith("=")]
+            came, more = await self._answered(find.place, where, taken, facts)
             ours = [one for one in _of(came, where, facts) if one.get(find.by) == facts.command.reference]
         except RefusedError as refusal:
             raise BadAnswerError(system=self._system, reason=str(refusal)) from None
@@ -69,6 +73,8 @@ class ODataWire:
         if plan.write.batch:
             base = self._session.base(alias)
             request = as_change_set([request, *others], base, schema.version, plan.write.batch)
+        elif plan.accepted is not None:
+            request = replace(request, headers={**request.headers, **tickets.preferences(plan)})
 
         async def is_there() -> bool:
             return plan.find is not None and bool(await self.bearing(plan.find, facts))
@@ -76,10 +82,36 @@ class ODataWire:
         answer = await self._session.send(alias, request, reference, is_there=is_there)
         if not isinstance(answer, Answer):
             return answer
+        if plan.accepted is not None and answer.status in plan.accepted.statuses:
+            shown = shown_in(answer)
+            return tickets.taken_in(plan.accepted, answer, shown, request.url, self._session.base(alias))
         verdict = judged_batch(plan, answer) if plan.write.batch else judged(plan, answer)
         if isinstance(verdict, NotSent):
             self._session.released(reference)
         return verdict
+
+    async def asked(self, plan: Plan, accepted: TakenIn, facts: Facts) -> Verdict:
+        """Ask with a ticket what became of what was taken in; see `commands.Wire`."""
+        ask = accepted.ask
+        if ask.place is not None:
+            taken = [one.removesuffix("?") for one in (ask.state, ask.error, *ask.made) if one and one[0] != "="]
+            rows = await self._rows(ask.place, ask.place.key, taken, facts)
+            if len(rows) > 1:
+                return tickets.UNREADABLE
+            return tickets.word_in(accepted, rows[0]) if rows else tickets.GONE
+        base = self._session.base(plan.write.place.service)
+        answer = await self._session.asked(tickets.address_of(facts.ticket, base), tickets.wanted(accepted))
+        if answer.status in tickets.NOT_THERE:
+            return tickets.GONE
+        if answer.status == tickets.UNDER_WAY:
+            return tickets.still(accepted, answer, tickets.address_of(facts.ticket, base), base)
+        if answer.status != _OK:
+            raise self._session.refused(answer)
+        if ask.state:
+            shown = shown_in(answer)
+            return tickets.word_in(accepted, shown, answer) if shown is not None else tickets.UNREADABLE
+        told = tickets.last_word(answer, bare=False)
+        return judged(plan, told) if told is not None else tickets.UNREADABLE
 
     async def ready(self, plan: Plan, facts: Facts) -> str:
         """Return how the contract of a plan is kept, or what is missing."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from erp_mcp.adapters._documents.command_readiness import NOBODY_KNOWS, Looks, searched
+from erp_mcp.adapters._documents.command_readiness import NOBODY_KNOWS, Looks, searched, told_later
 from erp_mcp.adapters._documents.command_values import Facts
 from erp_mcp.domain.write_plan import Plan
 
@@ -13,6 +13,10 @@ async def of(plan: Plan, looks: Looks, facts: Facts) -> str:
     Raises:
         SystemUnreachableError, SystemBusyError, SystemRestingError, SystemTimeoutError: it can't be said now.
     """
+    return await _kept(plan, looks, facts) + told_later(plan)
+
+
+async def _kept(plan: Plan, looks: Looks, facts: Facts) -> str:
     if plan.contract.kind == "none":
         return NOBODY_KNOWS
     if plan.changes:

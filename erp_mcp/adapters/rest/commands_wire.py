@@ -10,11 +10,14 @@ from email.utils import parsedate_to_datetime
 from typing import Final
 from urllib.parse import quote, urlsplit
 
+from erp_mcp.adapters._documents import command_tickets as tickets
 from erp_mcp.adapters._documents.command_values import (
     Facts,
     Found,
     Native,
     RefusedError,
+    applies,
+    children_of,
     decimal_of,
     encode,
     flag_of,
@@ -30,18 +33,18 @@ from erp_mcp.adapters.rest import commands_readiness as readiness
 from erp_mcp.domain import write_plan as plan_of
 from erp_mcp.domain.command import NotSent, Unknown
 from erp_mcp.domain.instants import instant_text
-from erp_mcp.domain.write_plan import Children, Find, Inner, Judging, Lookup, Part, Place, Plan
+from erp_mcp.domain.write_plan import LATER, Children, Find, Inner, Judging, Lookup, Part, Place, Plan, TakenIn
 from erp_mcp.egress import Answer, Egress
 from erp_mcp.egress.transport import Method
 from erp_mcp.errors import BadAnswerError, GatewayError, SystemRefusedError, SystemUnreachableError
 
 _OK: Final = 200
+_SERVER_ERROR: Final = 500
 _GONE: Final = frozenset({404, 410})
 _REFUSALS: Final = {401: "sign-in", 403: "access", 405: "reading not allowed"}
 _JSON: Final = {"Accept": "application/json"}
 _MAX_ROWS: Final = 200
 _MAX_SEGMENT: Final = 300
-_MINIMAL: Final = {"Prefer": "return=minimal"}
 
 
 class RestWire:
@@ -104,10 +107,32 @@ class RestWire:
         except GatewayError as failure:
             return without_answer(failure)
         self._date = answer.headers.get("date", self._date)
+        if plan.accepted is not None and answer.status in plan.accepted.statuses:
+            return tickets.taken_in(plan.accepted, answer, _document(answer), url, self._base)
         verdict = judged(plan, answer)
         if isinstance(verdict, NotSent):
             self._egress.released(reference)
         return verdict
+
+    async def asked(self, plan: Plan, accepted: TakenIn, facts: Facts) -> Verdict:
+        """Ask with a ticket what became of what was taken in; see `commands.Wire`."""
+        place = accepted.ask.place
+        url = self._url(place, facts) if place is not None else tickets.address_of(facts.ticket, self._base)
+        answer = await self._egress.send("GET", url, headers={**self._headers, **tickets.wanted(accepted)})
+        self._date = answer.headers.get("date", self._date)
+        if answer.status in tickets.NOT_THERE:
+            return tickets.GONE
+        if answer.status == tickets.UNDER_WAY:
+            return tickets.still(accepted, answer, url, self._base)
+        if answer.status >= _SERVER_ERROR or answer.status in _REFUSALS:
+            raise self._no_answer(answer)
+        if not accepted.ask.state:
+            told = tickets.last_word(answer, bare=_is_told(plan.judging, answer))
+            return judged(plan, told) if told is not None else tickets.UNREADABLE
+        document = _document(answer)
+        if answer.status != _OK or document is None:
+            return tickets.UNREADABLE
+        return tickets.word_in(accepted, document, answer)
 
     async def ready(self, plan: Plan, facts: Facts) -> str:
         """Return how the contract of a plan is kept, or what is missing."""
@@ -135,14 +160,18 @@ class RestWire:
         self._date = answer.headers.get("date", self._date)
         if answer.status in _GONE:
             return None
-        if answer.status in _REFUSALS:
-            raise SystemRefusedError(system=self._system, reason=_REFUSALS[answer.status])
         if answer.status != _OK:
-            reason = f"status {answer.status}"
-            if answer.status >= 500:
-                raise SystemUnreachableError(system=self._system, reason=reason)
-            raise BadAnswerError(system=self._system, reason=reason)
+            raise self._no_answer(answer)
         return answer
+
+    def _no_answer(self, answer: Answer) -> GatewayError:
+        """Return what an answer to a read means that is none."""
+        if answer.status in _REFUSALS:
+            return SystemRefusedError(system=self._system, reason=_REFUSALS[answer.status])
+        reason = f"status {answer.status}"
+        if answer.status >= _SERVER_ERROR:
+            return SystemUnreachableError(system=self._system, reason=reason)
+        return BadAnswerError(system=self._system, reason=reason)
 
     def _rows(self, answer: Answer, path: str) -> list[Document]:
         """Return the rows of an answer; one that has no list where it must be is no answer."""
@@ -165,6 +194,16 @@ class RestWire:
             return Found(document=taken, version=told if isinstance(told, str) else "")
         etag = row.get("@odata.etag") or (answer.headers.get("etag", "") if not lookup.rows else "")
         return Found(document=taken, version=etag if isinstance(etag, str) else "")
+
+
+def _is_told(judging: Judging, answer: Answer) -> bool:
+    """Say whether an answer about what was taken in is the one that the write would have had.
+
+    One that refuses may be about the asking alone: it counts where it gives a code that the profile knows.
+    """
+    error = _error(judging, _document(answer)) if judging.error else None
+    known = error is not None and any(judging.codes.get(one, LATER) != LATER for one in error.codes)
+    return known or answer.status in judging.done | judging.empty
 
 
 def judged(plan: Plan, answer: Answer) -> Verdict:
@@ -226,7 +265,7 @@ def _headers(plan: Plan, facts: Facts) -> dict[str, str]:
         RefusedError: when there is no version to name.
     """
     write = plan.write
-    found = {"Content-Type": "application/json", **write.headers, **(_MINIMAL if write.minimal else {})}
+    found = {"Content-Type": "application/json", **write.headers, **tickets.preferences(plan)}
     if write.if_match:
         one = facts.found.get(write.if_match)
         version = facts.command.version_token if write.if_match == "version" else one.version if one else ""
@@ -242,13 +281,15 @@ def _body(parts: Mapping[str, Part], facts: Facts) -> dict[str, Native]:
     body: dict[str, Native] = {}
     for name, part in parts.items():
         match part:
+            case plan_of.Value() if not applies(part, facts):
+                continue
             case plan_of.Value():
                 if (value := _typed(part, facts)) is not None or part.source == "const":
                     body[name] = value
             case Inner(body=inner):
                 body[name] = _body(inner, facts)
-            case Children(bodies=bodies):
-                body[name] = [_body(one, facts) for one in bodies]
+            case Children():
+                body[name] = [_body(one, known) for one, known in children_of(part, facts)]
     return body
 
 
@@ -273,7 +314,7 @@ def _typed(value: plan_of.Value, facts: Facts) -> Native:
 def _segment(value: plan_of.Value, facts: Facts) -> str:
     """Return a value as one segment of a path: a slash, a dot or a percent sign is never itself in it."""
     text = _plain(replace(value, prefix="", suffix=""), facts)
-    if not text.isprintable() or text in {".", ".."} or len(text) > _MAX_SEGMENT:
+    if not text.isprintable() or text in {"", ".", ".."} or len(text) > _MAX_SEGMENT:
         raise RefusedError("bad_key")
     return f"{value.prefix}{quote(text, safe='')}{value.suffix}"
 

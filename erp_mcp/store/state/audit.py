@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from erp_mcp.audit.record import GENESIS, build
@@ -95,7 +95,7 @@ class StoredAudit:
         kept: dict[int, list[tuple[str, str, str]]] = {}
         for seq, name, salt, value in details:
             kept.setdefault(seq, []).append((name, salt, value))
-        return [_record(row, kept.get(row[0], [])) for row in rows]
+        return [record_of(row, kept.get(row[0], [])) for row in rows]
 
     def read_all(self) -> Iterator[AuditRecord]:
         """Yield all records, oldest first, a thousand in memory at a time; also those put in before the first."""
@@ -112,7 +112,7 @@ class StoredAudit:
     def _before_first(self) -> Iterator[AuditRecord]:
         """Yield records with numbers below 1; none is ever written, so whoever put one there is found."""
         for seq, leaf, leaf_hash in self._rows(_BELOW_FIRST, (_PAGE,)):
-            yield _record((seq, leaf, leaf_hash), [])
+            yield record_of((seq, leaf, leaf_hash), [])
 
     def _rows(self, query: str, values: tuple[int | bytes, ...]) -> list[tuple[Any, ...]]:
         try:
@@ -144,7 +144,8 @@ def _json(value: JsonValue) -> str:
     return canonical(value).decode("utf-8")
 
 
-def _record(row: tuple[int, bytes, str], details: list[tuple[str, str, str]]) -> AuditRecord:
+def record_of(row: tuple[int, bytes, str], details: Sequence[tuple[str, str, str]]) -> AuditRecord:
+    """Return a record from its row and its details, each a name, a salt and a value as text."""
     seq, leaf, leaf_hash = row
     try:
         told = json.loads(leaf)

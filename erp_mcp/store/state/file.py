@@ -21,7 +21,7 @@ from erp_mcp.store.state.engine import Values
 FILE_NAME: Final = "state.sqlite"
 BUSY_S: Final = 2.0  # how long to wait for another process's transaction; they take well under a millisecond
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
-VERSION: Final = 10  # number of the newest migration
+VERSION: Final = 11  # number of the newest migration
 
 
 class FileSession:
@@ -137,10 +137,12 @@ class StateFile:
         """Give a session inside one transaction that survives power loss: all of it is written or nothing.
 
         Raises:
-            StateUnavailableError: `state.unavailable`, for whatever SQLite says inside the block; nothing was written.
+            StateUnavailableError: `state.unavailable`, for whatever SQLite says inside the block, and where a newer
+                version has renewed the file meanwhile; nothing was written.
         """
         try:
             with self.lock, transaction(self.effects):
+                _check_not_newer(_version(self.effects))
                 yield FileSession(self.effects)
         except sqlite3.Error as error:
             raise StateUnavailableError(reason=type(error).__name__) from error
@@ -157,8 +159,7 @@ class StateFile:
             return
         with transaction(self.records):
             version = _version(self.records)  # another process may have been quicker
-            if version > VERSION:
-                raise StateUnavailableError(file=FILE_NAME, reason="made by a newer version", version=version)
+            _check_not_newer(version)
             for path in sorted(_MIGRATIONS.glob("[0-9][0-9][0-9][0-9]_*.sql")):
                 if int(path.name[:4]) > version:
                     _run_script(self.records, path.read_text(encoding="utf-8"))
@@ -199,6 +200,12 @@ def _make_private(directory: Path, path: Path) -> None:
 
 def _version(connection: sqlite3.Connection) -> int:
     return int(connection.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _check_not_newer(version: int) -> None:
+    """Refuse to go on with a file whose rules are not known here, also in a process that runs while it is renewed."""
+    if version > VERSION:
+        raise StateUnavailableError(file=FILE_NAME, reason="made by a newer version", version=version)
 
 
 def _run_script(connection: sqlite3.Connection, script: str) -> None:

@@ -24,6 +24,9 @@ _DECISIONS: Final = (
     " WHERE (proposal_id, approver_id) > (?, ?) ORDER BY proposal_id, approver_id LIMIT 500"
 )
 _RESOLUTIONS: Final = "SELECT proposal_id, verdict, statement, signature, nonce FROM resolution ORDER BY proposal_id"
+_ORDERS: Final = (
+    "SELECT proposal_id, fence, statement, signature, nonce FROM take_back_order ORDER BY proposal_id, fence"
+)
 _DECLARATIONS: Final = (
     "SELECT system, account, name, target, declared_by, pathway, declared_at FROM declaration ORDER BY system"
 )
@@ -43,6 +46,7 @@ def kept_rows(engine: Engine) -> Iterator[KeptRow]:
         declarations = session.execute(_DECLARATIONS).fetchall()
         tasks = session.execute(f"SELECT {TASK_COLUMNS} FROM human_task ORDER BY task_id").fetchall()
         resolutions = session.execute(_RESOLUTIONS).fetchall()
+        orders = session.execute(_ORDERS).fetchall()
     for approver_id, text, signer, signature, *revocation in approvers:
         yield KeptRow(kind="enrolment", name=approver_id, told=(_digest(text), signer, signature))
         if any(revocation):
@@ -59,6 +63,9 @@ def kept_rows(engine: Engine) -> Iterator[KeptRow]:
         yield KeptRow(kind="declaration", name=system, told=vouched, at=at)
     for proposal_id, verdict, statement, signature, nonce in resolutions:
         yield KeptRow(kind="resolution", name=proposal_id, told=(verdict, _digest(statement), signature, nonce))
+    for proposal_id, fence, statement, signature, nonce in orders:
+        said = ("take_back", _digest(statement), signature, nonce)
+        yield KeptRow(kind="order", name=f"{proposal_id} {fence}", told=said)
     for row in tasks:
         task = task_of(row)
         yield KeptRow(kind="task", name=task.task_id, told=(task_digest(task), task.state, task.closed_by))

@@ -5,15 +5,17 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Final
 
-from erp_mcp.domain.lifecycle import ENDS
-from erp_mcp.domain.proposal import Content, Proposal
-from erp_mcp.domain.saga import is_saga, plan_of
-from erp_mcp.errors import ObjectFrozenError, ProposalDamagedError, WritesStoppedError
+from erp_mcp.domain.lifecycle import ENDS, State
+from erp_mcp.domain.proposal import Content, Proposal, SignedResolution, TakeBackOrder
+from erp_mcp.domain.saga import MAX_ORDERS, is_saga, plan_of
+from erp_mcp.errors import ObjectFrozenError, ProposalDamagedError, ProposalMovedError, WritesStoppedError
 from erp_mcp.store.state import switches
 from erp_mcp.store.state.engine import Session
-from erp_mcp.store.state.rows import COLUMNS, Stored, in_table, stored
+from erp_mcp.store.state.rows import COLUMNS, ORDER_COLUMNS, Stored, in_table, order, stored
 
 _OF_SAGA: Final = f"SELECT {COLUMNS} FROM proposal WHERE part_of = ? AND part_of <> '' ORDER BY made_at, proposal_id"
+_ORDERS: Final = f"SELECT {ORDER_COLUMNS} FROM take_back_order WHERE proposal_id = ? ORDER BY fence"
+_ADD_ORDER: Final = f"INSERT INTO take_back_order ({ORDER_COLUMNS}, fence) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _WAITS: Final = (
     "SELECT saga.proposal_id FROM proposal AS saga JOIN proposal AS part ON part.part_of = saga.proposal_id"
     " WHERE part.proposal_id = ? AND saga.state IN ('CLAIMED', 'COMPENSATING')"
@@ -41,6 +43,23 @@ def parts_of(session: Session, saga_id: str) -> list[Proposal]:
         ProposalDamagedError: `proposal.damaged`, when one of them is not what was written.
     """
     return [stored(row).proposal for row in session.execute(_OF_SAGA, (saga_id,)).fetchall()]
+
+
+def orders_of(session: Session, saga_id: str) -> list[TakeBackOrder]:
+    """Return what people ordered of a saga that was stuck, oldest first; nothing of it is verified here."""
+    return [order(row) for row in session.execute(_ORDERS, (saga_id,)).fetchall()]
+
+
+def add_order(session: Session, said: SignedResolution, *, fence: int, made_at: str) -> None:
+    """Store that a saga which got stuck under this fence is to be taken back further.
+
+    Raises:
+        ProposalMovedError: `proposal.moved`, where as many were given as may be.
+    """
+    if len(orders_of(session, said.proposal_id)) >= MAX_ORDERS:
+        raise ProposalMovedError(state=State.COMPENSATION_STUCK, reason="ordered_too_often")
+    row = (said.proposal_id, said.approver_id, said.statement, said.signature, said.nonce, said.resolved_at, made_at)
+    session.execute(_ADD_ORDER, (*row, fence))
 
 
 def wake(session: Session, after: Stored) -> None:

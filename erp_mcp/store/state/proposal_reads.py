@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from erp_mcp.domain.audit import KeptProposal
+from erp_mcp.domain.audit import KeptProposal, Told
 from erp_mcp.domain.duties import Yes
 from erp_mcp.domain.instants import exact_instant
 from erp_mcp.domain.lifecycle import State
-from erp_mcp.domain.proposal import Content, DamagedProposal, Event, Proposal, SignedDecision, SignedResolution
+from erp_mcp.domain.proposal import (
+    Content,
+    DamagedProposal,
+    Event,
+    Proposal,
+    SignedDecision,
+    SignedResolution,
+    TakeBackOrder,
+)
 from erp_mcp.errors import ProposalDamagedError, ProposalNotFoundError
 from erp_mcp.ports import Clock
 from erp_mcp.store.state import limits
+from erp_mcp.store.state.audit import record_of
 from erp_mcp.store.state.duties import earlier
 from erp_mcp.store.state.engine import Engine, Session
-from erp_mcp.store.state.parts import parts_of
+from erp_mcp.store.state.parts import orders_of, parts_of
 from erp_mcp.store.state.rows import (
     COLUMNS,
     COUNTING,
@@ -68,12 +78,31 @@ _DECIDED_SINCE: Final = (
     " ORDER BY decision.decided_at, decision.proposal_id"
 )
 _HISTORY: Final = f"SELECT {EVENT_COLUMNS} FROM outbox WHERE aggregate_id = ? ORDER BY audit_seq"
+_TAKEN_IN: Final = (
+    "SELECT record.leaf FROM outbox JOIN audit_record AS record ON record.seq = outbox.audit_seq"
+    " WHERE outbox.aggregate_id = :proposal AND outbox.type = 'proposal.awaiting_ack' AND outbox.audit_seq >"
+    " (SELECT COALESCE(MAX(sent.audit_seq), 0) FROM outbox AS sent"
+    " WHERE sent.aggregate_id = :proposal AND sent.type = 'proposal.sending') ORDER BY outbox.audit_seq DESC"
+)
 _EVENTS: Final = f"SELECT {EVENT_COLUMNS} FROM outbox WHERE audit_seq > ? ORDER BY audit_seq LIMIT ?"
 _LAST_EVENTS: Final = f"SELECT {EVENT_COLUMNS} FROM outbox ORDER BY audit_seq DESC LIMIT ?"
 _STANDING: Final = "SELECT state, COUNT(*) FROM proposal WHERE state IN ({states}) GROUP BY state ORDER BY state"
 _KEPT: Final = (
     "SELECT proposal_id, state, digest, content, receipt FROM proposal WHERE proposal_id > ?"
     " ORDER BY proposal_id LIMIT 500"
+)
+_ROWS: Final = "SELECT proposal_id, state, digest, content, receipt FROM proposal WHERE {} ORDER BY proposal_id"
+_ITSELF: Final = _ROWS.format("proposal_id = ?")
+_ITS_PARTS: Final = _ROWS.format("part_of = ? AND part_of <> ''")
+_TOLD: Final = (
+    "SELECT outbox.aggregate_id, outbox.type, COALESCE(prior.leaf_hash, ''), own.seq, own.leaf, own.leaf_hash"
+    " FROM outbox LEFT JOIN audit_record AS own ON own.seq = outbox.audit_seq"
+    " LEFT JOIN audit_record AS prior ON prior.seq = outbox.audit_seq - 1"
+    " WHERE outbox.aggregate_id IN ({}) ORDER BY outbox.audit_seq"
+)
+_DETAILS: Final = (
+    "SELECT seq, name, salt, value FROM audit_detail"
+    " WHERE seq IN (SELECT audit_seq FROM outbox WHERE aggregate_id IN ({}))"
 )
 
 
@@ -158,6 +187,11 @@ class ProposalReads:
             row = session.execute(_RESOLUTION, (proposal_id,)).fetchone()
         return resolution(row) if row else None
 
+    def orders(self, proposal_id: str) -> list[TakeBackOrder]:
+        """Return what people ordered of a saga that was stuck, oldest first; nothing of it is verified here."""
+        with self._engine.reading() as session:
+            return orders_of(session, proposal_id)
+
     def decided(self, since: str) -> list[tuple[SignedDecision, Proposal]]:
         """Return the decisions after an instant with what they are about, oldest first; damaged ones are left out."""
         with self._engine.reading() as session:
@@ -183,6 +217,34 @@ class ProposalReads:
         """Return the events of a proposal, oldest first."""
         with self._engine.reading() as session:
             return [event(row) for row in session.execute(_HISTORY, (proposal_id,))]
+
+    def ticket(self, proposal_id: str) -> str:
+        """Return what its system gave last for asking what became of it, since it was last sent; empty where nothing.
+
+        It stands in the audit record of the move that it came with, which nothing can change.
+        """
+        with self._engine.reading() as session:
+            leaves = session.execute(_TAKEN_IN, {"proposal": proposal_id}).fetchall()
+        return next(filter(None, (_ticket(leaf) for (leaf,) in leaves)), "")
+
+    def recorded(self, proposal_id: str) -> tuple[list[KeptProposal], list[Told]]:
+        """Return what the row of a proposal and those of its parts hold, and what their events point to, oldest first.
+
+        All of it is as of one moment; nothing of it is verified here.
+
+        Raises:
+            StateUnavailableError: `state.unavailable`.
+        """
+        with self._engine.snapshot(), self._engine.reading() as session:
+            whole = session.execute(_ITSELF, (proposal_id,)).fetchall()
+            rows = [kept(*row) for row in whole + session.execute(_ITS_PARTS, (proposal_id,)).fetchall()]
+            ids = [row.proposal_id for row in rows]
+            places = ", ".join("?" * len(ids)) or "NULL"
+            told = session.execute(_TOLD.format(places), ids).fetchall()
+            details: dict[int, list[tuple[str, str, str]]] = {}
+            for seq, *detail in session.execute(_DETAILS.format(places), ids).fetchall():
+                details.setdefault(seq, []).append((detail[0], detail[1], detail[2]))
+        return rows, [_told(row, details) for row in told]
 
     def events(self, *, after: int = 0, limit: int = 100) -> list[Event]:
         """Return events whose audit record is numbered above `after`, oldest first."""
@@ -214,6 +276,21 @@ class ProposalReads:
                 return
             yield from (kept(*row) for row in rows)
             after = rows[-1][0]
+
+
+def _told(row: Sequence[Any], details: Mapping[int, Sequence[tuple[str, str, str]]]) -> Told:
+    proposal_id, kind, before, seq, leaf, leaf_hash = row
+    record = None if seq is None else record_of((seq, leaf, leaf_hash), details.get(seq, ()))
+    return Told(proposal_id=proposal_id, kind=kind, record=record, before=before)
+
+
+def _ticket(leaf: bytes) -> str:
+    """Return the ticket that a record has in the clear, empty where it has none or is not what was written."""
+    try:
+        told = json.loads(leaf)["facts"].get("ticket", "")
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return ""
+    return told if isinstance(told, str) else ""
 
 
 def _in_states(states: tuple[State, ...], *, order: str = "") -> str:

@@ -10,7 +10,7 @@ from typing import Final
 from erp_mcp.domain import quorum, saga
 from erp_mcp.domain.human_task import needs_nobody
 from erp_mcp.domain.instants import exact_instant, parse_instant
-from erp_mcp.domain.lifecycle import ESCALATED, RESOLVE_APPLIED, RESOLVE_NOT_APPLIED, State, moves
+from erp_mcp.domain.lifecycle import ESCALATED, RESOLVE_APPLIED, RESOLVE_NOT_APPLIED, RESOLVE_TAKE_BACK, State, moves
 from erp_mcp.domain.proposal import Content, Proposal, Receipt, SignedDecision, SignedResolution, Step
 from erp_mcp.domain.quorum import Said
 from erp_mcp.errors import (
@@ -25,7 +25,7 @@ from erp_mcp.store.state.audit import StoredAudit
 from erp_mcp.store.state.engine import Engine, Session
 from erp_mcp.store.state.moving import Mover, decision_facts, proposal_facts, resolution_facts
 from erp_mcp.store.state.overdue import Overdue
-from erp_mcp.store.state.parts import check_not_frozen, parts_of
+from erp_mcp.store.state.parts import add_order, check_not_frozen, orders_of, parts_of
 from erp_mcp.store.state.proposal_reads import WAS_SENT, ProposalReads, found
 from erp_mcp.store.state.rows import (
     COLUMNS,
@@ -73,6 +73,7 @@ _EXPIRED: Final = (
     f" AND NOT (state = 'APPROVED' AND (rtrim(paused_until, 'Z') > ? OR {WAS_SENT}))"
     f" ORDER BY proposal_id LIMIT {_AT_ONCE}"
 )
+_SENT_BEFORE: Final = f"SELECT 1 FROM proposal WHERE proposal_id = ? AND {WAS_SENT}"  # so nobody cancels it either
 _TOO_LATE: Final = {State.AWAITING_APPROVAL: "not_decided", State.APPROVED: "not_carried_out"}
 _TAKES: Final = {
     State.SENDING: "find_lost",
@@ -86,7 +87,11 @@ _TAKES: Final = {
 _TAKEN_TO: Final = {state: move.target for state, name in _TAKES.items() if (move := moves(name, state))}
 _NOTHING_SENT: Final = frozenset({State.APPROVED, State.CLAIMED})
 _HELD: Final = frozenset({State.CLAIMED, State.RECONCILING, State.COMPENSATING})
-_RESOLVES: Final = {"applied": RESOLVE_APPLIED, "not_applied": RESOLVE_NOT_APPLIED}
+_RESOLVES: Final = {
+    "applied": RESOLVE_APPLIED,
+    "not_applied": RESOLVE_NOT_APPLIED,
+    "take_back": RESOLVE_TAKE_BACK,
+}
 # Moves that only what somebody signed makes, stored with them.
 _BY_SIGNATURE: Final = {
     "approve": "needs_decision",
@@ -94,6 +99,7 @@ _BY_SIGNATURE: Final = {
     "allow": "needs_decision",
     RESOLVE_APPLIED: "needs_statement",
     RESOLVE_NOT_APPLIED: "needs_statement",
+    RESOLVE_TAKE_BACK: "needs_statement",
 }
 
 
@@ -142,6 +148,8 @@ class StoredProposals(ProposalReads):
             if step.name in _BY_SIGNATURE:
                 raise ProposalMovedError(state=before.state, move=step.name, reason=_BY_SIGNATURE[step.name])
             _ = before.proposal  # of a damaged one nothing is carried out
+            if step.name == "cancel" and before.state is State.APPROVED:
+                _check_never_sent(session, proposal_id)
             return self._mover.make(session, before, step).proposal
 
     def decide(self, decision: SignedDecision) -> Proposal:
@@ -212,7 +220,7 @@ class StoredProposals(ProposalReads):
         with self._engine.writing() as session:
             before = found(session, content.part_of, held=True)
             begun = parts_of(session, content.part_of)
-            if not saga.may_begin(content, begun):
+            if not saga.may_begin(content, begun, orders_of(session, content.part_of)):
                 raise ProposalMovedError(state=before.state, move="begin", reason="begun_already")
             if not begun:
                 self._mover.may_send(session, before)
@@ -221,6 +229,8 @@ class StoredProposals(ProposalReads):
 
     def resolve(self, resolution: SignedResolution, receipt: Receipt | None) -> Proposal:
         """Store what an operator found of a change whose outcome nobody knows, and end it by that.
+
+        Or let a saga that is stuck be taken back further, where they say that it is to be.
 
         Args:
             resolution: Their statement; its signature was checked.
@@ -237,8 +247,11 @@ class StoredProposals(ProposalReads):
             _ = before.proposal
             if moves(name, before.state) is None or (receipt is not None) != (name == RESOLVE_APPLIED):
                 raise ProposalMovedError(state=before.state, move=name)
-            row = (resolution.statement, resolution.signature, resolution.nonce, resolution.resolved_at)
-            session.execute(_ADD_RESOLUTION, (before.proposal_id, resolution.approver_id, resolution.verdict, *row))
+            if resolution.verdict == "take_back":
+                add_order(session, resolution, fence=before.fence, made_at=exact_instant(self._clock.wall()))
+            else:
+                row = (resolution.statement, resolution.signature, resolution.nonce, resolution.resolved_at)
+                session.execute(_ADD_RESOLUTION, (before.proposal_id, resolution.approver_id, resolution.verdict, *row))
             step = Step(
                 name=name,
                 actor=resolution.approver_id,
@@ -403,6 +416,12 @@ class StoredProposals(ProposalReads):
         finally:
             session.execute("RELEASE one_proposal")
         return True
+
+
+def _check_never_sent(session: Session, proposal_id: str) -> None:
+    """What was sent and turned away may have happened: a worker looks and says what became of it, nobody else."""
+    if session.execute(_SENT_BEFORE, (proposal_id,)).fetchone() is not None:
+        raise ProposalMovedError(state=State.APPROVED, move="cancel", reason="sent_before")
 
 
 def _still_due(session: Session, proposal_id: str, now: str) -> Stored | None:

@@ -12,7 +12,15 @@ from erp_mcp.domain.audit import KeptProposal
 from erp_mcp.domain.canonical_json import canonical
 from erp_mcp.domain.forms import from_json, to_json
 from erp_mcp.domain.lifecycle import State
-from erp_mcp.domain.proposal import Content, Event, Proposal, Receipt, SignedDecision, SignedResolution
+from erp_mcp.domain.proposal import (
+    Content,
+    Event,
+    Proposal,
+    Receipt,
+    SignedDecision,
+    SignedResolution,
+    TakeBackOrder,
+)
 from erp_mcp.errors import ProposalDamagedError
 
 _CONTENT_DOMAIN: Final = b"erp-mcp/proposal/v1\n"
@@ -23,6 +31,7 @@ COLUMNS: Final = (
 EVENT_COLUMNS: Final = "event_id, aggregate_id, type, time, payload, audit_seq"
 DECISION_COLUMNS: Final = "proposal_id, approver_id, decision, envelope, signature, nonce, decided_at"
 RESOLUTION_COLUMNS: Final = "proposal_id, approver_id, verdict, statement, signature, nonce, resolved_at"
+ORDER_COLUMNS: Final = "proposal_id, approver_id, statement, signature, nonce, resolved_at, made_at"
 # Ends in which nothing was written: they take nothing of a limit, and the same may be proposed again.
 WITHOUT_EFFECT: Final = frozenset(
     {
@@ -205,6 +214,21 @@ def resolution(row: Sequence[Any]) -> SignedResolution:
         nonce=nonce,
         resolved_at=resolved_at,
     )
+
+
+def order(row: Sequence[Any]) -> TakeBackOrder:
+    """Return a row of `ORDER_COLUMNS`."""
+    proposal_id, approver_id, statement, signature, nonce, resolved_at, made_at = row
+    said = SignedResolution(
+        proposal_id=proposal_id,
+        approver_id=approver_id,
+        verdict="take_back",
+        statement=statement,
+        signature=signature,
+        nonce=nonce,
+        resolved_at=resolved_at,
+    )
+    return TakeBackOrder(said=said, made_at=made_at)
 
 
 def _content(beside_it: tuple[str, ...], text: str, digest: str) -> Content | None:

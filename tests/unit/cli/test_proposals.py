@@ -95,6 +95,32 @@ def test_what_is_unknown_stands_first_with_all_that_is_known_of_it(desk: Desk) -
         assert told in shown
 
 
+@guarantees("P4.accepted", "cli.teaches")
+@pytest.mark.parametrize("ticket", ["/jobs/17", "j\u202e71", ""])
+def test_what_was_taken_in_is_told_with_its_ticket_and_when_it_is_asked_again(desk: Desk, ticket: str) -> None:
+    """Whoever runs the system is asked by it; what of it can't be seen stands there as its code."""
+    desk.propose()
+    assert desk.sign("approvals", "approve", ID, "--no-worker", by="bob").exit_code == 0
+    deployment = desk.open()
+    store = deployment.state.proposals
+    taken = store.take("w", lease_s=60)
+    assert taken is not None
+    store.move(ID, Step(name="send", actor="w", fence=taken.fence))
+    again, facts = "2999-01-01T00:00:00.000000Z", {"ticket": ticket} if ticket else {}
+    store.move(ID, Step(name="accept", actor="w", fence=taken.fence, not_before=again, facts=facts))
+    deployment.close()
+
+    known = desk.json("proposals", "show", ID)
+    assert (known["state"], known["ticket"], known["asked_again_at"]) == ("AWAITING_ACK", ticket, again)
+    told = f"ticket {ticket.replace(chr(0x202E), '⟨U+202E⟩')}" if ticket else "no ticket"
+    shown = desk.run("proposals", "show", ID).output
+    assert f"taken in:  by erp at {known['taken_in_at']}, {told}\n" in shown
+    assert f"again at {again}" in shown
+    doctor = json.loads(desk.run("doctor", "--json").stdout)
+    (note,) = [one["detail"] for one in doctor["checks"] if one["name"] == "proposals"]
+    assert f"taken in by erp at {known['taken_in_at']}, {told}; it is asked again at {again}" in note
+
+
 @guarantees("P3.binding", "cli.teaches")
 def test_a_damaged_one_is_listed_with_where_it_stands_and_nothing_of_its_content(desk: Desk) -> None:
     """What a worker hands to a person is found by that person, and what somebody wrote into it is not shown."""

@@ -24,7 +24,7 @@ class Queue(Erp):
     answer: Committed | Refused | None = None
     asked: int = 0
 
-    async def acknowledged(self, command: Command) -> Committed | Refused | None:
+    async def acknowledged(self, command: Command, ticket: str) -> Committed | Refused | None:
         self.asked += 1
         return self.answer
 
@@ -124,7 +124,7 @@ async def test_a_worker_that_is_stopped_while_it_asks_gives_it_back(office: Offi
 
     @dataclass(slots=True, kw_only=True)
     class Slow(Queue):
-        async def acknowledged(self, command: Command) -> Committed | Refused | None:
+        async def acknowledged(self, command: Command, ticket: str) -> Committed | Refused | None:
             started.set()
             await asyncio.Event().wait()
             return None

@@ -8,10 +8,10 @@ import pytest
 
 from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.proposal import Step
-from erp_mcp.errors import RuleRefusedError, SystemUnreachableError
+from erp_mcp.errors import ProposalMovedError, RuleRefusedError, SystemUnreachableError
 from tests.guarantees import guarantees
 from tests.unit.committing.erp import Fault, change_line
-from tests.unit.committing.office import CREATE, TERMS, TOOLS, UPDATE, Office
+from tests.unit.committing.office import CREATE, TERMS, TOOLS, UPDATE, Office, a_tool
 from tests.unit.committing.test_checked_again import forbid
 
 
@@ -198,14 +198,31 @@ async def test_what_was_turned_away_expires_only_once_somebody_looked(
 
 @guarantees("P4.turned_away", "P4.one_effect")
 async def test_the_same_proposed_anew_makes_no_second_document(office: Office) -> None:
-    """The first was cancelled while it stood as turned away, although it is carried out."""
+    """The first was denied when it was not there yet, and came all the same."""
     first = office.approved(CREATE)
-    office.erp.faults = ["limited_after"]
+    office.erp.faults = ["limited_late"]
     await office.work()
-    step = Step(name="cancel", actor=first.agent, reason="cancelled_by_agent")
-    office.state.proposals.move(first.proposal_id, step)
+    office.tools[CREATE] = a_tool(CREATE, hashed="f" * 64)
+    assert (await office.until_end(first)).state is State.DENIED
+    office.tools[CREATE] = a_tool(CREATE)
+    office.erp.arrive()
     second = office.propose(CREATE, number=2, like=first.fingerprint)
     office.approve(second)
     proposal = await office.until_end(second)
     assert (proposal.state, proposal.reason) == (State.NEEDS_HUMAN, "applied_late")
     assert (office.effects(first), office.effects(second)) == (1, 0)
+
+
+@guarantees("P4.turned_away")
+@pytest.mark.parametrize(("fault", "sends"), [("limited_after", 1), ("limited", 2), ("down", 2)])
+async def test_what_was_sent_before_is_not_cancelled(office: Office, fault: Fault, sends: int) -> None:
+    """It may be carried out already; a worker looks and says so, and no record says that it was taken away."""
+    content = office.approved()
+    office.erp.faults = [fault]
+    assert (await office.work()).proposal.state is State.APPROVED
+    step = Step(name="cancel", actor=content.agent, reason="cancelled_by_agent")
+    with pytest.raises(ProposalMovedError) as told:
+        office.state.proposals.move(content.proposal_id, step)
+    assert told.value.facts["reason"] == "sent_before"
+    assert (await office.until_end(content)).state is State.COMMITTED
+    assert (len(office.erp.sent), office.effects(content), office.flaws()) == (sends, 1, [])

@@ -58,9 +58,17 @@ def test_every_state_on_the_way_leads_on() -> None:
 def test_only_what_nobody_knows_is_ended_by_an_operator() -> None:
     """A statement must not undo an outcome that is known, nor end what a worker has in hand."""
     assert set(RESOLVABLE) == {State.UNKNOWN, State.NEEDS_HUMAN, State.COMPENSATION_STUCK}
-    targets = {move.target for move in MOVES if move.mover == "operator"}
-    assert targets == {State.COMMITTED, State.NOT_APPLIED}
-    assert targets <= ENDS
+    ends = {move.target for move in MOVES if move.mover == "operator" and move.name != "resolve_take_back"}
+    assert ends == {State.COMMITTED, State.NOT_APPLIED}
+    assert ends <= ENDS
+
+
+@guarantees("P4.resolved", "P10.saga")
+def test_the_one_thing_that_an_operator_sets_going_again_is_taking_back_what_is_stuck() -> None:
+    """What was in the way may be put right; from there nothing goes forward."""
+    (going,) = [move for move in MOVES if move.name == "resolve_take_back"]
+    assert (going.source, going.target, going.mover) == (State.COMPENSATION_STUCK, State.COMPENSATING, "operator")
+    assert State.SENDING not in reached(State.COMPENSATING)
 
 
 @guarantees("P4.one_effect")

@@ -55,6 +55,31 @@ async def test_what_is_known_of_a_lost_outcome_is_shown_first(browser: Browser, 
     assert ID in (await browser.get("/?view=look")).text
 
 
+@guarantees("P3.page_told", "P4.accepted", "P8.text_is_data")
+@pytest.mark.parametrize("ticket", ["<b>Q-17</b>", "Q\u202e71", ""])
+async def test_what_was_taken_in_is_shown_with_its_ticket(browser: Browser, desk: Desk, ticket: str) -> None:
+    """By whom, when, and when it is asked again; the ticket is text of theirs."""
+    desk.propose(preview=replace(content().preview, checks=()))
+    await browser.sign_in("ada")
+    await browser.get(HERE)
+    await browser.send(f"{HERE}/approve")
+    store = browser.deployment.state.proposals
+    taken = store.take("worker-1", lease_s=60)
+    assert taken is not None
+    store.move(ID, Step(name="send", actor="worker-1", fence=taken.fence))
+    facts = {"ticket": ticket} if ticket else {}
+    again = "2999-01-01T12:00:00Z"
+    store.move(ID, Step(name="accept", actor="worker-1", fence=taken.fence, not_before=again, facts=facts))
+
+    await browser.get(HERE)
+
+    text = " ".join(browser.seen.text.split())
+    told = f"ticket {ticket.replace(chr(0x202E), '⟨U+202E⟩')}" if ticket else "no ticket"
+    assert f"Taken in by {content().command.system}, " in text
+    assert told in text
+    assert "; asked again 2999-01-01 " in text
+
+
 @guarantees("P3.page_told")
 @pytest.mark.parametrize(
     ("answer", "told"),

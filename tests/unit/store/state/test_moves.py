@@ -7,7 +7,15 @@ from dataclasses import replace
 import pytest
 
 from erp_mcp.audit.verify import verify
-from erp_mcp.domain.lifecycle import MOVES, RESOLVE_APPLIED, RESOLVE_NOT_APPLIED, Move, State, moves
+from erp_mcp.domain.lifecycle import (
+    MOVES,
+    RESOLVE_APPLIED,
+    RESOLVE_NOT_APPLIED,
+    RESOLVE_TAKE_BACK,
+    Move,
+    State,
+    moves,
+)
 from erp_mcp.domain.proposal import LimitUse, Proposal, Step
 from erp_mcp.errors import LimitExceededError, ProposalMovedError, ProposalNotFoundError, WritesStoppedError
 from erp_mcp.store.state.deployment_state import DeploymentState
@@ -15,7 +23,7 @@ from tests.guarantees import guarantees
 from tests.unit.store.state.fakes import FakeClock, a_content, a_decision, a_receipt, a_resolution, a_task
 from tests.unit.store.state.stores import Behind, stand
 
-SIGNED = {"allow", "approve", "reject", RESOLVE_APPLIED, RESOLVE_NOT_APPLIED}
+SIGNED = {"allow", "approve", "reject", RESOLVE_APPLIED, RESOLVE_NOT_APPLIED, RESOLVE_TAKE_BACK}
 NAMES = sorted({move.name for move in MOVES})
 FENCE = 3
 LATER = "2026-03-02T07:00:00.000000Z"
@@ -42,7 +50,9 @@ def made(state: DeploymentState, proposal_id: str, move: Move) -> Proposal:
     if move.mover == "operator":
         applied = move.name == RESOLVE_APPLIED
         receipt = replace(a_receipt(), found="stated") if applied else None
-        return state.proposals.resolve(a_resolution(proposal_id, applied=applied), receipt)
+        said = a_resolution(proposal_id, applied=applied)
+        said = replace(said, verdict="take_back") if move.name == RESOLVE_TAKE_BACK else said
+        return state.proposals.resolve(said, receipt)
     return state.proposals.move(proposal_id, a_step(move))
 
 

@@ -13,6 +13,7 @@ from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.human_task import needs_nobody
 from erp_mcp.domain.lifecycle import MOVES, State
 from erp_mcp.domain.proposal import Step
+from erp_mcp.domain.saga import MAX_ORDERS
 from erp_mcp.errors import ProposalMovedError
 from erp_mcp.store.state.deployment_state import DeploymentState
 from tests.guarantees import guarantees
@@ -121,10 +122,36 @@ def test_nothing_unknown_is_ended_without_the_statement_that_says_so(
             state.proposals.resolve(a_resolution(proposal_id, applied=applied), receipt if applied else None)
 
 
+@guarantees("P4.resolved", "P4.table", "P10.saga")
+def test_what_is_stuck_is_taken_back_further_only_by_an_order_of_its_own_each_time(
+    state: DeploymentState, behind: Behind
+) -> None:
+    """Neither by SQL nor by a mere move, nor by the order of the time before; and from nowhere else."""
+    proposal_id = state.proposals.create(a_content())[0].content.proposal_id
+    for fence in range(1, MAX_ORDERS + 1):
+        stand(behind, proposal_id, "COMPENSATION_STUCK", fence=fence)
+        assert not goes(behind, proposal_id, "COMPENSATING")
+        with pytest.raises(ProposalMovedError):
+            state.proposals.move(proposal_id, Step(name="resolve_take_back", actor="w"))
+        order = replace(a_resolution(proposal_id), verdict="take_back")
+        assert state.proposals.resolve(order, None).state is State.COMPENSATING
+        with pytest.raises(ProposalMovedError):
+            state.proposals.resolve(replace(a_resolution(proposal_id), verdict="take_back"), None)
+    given = state.proposals.orders(proposal_id)
+    assert [one.said.verdict for one in given] == ["take_back"] * MAX_ORDERS
+    stand(behind, proposal_id, "COMPENSATION_STUCK", fence=MAX_ORDERS + 1)
+    with pytest.raises(ProposalMovedError) as often:
+        state.proposals.resolve(replace(a_resolution(proposal_id), verdict="take_back"), None)
+    assert often.value.facts["reason"] == "ordered_too_often"
+    assert state.proposals.resolve(a_resolution(proposal_id, applied=False), None).state is State.NOT_APPLIED
+
+
 @guarantees("P4.resolved", "P3.binding")
 @pytest.mark.parametrize(
     "statement",
     [
+        "UPDATE take_back_order SET approver_id = 'bea'",
+        "DELETE FROM take_back_order",
         "UPDATE resolution SET verdict = 'applied'",
         "UPDATE resolution SET approver_id = 'bea'",
         "DELETE FROM resolution",
@@ -138,6 +165,8 @@ def test_statements_and_tasks_are_kept_as_they_were_given(
 ) -> None:
     """A slip with an SQL shell must not change what somebody signed, or was asked."""
     proposal_id = state.proposals.create(a_content())[0].content.proposal_id
+    stand(behind, proposal_id, "COMPENSATION_STUCK")
+    state.proposals.resolve(replace(a_resolution(proposal_id), verdict="take_back"), None)
     stand(behind, proposal_id, "UNKNOWN")
     state.proposals.resolve(a_resolution(proposal_id, applied=False), None)
     state.tasks.create("R0000000009", "human_task.create", {"role": "supervisor", "title": "Look", "site": "1000"})
