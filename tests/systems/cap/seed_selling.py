@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from typing import Final
 
 from tests.systems.cap.seed_values import Native, Plant, Row, local_date, local_time, unit
 
 _PROCESS: Final = {"OPEN": "A", "CLSD": "C", "CANC": "C"}
 _CREDIT: Final = {"OK": "A", "BLK": "B"}
+_RATE: Final = Decimal("0.000000001")
 _REJECTED: Final = "60"
 _REASONS: Final = {"DAMAGED": "001", "DEFECT": "002", "WRONG_ITEM": "003", "EXCESS": "004"}
 
@@ -33,6 +35,7 @@ def tables(plant: Plant) -> Iterator[tuple[str, Iterable[Row]]]:
     yield "salesordertext", (_text(row) for row in plant.rows("so_head") if row["memo"])
     yield "salesorderitem", map(_item, plant.rows("so_item"))
     yield "salesorderscheduleline", (line for row in plant.rows("so_item") for line in _schedule(row))
+    yield "salesorderitemprelement", map(_price, plant.rows("so_item"))
     yield "outbdeliveryheader", map(_delivery, plant.select(_DELIVERIES))
     yield "outbdeliveryitem", map(_delivery_item, plant.rows("dlv_item"))
     yield "outbdeliverypartner", map(_carrier, plant.select(_DELIVERIES))
@@ -132,6 +135,16 @@ def _line(row: Native, number: str, *, ordered: str, day: str, confirmed: str, d
         "RequestedDeliveryDate": row["req_date"], "ConfirmedDeliveryDate": day, "OrderQuantityUnit": unit(row["uom"]),
         "ScheduleLineOrderQuantity": ordered, "ConfdOrderQtyByMatlAvailCheck": confirmed,
         "DeliveredQtyInOrderQtyUnit": delivered,
+    }  # fmt: skip
+
+
+def _price(row: Native) -> Row:
+    """One price per unit; what it comes to is the value of the item."""
+    price = (Decimal(row["net_value"]) / Decimal(row["qty_ord"])).quantize(_RATE)
+    return {
+        "SalesOrder": row["so_no"], "SalesOrderItem": row["item_no"], "PricingProcedureStep": "010",
+        "PricingProcedureCounter": "001", "ConditionType": "PPR0", "ConditionRateValue": str(price),
+        "ConditionCurrency": row["curr"], "ConditionQuantity": 1,
     }  # fmt: skip
 
 

@@ -130,4 +130,5 @@ def _reserved(row: Native) -> Row:
         "Product": row["mat_no"], "Plant": row["plant"], "Batch": row["lot_no"],
         "MatlCompRequirementDate": row["need_date"], "BaseUnit": unit(row["uom"]),
         "ResvnItmRequiredQtyInBaseUnit": row["qty"], "ResvnItmWithdrawnQtyInBaseUnit": "0",
+        "EntryUnit": unit(row["uom"]), "ResvnItmRequiredQtyInEntryUnit": row["qty"],
     }  # fmt: skip

@@ -377,7 +377,8 @@ class CapSource:
 
     def __init__(self, cap: Cap, profile: Profile, buyer: Buyer, relay: Relay) -> None:
         self.secrets = (cap.writer_password, "Delivery date is in the past", "done?", "does not exist in plant")
-        self.commands = opened(cap, profile, url=relay.url)
+        plans = {name: profile.commands[name] for name in (DATE, CREATE)}
+        self.commands = opened(cap, profile, url=relay.url, plans=plans)
         self._buyer, self._relay = buyer, relay
         self._lines = itertools.cycle(buyer.lines)
         self._versions: dict[str, str] = {}

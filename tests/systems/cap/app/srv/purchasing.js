@@ -159,6 +159,7 @@ function refuse(req, code, message) {
 }
 
 module.exports = (srv) => {
+  require('./ordering')(srv);
   const { A_PurchaseOrder, A_PurchaseOrderScheduleLine, PurchaseOrder, PurchaseOrderScheduleLine } = srv.entities;
   for (const line of [A_PurchaseOrderScheduleLine, PurchaseOrderScheduleLine].filter(Boolean)) {
     srv.before('UPDATE', line, changeScheduleLine);

@@ -41,8 +41,10 @@ service API_MATERIAL_DOCUMENT_SRV {
 
 @path: 'API_RESERVATION_DOCUMENT_SRV' @requires: ['Reader', 'Writer']
 service API_RESERVATION_DOCUMENT_SRV {
-  @readonly entity A_ReservationDocumentHeader as projection on s4.ReservationDocumentHeader;
-  @readonly entity A_ReservationDocumentItem   as projection on s4.ReservationDocumentItem;
+  @restrict: [{ grant: 'READ', to: ['Reader', 'Writer'] }, { grant: 'CREATE', to: 'Writer' }]
+  entity A_ReservationDocumentHeader as projection on s4.ReservationDocumentHeader;
+  @restrict: [{ grant: 'READ', to: ['Reader', 'Writer'] }, { grant: ['CREATE', 'UPDATE'], to: 'Writer' }]
+  entity A_ReservationDocumentItem   as projection on s4.ReservationDocumentItem;
 }
 
 @path: 'API_SALES_ORDER_SRV' @requires: ['Reader', 'Writer']
@@ -50,14 +52,17 @@ service API_SALES_ORDER_SRV {
   @readonly entity A_SalesOrder             as projection on s4.SalesOrder;
   @readonly entity A_SalesOrderText         as projection on s4.SalesOrderText;
   @readonly entity A_SalesOrderItem         as projection on s4.SalesOrderItem;
-  @readonly entity A_SalesOrderScheduleLine as projection on s4.SalesOrderScheduleLine;
+  @restrict: [{ grant: 'READ', to: ['Reader', 'Writer'] }, { grant: 'UPDATE', to: 'Writer' }]
+  entity A_SalesOrderScheduleLine as projection on s4.SalesOrderScheduleLine;
 }
 annotate API_SALES_ORDER_SRV.A_SalesOrder with { LastChangeDateTime @odata.etag };
 
 @path: 'API_OUTBOUND_DELIVERY_SRV;v=0002' @requires: ['Reader', 'Writer']
 service API_OUTBOUND_DELIVERY_SRV {
-  @readonly entity A_OutbDeliveryHeader  as projection on s4.OutbDeliveryHeader;
-  @readonly entity A_OutbDeliveryItem    as projection on s4.OutbDeliveryItem;
+  @restrict: [{ grant: 'READ', to: ['Reader', 'Writer'] }, { grant: 'CREATE', to: 'Writer' }]
+  entity A_OutbDeliveryHeader  as projection on s4.OutbDeliveryHeader;
+  @restrict: [{ grant: 'READ', to: ['Reader', 'Writer'] }, { grant: 'CREATE', to: 'Writer' }]
+  entity A_OutbDeliveryItem    as projection on s4.OutbDeliveryItem;
   @readonly entity A_OutbDeliveryPartner as projection on s4.OutbDeliveryPartner;
   @readonly entity A_OutbDeliveryAddress as projection on s4.OutbDeliveryAddress;
 }
@@ -76,7 +81,7 @@ service API_BILLING_DOCUMENT_SRV {
 
 @path: 'API_PURCHASEORDER_PROCESS_SRV' @requires: ['Reader', 'Writer']
 service API_PURCHASEORDER_PROCESS_SRV {
-  @restrict: [{ grant: 'READ', to: ['Reader', 'Writer'] }, { grant: ['UPDATE'], to: 'Writer' }]
+  @restrict: [{ grant: 'READ', to: ['Reader', 'Writer'] }, { grant: ['CREATE', 'UPDATE'], to: 'Writer' }]
   entity A_PurchaseOrder             as projection on s4.PurchaseOrder;
   @restrict: [{ grant: 'READ', to: ['Reader', 'Writer'] }, { grant: ['UPDATE'], to: 'Writer' }]
   entity A_PurchaseOrderItem         as projection on s4.PurchaseOrderItem;
@@ -136,7 +141,8 @@ annotate API_PRODUCTION_ORDER_2_SRV.A_ProductionOrderOperation_2 with { LastChan
 
 @path: 'API_PLANNED_ORDERS' @requires: ['Reader', 'Writer']
 service API_PLANNED_ORDERS {
-  @readonly entity A_PlannedOrder as projection on s4.PlannedOrder;
+  @restrict: [{ grant: 'READ', to: ['Reader', 'Writer'] }, { grant: 'UPDATE', to: 'Writer' }]
+  entity A_PlannedOrder as projection on s4.PlannedOrder;
 }
 
 @path: 'API_PROD_ORDER_CONFIRMATION_2_SRV' @requires: ['Reader', 'Writer']

@@ -16,7 +16,8 @@ service CE_SALESORDER_0001 {
     to_ScheduleLine       as _ScheduleLine,
     to_SalesOrder         as _SalesOrder,
   } excluding { Material, ProductionPlant, RequestedQuantityUnit, to_ScheduleLine, to_SalesOrder };
-  @readonly entity SalesOrderScheduleLine as projection on s4.SalesOrderScheduleLine {
+  @restrict: [{ grant: 'READ', to: ['Reader', 'Writer'] }, { grant: 'UPDATE', to: 'Writer' }]
+  entity SalesOrderScheduleLine as projection on s4.SalesOrderScheduleLine {
     *,
     OrderQuantityUnit as OrderQuantitySAPUnit,
   } excluding { OrderQuantityUnit };
@@ -25,7 +26,7 @@ annotate CE_SALESORDER_0001.SalesOrder with { LastChangeDateTime @odata.etag };
 
 @path: '/sap/opu/odata4/sap/api_purchaseorder_2/srvd_a2x/sap/purchaseorder/0001' @requires: ['Reader', 'Writer']
 service CE_PURCHASEORDER_0001 {
-  @restrict: [{ grant: 'READ', to: ['Reader', 'Writer'] }, { grant: 'UPDATE', to: 'Writer' }]
+  @restrict: [{ grant: 'READ', to: ['Reader', 'Writer'] }, { grant: ['CREATE', 'UPDATE'], to: 'Writer' }]
   entity PurchaseOrder as projection on s4.PurchaseOrder {
     *,
     PurchasingDocumentDeletionCode as PurchaseOrderDeletionCode,
@@ -108,7 +109,7 @@ service CE_PRODUCT_0003 {
 
 @path: '/sap/opu/odata4/sap/api_productionorder/srvd_a2x/sap/productionorder/0001' @requires: ['Reader', 'Writer']
 service CE_PRODUCTIONORDER_0001 {
-  @restrict: [{ grant: 'READ', to: ['Reader', 'Writer'] }, { grant: 'ReleaseOrder', to: 'Writer' }]
+  @restrict: [{ grant: 'READ', to: ['Reader', 'Writer'] }, { grant: ['UPDATE', 'ReleaseOrder'], to: 'Writer' }]
   entity ProductionOrder as projection on s4.ProductionOrder {
     *,
     Material                    as Product,
@@ -134,7 +135,8 @@ annotate CE_PRODUCTIONORDER_0001.ProductionOrderOperation with { LastChangeDateT
 
 @path: '/sap/opu/odata4/sap/api_plannedorder/srvd_a2x/sap/plannedorder/0001' @requires: ['Reader', 'Writer']
 service PLANNEDORDER_0001 {
-  @readonly entity PlannedOrderHeader as projection on s4.PlannedOrder;
+  @restrict: [{ grant: 'READ', to: ['Reader', 'Writer'] }, { grant: 'UPDATE', to: 'Writer' }]
+  entity PlannedOrderHeader as projection on s4.PlannedOrder;
 }
 
 @path: '/sap/opu/odata4/sap/api_customerreturn/srvd_a2x/sap/customerreturn/0001' @requires: ['Reader', 'Writer']
@@ -162,19 +164,23 @@ service WORKCENTER_0001 {
 @path: '/sap/opu/odata4/sap/api_reservationdocument/srvd_a2x/sap/apireservationdocument/0001'
 @requires: ['Reader', 'Writer']
 service CE_APIRESERVATIONDOCUMENT_0001 {
-  @readonly entity ReservationDocument as projection on s4.ReservationDocumentHeader {
+  @restrict: [{ grant: 'READ', to: ['Reader', 'Writer'] }, { grant: 'CREATE', to: 'Writer' }]
+  entity ReservationDocument as projection on s4.ReservationDocumentHeader {
     *,
     to_ReservationDocumentItem as _ReservationDocumentItem,
   } excluding { to_ReservationDocumentItem };
-  @readonly entity ReservationDocumentItem as projection on s4.ReservationDocumentItem;
+  @restrict: [{ grant: 'READ', to: ['Reader', 'Writer'] }, { grant: ['CREATE', 'UPDATE'], to: 'Writer' }]
+  entity ReservationDocumentItem as projection on s4.ReservationDocumentItem;
 }
 
 @path: '/sap/opu/odata4/sap/api_qualitynotification/srvd_a2x/sap/qualitynotification/0001'
 @requires: ['Reader', 'Writer']
 service CE_QUALITYNOTIFICATION_0001 {
-  @readonly entity QualityNotification as projection on s4.QualityNotification {
+  @restrict: [{ grant: 'READ', to: ['Reader', 'Writer'] }, { grant: 'CREATE', to: 'Writer' }]
+  entity QualityNotification as projection on s4.QualityNotification {
     *,
     to_LongText as _QltyNotificationLongText,
   } excluding { to_LongText };
-  @readonly entity QltyNotificationLongText as projection on s4.QualityNotificationLongText;
+  @restrict: [{ grant: 'READ', to: ['Reader', 'Writer'] }, { grant: 'CREATE', to: 'Writer' }]
+  entity QltyNotificationLongText as projection on s4.QualityNotificationLongText;
 }
