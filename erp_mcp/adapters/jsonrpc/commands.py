@@ -9,16 +9,26 @@ from typing import Final, Self
 from erp_mcp.adapters._connection import Connection
 from erp_mcp.adapters._mapping import RecordMapper
 from erp_mcp.adapters.jsonrpc import readiness
+from erp_mcp.adapters.jsonrpc.amendment import Amendments
 from erp_mcp.adapters.jsonrpc.delivery_date import MOVES, PURCHASE_LINE, SALE_LINE, DeliveryDates
 from erp_mcp.adapters.jsonrpc.grammar import Source, sources
 from erp_mcp.adapters.jsonrpc.production_dates import OrderDates
 from erp_mcp.adapters.jsonrpc.purchase_order import PurchaseOrders
 from erp_mcp.adapters.jsonrpc.query import SourceQuery
-from erp_mcp.adapters.jsonrpc.recipes import DateRecipe, OrderDatesRecipe, OrderRecipe, Recipe, recipes
+from erp_mcp.adapters.jsonrpc.recipes import (
+    AmendmentRecipe,
+    DateRecipe,
+    OrderDatesRecipe,
+    OrderRecipe,
+    Recipe,
+    SourcePriceRecipe,
+    recipes,
+)
 from erp_mcp.adapters.jsonrpc.requisition import Requisitions
 from erp_mcp.adapters.jsonrpc.settings import JsonRpcSettings
+from erp_mcp.adapters.jsonrpc.source_price import PRICES, SOURCE, SourcePrices
 from erp_mcp.adapters.jsonrpc.write_session import WriteSession
-from erp_mcp.domain.command import Command, Outcome, Refused, RetryContract, Written
+from erp_mcp.domain.command import Accepted, Command, Committed, Outcome, Refused, RetryContract, Written
 from erp_mcp.domain.instants import instant_text
 from erp_mcp.domain.profile import Profile
 from erp_mcp.errors import ProfileFileError, SystemRefusedError
@@ -26,7 +36,7 @@ from erp_mcp.ports import Clock
 
 _PAGE_ROWS: Final = 20  # records that a change is about: an order line, a requisition
 
-_Way = DeliveryDates | Requisitions | PurchaseOrders | OrderDates
+_Way = DeliveryDates | Requisitions | PurchaseOrders | OrderDates | Amendments | SourcePrices
 
 
 class JsonRpcCommands:
@@ -75,6 +85,11 @@ class JsonRpcCommands:
             raise SystemRefusedError(system=self.system, reason="the profile has no such operation")
         return await way.find(command)
 
+    async def acknowledged(self, command: Command, ticket: str) -> Committed | Refused | Accepted | None:
+        """Return what became of what was taken in; see `ports.Acknowledges`."""
+        way = self._ways.get(command.operation)
+        return await way.acknowledged(command, ticket) if isinstance(way, Amendments) else None
+
     async def probe(self) -> Mapping[str, str]:
         """Return product, version, account, server time, for each operation whether it can be done, and what is more.
 
@@ -100,17 +115,27 @@ class JsonRpcCommands:
             mapper=RecordMapper(source.entity, system=self.system, states=self._profile.states),
             as_of=lambda: instant_text(self._clock.plant()),
         )
-        if isinstance(recipe, OrderRecipe):
-            return PurchaseOrders(session=self._session, query=query, recipe=recipe)
-        if isinstance(recipe, OrderDatesRecipe):
-            return OrderDates(session=self._session, query=query, recipe=recipe)
-        if not isinstance(recipe, DateRecipe):
-            return Requisitions(session=self._session, query=query, recipe=recipe)
-        wanted = PURCHASE_LINE if source.entity.startswith("purchase") else SALE_LINE
-        if source.model != wanted or MOVES not in source.version:
+        match recipe:
+            case OrderRecipe():
+                return PurchaseOrders(session=self._session, query=query, recipe=recipe)
+            case OrderDatesRecipe():
+                return OrderDates(session=self._session, query=query, recipe=recipe)
+            case AmendmentRecipe():
+                return Amendments(session=self._session, query=query, recipe=recipe)
+            case SourcePriceRecipe():
+                self._need(source, SOURCE, PRICES, "prices")
+                return SourcePrices(session=self._session, query=query, recipe=recipe)
+            case DateRecipe():
+                wanted = PURCHASE_LINE if source.entity.startswith("purchase") else SALE_LINE
+                self._need(source, wanted, MOVES, "dates")
+                return DeliveryDates(session=self._session, query=query, recipe=recipe)
+        return Requisitions(session=self._session, query=query, recipe=recipe)
+
+    def _need(self, source: Source, model: str, link: str, what: str) -> None:
+        """Refuse a profile that reads another model, or whose versions leave out where the change is kept."""
+        if source.model != model or link not in source.version:
             key, reason = (
                 f"entities.{source.entity}.version",
-                f"the model {wanted} and `{MOVES}` are needed to write dates",
+                f"the model {model} and `{link}` are needed to write {what}",
             )
             raise ProfileFileError(profile=self._profile.name, key=key, reason=reason)
-        return DeliveryDates(session=self._session, query=query, recipe=recipe)

@@ -5,12 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from erp_mcp.adapters.jsonrpc.amendment import AMENDMENT
 from erp_mcp.adapters.jsonrpc.delivery_date import MOVE, PURCHASE_LINE
 from erp_mcp.adapters.jsonrpc.production_dates import PRODUCTION
 from erp_mcp.adapters.jsonrpc.purchase_order import ORDER, ORDER_LINE
-from erp_mcp.adapters.jsonrpc.recipes import DateRecipe, OrderDatesRecipe, OrderRecipe, Recipe
+from erp_mcp.adapters.jsonrpc.recipes import (
+    AmendmentRecipe,
+    DateRecipe,
+    OrderDatesRecipe,
+    OrderRecipe,
+    Recipe,
+    SourcePriceRecipe,
+)
 from erp_mcp.adapters.jsonrpc.requisition import HEAD
 from erp_mcp.adapters.jsonrpc.rows import Row
+from erp_mcp.adapters.jsonrpc.source_price import PRICE, SOURCE
 from erp_mcp.adapters.jsonrpc.wire import Decoded
 from erp_mcp.adapters.jsonrpc.write_session import Account, WriteSession
 from erp_mcp.errors import BadAnswerError
@@ -26,6 +35,9 @@ _NEEDED: Final = frozenset(
         (PRODUCTION, "write"),
         (ORDER, "create"),
         (ORDER_LINE, "create"),
+        (SOURCE, "write"),
+        (PRICE, "write"),
+        *((f"{order}.{AMENDMENT}{part}", "create") for order in ("purchase", "sale") for part in ("", ".line")),
     }
 )
 _NOWHERE: Final = "R00000000000"  # no proposal has this reference: its check character is right, its number is not
@@ -50,6 +62,12 @@ async def of(session: WriteSession, recipes: Mapping[str, Recipe], *, system: st
             continue
         if isinstance(recipe, OrderDatesRecipe):
             told[name] = _order_dates(rights)
+            continue
+        if isinstance(recipe, SourcePriceRecipe):
+            told[name] = _source_prices(rights)
+            continue
+        if isinstance(recipe, AmendmentRecipe):
+            told[name] = await _amendments(session, recipe, rights, account)
             continue
         head = ORDER if isinstance(recipe, OrderRecipe) else HEAD
         rows = await session.call(head, "search_read", [[recipe.reference, "=", _NOWHERE]], 0, 1, None, ["id"])
@@ -78,6 +96,12 @@ def _order_dates(rights: Rights) -> str:
     return _STAMPED
 
 
+def _source_prices(rights: Rights) -> str:
+    if not (_may(rights, PRICE, "write") and _may(rights, SOURCE, "write")):
+        return f"not ready: the account may not write {PRICE}"
+    return _STAMPED
+
+
 def _requisitions(reference: str, rights: Rights, account: Account, *, searched: bool) -> str:
     if not (_may(rights, HEAD, "create") and _may(rights, f"{HEAD}.line", "create")):
         return f"not ready: the account may not create {HEAD}"
@@ -92,6 +116,18 @@ def _orders(reference: str, rights: Rights, account: Account, *, searched: bool)
     if not account.company:
         return "not ready: the account needs a company"
     return _kept(reference, searched=searched)
+
+
+async def _amendments(session: WriteSession, recipe: AmendmentRecipe, rights: Rights, account: Account) -> str:
+    model = f"{recipe.order}.{AMENDMENT}"
+    if model not in rights:
+        return f"not ready: there is no {model}; it comes with the module {recipe.order}_{AMENDMENT}"
+    if not (_may(rights, model, "create") and _may(rights, f"{model}.line", "create")):
+        return f"not ready: the account may not create {model}"
+    if not account.company:
+        return "not ready: the account needs a company"
+    rows = await session.call(model, "search_read", [[recipe.reference, "=", _NOWHERE]], 0, 1, None, ["id"])
+    return f"{_kept(recipe.reference, searched=rows == [])}; it takes effect once a person there validates it"
 
 
 def _kept(reference: str, *, searched: bool) -> str:

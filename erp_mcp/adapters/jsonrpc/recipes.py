@@ -1,9 +1,9 @@
-"""The part of a system profile that says how the two writes are done: names of fields and states; the rest is code."""
+"""The part of a system profile that says how each write is done: names of fields and states; the rest is code."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final, Literal
 
@@ -18,6 +18,10 @@ SALES_DATE: Final = "sales_order_line.update_delivery_date"
 CREATE_REQUISITION: Final = "purchase_requisition.create"
 CREATE_ORDER: Final = "purchase_order_line.create"
 RESCHEDULE: Final = "production_order.reschedule"
+CHANGE_ORDER: Final = "purchase_order_line.change"
+CANCEL_ORDER: Final = "purchase_order_line.cancel"
+SALES_PRICE: Final = "sales_order_line.update_price"
+SOURCE_PRICE: Final = "supply_source.update_price"
 
 Keeper = Literal["line", "moves"]
 
@@ -25,7 +29,9 @@ _HEAD: Final = frozenset({"delivery_date", "site"})
 _LINE: Final = frozenset({"material_id", "qty", "uom", "supplier_id"})
 _DATES: Final = frozenset({"new_start", "new_finish"})
 _LOCAL: Final = ("purchase_order", "purchase_order_line", "material", "supplier")
-_MAX_SETTLE_S: Final = 86_400
+_AMENDED: Final = frozenset({"purchase", "sale"})
+_DAY_S: Final = 86_400
+_MAX_ACK_S: Final = 30 * _DAY_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +82,35 @@ class OrderDatesRecipe:
     states: tuple[JsonValue, ...]
 
 
-Recipe = DateRecipe | RequisitionRecipe | OrderRecipe | OrderDatesRecipe
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AmendmentRecipe:
+    """How lines of an order that is carried out are changed: by an amendment, for a person of the system to validate.
+
+    `operation` says what is changed. `order` links line and amendment to the order, and names the model of amendments;
+    `reference` holds ours there. `states` are those of an order that can be amended, `kept` what else of a line an
+    amendment gives. It takes open moves in `open_moves` away and makes them anew, those of a shipment only where that
+    is in `shipments`; others it does not reach. `ask_s` is after how long it is worth asking what became of it.
+    """
+
+    operation: str
+    contract: RetryContract
+    order: str
+    reference: str
+    states: tuple[JsonValue, ...]
+    kept: tuple[str, ...]
+    open_moves: tuple[JsonValue, ...]
+    shipments: tuple[JsonValue, ...]
+    ask_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourcePriceRecipe:
+    """A supplier's one price of a product is written; where it is kept is no matter of a profile."""
+
+    contract: RetryContract
+
+
+Recipe = DateRecipe | RequisitionRecipe | OrderRecipe | OrderDatesRecipe | AmendmentRecipe | SourcePriceRecipe
 
 
 def recipes(profile: Profile) -> dict[str, Recipe]:
@@ -171,6 +205,29 @@ def _order_dates(node: Node) -> OrderDatesRecipe:
     )
 
 
+def _source_price(node: Node) -> SourcePriceRecipe:
+    return SourcePriceRecipe(contract=_contract(node, ("conditional",)))
+
+
+def _amendment(node: Node, *, operation: str) -> AmendmentRecipe:
+    moves = node.node("moves")
+    recipe = AmendmentRecipe(
+        operation=operation,
+        contract=replace(_contract(node, ("readback",)), shows_taken_in=True),
+        order=node.text("order"),
+        reference=node.text("reference"),
+        states=node.items("states"),
+        kept=node.texts("kept"),
+        open_moves=moves.items("open"),
+        shipments=moves.items("shipments"),
+        ask_s=_seconds(node, "ask_s", most=_DAY_S),
+    )
+    moves.done()
+    if recipe.order not in _AMENDED:
+        raise node.wrong(f"one of {', '.join(sorted(_AMENDED))} is needed here", "order")
+    return recipe
+
+
 def _named(node: Node, key: str, wanted: frozenset[str]) -> dict[str, str]:
     found = node.text_map(key)
     if set(found) != wanted:
@@ -182,10 +239,15 @@ def _contract(node: Node, kept: tuple[RetryKind, ...]) -> RetryContract:
     kind = next((one for one in kept if one == node.text("contract")), None)
     if kind is None:
         raise node.wrong(f"{' or '.join(kept)} is what can be kept here", "contract")
-    settle_s = node.take("settle_s")
-    if isinstance(settle_s, bool) or not isinstance(settle_s, int) or not 0 <= settle_s <= _MAX_SETTLE_S:
-        raise node.wrong("whole seconds of at most a day are needed here", "settle_s")
-    return RetryContract(kind=kind, settle_s=settle_s)
+    ack_s = _seconds(node, "ack_s", most=_MAX_ACK_S) if "ack_s" in node.body else _DAY_S
+    return RetryContract(kind=kind, settle_s=_seconds(node, "settle_s", most=_DAY_S), ack_s=ack_s)
+
+
+def _seconds(node: Node, key: str, *, most: int) -> int:
+    found = node.take(key)
+    if isinstance(found, bool) or not isinstance(found, int) or not 0 <= found <= most:
+        raise node.wrong(f"whole seconds from 0 to {most} are needed here", key)
+    return found
 
 
 _RECIPES: Final[Mapping[str, Callable[[Node], Recipe]]] = {
@@ -194,4 +256,6 @@ _RECIPES: Final[Mapping[str, Callable[[Node], Recipe]]] = {
     CREATE_REQUISITION: _requisition,
     CREATE_ORDER: _order,
     RESCHEDULE: _order_dates,
+    SOURCE_PRICE: _source_price,
+    **{name: partial(_amendment, operation=name) for name in (CHANGE_ORDER, CANCEL_ORDER, SALES_PRICE)},
 }

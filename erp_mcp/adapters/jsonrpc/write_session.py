@@ -33,6 +33,9 @@ WRITES: Final = frozenset(
         ("production", "write"),
         ("stock.move", "write"),
         ("purchase.line", "write"),
+        ("purchase.product_supplier.price", "write"),
+        ("purchase.amendment", "create"),
+        ("sale.amendment", "create"),
     }
 )
 """The only calls that change anything."""
@@ -49,6 +52,9 @@ LOOKS: Final = frozenset(
         ("purchase.line", "search_read"),
         ("sale.line", "search_read"),
         ("purchase.purchase", "search_read"),
+        ("purchase.product_supplier", "search_read"),
+        ("purchase.amendment", "search_read"),
+        ("sale.amendment", "search_read"),
         ("currency.currency", "search_read"),
         ("party.address", "search_read"),
         ("production", "search_read"),

@@ -38,6 +38,10 @@ CREATE_TOOL: Final = "propose_create_purchase_requisition"
 ORDER_TOOL: Final = "propose_create_purchase_order"
 SALES_DATE_TOOL: Final = "propose_update_sales_delivery_date"
 RESCHEDULE_TOOL: Final = "propose_reschedule_production_order"
+CHANGE_TOOL: Final = "propose_change_purchase_order"
+CANCEL_TOOL: Final = "propose_cancel_purchase_order"
+SALES_PRICE_TOOL: Final = "propose_update_sales_price"
+PURCHASE_PRICE_TOOL: Final = "propose_update_purchase_price"
 WRITING: Final = (DATE_TOOL, CREATE_TOOL, STALE, REPEAT, LOST_REPLY)
 """All rows that are about writing."""
 
@@ -126,6 +130,19 @@ TOOL_BY_OPERATION: Final = Of(
     {"purchase_order_line.update_delivery_date": DATE_TOOL, "purchase_requisition.create": CREATE_TOOL},
 )
 """For tests of both writes."""
+
+
+PLANNING_TOOL: Final[Mapping[object, str]] = {
+    "production_order.reschedule": RESCHEDULE_TOOL,
+    "reservation.create": "propose_reserve_inventory",
+    "reservation.release": "propose_release_reservation",
+    "quality_notification.create": "propose_create_quality_notification",
+    "planned_order.confirm": "propose_confirm_planned_order",
+    "delivery.create": "propose_create_delivery",
+}
+"""Operation → tool, of plans, stock, quality and delivery."""
+PLANNING_TOOL_BY_OPERATION: Final = Of("operation", PLANNING_TOOL)
+"""For tests of all of them."""
 
 
 class Covered(NamedTuple):

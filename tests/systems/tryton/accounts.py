@@ -6,11 +6,14 @@ from typing import Final
 
 from tests.systems.tryton.rpc import Rpc, Value
 
-_DATED: Final = {
+_OPEN: Final = {
     "stock.move": frozenset({"planned_date"}),
     "production": frozenset({"planned_start_date", "planned_date"}),
+    "purchase.product_supplier": frozenset(),  # the right to write it is what lets its prices be written
+    "purchase.product_supplier.price": frozenset({"unit_price"}),
 }
-"""Models whose dates the account that writes may change, and nothing else of them."""
+"""Models of which the account that writes may change these fields, and nothing else."""
+_AMENDED: Final = ("purchase", "sale")  # an amendment is validated by people of a group of its own
 
 
 def read_account(rpc: Rpc, company: int, login: str, password: str) -> int:
@@ -28,29 +31,31 @@ def read_account(rpc: Rpc, company: int, login: str, password: str) -> int:
 
 
 def write_account(rpc: Rpc, company: int, login: str, password: str, *, also: int) -> None:
-    """Make a group that may create requisitions and orders and plan anew, and one account in it and in `also`.
+    """Make a group that may create what is proposed and plan anew, and one account in it and in `also`.
 
-    A requisition belongs to an employee, so the account is one. Of a move and of a production it may change the planned
-    dates alone. Tryton gives the buttons of a model (book the goods in, cancel them) to all who may write it where a
-    button names no group, so those are given to the groups that could press them before.
+    A requisition belongs to an employee, so the account is one. Of a move and of a production it may change the
+    planned dates alone, of a supplier's product the price. Tryton gives the buttons of a model (book the goods in,
+    cancel them) to all who may write it where a button names no group, so those are given to the groups that could
+    press them before.
     """
     group = rpc.create("res.group", name="Gateway (writes)")
     rights = [
         _rights(group, "purchase.requisition", perm_create=True),
         _rights(group, "purchase.purchase", perm_create=True),
         _rights(group, "purchase.line", perm_create=True),
-        *(_rights(group, model, perm_write=True) for model in _DATED),
+        *(_rights(group, f"{order}.amendment{part}", perm_create=True) for order in _AMENDED for part in ("", ".line")),
+        *(_rights(group, model, perm_write=True) for model in _OPEN),
     ]
     rpc("ir.model.access.create", rights)
-    for model, dates in _DATED.items():
-        _dates_alone(rpc, group, model, dates)
+    for model, dates in _OPEN.items():
+        _these_alone(rpc, group, model, dates)
         _buttons_as_before(rpc, group, model)
     party = rpc.create("party.party", name="erp-mcp gateway", code="GATEWAY")
     employee = rpc.create("company.employee", party=party, company=company)
     _user(rpc, company, login, password, groups=[also, group], employees=[["add", [employee]]], employee=employee)
 
 
-def _dates_alone(rpc: Rpc, group: int, model: str, dates: frozenset[str]) -> None:
+def _these_alone(rpc: Rpc, group: int, model: str, dates: frozenset[str]) -> None:
     fields = [row["name"] for row in rpc.find("ir.model.field", [["model", "=", model]], ["name"])]
     closed = [
         {"model": model, "field": name, "group": group, "perm_read": True, "perm_write": False}

@@ -46,11 +46,12 @@ def today(rpc: Rpc) -> date:
     return date(found["year"], found["month"], found["day"])
 
 
-def order(rpc: Rpc, *, quantity: str = "30", state: State = "processing") -> Ordered:
-    """Buy gaskets for a week from now, and take the order to a state."""
+def order(rpc: Rpc, *, quantity: str = "30", state: State = "processing", lines: int = 1) -> Ordered:
+    """Buy gaskets for a week from now, on so many lines, and take the order to a state; return its first line."""
     supplier, product = id_of(rpc, "party.party", SUPPLIER), id_of(rpc, "product.product", ITEM)
     unit = rpc.find("product.product", [["id", "=", product]], ["purchase_uom"])[0]["purchase_uom"]
     day = today(rpc) + timedelta(days=7)
+    asked = {"product": product, "quantity": float(quantity), "unit": unit, "unit_price": Decimal("3.30")}
     purchase = rpc.create(
         "purchase.purchase",
         party=supplier,
@@ -60,9 +61,7 @@ def order(rpc: Rpc, *, quantity: str = "30", state: State = "processing") -> Ord
         purchase_date=today(rpc),
         delivery_date=day,
         invoice_method="manual",
-        lines=[
-            ["create", [{"product": product, "quantity": float(quantity), "unit": unit, "unit_price": Decimal("3.30")}]]
-        ],
+        lines=[["create", [{**asked} for _ in range(lines)]]],
     )
     for button in _STEPS[state]:
         rpc(f"purchase.purchase.{button}", [purchase])
@@ -105,6 +104,27 @@ def requisitions(rpc: Rpc, reference: str) -> Result:
         "lines.quantity", "lines.product.code", "lines.unit.symbol", "lines.supplier.code", "lines.description",
     ]  # fmt: skip
     return rpc.find("purchase.requisition", [["description", "=", reference]], fields)
+
+
+def lines(rpc: Rpc, purchase: int) -> list[tuple[str, str, str]]:
+    """Return number, quantity and price of an order's lines, as a person sees them."""
+    rows = rpc.find("purchase.line", [["purchase", "=", purchase]], ["quantity", "unit_price"])
+    return [
+        (str(row["id"]), str(row["quantity"]), str(Decimal(row["unit_price"]["decimal"]).normalize())) for row in rows
+    ]
+
+
+def amendments(rpc: Rpc, marked: str, *, kind: str = "purchase") -> Result:
+    """Return the amendments that bear a reference, as a person sees them."""
+    fields = ["state", "create_uid.login", f"{kind}.number", "lines.action", "lines.line", "lines.quantity"]
+    return rpc.find(f"{kind}.amendment", [["description", "like", f"{marked}%"]], fields)
+
+
+def say_yes(rpc: Rpc, marked: str, *, kind: str = "purchase") -> None:
+    """Validate the amendments that bear a reference, as somebody of the group for that does."""
+    waiting = [one["id"] for one in amendments(rpc, marked, kind=kind) if one["state"] == "draft"]
+    if waiting:
+        rpc(f"{kind}.amendment.validate_amendment", waiting)
 
 
 def iso(found: Result) -> str:

@@ -34,6 +34,8 @@ MODULES = (
     "sale_supply_production",
     "purchase_request",
     "purchase_requisition",
+    "purchase_amendment",
+    "sale_amendment",
     "quality",
 )
 DESCRIPTION = "tryton.json"

@@ -3,31 +3,59 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
+import anyio
 import pytest
 from mcp import Client
 
+from erp_mcp.systems.load import load_profile
 from erp_mcp.testing import CommandFault
 from tests.guarantees import guarantees
 from tests.path.test_end_to_end import records
 from tests.relaying import Relay, before_json_rpc
-from tests.systems.approving import Losing, deploy, ended
-from tests.systems.matrix.covering import CREATE_TOOL, DATE_TOOL, LOST_REPLY, TRYTON, covers
+from tests.systems.approving import Losing, approve, deploy, ended
+from tests.systems.matrix.covering import CHANGE_TOOL, CREATE_TOOL, DATE_TOOL, LOST_REPLY, TRYTON, covers
 from tests.systems.tryton import buying
+from tests.systems.tryton.conftest import ROOT
 from tests.systems.tryton.rpc import Rpc, Value
 from tests.systems.tryton.server import Running
 from tests.systems.tryton.test_gateway import SYSTEM, ask, planner, run
 
 pytestmark = pytest.mark.live
 
+PROFILE: Final = load_profile("tryton", [ROOT / "erp_mcp" / "systems"])
+
 WRITE: Final = """\
     write:
       account: {account}
       secret: "file:{secret}"
+"""
+RULE: Final = """
+  - id: planner-changes
+    effect: permit
+    roles: [planner]
+    tools: [propose_change_purchase_order]
+    evidence: {accepted_by: anna, reason: a test system}
+"""
+CASE: Final = """
+  - name: a planner proposes a change
+    role: planner
+    tool: propose_change_purchase_order
+    expect: allowed
+    by: [planner-changes]
+    not_by: [planner-requisitions]
+
+  - name: a planner proposes a date once more
+    role: planner
+    tool: propose_update_delivery_date
+    expect: allowed
+    by: [planner-delivery-dates]
+    not_by: [planner-changes]
 """
 ITEMS: Final = {"none": "RM-302", "lost_after": "RM-301", "lost_before": "RM-314"}  # nobody has ordered them
 
@@ -35,6 +63,12 @@ ITEMS: Final = {"none": "RM-302", "lost_after": "RM-301", "lost_before": "RM-314
 @pytest.fixture(scope="module")
 def ordered(person: Rpc) -> buying.Ordered:
     """A purchase that is to come in a week."""
+    return buying.order(person)
+
+
+@pytest.fixture(scope="module")
+def changing(person: Rpc) -> buying.Ordered:
+    """A purchase of which more is wanted."""
     return buying.order(person)
 
 
@@ -50,6 +84,7 @@ def deployment(
     tryton: Running,
     losing: Losing[Relay],
     ordered: buying.Ordered,
+    changing: buying.Ordered,
     person: Rpc,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
@@ -58,6 +93,13 @@ def deployment(
     person("purchase.requisition.cancel", [row["id"] for row in person.find("purchase.requisition", earlier, [])])
     folder = tmp_path_factory.mktemp("writes") / "plant"
     deploy(folder, "tryton", system_of(tryton, losing.relay.url))
+    quick = folder / "profiles" / "tryton-quick.yaml"
+    quick.write_text(re.sub(r"ask_s: \d+", "ask_s: 0", quick.read_text(encoding="utf-8")), encoding="utf-8")
+    for name, added in (("base.yaml", RULE), ("tests/base.yaml", CASE)):
+        file = folder / "policies" / name
+        file.write_text(file.read_text(encoding="utf-8") + added, encoding="utf-8")
+    by_anna = ("--as", "anna", "--passphrase-file", str(folder.parent / "anna"))
+    run("policy", "apply", "--yes", *by_anna, "--config", str(folder / "erp-mcp.yaml"))
     return folder
 
 
@@ -166,6 +208,46 @@ async def test_a_lost_answer_about_a_date_is_read_back(
     assert [one for _, one in buying.moves(person, ordered.line).values()] == [day if took_effect else before]
 
 
+@covers((CHANGE_TOOL, LOST_REPLY), TRYTON)
+@guarantees("P3.people_commit", "P4.one_effect", "P4.accepted")
+async def test_an_approved_change_waits_for_a_buyer_although_the_answer_was_lost(
+    deployment: Path, losing: Losing[Relay], changing: buying.Ordered, person: Rpc
+) -> None:
+    """Approved here, it stands in Tryton as a draft; the receipt comes when the line has what was approved."""
+    with losing.writes("lost_after") as written:
+        async with Client(planner(deployment)) as client:
+            proposed = await ask(
+                client, "propose_change_purchase_order", purchase_order_id=changing.number, line=changing.key, qty="45",
+                reason="One more pump is sold.", idempotency_key="more-gaskets",
+            )  # fmt: skip
+        number = records(proposed, "proposal")[0]["proposal_id"]
+        await anyio.to_thread.run_sync(approve, deployment, number)
+        waiting = await worked_off(deployment, number, until="AWAITING_ACK")
+        assert (waiting["state"], len(written)) == ("AWAITING_ACK", 1)
+    assert [quantity for _, quantity, _ in buying.lines(person, changing.purchase)] == ["30.0"]
+
+    (draft,) = person.find("purchase.amendment", [["purchase", "=", changing.purchase]], ["description"])
+    buying.say_yes(person, draft["description"])
+    done = await worked_off(deployment, number, until="COMMITTED")
+
+    assert done["state"] == "COMMITTED"
+    assert [quantity for _, quantity, _ in buying.lines(person, changing.purchase)] == ["45.0"]
+    assert person("purchase.amendment.search_count", [["purchase", "=", changing.purchase]]) == 1
+
+
+async def worked_off(folder: Path, proposal_id: str, *, until: str) -> dict[str, Any]:
+    """Let one worker after the other look until a proposal has a state, or for some tries; return it."""
+    found: dict[str, Any] = {}
+    for _ in range(8):
+        await anyio.to_thread.run_sync(run, "worker", "--once", "--config", str(folder / "erp-mcp.yaml"))
+        async with Client(planner(folder)) as client:
+            (found,) = records(await ask(client, "get_proposal", proposal_id=proposal_id), "proposal")
+        if found["state"] == until:
+            break
+        await anyio.sleep(2)  # what waits is asked again after five seconds
+    return found
+
+
 @guarantees("P5.moves_proved")
 def test_what_was_written_to_tryton_is_in_an_audit_that_verifies(deployment: Path) -> None:
     """Proposals, approvals, receipts: nothing out of order."""
@@ -177,5 +259,5 @@ def test_what_was_written_to_tryton_is_in_an_audit_that_verifies(deployment: Pat
 def test_the_probe_says_that_every_write_is_ready(deployment: Path) -> None:
     """What an administrator looks at before turning them on."""
     told = json.loads(run("systems", "probe", "tryton", "--json", "--config", str(deployment / "erp-mcp.yaml")))
-    assert [one["verified"] for one in told["operations"]] == [True] * 5
+    assert [one["verified"] for one in told["operations"]] == [True] * len(PROFILE.commands)
     assert (told["problems"], told["writes"]["account"]) == ([], "gateway_write")
