@@ -209,6 +209,10 @@ class Crew:
                 self._kill(kind, pid)
                 self.release(islice(changes, EACH))
 
+    async def until_at_work(self) -> None:
+        """Wait until a worker has made a move."""
+        await self._moved("worker")
+
     def _kill(self, kind: Victim, pid: int) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)

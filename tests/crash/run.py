@@ -14,9 +14,10 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 from tests.crash.schedules import PLANTED, WAYS, Ending, Schedule, Stage
 from tests.unit.committing.office import TOOLS
@@ -65,6 +66,11 @@ def in_memory() -> str | None:
     """Return a folder in memory where there is one: a killed process loses nothing that was written without a sync."""
     folder = Path("/dev/shm")
     return str(folder) if folder.is_dir() and os.access(folder, os.W_OK) else None
+
+
+def facts_of(one: Any) -> dict[str, Any]:
+    """Return the fields of what was seen, for JSON; `dataclasses.asdict` makes nonsense of a counter."""
+    return {each.name: getattr(one, each.name) for each in fields(one)}
 
 
 def main() -> int:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import os
 import random
 import shutil
 import sqlite3
@@ -19,11 +20,14 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass, field
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Final, Literal
+from unittest.mock import patch
 
 from erp_mcp.bootstrap import Deployment, open_deployment
 from erp_mcp.cli.audit import verify_deployment
@@ -34,11 +38,14 @@ from tests.crash.asked import Asked, asked, effects
 from tests.crash.crew import AHEAD, EACH, WORKERS, Crew, Fired, Victim
 from tests.crash.furnishing import AGENTS, CONFIGURATION, furnished
 from tests.crash.hurried import FAULTS
+from tests.crash.run import facts_of
 from tests.prepared import prepare
-from tests.systems.postgresql.server import running
+from tests.systems.postgresql.server import VARIABLE, Rig, crash, running
 
 Store = Literal["sqlite", "postgresql"]
 STORES: Final[tuple[Store, ...]] = ("sqlite", "postgresql")
+EACH_STOP: Final = 6  # changes that are asked for before each stop of the server
+_BETWEEN_STOPS_S: Final = (2.0, 10.0)
 _DRAIN_S: Final = 900  # of a lease as shipped, several run out one after the other
 _LEGAL: Final = {(move.name, move.source.value, move.target.value) for move in MOVES}
 _NO_MOVE: Final = {"proposal.proposed", "proposal.approved_in_part", ESCALATED}
@@ -57,6 +64,7 @@ class Seen:
     store: Store
     seed: int
     kills: Mapping[Victim, int] = field(default_factory=dict)
+    stops: int = 0
     cut: int = 0
     asked: int = 0
     refused: Counter[str] = field(default_factory=Counter)
@@ -74,6 +82,7 @@ class Seen:
         """Return the figures in lines."""
         kills = ", ".join(f"{count} of a {kind}" for kind, count in sorted(self.kills.items()))
         head = f"{self.store}, seed {self.seed}: {sum(self.kills.values())} kills ({kills}) in {self.seconds:.0f} s"
+        head += f", {self.stops} times the server itself" if self.stops else ""
         return "\n".join(
             [
                 f"{head}; {self.cut} connections cut, {self.in_hand} pieces of work found half done",
@@ -98,6 +107,7 @@ def run(
     hurried: str | None = None,
     plant: Path | None = None,
     within_s: float = 3600,
+    stops: int = 0,
 ) -> Seen:
     """Kill so many processes, and return what was seen once everything has come to an end.
 
@@ -108,24 +118,47 @@ def run(
         hurried: `none` for workers whose lease is of seconds, or the fault planted in them; as shipped without it.
         plant: A prepared demo plant, which is copied; without it one is built.
         within_s: Nobody is killed any more after so many seconds; what is under way then still comes to its end.
+        stops: How often PostgreSQL itself is stopped at once and started again, before anybody is killed.
     """
     began, chance = time.monotonic(), random.Random(seed)
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         directory = folder / "demo"
         _ = prepare(directory) if plant is None else shutil.copytree(plant, directory)
-        rig = stack.enter_context(running(folder / "postgresql")) if store == "postgresql" else None
+        rig = stack.enter_context(_served(folder / "postgresql", own=stops > 0)) if store == "postgresql" else None
+        assert rig is not None or not stops, "only PostgreSQL is stopped"
         furnished(directory, rig)
-        changes = asked(directory / "erp.sqlite", AHEAD + EACH * kills, chance)
+        changes = asked(directory / "erp.sqlite", AHEAD + EACH * kills + EACH_STOP * stops, chance)
         deployment = open_deployment(directory / CONFIGURATION)
         stack.callback(deployment.close)
-        fired = asyncio.run(_fired_at(directory, deployment, changes, kills, chance, hurried, within_s))
-        seen = Seen(store=store, seed=seed, kills=fired.kills, cut=fired.cut, asked=0)
+        again = partial(_stopped, rig, stops, chance) if rig is not None else None
+        fired = asyncio.run(_fired_at(directory, deployment, changes, kills, chance, hurried, within_s, again))
+        seen = Seen(store=store, seed=seed, kills=fired.kills, stops=stops, cut=fired.cut, asked=0)
         _count(deployment, directory / "erp.sqlite", changes, fired, seen)
         if seen.wrong:
             shutil.copytree(directory, Path(tempfile.mkdtemp(prefix="sigkill-")) / "demo")
     seen.seconds = time.monotonic() - began
     return seen
+
+
+@contextmanager
+def _served(state: Path, *, own: bool) -> Iterator[Rig]:
+    """Give the rig of the environment, or one of our own, which alone may be stopped."""
+    with patch.dict(os.environ):
+        if own:
+            os.environ.pop(VARIABLE, None)
+        with running(state) as rig:
+            yield rig
+
+
+async def _stopped(rig: Rig, stops: int, chance: random.Random, crew: Crew, changes: Iterator[Asked]) -> None:
+    """Stop PostgreSQL at once and start it again, at moments that chance chooses, while everybody is at work."""
+    crew.release(islice(changes, AHEAD))
+    await crew.until_at_work()
+    for _ in range(stops):
+        crew.release(islice(changes, EACH_STOP))
+        await asyncio.sleep(chance.uniform(*_BETWEEN_STOPS_S))
+        await asyncio.to_thread(crash, rig)
 
 
 class Journal:
@@ -150,6 +183,7 @@ async def _fired_at(
     chance: random.Random,
     hurried: str | None,
     within_s: float,
+    stopped: Callable[[Crew, Iterator[Asked]], Awaitable[None]] | None = None,
 ) -> Fired:
     """Let everything run until so many processes were killed and nothing is under way."""
     proposals = deployment.state.proposals
@@ -159,7 +193,10 @@ async def _fired_at(
             tasks.create_task(crew.keep_working(f"worker-{number}"))
         tasks.create_task(crew.keep_deciding())
         agents = [tasks.create_task(crew.ask_for_all(agent)) for agent in AGENTS]
-        await crew.kill(kills, chance, iter(changes), within_s)
+        left = iter(changes)
+        if stopped is not None:
+            await stopped(crew, left)
+        await crew.kill(kills, chance, left, within_s)
         crew.release([None] * len(agents))
         await asyncio.wait(agents)
         for _ in range(_DRAIN_S):
@@ -249,13 +286,14 @@ def main() -> int:
     parser.add_argument("--hurried", choices=FAULTS, help="workers with a lease of seconds, with this fault")
     parser.add_argument("--plant", type=Path, help="a prepared demo plant, which is copied")
     parser.add_argument("--within-s", type=float, default=3600, help="nobody is killed after so many seconds")
+    parser.add_argument("--stops", type=int, default=0, help="of PostgreSQL itself, before anybody is killed")
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
     seen = run(
         kills=chosen.kills, store=chosen.store, seed=chosen.seed, hurried=chosen.hurried, plant=chosen.plant,
-        within_s=chosen.within_s,
+        within_s=chosen.within_s, stops=chosen.stops,
     )  # fmt: skip
-    print(json.dumps(asdict(seen)) if chosen.json else seen.told())
+    print(json.dumps(facts_of(seen)) if chosen.json else seen.told())
     return 1 if seen.wrong else 0
 
 

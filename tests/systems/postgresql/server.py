@@ -135,6 +135,16 @@ def start(state: Path) -> Rig:
     return _DATABASE.start(state)
 
 
+def crash(rig: Rig) -> None:
+    """Stop the primary without letting it write anything more, and start it again where it was: it recovers by itself.
+
+    Only for a rig of the caller's own: whoever else is on it loses their connections.
+    """
+    directory = Path(rig.directory)
+    _run(directory, "pg_ctl", "-D", str(directory / "primary"), "-m", "immediate", "-w", "stop")
+    _serve(directory, "primary", rig.port)
+
+
 def stop(state: Path) -> None:
     """End both servers and remove their files; what is stopped already is left alone."""
     _DATABASE.stop(state)
