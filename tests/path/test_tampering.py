@@ -263,7 +263,10 @@ def test_a_proposal_that_nobody_approved_is_not_sent_whatever_its_row_says(scene
 def test_a_preview_that_was_made_harmless_before_a_person_saw_it_is_found(
     prepared: Path, tmp_path: Path, field: str
 ) -> None:
-    """Somebody with the file shows one thing and has another happen; the person signs in good faith."""
+    """Somebody with the file shows one thing and has another happen; the person signs in good faith.
+
+    The record of what was proposed tells on them; that a preview differs is looked at as well, further on.
+    """
     plant = Path(shutil.copytree(prepared, tmp_path / "demo"))
     desk = open_desk(plant)
     try:
@@ -284,7 +287,7 @@ def test_a_preview_that_was_made_harmless_before_a_person_saw_it_is_found(
         asyncio.run(work_once(desk.deployment, lambda _proposal, _lost: None))
 
         proposal = desk.deployment.state.proposals.get(handle)
-        assert (proposal.state, proposal.reason) == (State.NEEDS_HUMAN, "preview_differs")
+        assert (proposal.state, proposal.reason) == (State.NEEDS_HUMAN, "records_disagree")
         assert bought(plant) == before
     finally:
         desk.deployment.close()

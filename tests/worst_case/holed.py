@@ -14,6 +14,7 @@ from unittest.mock import patch
 from erp_mcp import gateway, proposing
 from erp_mcp.answers import clean
 from erp_mcp.approval import check
+from erp_mcp.committing import committer
 from erp_mcp.domain.answer import Refusal
 from erp_mcp.store.state import proposals
 
@@ -21,16 +22,17 @@ _SHAPING: Final = import_module("erp_mcp.answers.shape")  # the package has a fu
 
 
 def needs_nobody() -> None:
-    """Everything may happen without anybody's yes: in the code, and in the tables, which would hold by themselves."""
+    """Everything may happen without anybody's yes: in the code, and in tables and records, which hold by themselves."""
     for module in (proposals, check):
         patch.object(module, "needs_nobody", lambda _content: True).start()
+    patch.object(committer, "check_recorded", lambda *_: None).start()
     plant = Path(sys.argv[sys.argv.index("--demo-dir") + 1])
     with closing(sqlite3.connect(plant / "state" / "state.sqlite")) as state, state:
         state.execute("DROP TRIGGER IF EXISTS proposal_is_allowed")
 
 
 def needs_nobody_in_code() -> None:
-    """The code lets everything happen without anybody's yes; the tables are as they are: nothing may come of it."""
+    """The code lets everything happen without anybody's yes, tables and records as they are: nothing may come of it."""
     for module in (proposals, check):
         patch.object(module, "needs_nobody", lambda _content: True).start()
 

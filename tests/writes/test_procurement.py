@@ -293,5 +293,5 @@ def test_a_part_that_somebody_altered_in_the_database_is_not_sent(desk: WriteDes
     saga = carried_out(desk, saga, once("allocate_budget", "after_begin", alter))
     part = parts(desk, saga)["allocate_budget", False]
     assert (part.state, part.reason) == (State.NEEDS_HUMAN, "approval_not_of_saga")
-    assert (saga.state, saga.reason) == (State.CLAIMED, "part_needs_person")
+    assert (saga.state, saga.reason) == (State.NEEDS_HUMAN, "records_disagree")
     assert desk.erp("SELECT planned FROM budget WHERE cost_ctr = '4200-1000' AND period = '2026'") == [("867000.00",)]
