@@ -39,6 +39,7 @@ from erp_mcp.errors import (
 LOOK_S: Final = 30  # how long a system may take to show what it has
 MAX_REASON: Final = 500
 MAX_DOCUMENT: Final = 80
+_HALTED: Final = frozenset({State.COMPENSATION_STUCK, State.NEEDS_HUMAN})
 # The most urgent first: those that nothing ends but a person, then those that a worker still reads back.
 UNSETTLED: Final = (
     State.COMPENSATION_STUCK,
@@ -56,7 +57,8 @@ class Known:
 
     `sent` and `lost` are the last instants at which it was sent, and at which its outcome came to be unknown. `looks`
     are the read-backs since: when, and the code of what each gave. `native_code` is the system's own word, if any.
-    `taken_in` is when the system took it in to say later what became of it, `ticket` what it gave for asking.
+    `taken_in` is when the system took it in to say later what became of it, `ticket` what it gave for asking. Of what
+    stands still for a person `halted_at` is the step of a saga and `halted_by` the rule or error, where there is one.
     """
 
     proposal: Proposal
@@ -66,6 +68,8 @@ class Known:
     native_code: str = ""
     taken_in: str = ""
     ticket: str = ""
+    halted_at: str = ""
+    halted_by: str = ""
     looks: tuple[tuple[str, str], ...] = ()
     history: tuple[Event, ...] = ()
     parts: tuple[Proposal, ...] = ()  # of a saga, as far as they were begun
@@ -116,6 +120,7 @@ def known(deployment: Deployment, proposal_id: str) -> Known:
     lost = next((one for one in since if one.type in ("proposal.unknown", "proposal.awaiting_ack")), None)
     handed = next((one for one in reversed(history) if one.type == "proposal.needs_human"), None)
     why = lost or handed
+    halted = _facts(deployment, history[-1]) if history and proposal.state in _HALTED else {}
     taken = next((one.time for one in since if one.type == "proposal.awaiting_ack"), "")
     looked = [one for one in since if one.payload.get("from") == State.RECONCILING and one is not lost]
     return Known(
@@ -126,6 +131,8 @@ def known(deployment: Deployment, proposal_id: str) -> Known:
         native_code=next(filter(None, (_native_code(deployment, one) for one in since)), ""),
         taken_in=taken,
         ticket=store.ticket(proposal_id) if taken else "",
+        halted_at=str(halted.get("step", "")),
+        halted_by=str(halted.get("rule") or halted.get("code") or ""),
         looks=tuple((one.time, str(one.payload.get("reason", "")) or one.type) for one in looked),
         history=history,
         parts=tuple(store.parts(proposal_id)) if is_saga(proposal.content) else (),
@@ -282,6 +289,8 @@ def as_json(known_: Known, sight: Sight | None) -> dict[str, JsonValue]:
         "sent_at": known_.sent,
         "unknown_since": known_.lost,
         "native_code": known_.native_code,
+        "halted_at": known_.halted_at,
+        "halted_by": known_.halted_by,
         "taken_in_at": known_.taken_in,
         "ticket": known_.ticket,
         "asked_again_at": known_.proposal.not_before if known_.proposal.state is State.AWAITING_ACK else "",
@@ -358,9 +367,17 @@ def _requesters(deployment: Deployment, content: Content) -> frozenset[str]:
 
 def _native_code(deployment: Deployment, event: Event) -> str:
     """Return the system's own code that the record of an event holds, if any."""
+    return str(_facts(deployment, event).get("native_code", ""))
+
+
+def _facts(deployment: Deployment, event: Event) -> dict[str, JsonValue]:
+    """Return what the record of an event says in the clear; empty where it is gone or no record any more."""
     records = deployment.state.audit.read(after=event.audit_seq - 1, limit=1)
-    facts = json.loads(records[0].leaf).get("facts", {}) if records else {}
-    return str(facts.get("native_code", ""))
+    try:
+        found = json.loads(records[0].leaf)["facts"] if records else None
+    except (ValueError, KeyError, TypeError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _told(error: Exception) -> str:

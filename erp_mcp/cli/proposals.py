@@ -246,6 +246,10 @@ def _lines(known: Known, sight: Sight | None, flaw: str) -> Iterator[str]:
     if known.lost:
         native = f", the system said {visible(known.native_code)}" if known.native_code else ""
         yield f"  unknown:   since {known.lost} ({visible(known.why)}){native}"
+    if known.halted_at or known.halted_by:
+        step = f"at step {visible(known.halted_at)}" if known.halted_at else ""
+        by = f"by {visible(known.halted_by)}" if known.halted_by else ""
+        yield f"  halted:    {' '.join(filter(None, (step, by)))}"
     if known.taken_in:
         ticket = f", ticket {visible(known.ticket)}" if known.ticket else ", no ticket"
         yield f"  taken in:  by {visible(command.system)} at {known.taken_in}{ticket}"

@@ -46,6 +46,8 @@ class Outcome:
     lost: str
     why: str
     native_code: str
+    halted_at: str
+    halted_by: str
     taken_in: str
     ticket: str
     again: str
@@ -72,6 +74,8 @@ def outcome(visit: Visit, proposal: Proposal, sight: Sight | None = None) -> Out
         lost=local(known.lost, zone),
         why=known.why,
         native_code=known.native_code,
+        halted_at=known.halted_at,
+        halted_by=known.halted_by,
         taken_in=local(known.taken_in, zone) if known.taken_in else "",
         ticket=visible(known.ticket),
         again=local(proposal.not_before, zone) if proposal.state is State.AWAITING_ACK else "",

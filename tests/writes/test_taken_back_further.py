@@ -37,6 +37,7 @@ def test_from_the_terminal(desk: WriteDesk, saga: Proposal) -> None:
     """It is offered where it helps, asks for the passphrase, is kept with the proposal, and a worker goes on."""
     name = saga.content.proposal_id
     assert "--take-back" in run(desk, "list").output
+    assert "halted:    at step reserve_stock by R-UNDO-CHANGED" in run(desk, "show", name).output
     key = desk.directory / "key.txt"
     key.write_text(passphrase_of(desk.directory, APPROVERS[0]), encoding="ascii")
     key.chmod(0o600)
@@ -64,7 +65,9 @@ async def test_on_the_page(desk: WriteDesk, saga: Proposal) -> None:
     passphrase = passphrase_of(desk.directory, APPROVERS[0])
     assert (await browser.sign_in(APPROVERS[0], passphrase)).status_code == 303
     await browser.get(here)
-    assert 'value="take_back"' in (await browser.get(here)).text
+    page = (await browser.get(here)).text
+    assert 'value="take_back"' in page
+    assert "at step <code>reserve_stock</code> by <code>R-UNDO-CHANGED</code>" in page
     for wrong in ({"verdict": "take_back", "passphrase": "not mine"}, {"verdict": "take", "passphrase": passphrase}):
         answer = await browser.send(f"{here}/resolve", reason=WHY, document="", **wrong)
         assert answer.status_code in {400, 403}
