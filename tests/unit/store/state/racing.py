@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Final
 
 from erp_mcp.domain.instants import exact_instant, parse_instant
+from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.proposal import LimitUse
 from erp_mcp.store.state.deployment_state import DeploymentState
 from erp_mcp.store.state.rows import COUNTING, SENT
@@ -147,6 +148,9 @@ class Stormed:
 def stormed(state: DeploymentState, directory: Path) -> Stormed:
     """Let all do everything, and go through the records of it."""
     told = race(directory, "storm", [])
+    counted = {
+        one.content.proposal_id for one in state.proposals.in_states(tuple(State), limit=2000) if one.content.limits
+    }
     seen = Stormed(answers=Counter(answer for one in told for answer in one.values()))
     stands: dict[str, str] = {}
     said: Counter[str] = Counter()
@@ -160,7 +164,8 @@ def stormed(state: DeploymentState, directory: Path) -> Stormed:
         if stopped and kind in _NEVER_STOPPED:
             seen.behind.append(f"{record.seq} {kind}")
         said[facts.get("approver", "")] += facts["move"] == "approve"
-        stands[facts["proposal_id"]] = facts["to"]
+        if facts["proposal_id"] in counted:
+            stands[facts["proposal_id"]] = facts["to"]
         seen.moves["narrow" if facts["reason"] == "narrowed" else facts["move"]] += 1
         seen.counting = max(seen.counting, _in(stands, COUNTING))
         seen.sent = max(seen.sent, _in(stands, SENT))

@@ -23,6 +23,7 @@ USE: Final = LimitUse(limit="storm", key="all", amount=1, maximum=3, window_s=36
 PEOPLE: Final = ("anna", "bea", "carl", "dora")
 QUOTA: Final = 4  # of each of them, in an hour: fewer than they are asked for
 ROUNDS: Final = 60
+_COUNTED: Final = 0.7  # of what is proposed
 # What is committed takes its share for good, so it is seldom.
 _SENT_ENDS: Final = {"commit": 1, "refuse": 10, "lose": 8, "postpone": 4}
 _READ_ENDS: Final = {"commit": 1, "miss": 8, "lose": 4, "hand_over": 4}
@@ -57,11 +58,15 @@ class Racer:
         return told
 
     def _content(self, *, agent: str = "", like: Content | None = None) -> Content:
-        """Return something to propose, under a key and mostly by an agent of one's own."""
+        """Return something to propose, under a key and mostly by an agent of one's own.
+
+        Some of it no limit counts: each kind of move stays possible once what was written has used the limit up.
+        """
+        counted = (USE,) if self._chance.random() < _COUNTED else ()
         plain = like or a_content(f"{self._name}-{self._chance.random()}", limits=(USE,))
         terms = replace(plain.terms, quota=QUOTA, escalates_s=1, escalates_to=PEOPLE)
         made = instant_text(FakeClock().now - timedelta(seconds=10))  # so that it is due to be told to others
-        return replace(plain, agent=agent or self._name, terms=terms, limits=(USE,), created_at=made)
+        return replace(plain, agent=agent or self._name, terms=terms, limits=counted, created_at=made)
 
     def _propose(self) -> None:
         self._proposals.create(self._content())
