@@ -22,6 +22,7 @@ import pytest
 from erp_mcp import administration
 from erp_mcp.approval import envelope, keys, signed
 from erp_mcp.bootstrap import Deployment, open_deployment
+from erp_mcp.committing import committer
 from erp_mcp.domain.approver import Enrolment
 from erp_mcp.domain.canonical_json import canonical
 from erp_mcp.domain.forms import FormError, from_json
@@ -260,13 +261,16 @@ def test_a_proposal_that_nobody_approved_is_not_sent_whatever_its_row_says(scene
 
 @guarantees("P3.binding")
 @pytest.mark.parametrize("field", ["headline", "after"])
+@pytest.mark.parametrize("reason", ["records_disagree", "preview_differs"])
 def test_a_preview_that_was_made_harmless_before_a_person_saw_it_is_found(
-    prepared: Path, tmp_path: Path, field: str
+    prepared: Path, tmp_path: Path, field: str, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody with the file shows one thing and has another happen; the person signs in good faith.
 
-    The record of what was proposed tells on them; that a preview differs is looked at as well, further on.
+    The record of what was proposed tells on them; where the records were forged as well, the preview itself does.
     """
+    if reason == "preview_differs":
+        monkeypatch.setattr(committer, "check_recorded", lambda *_: None)  # as if they agreed with the row
     plant = Path(shutil.copytree(prepared, tmp_path / "demo"))
     desk = open_desk(plant)
     try:
@@ -287,7 +291,7 @@ def test_a_preview_that_was_made_harmless_before_a_person_saw_it_is_found(
         asyncio.run(work_once(desk.deployment, lambda _proposal, _lost: None))
 
         proposal = desk.deployment.state.proposals.get(handle)
-        assert (proposal.state, proposal.reason) == (State.NEEDS_HUMAN, "records_disagree")
+        assert (proposal.state, proposal.reason) == (State.NEEDS_HUMAN, reason)
         assert bought(plant) == before
     finally:
         desk.deployment.close()

@@ -7,6 +7,7 @@ import socket
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 import pytest_asyncio
@@ -164,6 +165,22 @@ async def test_a_code_is_good_once_and_in_its_own_browser_alone(browser: Browser
     assert (spent.status_code, "page.sign_in_lost" in spent.text) == (400, True)  # remembered over all processes
     for one in (planted, thief, elsewhere):
         assert (await one.get("/")).status_code == 303
+
+
+@guarantees("P3.page_provider", "input.clear_errors")
+async def test_a_code_that_was_redeemed_opens_no_sign_in_of_another_browser(browser: Browser) -> None:
+    """A code seen in a log is put into a sign-in of one's own: we know neither of it, and the provider refuses it."""
+    cleo, thief = Person("sub-cleo"), browser.another()
+    used = cleo.sign_in(await there(browser), until=CALLBACK).removeprefix(HERE)
+    assert (await browser.get(used)).status_code == 200
+    own = Person("sub-cleo").sign_in(await there(thief), until=CALLBACK).removeprefix(HERE)
+    code, mine = (parse_qs(urlsplit(one).query)["code"][0] for one in (used, own))
+
+    answer = await thief.get(own.replace(quote(mine, safe=""), quote(code, safe="")))
+
+    assert code != mine
+    assert (answer.status_code, "invalid_grant" in answer.text) == (403, True)  # the provider's own word
+    assert (await thief.get("/")).status_code == 303
 
 
 @guarantees("P3.page_provider", "input.clear_errors")
