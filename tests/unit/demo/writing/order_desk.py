@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from erp_mcp.demo import dump_hash
 from erp_mcp.demo.erp_service import Document, ErpCall, ErpService, Rejected, Reply, Superseded
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.testing import FixedClock
+from tests.dumps import dump_hash
 
 
 class OrderDesk:
