@@ -117,6 +117,7 @@ GUARANTEES: dict[str, tuple[str, str]] = {
     "P7.same_rows": ("A statement that is written for the parameters of a call finds the rows that the statement finds.", "promise P7"),
     "P7.kept_findings": ("What an analysis found is found again only for the same question of the same scope and masks, and never after anything was written.", "promise P7"),
     "P7.worked_out_ahead": ("What is worked out ahead of time answers exactly as the whole question does at the same moment, for every scope and mask.", "promise P7"),
+    "P7.refresh": ("After a write the read model holds all it changed; what its operation does not touch is not read again and keeps its age.", "promise P7"),
     "P7.sync_exact": ("Synchronisation ends with what the system of record holds: changes, deletions, restarts.", "promise P7"),
     "P7.demo_plant": ("The demo plant is deterministic and each planted cause is the only sufficient one.", "promise P7"),
     "P8.text_is_data": ("Text from a system is cleaned, capped and marked as data.", "promise P8"),

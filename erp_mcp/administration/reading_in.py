@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -23,6 +23,7 @@ def synchronise(
     deployment: Deployment,
     *,
     names: Sequence[str] = (),
+    entities: Collection[str] | None = None,
     full: bool = False,
     progress: Callable[[sync.Progress], None] | None = None,
 ) -> list[sync.SyncReport]:
@@ -31,6 +32,7 @@ def synchronise(
     Args:
         deployment: Whose read model.
         names: Systems; all configured ones when empty.
+        entities: Which of their entities; all when `None`. The others stay as they are, with their age.
         full: Read everything again.
         progress: Called after each page.
 
@@ -47,7 +49,8 @@ def synchronise(
         raise BusyError(reason="another process is synchronising")
     keeper = sync.LeaseKeeper(leases, lease, deployment.clock, progress)
     try:
-        return asyncio.run(_synchronise(deployment, names=names, full=full, progress=keeper.after_page))
+        work = _synchronise(deployment, names=names, entities=entities, full=full, progress=keeper.after_page)
+        return asyncio.run(work)
     finally:
         leases.release(keeper.lease)
 
@@ -79,7 +82,12 @@ async def _sites_held(deployment: Deployment) -> frozenset[str]:
 
 
 async def _synchronise(
-    deployment: Deployment, *, names: Sequence[str], full: bool, progress: Callable[[sync.Progress], None] | None
+    deployment: Deployment,
+    *,
+    names: Sequence[str],
+    entities: Collection[str] | None,
+    full: bool,
+    progress: Callable[[sync.Progress], None] | None,
 ) -> list[sync.SyncReport]:
     offered: dict[str, frozenset[str]] = {}
     chosen = [system for system in deployment.settings.systems if not names or system.name in names]
@@ -92,12 +100,13 @@ async def _synchronise(
             adapter = _opened(deployment, system, alone=len(chosen) == 1)
             if isinstance(adapter, GatewayError):
                 offered[system.name] = frozenset(profile.entities)  # what is there of it stays
-                reports.append(sync.not_opened(system.name, profile.entities, writer, deployment.clock, adapter))
+                missed = offered[system.name] if entities is None else offered[system.name] & set(entities)
+                reports.append(sync.not_opened(system.name, missed, writer, deployment.clock, adapter))
                 continue
             offered[system.name] = adapter.entities
             ports = (writer, deployment.clock, deployment.ids)
             try:
-                reports.append(await sync.sync_once(adapter, profile, *ports, progress=progress, full=full))
+                reports.append(await sync.sync_once(adapter, profile, *ports, entities, progress, full=full))
             finally:
                 await adapter.close()
         if not names:

@@ -58,7 +58,7 @@ _log: Final = logging.getLogger("erp_mcp")
 DEMO_ERP: Final = "demo-erp"  # `commands.via` of a profile whose system is written to by the demo ERP's own service
 
 
-async def _as_it_is(_system: str) -> None:
+async def _as_it_is(_system: str, _entities: Sequence[str]) -> None:
     """Stand in for bringing the read model up to date."""
 
 
@@ -297,12 +297,16 @@ class Deployment:
         return self.target(self.system(name))
 
     def committer(
-        self, *, refresh: Callable[[str], Awaitable[None]] = _as_it_is, at: Callable[[str], None] = lambda _: None
+        self,
+        *,
+        refresh: Callable[[str, Sequence[str]], Awaitable[None]] = _as_it_is,
+        at: Callable[[str], None] = lambda _: None,
     ) -> Committer:
         """Return what commits approved proposals.
 
         Args:
-            refresh: Brings the read model up to what was written to a system, before that is taken back.
+            refresh: Brings entities of a system in the read model up to what it has now, before something of it is
+                taken back.
             at: Told each point at which a process may die, for tests.
         """
         from erp_mcp.committing import Committer, Signatures

@@ -17,6 +17,7 @@ _TARGET_DOMAIN: Final = b"erp-mcp/target/v1\n"
 _FREE: Final = frozenset(
     {"secret", "timeout_s", "page_rows", "limits", "write"}
 )  # may be changed without anybody's leave
+_FREE_OF_PROFILE: Final = frozenset({"touches"})  # what is read again after a write
 _SIGN_IN: Final = ("auth", "networks", "tls")
 _FREE_REFERENCES: Final = frozenset({"key"})  # beside it stands a certificate, which says who we are
 _SECRET_SAYS_WHO: Final = frozenset({"bearer", "api_key"})  # nothing beside the secret names an account
@@ -30,7 +31,7 @@ def target_of(settings: Settings, system: SystemSettings, profile: Profile) -> s
     Where it is: address, the networks that it may lead to, the certificate authorities that vouch for it. As whom: the
     accounts, the kind of sign-in, where tokens come from and for which audience and scopes; where nothing but the
     secret says who we are, also where that is kept, and which vault keeps it. All other references are left out, and so
-    are secrets, limits and time-outs.
+    are secrets, limits, time-outs and what is read again after a write.
     """
     told = {name: value for name, value in asdict(system).items() if name not in _FREE and name not in _SIGN_IN}
     clock = [settings.environment, settings.zone, settings.clock]
@@ -39,7 +40,7 @@ def target_of(settings: Settings, system: SystemSettings, profile: Profile) -> s
         "system": told,
         "account": account,
         "clock": clock,
-        "profile": asdict(profile),
+        "profile": {name: value for name, value in asdict(profile).items() if name not in _FREE_OF_PROFILE},
         **_sign_in(system),
         **_kept(settings, system),
     }

@@ -83,7 +83,7 @@ def _nothing(_name: str) -> None:
     """Stand in for the hook of crash tests."""
 
 
-async def _fresh(_system: str) -> None:
+async def _fresh(_system: str, _entities: Sequence[str]) -> None:
     """Stand in where nothing is read of what was written."""
 
 
@@ -114,7 +114,7 @@ class Committer:
     send_s: float = SEND_S
     at: Callable[[str], None] = _nothing
     is_canary: Callable[[Content], bool] = _never
-    refresh: Callable[[str], Awaitable[None]] = _fresh
+    refresh: Callable[[str, Sequence[str]], Awaitable[None]] = _fresh
 
     async def work(self, holder: str) -> Done | None:
         """Do the most urgent piece of work that is due.

@@ -6,7 +6,7 @@ written is the call of that tool, looked at and worked out like any other, and n
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Protocol
@@ -61,7 +61,7 @@ class Prepares(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaysBack:
-    """Works out ways back; `refresh` brings what is read of a system up to what was written to it just now."""
+    """Works out ways back; `refresh` brings entities of a system, as they are read, up to what it has now."""
 
     preparation: Prepares
     catalog: Callable[[], Catalog]
@@ -70,7 +70,7 @@ class WaysBack:
     target: Callable[[str], str]
     clock: Clock
     ids: Ids
-    refresh: Callable[[str], Awaitable[None]]
+    refresh: Callable[[str, Sequence[str]], Awaitable[None]]
 
     async def of(self, whole: Content, step: PlannedStep, number: int) -> Content:
         """Return the part that takes a step back.
@@ -86,7 +86,7 @@ class WaysBack:
         tool, arguments = await self.call_of(whole, step)
         checked = contract_of.check(tool, arguments)
         obligations = self._allowed(whole, tool, checked.arguments)
-        await self.refresh(step.command.system)
+        await self.refresh(step.command.system, tool.entities)  # all it looks at: steps before this one wrote as well
         prepared = await self.preparation.prepare(tool, checked, obligations)
         uuid, draft, now = self.ids.new(), prepared.draft, self.clock.wall()
         change = PlannedStep(

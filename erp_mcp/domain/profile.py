@@ -29,7 +29,8 @@ class Profile:
     `head` is what stands under the key named like the kind, as the kind reads it. `units` maps the product's unit codes
     to UN/ECE Recommendation 20. `verified` says how far the mapping was tried: against the product itself, against a
     server of its protocol, or from documentation; empty where its author does not say. `declaration` names what an
-    operator has to declare before the system is opened at all, empty for none.
+    operator has to declare before the system is opened at all, empty for none. `touches` names the entities of which
+    an operation can change anything in this system; one that is not in it may change everything.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Profile:
     states: Mapping[str, Mapping[str, str]]
     entities: Mapping[str, Mapping[str, JsonValue]] = field(default_factory=dict)
     commands: Mapping[str, JsonValue] = field(default_factory=dict)  # as the implementation that writes reads them
+    touches: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     commands_via: str = ""  # which implementation writes: the profile's own kind where empty
     head: Mapping[str, JsonValue] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)

@@ -47,12 +47,16 @@ class SqlEntityForm(_Form):
 
 
 class OperationForm(BaseModel):
-    """One write operation: how an unknown outcome is found out. Further keys belong to the implementation."""
+    """One write operation: how an unknown outcome is found out, and what of the read model it changes.
+
+    Further keys belong to the implementation.
+    """
 
     model_config = ConfigDict(extra="allow", strict=True, frozen=True)
 
     contract: RetryKind
     settle_s: Annotated[int, Field(ge=0, le=86_400)]
+    touches: Annotated[list[EntityName], Field(min_length=1)] | None = None
 
 
 class CommandsForm(_Form):

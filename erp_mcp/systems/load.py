@@ -18,7 +18,7 @@ from erp_mcp.domain.write_grammar import PROTOCOLS, PlanError, parse_plan
 from erp_mcp.errors import ProfileFileError
 from erp_mcp.strict_yaml import Document, read_model
 from erp_mcp.systems.fields import check_fields
-from erp_mcp.systems.grammar import ProfileForm
+from erp_mcp.systems.grammar import CommandsForm, ProfileForm
 from erp_mcp.systems.licensed import check_declaration
 
 # What an id can belong to: the entities, and what only lines refer to.
@@ -157,7 +157,22 @@ def _check_commands(form: ProfileForm, document: Document) -> None:
     for name in form.commands.operations:
         if name.partition(".")[0] not in ENTITIES:
             raise document.error(("commands", "operations", name), "no such entity")
+    _check_touches(form.commands, document)
     _check_plans(form, document)
+
+
+def _check_touches(commands: CommandsForm, document: Document) -> None:
+    """Refuse an operation that is said to change what there is not, the same twice, or not even what it writes."""
+    for name, body in commands.operations.items():
+        place = ("commands", "operations", name, "touches")
+        touched = body.touches if body.touches is not None else []
+        for at, entity in enumerate(touched):
+            if entity not in ENTITIES:
+                raise document.error((*place, at), "no such entity")
+            if entity in touched[:at]:
+                raise document.error((*place, at), "is there twice")
+        if touched and (own := name.partition(".")[0]) not in touched:
+            raise document.error(place, f"leaves out {own}, which the operation writes")
 
 
 def _check_plans(form: ProfileForm, document: Document) -> None:
@@ -173,7 +188,7 @@ def _check_plans(form: ProfileForm, document: Document) -> None:
             raise document.error(("commands", "operations", name), reason)
         try:
             parts = len(key) if isinstance(key, list) else 1
-            parse_plan(name, body.model_dump(), protocol=PROTOCOLS[kind], key_parts=parts)
+            parse_plan(name, body.model_dump(exclude={"touches"}), protocol=PROTOCOLS[kind], key_parts=parts)
         except PlanError as error:
             raise document.error(("commands", "operations", name, *error.place), error.reason) from error
 
@@ -197,6 +212,7 @@ def _prefixed(profile: Profile, prefix: str) -> Profile:
 
 
 def _profile(form: ProfileForm) -> Profile:
+    operations = form.commands.operations if form.commands is not None else {}
     return Profile(
         name=form.profile,
         version=form.version,
@@ -209,7 +225,8 @@ def _profile(form: ProfileForm) -> Profile:
         },
         states=form.states,
         entities=form.entities,
-        commands={name: one.model_dump() for name, one in form.commands.operations.items()} if form.commands else {},
+        commands={name: one.model_dump(exclude={"touches"}) for name, one in operations.items()},
+        touches={name: tuple(one.touches) for name, one in operations.items() if one.touches is not None},
         commands_via=form.commands.via if form.commands else "",
         head=(form.model_extra or {}).get(form.kind, {}),
         units=form.units,

@@ -11,16 +11,16 @@ from typing import Final
 
 from erp_mcp.bootstrap import Deployment
 from erp_mcp.bootstrap.signals import on_end_signals
-from erp_mcp.domain import human_task
 from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.proposal import Proposal
 from erp_mcp.errors import GatewayError
 from erp_mcp.worker.notifying import notify_on
-from erp_mcp.worker.refreshing import refreshed, refreshed_or_later
+from erp_mcp.worker.refreshing import Touched, refreshed
 
 ONCE_S: Final = 60.0  # a one-shot worker begins no piece of work after so many seconds
 POLL_S: Final = 1.0
 _LONGEST_PAUSE_S: Final = 60.0
+_WRITTEN: Final = frozenset({State.COMMITTED, State.PARTIALLY_COMMITTED})
 _log = logging.getLogger("erp_mcp")
 
 # Called after each piece of work: the proposal as it was left, and whether another worker had taken it over.
@@ -97,7 +97,7 @@ def _new_name(deployment: Deployment) -> str:
 async def _work_off(deployment: Deployment, holder: str, tell: Told, over: Callable[[], bool]) -> int:
     """Do everything that is due, then bring the read model up to what was written."""
     committer = deployment.committer(refresh=partial(refreshed, deployment))
-    written: set[str] = set()
+    touched = Touched(deployment)
     count = 0
     while not over():
         done = await committer.work(holder)
@@ -105,12 +105,10 @@ async def _work_off(deployment: Deployment, holder: str, tell: Told, over: Calla
             break
         count += 1
         tell(done.proposal, done.lost)
-        system = done.proposal.content.command.system
-        if done.proposal.state is State.COMMITTED and not done.lost and system != human_task.SYSTEM:
-            written.add(system)
+        if done.proposal.state in _WRITTEN and not done.lost:
+            touched.add(done.proposal.content.command)
         await _give_turns()
-    if written:
-        await refreshed_or_later(deployment, sorted(written))
+    await touched.refresh()
     return count
 
 

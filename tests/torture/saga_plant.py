@@ -60,7 +60,7 @@ class Sight:
                     model.execute(f"INSERT INTO {table} VALUES ({', '.join('?' * len(row))})", row)
         self.is_read = is_read
 
-    async def refresh(self, system: str) -> None:
+    async def refresh(self, system: str, _entities: Sequence[str] = ()) -> None:
         """Stand for a synchronisation."""
         del system
         self.put(is_read=True)

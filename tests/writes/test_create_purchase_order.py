@@ -58,7 +58,7 @@ def test_an_order_of_two_lines_is_made_once_and_waits_for_its_release(desk: Writ
 @guarantees("P4.one_effect", "rules.purchase_order")
 def test_a_released_requisition_is_closed_by_the_order_that_names_it(desk: WriteDesk) -> None:
     """In the same transaction; until then it counts as open."""
-    order, number = _for_a_requisition(desk)
+    order, number = for_a_requisition(desk)
 
     desk.carry_through(TOOL, **order)
 
@@ -68,7 +68,7 @@ def test_a_released_requisition_is_closed_by_the_order_that_names_it(desk: Write
 @guarantees("P4.stale", "rules.purchase_order")
 def test_a_requisition_that_changed_after_the_approval_lets_nothing_be_ordered(desk: WriteDesk) -> None:
     """Somebody else may have ordered for it."""
-    order, number = _for_a_requisition(desk)
+    order, number = for_a_requisition(desk)
 
     desk.goes_stale(TOOL, f"UPDATE pr_item SET changed_at = '2026-03-16T05:00:01Z' WHERE pr_no = '{number}'", **order)
 
@@ -89,7 +89,7 @@ def test_a_price_above_the_tolerance_is_refused_with_the_one_that_would_pass(des
     assert (refused.code, refused.facts["rule"], refused.facts["would_pass"]) == ("rule.refused", "R-PRICE", "14.7735")
 
 
-def _for_a_requisition(desk: WriteDesk) -> tuple[dict[str, JsonValue], str]:
+def for_a_requisition(desk: WriteDesk) -> tuple[dict[str, JsonValue], str]:
     """Return an order for a released requisition, and the requisition's number."""
     number, item, site, material, qty, uom, supplier = desk.erp(
         "SELECT r.pr_no, r.item_no, r.plant, r.mat_no, r.qty, r.uom, s.vendor_no FROM pr_item r"

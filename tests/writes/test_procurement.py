@@ -21,7 +21,7 @@ from erp_mcp.domain.proposal import Proposal, Step
 from erp_mcp.errors import ProposalMovedError
 from erp_mcp.store.state.rows import content_digest, content_text
 from erp_mcp.web.sagas import steps_of
-from erp_mcp.worker.refreshing import refreshed
+from erp_mcp.worker.refreshing import Touched, refreshed
 from tests.guarantees import guarantees
 from tests.writes.desk import APPROVERS, WriteDesk
 from tests.writes.test_procure_steps import standing
@@ -84,9 +84,12 @@ def carried_out(desk: WriteDesk, saga: Proposal, at: Callable[[str, Proposal], N
 
     async def work() -> None:
         committer = desk.deployment.committer(at=told, refresh=partial(refreshed, desk.deployment))
+        touched = Touched(desk.deployment)
         try:
-            while await committer.work("worker:one") is not None:
-                pass
+            while (done := await committer.work("worker:one")) is not None:
+                if done.proposal.state is State.COMMITTED:
+                    touched.add(done.proposal.content.command)
+            await touched.refresh()
         finally:
             await desk.deployment.disconnect()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -43,10 +43,10 @@ def dies_taking_back(desk: WriteDesk) -> Proposal:
 def worked(desk: WriteDesk, saga: Proposal, hinders: Callable[[], bool]) -> Proposal:
     """Let a worker go on until nothing is due; what is read of the ERP can't be brought up to date while it hinders."""
 
-    async def refresh(system: str) -> None:
+    async def refresh(system: str, entities: Sequence[str]) -> None:
         if hinders():
             raise SystemUnreachableError(system=system)
-        await refreshed(desk.deployment, system)
+        await refreshed(desk.deployment, system, entities)
 
     async def work() -> None:
         committer = desk.deployment.committer(refresh=refresh)

@@ -6,6 +6,7 @@ import ast
 import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -192,6 +193,17 @@ def test_an_approver_signs_where_and_as_whom_and_not_what_may_change_freely(
         second = target_of(deployment.settings, erp, deployment.profile(erp))
 
     assert (first != second) == is_signed
+
+
+@guarantees("P2.no_writes", "P7.refresh")
+def test_what_is_read_again_after_a_write_is_not_signed(tmp_path: Path) -> None:
+    """It says neither where nor how anything is written, so saying more of it lets no approval go stale."""
+    with opened(tmp_path) as deployment:
+        erp = deployment.system("erp")
+        profile = deployment.profile(erp)
+        other = replace(profile, touches={"reservation.create": ("reservation", "stock")})
+        assert profile.touches != other.touches
+        assert target_of(deployment.settings, erp, profile) == target_of(deployment.settings, erp, other)
 
 
 VAULT = "vault: {url: https://vault.example, auth: {kind: approle, role_id: r1, secret_id: env:S}}\n"

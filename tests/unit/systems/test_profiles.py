@@ -86,6 +86,22 @@ BROKEN: Final = {
         "level: 4", f"level: 4\n{COMMANDS}".replace("settle_s: 30", "settle_s: -1"), 8,
         "commands.operations.material.rename.settle_s",
     ),
+    "an operation that touches nothing": (
+        "level: 4", f"level: 4\n{COMMANDS}".replace("model: part", "touches: []"), 8,
+        "commands.operations.material.rename.touches",
+    ),
+    "an operation that touches no entity": (
+        "level: 4", f"level: 4\n{COMMANDS}".replace("model: part", "touches: [material, widget]"), 8,
+        "commands.operations.material.rename.touches.1",
+    ),
+    "an operation that touches one twice": (
+        "level: 4", f"level: 4\n{COMMANDS}".replace("model: part", "touches: [material, material]"), 8,
+        "commands.operations.material.rename.touches.1",
+    ),
+    "an operation that does not touch what it writes": (
+        "level: 4", f"level: 4\n{COMMANDS}".replace("model: part", "touches: [stock]"), 8,
+        "commands.operations.material.rename.touches",
+    ),
     "no such zone": ("Europe/Berlin", "Europe/Atlantis", 5, "zone"),
     "other name than the file": ("profile: plant", "profile: works", 1, "profile"),
     "unknown rule": ("rule: pad_left, width: 8", "rule: eval", 7, "identity.material.rule"),
@@ -204,6 +220,21 @@ def test_a_profile_says_what_may_be_written_and_keeps_the_keys_of_the_implementa
     profile = load_profile("plant", [tmp_path])
     assert profile.commands == {"material.rename": {"contract": "readback", "settle_s": 30, "model": "part"}}
     assert profile.commands_via == "works"
+
+
+@guarantees("P7.refresh", "adapter.contract")
+def test_a_profile_says_what_an_operation_touches_and_whoever_writes_is_told_nothing_of_it(tmp_path: Path) -> None:
+    """Also what the profile does not map; an operation of which it says nothing is not in it."""
+    told = COMMANDS.replace(
+        "model: part}", "touches: [material, stock]}\n    material.burn: {contract: none, settle_s: 1}"
+    )
+    write(tmp_path, GOOD.replace("level: 4\n", f"level: 4\n{told}"))
+    profile = load_profile("plant", [tmp_path])
+    assert profile.touches == {"material.rename": ("material", "stock")}
+    assert profile.commands == {
+        "material.rename": {"contract": "readback", "settle_s": 30},
+        "material.burn": {"contract": "none", "settle_s": 1},
+    }
 
 
 @guarantees("adapter.contract")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 from erp_mcp import settings
@@ -28,7 +28,10 @@ class Shop(Deployment):
     rounds: int = 0
 
     def committer(
-        self, *, refresh: Callable[[str], Awaitable[None]] | None = None, at: Callable[[str], None] = lambda _: None
+        self,
+        *,
+        refresh: Callable[[str, Sequence[str]], Awaitable[None]] | None = None,
+        at: Callable[[str], None] = lambda _: None,
     ) -> Committer:
         self.rounds += 1
         return self.office.committer(at)
