@@ -1,22 +1,21 @@
-"""Outcomes that nobody knows: what is known of each, what its system shows now, and a person's signed word for it."""
+"""Outcomes that nobody knows: what is known of each, and a person's signed word for it (`looking`: what is there)."""
 
 from __future__ import annotations
 
-import asyncio
 import json
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, fields
 from typing import Final
 
 from erp_mcp.administration.deciding import check_signed_in
+from erp_mcp.administration.looking import Sight
 from erp_mcp.administration.people import Signing, sign_as, trusted
 from erp_mcp.approval import envelope, resolution
 from erp_mcp.approval.requesters import APPLIED_WITHIN, requesters
 from erp_mcp.approval.resolution import OidcResolution, Resolution, Verdict
 from erp_mcp.bootstrap import Deployment
-from erp_mcp.domain import human_task
 from erp_mcp.domain.approver import Enrolment
 from erp_mcp.domain.audit import AuditEntry
 from erp_mcp.domain.call import JsonValue
@@ -36,7 +35,6 @@ from erp_mcp.errors import (
     RequesterError,
 )
 
-LOOK_S: Final = 30  # how long a system may take to show what it has
 MAX_REASON: Final = 500
 MAX_DOCUMENT: Final = 80
 _HALTED: Final = frozenset({State.COMPENSATION_STUCK, State.NEEDS_HUMAN})
@@ -75,23 +73,6 @@ class Known:
     parts: tuple[Proposal, ...] = ()  # of a saga, as far as they were begun
     resolution: SignedResolution | None = None
     orders: tuple[TakeBackOrder, ...] = ()  # that it be taken back further, oldest first
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sight:
-    """What the system shows this moment.
-
-    `found` is what it has of this very change; `answer` says how that came: `found`, `missing`, or the code of why it
-    can't be said. `contract` is how the operation's outcome can be found out. `record` holds the fields of the record
-    that would change as they are now, empty for a new one; `record_answer` likewise says how that came.
-    """
-
-    contract: str = ""
-    settle_s: int = 0
-    found: Written | None = None
-    answer: str = ""
-    record: Mapping[str, JsonValue] = field(default_factory=dict)
-    record_answer: str = ""
 
 
 def unsettled(deployment: Deployment, *, limit: int = 200) -> list[Proposal]:
@@ -139,54 +120,6 @@ def known(deployment: Deployment, proposal_id: str) -> Known:
         resolution=store.resolution(proposal_id),
         orders=tuple(store.orders(proposal_id)),
     )
-
-
-async def look(deployment: Deployment, proposal: Proposal) -> Sight:
-    """Ask the system of a proposal what it has of it; nothing is sent, and nothing is moved by it.
-
-    It opens the way that writes, as a worker does: only that knows our reference. Whatever hinders looking is said, and
-    raises nothing.
-    """
-    command = proposal.content.command
-    contract, settle_s, found, answer = "", 0, None, ""
-    try:
-        async with asyncio.timeout(LOOK_S):
-            commands = await deployment.commands(command.system)
-            kept = commands.operations.get(command.operation)
-            contract, settle_s = (kept.kind, kept.settle_s) if kept else ("", 0)
-            found = await commands.find(command) if kept and kept.kind != "none" else None
-        answer = "found" if found else "missing" if contract not in ("", "none") else "cannot_be_read_back"
-        if deployment.target_named(command.system) != proposal.content.target:
-            answer = f"{answer}, but the system is configured as another one than it was then"
-    except Exception as error:  # noqa: BLE001 - a way that is shut is what an operator has to know, not an end
-        answer = _told(error)
-    record, record_answer = await _record(deployment, proposal.content)
-    await deployment.disconnect()
-    return Sight(
-        contract=contract,
-        settle_s=settle_s,
-        found=found,
-        answer=answer,
-        record=record,
-        record_answer=record_answer,
-    )
-
-
-async def _record(deployment: Deployment, content: Content) -> tuple[Mapping[str, JsonValue], str]:
-    """Return the fields that a change is about as the record has them now, read with read credentials."""
-    command = content.command
-    if not command.key or command.system == human_task.SYSTEM:
-        return {}, "new"
-    try:
-        async with asyncio.timeout(LOOK_S):
-            records = await deployment.live.read(command.system, command.entity, [command.key])
-    except Exception as error:  # noqa: BLE001 - as above
-        return {}, _told(error)
-    if not records:
-        return {}, "gone"
-    now = {name: getattr(records[0], name, None) for name in {one.field for one in content.preview.changes}}
-    shown = {name: str(value) for name, value in sorted(now.items()) if value is not None}
-    return {**shown, "version_token": records[0].version_token}, "read"
 
 
 def may_resolve(
@@ -378,10 +311,6 @@ def _facts(deployment: Deployment, event: Event) -> dict[str, JsonValue]:
     except (ValueError, KeyError, TypeError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _told(error: Exception) -> str:
-    return error.code if isinstance(error, GatewayError) else type(error).__name__
 
 
 @contextmanager

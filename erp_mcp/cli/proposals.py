@@ -9,8 +9,9 @@ from typing import Final, ParamSpec
 import click
 
 from erp_mcp import administration
-from erp_mcp.administration import resolving
-from erp_mcp.administration.resolving import Known, Sight
+from erp_mcp.administration import looking, resolving
+from erp_mcp.administration.looking import Sight
+from erp_mcp.administration.resolving import Known
 from erp_mcp.answers.visible import visible
 from erp_mcp.approval import resolution
 from erp_mcp.approval.resolution import Verdict
@@ -19,10 +20,10 @@ from erp_mcp.cli import proposal_view, saga_view
 from erp_mcp.cli.options import clear_errors, deployment_options, json_option, print_json
 from erp_mcp.cli.person import account, ask, opened, person_options, signing
 from erp_mcp.domain.call import JsonValue
-from erp_mcp.domain.command import Written
 from erp_mcp.domain.forms import to_json
 from erp_mcp.domain.lifecycle import ENDS, RESOLVABLE, State
 from erp_mcp.domain.proposal import Proposal, SignedResolution
+from erp_mcp.domain.saga import is_saga
 from erp_mcp.errors import ApproverNotFoundError, ProposalDamagedError
 
 _LISTED: Final = 200
@@ -33,7 +34,7 @@ _COMES_NEXT: Final = {
     State.COMPENSATING: "a later step failed; the worker is taking back those before it",
     State.PARTIALLY_COMMITTED: "some lines are written and others not: the receipt says which",
 }
-_RESOLVE: Final = "look into the system, then: erp-mcp proposals resolve {} --applied or --not-applied"
+_RESOLVE: Final = "look into {}, then: erp-mcp proposals resolve {} --applied or --not-applied"
 _TAKE_BACK: Final = ", or --take-back to go on once what was in the way is put right"
 
 Parameters = ParamSpec("Parameters")
@@ -117,7 +118,7 @@ def show(proposal_id: str, config: str, demo_dir: str, *, look: bool, as_json: b
     """Show what was sent and what is there now."""
     with opened(config, demo_dir) as deployment:
         known = resolving.known(deployment, proposal_id)
-        sight = asyncio.run(resolving.look(deployment, known.proposal)) if look else None
+        sight = asyncio.run(looking.look(deployment, known.proposal)) if look else None
         flaw = resolving.statement_flaw(deployment, known.proposal)
     if as_json:
         print_json({**resolving.as_json(known, sight), "statement_flaw": flaw})
@@ -172,14 +173,14 @@ def resolve(
         raise click.UsageError("Say what you found: --applied, --not-applied, or --take-back.")
     with opened(config, demo_dir) as deployment:
         known = resolving.known(deployment, proposal_id)
-        sight = None if no_look else asyncio.run(resolving.look(deployment, known.proposal))
+        sight = None if no_look else asyncio.run(looking.look(deployment, known.proposal))
         for line in _lines(known, sight, ""):
             click.echo(line, err=as_json)
         approver_id = approver or _self(deployment)
         resolving.may_resolve(deployment, known.proposal, approver_id, verdict)
         found = sight.found if sight else None
         if not yes:
-            ask(_question(known.proposal, verdict, found, approver_id))
+            ask(_question(known.proposal, verdict, sight, approver_id))
         after = signing(
             deployment,
             approver_id,
@@ -195,11 +196,24 @@ def resolve(
     click.secho(f"{proposal_id} stands at {after.state} by the word of {visible(approver_id)}.", fg="green")
 
 
-def _question(proposal: Proposal, verdict: Verdict, found: Written | None, approver_id: str) -> str:
-    against = ""
-    if verdict != "take_back" and (verdict == "not_applied") == (found is not None):
-        against = "This is not what the system shows. " if found is not None else "The system does not show it. "
-    return f"{visible(proposal.content.preview.headline)}\n{against}{resolution.meaning_of(verdict)}\nAs {approver_id}?"
+def _question(proposal: Proposal, verdict: Verdict, sight: Sight | None, approver_id: str) -> str:
+    headline, meaning = visible(proposal.content.preview.headline), resolution.meaning_of(verdict)
+    return f"{headline}\n{_against(proposal, verdict, sight)}{meaning}\nAs {approver_id}?"
+
+
+def _against(proposal: Proposal, verdict: Verdict, sight: Sight | None) -> str:
+    """Return what speaks against somebody's word, going by what the system shows; empty where nothing does."""
+    if verdict == "take_back":
+        return ""
+    if is_saga(proposal.content):
+        left = sorted(looking.stands(sight)) if sight else []
+        return f"This is still there: {', '.join(left)}. " if left and verdict == "not_applied" else ""
+    if verdict == "not_applied" and sight is not None and sight.answer in looking.NOT_DONE_YET:
+        return "The system has taken it in, and may do it yet. "
+    found = sight.found if sight else None
+    if (verdict == "not_applied") != (found is not None):
+        return ""
+    return "This is not what the system shows. " if found is not None else "The system does not show it. "
 
 
 def _self(deployment: Deployment) -> str:
@@ -224,7 +238,8 @@ def _next(proposal: Proposal) -> str:
         return _COMES_NEXT[proposal.state] + again
     if proposal.state in RESOLVABLE:
         further = _TAKE_BACK if proposal.state is State.COMPENSATION_STUCK else ""
-        return _RESOLVE.format(proposal.content.proposal_id) + further
+        where = ", ".join(visible(one) for one in looking.systems_of(proposal.content)) or "the systems of its steps"
+        return _RESOLVE.format(where, proposal.content.proposal_id) + further
     return "it is over" if proposal.state in ENDS else "it goes on by itself, or waits for a decision"
 
 
@@ -242,7 +257,8 @@ def _lines(known: Known, sight: Sight | None, flaw: str) -> Iterator[str]:
             yield f"             {visible(way_back)}"
         yield from (f"             {visible(name)} = {visible(told)}" for name, told in saga_view.fields(one))
     yield from (f"  part:      {line}" for line in saga_view.parts(known.parts))
-    yield f"  sent:      {known.sent or 'never'}"
+    if not is_saga(proposal.content):  # its parts are sent, each by itself
+        yield f"  sent:      {known.sent or 'never'}"
     if known.lost:
         native = f", the system said {visible(known.native_code)}" if known.native_code else ""
         yield f"  unknown:   since {known.lost} ({visible(known.why)}){native}"
@@ -254,6 +270,8 @@ def _lines(known: Known, sight: Sight | None, flaw: str) -> Iterator[str]:
         ticket = f", ticket {visible(known.ticket)}" if known.ticket else ", no ticket"
         yield f"  taken in:  by {visible(command.system)} at {known.taken_in}{ticket}"
     yield from (f"  looked:    {at}: {visible(gave)}" for at, gave in known.looks)
+    if proposal.state in RESOLVABLE:
+        yield from (line for one in looking.places(proposal, known.parts) for line in saga_view.place(one))
     yield from _now(sight)
     yield from _stated(known, flaw)
     yield f"  → {_next(proposal)}"
@@ -262,8 +280,15 @@ def _lines(known: Known, sight: Sight | None, flaw: str) -> Iterator[str]:
 def _now(sight: Sight | None) -> Iterator[str]:
     if sight is None:
         return
+    if sight.answer == "parts":
+        yield from (f"  now:       {line}" for line in saga_view.seen(sight.parts))
+        return
     how = f"contract {sight.contract}, settles in {sight.settle_s} s" if sight.contract else "no contract known"
     yield f"  now:       {visible(sight.answer)} ({how})"
+    if sight.asked:
+        by = f"ticket {visible(sight.ticket)}" if sight.ticket else "our reference"
+        native = f", the system said {visible(sight.native_code)}" if sight.native_code else ""
+        yield f"  asked:     by {by}: {visible(sight.asked)}{native}"
     if sight.found is not None:
         there = sight.found
         record = f"record {visible(there.key)}, version {visible(there.version_token) or 'none'}"

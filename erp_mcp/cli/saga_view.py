@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
+from erp_mcp.administration.looking import PartSight, Place
 from erp_mcp.answers.visible import visible
 from erp_mcp.domain.command import Command
 from erp_mcp.domain.forms import FormError
@@ -35,6 +36,26 @@ def parts(found: Sequence[Proposal]) -> Iterator[str]:
         document = f", document {visible(receipt.written.document)}" if receipt else ""
         reason = f" ({visible(one.reason)})" if one.reason else ""
         yield f"{way} {visible(content.step)}: {one.state}{reason}{document}, {content.proposal_id}"
+
+
+def place(one: Place) -> Iterator[str]:
+    """Yield where to look for a step, and what is to be there."""
+    document = f", document {visible(one.document)}" if one.document else ""
+    yield f"  look into: {visible(one.system)} for step {visible(one.step)}, reference {one.reference}{document}"
+    if one.back_references:
+        yield f"             its way back has reference {', then '.join(one.back_references)}"
+    yield f"             {one.told}"
+
+
+def seen(parts: Sequence[PartSight]) -> Iterator[str]:
+    """Yield what the system of each part shows of it."""
+    for one in parts:
+        way = "way back" if one.is_way_back else "step"
+        asked = f", asked: {visible(one.asked)}" if one.asked else ""
+        document = f", document {visible(one.found.document)}" if one.found is not None else ""
+        yield f"{way} {visible(one.step)} in {visible(one.system)}: {visible(one.answer)}{document}{asked}"
+    if not parts:
+        yield "nothing of it was begun"
 
 
 def fields(command: Command) -> Iterator[tuple[str, str]]:

@@ -36,6 +36,7 @@ from erp_mcp.errors import (
 Ending = Literal["deny", "go_stale", "hand_over", "expire", "postpone"]
 RECORD_GONE: Final = "R-GONE"
 RETRY_AFTER: Final = "retry_after_s"
+STOPPED: Final = "writes_stopped"
 _FIRST_PAUSE_S: Final = 5
 _LONGEST_PAUSE_S: Final = 300
 

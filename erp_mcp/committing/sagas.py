@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from erp_mcp.committing.held_back import HeldBackError, held_back_by, pause_s
+from erp_mcp.committing.held_back import STOPPED, HeldBackError, held_back_by, pause_s
 from erp_mcp.committing.moving import Facts, Moves
 from erp_mcp.committing.records import check_recorded
 from erp_mcp.committing.signatures import Signatures
@@ -29,9 +29,8 @@ from erp_mcp.ports import Proposals
 
 _GIVE_UP: Final = timedelta(hours=24)  # what keeps a way back from being begun for so long
 _GIVE_UP_LOOKS: Final = 12  # and at so many looks, one after the other, is for a person
-_WENT_ON: Final = frozenset(
-    {"part_begun", "part_under_way", "part_needs_person"}
-)  # why a saga waits that nothing hinders
+# Why a saga waits that nothing hinders; what a person has stopped waits for that person, however long it takes.
+_NO_HINDRANCE: Final = frozenset({"part_begun", "part_under_way", "part_needs_person", STOPPED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,15 +113,14 @@ class Sagas:
         """Begin to take a step back, or end it where nothing is left to be; neither while what failed stands."""
         try:
             await self._check_nothing_stands(saga.plan_of(proposal.content), parts)
-            number = len(saga.ways_back_of(step.name, parts)) + 1 if step else 0
-            content = await self.ways_back.of(proposal.content, step, number) if step else None
+            if step is not None:
+                number = len(saga.ways_back_of(step.name, parts)) + 1
+                return self._begin(proposal, await self.ways_back.of(proposal.content, step, number))
         except ProposalMovedError:
             raise
         except Exception as error:  # noqa: BLE001 - what hinders it is told apart in one place
             return self._hindered(proposal, held_back_by(error), begun=True, step=step.name if step else "")
-        if content is None:
-            return self.moves.make(proposal, "finish", reason="taken_back")
-        return self._begin(proposal, content)
+        return self.moves.make(proposal, "finish", reason="taken_back")
 
     async def _check_nothing_stands(self, plan: Sequence[PlannedStep], parts: Sequence[Proposal]) -> None:
         """Look once more for what was sent and called not written: a system may do it after it was looked for.
@@ -168,7 +166,8 @@ class Sagas:
                 return self.moves.postpone(proposal, held.reason, at_least=held.at_least_s, facts=held.facts)
             return self.moves.make(proposal, held.move, reason=held.reason, facts=held.facts)
         taking_back = proposal.state is State.COMPENSATING
-        if held.move == "postpone" and not (taking_back and self._too_long(proposal)):
+        waits = not taking_back or held.reason == STOPPED or not self._too_long(proposal)
+        if held.move == "postpone" and waits:
             return self._wait(proposal, held.reason, pause=held.at_least_s)
         facts: Facts = {**held.facts, "step": step} if step else held.facts
         return self.moves.make(proposal, "stick" if taking_back else "hand_over", reason=held.reason, facts=facts)
@@ -184,7 +183,7 @@ class Sagas:
             taken = (move, one.payload.get("from")) == ("compensate", State.COMPENSATING)
             if taken or reason == "worker_stopped":
                 continue
-            if move != "wait" or reason in _WENT_ON:
+            if move != "wait" or reason in _NO_HINDRANCE:
                 break
             since, looks = one.time, looks + 1
         return looks >= _GIVE_UP_LOOKS and self.moves.clock.wall() >= parse_instant(since) + _GIVE_UP

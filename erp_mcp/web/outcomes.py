@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from erp_mcp.administration import resolving
+from erp_mcp.administration import looking, resolving
+from erp_mcp.administration.looking import Place
 from erp_mcp.administration.resolving import Known
 from erp_mcp.answers.visible import visible
 from erp_mcp.approval import resolution
@@ -25,17 +26,40 @@ _ANSWERS: Final[Mapping[str, str]] = {
     "found": "It shows exactly this change.",
     "missing": "It shows nothing of this change.",
     "cannot_be_read_back": "It offers no way to look for this change: look there yourself.",
+    "taken_in": "It has taken this change in and has not done it yet.",
+    "nothing_yet": "It has taken this change in and says nothing of it yet.",
+    "refused": "It says that it refused this change.",
 }
+_ASKED: Final[Mapping[str, str]] = {
+    "written": "It says that it wrote this.",
+    "refused": "It says that it refused this.",
+    "taken_in": "It says that it has not done this yet.",
+    "nothing_yet": "It says nothing of this yet.",
+    "missing": "It says that it knows nothing of this.",
+}
+_PARTS: Final = "parts"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartShown:
+    """What the system of one part of a saga showed."""
+
+    name: str
+    system: str
+    told: str
+    document: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
-    """What the system showed when somebody looked."""
+    """What the system showed when somebody looked; `asked` is what it said of what it took in, `parts` of a saga."""
 
     told: str
     document: str
     record: tuple[tuple[str, str], ...]
     record_told: str
+    asked: str = ""
+    parts: tuple[PartShown, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +76,9 @@ class Outcome:
     ticket: str
     again: str
     looks: tuple[tuple[str, str], ...]
+    where: str  # the systems that are meant, in words
+    several: bool  # whether they are more than one
+    places: tuple[Place, ...]  # of a saga, one for each step that was begun
     resolvable: bool
     is_stuck: bool
     statement: tuple[tuple[str, str], ...]
@@ -69,9 +96,10 @@ def outcome(visit: Visit, proposal: Proposal, sight: Sight | None = None) -> Out
     if proposal.state not in resolving.UNSETTLED and known.resolution is None:
         return None
     here = f"/proposals/{proposal_id}"
+    systems = looking.systems_of(proposal.content)
     return Outcome(
         sent=local(known.sent, zone),
-        lost=local(known.lost, zone),
+        lost=local(known.lost or (proposal.since if proposal.state in RESOLVABLE else ""), zone),
         why=known.why,
         native_code=known.native_code,
         halted_at=known.halted_at,
@@ -80,6 +108,9 @@ def outcome(visit: Visit, proposal: Proposal, sight: Sight | None = None) -> Out
         ticket=visible(known.ticket),
         again=local(proposal.not_before, zone) if proposal.state is State.AWAITING_ACK else "",
         looks=tuple((local(at, zone), gave) for at, gave in known.looks),
+        where=" and ".join(systems) or "the systems of its steps",
+        several=len(systems) != 1,
+        places=tuple(looking.places(proposal, known.parts)),
         resolvable=proposal.state in RESOLVABLE,
         is_stuck=proposal.state is State.COMPENSATION_STUCK,
         statement=_statement(known, visit),
@@ -95,11 +126,34 @@ def seen(text: str) -> Sight:
     try:
         now = json.loads(text)["now"]
         answer, record = str(now["answer"]), _fields(now.get("record"))
-        document = str((now.get("found") or {}).get("document", ""))
-        record_told = str(now.get("record_answer", ""))
+        record_told, asked = str(now.get("record_answer", "")), str(now.get("asked", ""))
+        parts = tuple(_part(one) for one in now.get("parts", ()))
+        document = _document(now)
     except (ValueError, KeyError, TypeError, AttributeError):
         return Sight(told=_NOT_SEEN, document="", record=(), record_told="")
-    return Sight(told=_ANSWERS.get(answer, answer), document=document, record=record, record_told=record_told)
+    return Sight(
+        told="" if answer == _PARTS else _ANSWERS.get(answer, answer),
+        document=document,
+        record=record,
+        record_told=record_told,
+        asked=_ASKED.get(asked, asked),
+        parts=parts,
+    )
+
+
+def _part(one: Mapping[str, JsonValue]) -> PartShown:
+    answer = str(one["answer"])
+    return PartShown(
+        name=f"{'Way back of' if one['is_way_back'] else 'Step'} {one['step']}",
+        system=str(one["system"]),
+        told=_ANSWERS.get(answer, answer),
+        document=_document(one),
+    )
+
+
+def _document(of: Mapping[str, JsonValue]) -> str:
+    found = of.get("found")
+    return str(found.get("document", "")) if isinstance(found, dict) else ""
 
 
 def _fields(record: JsonValue) -> tuple[tuple[str, str], ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final
@@ -15,8 +17,10 @@ from erp_mcp.errors import StateUnavailableError
 from erp_mcp.store.state import file as state_file
 from erp_mcp.store.state.file import FILE_NAME, VERSION
 from tests.guarantees import guarantees
+from tests.systems.postgresql.server import running
 from tests.unit.committing.erp import Fault
 from tests.unit.committing.office import CREATE, Office
+from tests.unit.store.state.stores import Schema, schema_on
 
 _SCRIPTS: Final = Path(state_file.__file__).parent / "migrations"
 _FIRST_WITH_PROPOSALS: Final = 2
@@ -119,16 +123,41 @@ async def test_what_an_older_gateway_left_under_way_comes_to_its_end(version: in
     office.close()
 
 
-@guarantees("P10.survives", "input.clear_errors")
-async def test_a_worker_that_is_older_than_its_journal_by_now_writes_nothing_more(tmp_path: Path) -> None:
-    """A newer gateway renewed the file while it ran; it says so, and the newer one finds what it was at."""
-    office = Office.furnished(tmp_path)
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.live)])
+def folder(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    """A folder for an office whose state is a file there, or lies in a schema."""
+    if request.param == "sqlite":
+        yield tmp_path
+        return
+    name = f"renewed_{os.getpid()}"
+    with running(tmp_path / "postgresql") as rig:
+        schema_on(rig, name).describe(tmp_path / "state")
+        yield tmp_path
+        with rig.admin() as admin:
+            admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+            admin.execute(f"DROP ROLE {name}")
+
+
+def become(folder: Path, version: int) -> None:
+    """Let a newer gateway renew the state while others have it open."""
+    schema = Schema.of(folder / "state")
+    if schema is None:
+        with closing(sqlite3.connect(folder / "state" / FILE_NAME, isolation_level=None)) as newer:
+            newer.execute(f"PRAGMA user_version = {version}")
+        return
+    with schema.owned() as owner:
+        owner.execute("UPDATE about SET version = %s", (version,))
+
+
+@guarantees("P10.survives", "P4.two_stores", "input.clear_errors")
+async def test_a_worker_that_is_older_than_its_journal_by_now_writes_nothing_more(folder: Path) -> None:
+    """A newer gateway renewed the store while it ran; it says so, and the newer one finds what it was at."""
+    office = Office.furnished(folder)
     content, waiting = office.approved(CREATE, number=1), office.approved(CREATE, number=2)
 
     def renewed(point: str) -> None:
         if point == "answered":
-            with closing(sqlite3.connect(tmp_path / "state" / FILE_NAME, isolation_level=None)) as newer:
-                newer.execute(f"PRAGMA user_version = {VERSION + 1}")
+            become(folder, VERSION + 1)
 
     with pytest.raises(StateUnavailableError) as told:
         await office.committer(at=renewed).work("older")
@@ -139,12 +168,11 @@ async def test_a_worker_that_is_older_than_its_journal_by_now_writes_nothing_mor
     office.close()
 
     with pytest.raises(StateUnavailableError) as refused:
-        Office(tmp_path)
+        Office(folder)
     assert refused.value.facts["reason"] == "made by a newer version"
 
-    with closing(sqlite3.connect(tmp_path / "state" / FILE_NAME, isolation_level=None)) as newer:
-        newer.execute(f"PRAGMA user_version = {VERSION}")  # so that today's stands for the newer one
-    office = Office(tmp_path)
+    become(folder, VERSION)  # so that today's stands for the newer one
+    office = Office(folder)
     for one in (content, waiting):
         office.clock.advance(_LEASE_OVER_S, plant=False)
         assert ((await office.until_end(one)).state.value, office.effects(one)) == ("COMMITTED", 1)

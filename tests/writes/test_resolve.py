@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from erp_mcp.administration import resolving
+from erp_mcp.administration import looking, resolving
 from erp_mcp.audit.verify import verify
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.command import Committed
@@ -60,7 +60,7 @@ def test_what_the_system_shows_is_what_a_person_signs(arrives: bool, desk: Write
     """Nothing is sent again: looking reads, and the statement ends it as it is there."""
     proposal = lost(desk, arrives=arrives)
     before = desk.dump()
-    sight = asyncio.run(resolving.look(desk.deployment, proposal))
+    sight = asyncio.run(looking.look(desk.deployment, proposal))
     assert (sight.answer, sight.contract) == ("found" if arrives else "missing", "conditional")
     assert sight.record["promised_date"] == promise(desk)
     after = resolving.resolve(

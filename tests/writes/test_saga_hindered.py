@@ -134,6 +134,30 @@ def test_what_hinders_for_a_day_is_for_a_person_who_lets_it_go_on_once_it_is_put
     assert is_intact(timed)
 
 
+@guarantees("P10.saga", "P10.outage", "P4.kill_switch")
+def test_a_stop_that_comes_after_an_outage_of_nearly_a_day_is_no_more_of_it(
+    timed: WriteDesk, clock: DrivenClock
+) -> None:
+    """The system is back; that a person has stopped writes is for that person to end."""
+    before, switches = standing(timed), timed.deployment.state.switches
+    saga = dies_taking_back(timed)
+    clock.pass_by(DAY_S)
+    for _ in range(22):
+        saga = worked(timed, saga, lambda: True)
+        assert saga.state is State.COMPENSATING, saga.reason
+        clock.pass_by(LOOK_S)
+    switches.stop("all", by="olga", reason="wait")
+    clock.pass_by(3 * LOOK_S)  # a day after the outage began
+    for _ in range(4):
+        saga = worked(timed, saga, lambda: False)
+        assert (saga.state, saga.reason) == (State.COMPENSATING, "writes_stopped")
+        clock.pass_by(3 * LOOK_S)
+    switches.resume("all", by="olga")
+    saga = goes_on(timed, saga, clock)
+    assert saga.state is State.COMPENSATED, (saga.state, saga.reason, states(timed, saga))
+    assert standing(timed) == before
+
+
 @guarantees("P10.saga", "P4.resolved", "P3.binding")
 def test_only_what_is_stuck_is_ordered_to_be_taken_back_further(desk: WriteDesk) -> None:
     """Nothing that goes on by itself, and nothing that is over."""

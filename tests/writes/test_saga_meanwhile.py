@@ -9,7 +9,7 @@ from typing import Final
 
 import pytest
 
-from erp_mcp.administration import resolving
+from erp_mcp.administration import looking, resolving
 from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.proposal import Proposal
 from tests.faults.plant import DrivenClock
@@ -137,7 +137,7 @@ def test_a_part_that_a_person_says_was_applied_lets_its_saga_go_on(
         clock.pass_by(400)
     part = parts(timed, saga)["allocate_budget", back]
     assert part.state is State.UNKNOWN
-    sight = asyncio.run(resolving.look(timed.deployment, part))
+    sight = asyncio.run(looking.look(timed.deployment, part))
     signing = timed._signing(APPROVERS[0])
     stated = resolving.resolve(
         timed.deployment, part, signing, "applied", reason="I see it there.", document="", found=sight.found
@@ -196,4 +196,39 @@ def test_a_stop_while_a_saga_is_taken_back_holds_it_there_and_it_goes_on_when_it
     switches.resume(scope, by="olga")
     saga = goes_on(timed, saga, clock)
     assert saga.state is State.COMPENSATED, (saga.state, saga.reason, states(timed, saga))
+    assert standing(timed) == before
+
+
+@guarantees("P10.saga", "P4.kill_switch", "P4.stopped_sites", "P4.one_effect")
+@pytest.mark.parametrize("scope", ["all", "site:1000", "tool:propose_allocate_budget", f"tool:{TOOL}"])
+@pytest.mark.parametrize(
+    ("when", "begun"),
+    [
+        (("create_order", "after_compensate", False), []),  # nothing of the way back is begun
+        (("allocate_budget", "after_begin", True), ["EXPIRED"]),  # its day went by while nobody could send it
+        (("allocate_budget", "taken_claimed", True), ["EXPIRED"]),
+    ],
+)
+def test_a_saga_is_taken_back_after_a_stop_of_many_days_by_nobody_but_the_worker(
+    timed: WriteDesk, clock: DrivenClock, scope: str, when: Where, begun: list[str]
+) -> None:
+    """However long it lasts it is no failure of the way back: one may run out of time, and no other is begun."""
+    before, switches = standing(timed), timed.deployment.state.switches
+    saga = saga_of(timed)
+    step, point, back = when
+    stop = partial(switches.stop, scope, by="olga", reason="wait")
+    carried_out(timed, saga, refused_at_order(timed, once(step, point, stop, back=back)))
+    held = timed.dump()
+    for _ in range(30):
+        clock.pass_by(6 * 3600)
+        saga = carried_out(timed, saga)
+    assert (saga.state, saga.reason) == (State.COMPENSATING, "writes_stopped")
+    assert timed.dump() == held
+    assert [str(one.state) for one in ways_back(timed, saga, "allocate_budget")] == begun
+
+    switches.resume(scope, by="olga")
+    saga = goes_on(timed, saga, clock)
+
+    assert saga.state is State.COMPENSATED, (saga.state, saga.reason, states(timed, saga))
+    assert [str(one.state) for one in ways_back(timed, saga, "allocate_budget")] == [*begun, "COMMITTED"]
     assert standing(timed) == before

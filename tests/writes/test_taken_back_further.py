@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import json
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
+from erp_mcp.cli import proposals
 from erp_mcp.cli.app import main
 from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.proposal import Proposal
 from tests.guarantees import guarantees
 from tests.unit.web.browsing import Browser
 from tests.writes.desk import APPROVERS, WriteDesk, passphrase_of
-from tests.writes.test_procurement import carried_out, saga_of, stuck
+from tests.writes.test_procurement import carried_out, parts, saga_of, stuck
 from tests.writes.test_saga_forged import TOUCHED
 
 WHY = "the reservation is as it was"
@@ -55,6 +57,95 @@ def test_from_the_terminal(desk: WriteDesk, saga: Proposal) -> None:
     shown = run(desk, "show", name).output
     assert f"ordered:   {desk.deployment.state.proposals.orders(name)[0].said.resolved_at} by {APPROVERS[0]}" in shown
     assert WHY in shown
+
+
+def references(desk: WriteDesk, saga: Proposal) -> dict[tuple[str, bool], str]:
+    """Return what each part bears in the system that it went to, by step, and whether it takes it back."""
+    return {one: part.content.command.reference for one, part in parts(desk, saga).items()}
+
+
+@guarantees("P4.resolved", "P3.page_told", "cli.teaches")
+def test_the_terminal_says_where_to_look_for_each_step_and_what_is_there_now(desk: WriteDesk, saga: Proposal) -> None:
+    """A saga is in no system; its steps are, each under a reference of its own."""
+    name, of = saga.content.proposal_id, references(desk, saga)
+    listed, shown = run(desk, "list").output, run(desk, "show", name).output
+    assert "look into erp, then: erp-mcp proposals resolve" in listed
+    assert (
+        f"look into: erp for step reserve_stock, reference {of['reserve_stock', False]}, document RS00001700" in shown
+    )
+    assert "written and not taken back: see whether it still stands as it was written" in shown
+    assert f"look into: erp for step allocate_budget, reference {of['allocate_budget', False]}" in shown
+    assert f"its way back has reference {of['allocate_budget', True]}\n" in shown
+    assert "written and taken back: see that nothing of it is left" in shown
+    assert f"look into: erp for step create_order, reference {of['create_order', False]}" in shown
+    assert "called not written: see that it is not there" in shown
+    assert "look into: gateway" not in shown
+    assert "sent:      never" not in shown
+
+    before = desk.dump()
+    seen = json.loads(run(desk, "show", name, "--look", "--json").stdout)["now"]
+    assert [(one["step"], one["is_way_back"], one["answer"]) for one in seen["parts"]] == [
+        ("reserve_stock", False, "found"),
+        ("allocate_budget", False, "found"),
+        ("create_order", False, "missing"),
+        ("allocate_budget", True, "found"),
+    ]
+    assert [one["reference"] for one in seen["parts"]] == list(of.values())
+    looked = run(desk, "show", name, "--look").output
+    assert "now:       step reserve_stock in erp: found, document RS00001700" in looked
+    assert "now:       way back allocate_budget in erp: found" in looked
+    assert desk.dump() == before
+
+
+@guarantees("P4.resolved", "cli.teaches")
+@pytest.mark.parametrize(("verdict", "told"), [("--not-applied", True), ("--applied", False), ("--take-back", False)])
+def test_whoever_would_sign_that_nothing_stands_is_told_of_the_step_that_does(
+    desk: WriteDesk, saga: Proposal, monkeypatch: pytest.MonkeyPatch, verdict: str, told: bool
+) -> None:
+    """The budget is back, the reservation is not."""
+    questions: list[str] = []
+
+    def no(question: str) -> None:
+        questions.append(question)
+        raise click.Abort
+
+    monkeypatch.setattr(proposals, "ask", no)
+    words = ("resolve", saga.content.proposal_id, verdict, "--document", "RS00001700" if verdict == "--applied" else "")
+    assert run(desk, *words, "--as", APPROVERS[0], "--reason", WHY).exit_code != 0
+    (question,) = questions
+    assert ("This is still there: reserve_stock." in question) is told
+    assert "does not show it" not in question
+    assert desk.proposal(saga.content.proposal_id).state is State.COMPENSATION_STUCK
+
+
+@guarantees("P4.resolved", "P3.page_told")
+async def test_the_page_says_where_to_look_for_each_step_and_what_is_there_now(desk: WriteDesk, saga: Proposal) -> None:
+    """By a process that has the way in, as for any other change."""
+    here, of = f"/proposals/{saga.content.proposal_id}", references(desk, saga)
+    browser = Browser.at(desk.deployment)
+    await browser.sign_in(APPROVERS[0], passphrase_of(desk.directory, APPROVERS[0]))
+    await browser.get(here)
+    text = browser.seen.text
+    assert "Look into erp first, for each step that was begun:" in text
+    stock, budget = of["reserve_stock", False], of["allocate_budget", False]
+    assert (
+        f"reserve_stock in erp: written and not taken back: see whether it still stands as it was written."
+        f" Reference {stock} , document RS00001700." in text
+    )
+    assert f"Reference {budget}" in text
+    assert f"its way back {of['allocate_budget', True]}" in text
+    assert "gateway first" not in text
+    assert "Last sent" not in text
+    assert "—, because of" not in text
+    assert "Ask erp what it shows now" in text
+
+    await browser.send(f"{here}/look")
+
+    text = browser.seen.text
+    assert "What erp shows now" in text
+    assert "Step reserve_stock, erp: It shows exactly this change. Document RS00001700." in text
+    assert "Step create_order, erp: It shows nothing of this change." in text
+    await browser.leave()
 
 
 @guarantees("P10.saga", "P4.resolved", "P3.page_decides", "P3.page_forms")

@@ -97,8 +97,9 @@ class Engine(Protocol):
         """Give a session inside one transaction that survives power loss: all of it is written or nothing.
 
         Raises:
-            StateUnavailableError: `state.unavailable`, for whatever the database says inside the block; nothing was
-                written, unless its fact `outcome` is `unknown`: the connection was lost while it was being confirmed.
+            StateUnavailableError: `state.unavailable`, for whatever the database says inside the block, and where a
+                newer version of the gateway has renewed it since we opened it; nothing was written, unless its fact
+                `outcome` is `unknown`: the connection was lost while it was being confirmed.
         """
         ...
 

@@ -86,6 +86,16 @@ def check_not_frozen(session: Session, content: Content) -> None:
                 raise ObjectFrozenError(proposal_id=resolves)
 
 
+def check_part_not_stopped(session: Session, content: Content) -> None:
+    """Refuse to go on with a part where it or its saga is stopped.
+
+    Raises:
+        WritesStoppedError: `writes.stopped`, naming the scope.
+    """
+    switches.check_not_stopped(session, content)
+    check_saga_not_stopped(session, content)
+
+
 def check_saga_not_stopped(session: Session, content: Content) -> None:
     """Refuse to send a part while the tool of its saga is stopped; what stops the part itself is looked at elsewhere.
 

@@ -26,7 +26,7 @@ from psycopg import conninfo
 from erp_mcp.errors import StateUnavailableError
 from erp_mcp.store.state.engine import Values
 from erp_mcp.store.state.file import BUSY_S
-from erp_mcp.store.state.postgresql_schema import check, search_path
+from erp_mcp.store.state.postgresql_schema import check, check_not_newer, search_path
 
 _NAMED: Final = re.compile(r":([a-z_]+)")
 _CONNECT_S: Final = 3
@@ -140,8 +140,13 @@ class PostgresqlEngine:
 
     @contextmanager
     def writing(self) -> Iterator[PostgresqlSession]:
-        """Give a session inside one transaction that survives power loss; see `engine.Engine`."""
+        """Give a session inside one transaction that survives power loss; see `engine.Engine`.
+
+        Until it ends nobody renews the schema: `postgresql_schema.prepare` waits for whoever has read `about`.
+        """
         with self._lock, _told(), _transaction(self._begun("on")) as session:
+            (version,) = session.execute("SELECT version FROM about").fetchone() or (0,)
+            check_not_newer(version)
             yield session
 
     def close(self) -> None:

@@ -55,6 +55,8 @@ def prepare(connection: psycopg.Connection, *, schema: str, deployment: str, rol
         connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
         connection.execute("SELECT set_config('search_path', %s, true)", (search_path(schema),))
         version = _checked(connection, deployment)
+        if 0 < version < VERSION:
+            _wait_for_writers(connection)
         for path in sorted(_MIGRATIONS.glob("[0-9][0-9][0-9][0-9]_*.sql")):
             if int(path.name[:4]) > version:
                 connection.execute(path.read_bytes())
@@ -77,6 +79,16 @@ def check(connection: psycopg.Connection, *, deployment: str) -> None:
         )
 
 
+def check_not_newer(version: int) -> None:
+    """Refuse a schema that a newer version of the gateway has renewed; its rows may mean what we do not know.
+
+    Raises:
+        StateUnavailableError: `state.unavailable`, with the fact `reason`.
+    """
+    if version > VERSION:
+        raise StateUnavailableError(reason="made by a newer version", version=version)
+
+
 def search_path(schema: str) -> str:
     """Return the search path of our sessions; without its last word temporary tables would come first."""
     quoted = schema.replace('"', '""')
@@ -91,9 +103,16 @@ def _checked(connection: psycopg.Connection, deployment: str) -> int:
         return 0
     if row[0] != deployment:
         raise StateUnavailableError(reason="the schema belongs to another deployment")
-    if row[1] > VERSION:
-        raise StateUnavailableError(reason="made by a newer version", version=row[1])
+    check_not_newer(row[1])
     return int(row[1])
+
+
+def _wait_for_writers(connection: psycopg.Connection) -> None:
+    """Let those end who have looked at the version and write by it, and let those who come after see the new one.
+
+    Each transaction that writes reads `about` first (`PostgresqlEngine.writing`), which this lock keeps apart from it.
+    """
+    connection.execute("LOCK TABLE about IN ACCESS EXCLUSIVE MODE")
 
 
 def _note(connection: psycopg.Connection, deployment: str) -> None:

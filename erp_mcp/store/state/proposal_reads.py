@@ -133,10 +133,8 @@ class ProposalReads:
 
     def same(self, agent: str, fingerprint: str, *, within_s: int) -> str:
         """Return the id of a live or committed proposal of the same meaning made within the last seconds, or empty."""
-        since = exact_instant(self._clock.wall() - timedelta(seconds=within_s))
         with self._engine.reading() as session:
-            row = session.execute(_SAME, (agent, fingerprint, since)).fetchone()
-        return str(row[0]) if row else ""
+            return same_as(session, agent, fingerprint, self._clock.wall() - timedelta(seconds=within_s))
 
     def taken_back_by(self, agent: str, proposal_id: str) -> str:
         """Return the id of an agent's live or committed proposal that takes another one back, or empty."""
@@ -295,6 +293,12 @@ def _ticket(leaf: bytes) -> str:
 
 def _in_states(states: tuple[State, ...], *, order: str = "") -> str:
     return _IN_STATES.format(states=", ".join("?" * len(states)) or "NULL", order=order)
+
+
+def same_as(session: Session, agent: str, fingerprint: str, since: datetime) -> str:
+    """Return the id of an agent's live or committed proposal of the same meaning made after a moment, or empty."""
+    row = session.execute(_SAME, (agent, fingerprint, exact_instant(since))).fetchone()
+    return str(row[0]) if row else ""
 
 
 def found(session: Session, proposal_id: str, *, held: bool = False) -> Stored:

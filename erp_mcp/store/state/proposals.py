@@ -25,8 +25,8 @@ from erp_mcp.store.state.audit import StoredAudit
 from erp_mcp.store.state.engine import Engine, Session
 from erp_mcp.store.state.moving import Mover, decision_facts, proposal_facts, resolution_facts
 from erp_mcp.store.state.overdue import Overdue
-from erp_mcp.store.state.parts import add_order, check_not_frozen, orders_of, parts_of
-from erp_mcp.store.state.proposal_reads import WAS_SENT, ProposalReads, found
+from erp_mcp.store.state.parts import add_order, check_not_frozen, check_part_not_stopped, orders_of, parts_of
+from erp_mcp.store.state.proposal_reads import WAS_SENT, ProposalReads, found, same_as
 from erp_mcp.store.state.rows import (
     COLUMNS,
     DECISION_COLUMNS,
@@ -213,7 +213,8 @@ class StoredProposals(ProposalReads):
         Raises:
             ProposalMovedError: `proposal.moved`, when another worker has the saga, or began this part; a way back that
                 certainly wrote nothing may be begun anew, as `saga.may_begin` says.
-            WritesStoppedError, LimitExceededError, ObjectFrozenError: before the first part alone.
+            LimitExceededError, ObjectFrozenError: before the first part alone. WritesStoppedError: likewise, and for a
+                way back that nobody may send now; its time would run out while it waits.
             ProposalNotFoundError, ProposalDamagedError: as `move`. Nothing was written in any of these cases.
         """
         text = content_text(content)
@@ -224,6 +225,8 @@ class StoredProposals(ProposalReads):
                 raise ProposalMovedError(state=before.state, move="begin", reason="begun_already")
             if not begun:
                 self._mover.may_send(session, before)
+            if content.undoes:
+                check_part_not_stopped(session, content)
             self._mover.make(session, before, step)
             return self._added(session, content, text).proposal
 

@@ -75,6 +75,13 @@ def site(shown: Browser, tmp_path_factory: pytest.TempPathFactory, demo_plant: D
     """The page of a demo plant in which a date waits, and beside it what tries every corner of a page."""
     plant = demo_plant(tmp_path_factory.mktemp("plant") / "d")
     proposal = proposed(plant)
+    with serving(plant) as address:
+        yield Site(address=address, plant=plant, proposal=proposal)
+
+
+@contextlib.contextmanager
+def serving(plant: Path) -> Iterator[str]:
+    """Serve the page of a plant as a command of its own, and yield where it answers."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -84,7 +91,7 @@ def site(shown: Browser, tmp_path_factory: pytest.TempPathFactory, demo_plant: D
         try:
             assert b"answers" in child.stderr.readline()
             threading.Thread(target=child.stderr.read, daemon=True).start()
-            yield Site(address=f"http://127.0.0.1:{port}", plant=plant, proposal=proposal)
+            yield f"http://127.0.0.1:{port}"
         finally:
             child.terminate()
             assert child.wait(60) == 0

@@ -25,13 +25,13 @@ from erp_mcp.domain.tool import Argument, Tool
 from erp_mcp.policy.bundle import canonical, digest_of
 from erp_mcp.ports import Commands
 from erp_mcp.preparing import Prepared
-from erp_mcp.store.state.sqlite import State
 from erp_mcp.testing import FixedClock
 from tests.unit.approval import people
 from tests.unit.approval.people import BOB, DEPLOYMENT, NOW, ROOT, Person
 from tests.unit.committing import erp as demo
 from tests.unit.committing.erp import LINE, MATERIAL, NEW_DATE, SITE, Erp
 from tests.unit.store.state.fakes import FakeIds
+from tests.unit.store.state.stores import opened
 
 UPDATE, CREATE = "propose_update_delivery_date", "propose_create_purchase_requisition"
 TOOLS = (UPDATE, CREATE)
@@ -168,7 +168,8 @@ class Office:
         self.folder = folder
         self.erp_path = folder / "erp.sqlite"
         self.clock = FixedClock(plant=datetime(2026, 3, 16, 5, 0, tzinfo=UTC), wall=now)
-        self.state = State(folder / "state", clock=self.clock, ids=FakeIds())
+        self.watch = ClockWatch(self.clock)
+        self.state = opened(folder / "state", self.clock)
         self.tools = {name: a_tool(name) for name in TOOLS}
         self.erp = Erp(path=self.erp_path, clock=self.clock)
         self.desk = Desk(erp=self.erp_path)

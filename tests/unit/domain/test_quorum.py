@@ -105,6 +105,8 @@ def test_after_its_time_others_may_decide_as_well_and_as_many_are_needed() -> No
 
     assert not may_decide(asked, Said("eve", MADE + early), MADE)
     assert may_decide(asked, Said("eve", MADE + late), MADE)
+    assert not may_decide(asked, Said("fay", MADE + late), MADE)
+    assert not is_met(asked, said("fay", "ann", after=late), MADE)
     assert not is_met(asked, said("eve", after=late), MADE)
     assert is_met(asked, said("eve", "ann", after=late), MADE)
     assert is_met(asked, said("eve", "bob", after=late), MADE)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import fields, replace
 from itertools import product
+from typing import Any
 
 import pytest
 
 from erp_mcp.domain.lifecycle import ENDS, State
+from erp_mcp.domain.proposal import Content, Proposal, SignedResolution, TakeBackOrder
 from erp_mcp.domain.saga import (
+    CARRY_OUT,
+    ENTITY,
     MAX_STEPS,
     MAX_WAYS_BACK,
     NOTHING_WRITTEN,
+    SYSTEM,
     WORTH_ANOTHER,
     Begin,
     Direction,
@@ -19,9 +25,17 @@ from erp_mcp.domain.saga import (
     StepStand,
     Wait,
     advance,
+    back_of,
+    counting,
+    fields_of,
+    is_of,
+    key_of_back,
+    part_of,
+    planned,
     problem_of,
 )
 from tests.guarantees import guarantees
+from tests.unit.approval.people import content
 
 LEGAL = frozenset({State.COMMITTED, State.COMPENSATED, State.COMPENSATION_STUCK})
 
@@ -165,3 +179,101 @@ def test_every_end_of_a_part_is_looked_at() -> None:
 def test_a_plan_that_could_not_be_taken_back_is_refused(steps: list[StepStand], problem: str) -> None:
     """At most one step can't be undone, and nothing comes after it."""
     assert problem_of(steps) == problem
+
+
+def a_way_back(state: State, since: str) -> Proposal:
+    """Return a way back that stands somewhere since some minute."""
+    begun = replace(content(), part_of="prp_saga00000001", step="s0", undoes="prp_step00000001")
+    return Proposal(content=begun, digest="", state=state, since=since)
+
+
+def an_order(made_at: str) -> TakeBackOrder:
+    """Return a person's order; what it says is no matter of what counts."""
+    said = SignedResolution(
+        proposal_id="prp_saga00000001", approver_id="ada", verdict="take_back", statement="", signature="",
+        nonce=made_at, resolved_at=made_at,
+    )  # fmt: skip
+    return TakeBackOrder(said=said, made_at=made_at)
+
+
+@guarantees("P10.saga", "P4.one_effect")
+@pytest.mark.parametrize(
+    ("orders", "counts"),
+    [
+        ((), ["EXPIRED", "REFUSED_BY_SYSTEM", "COMMITTED", "UNKNOWN", "STALE"]),
+        (("10:05",), ["COMMITTED", "UNKNOWN", "STALE"]),
+        (("10:05", "10:25"), ["COMMITTED", "UNKNOWN"]),
+    ],
+)
+def test_what_came_to_nothing_before_a_persons_order_speaks_against_nothing(
+    orders: tuple[str, ...], counts: list[str]
+) -> None:
+    """The newest order counts; what was written, and what nobody knows of, counts whenever it was."""
+    found = [
+        a_way_back(State.EXPIRED, "2026-03-02T10:00:00Z"),
+        a_way_back(State.REFUSED_BY_SYSTEM, "2026-03-02T10:01:00Z"),
+        a_way_back(State.COMMITTED, "2026-03-02T10:02:00Z"),
+        a_way_back(State.UNKNOWN, "2026-03-02T10:03:00Z"),
+        a_way_back(State.STALE, "2026-03-02T10:20:00Z"),
+    ]
+    left = counting(found, [an_order(f"2026-03-02T{at}:00Z") for at in orders])
+    assert [str(one.state) for one in left] == counts
+
+
+def a_saga() -> tuple[Content, Content, Content]:
+    """Return a saga of two steps, the part of its first step, and what takes that back."""
+    first = replace(content(), proposal_id="prp_step00000001", tool="propose_reserve", idempotency_key="key-1/s0")
+    second = replace(first, proposal_id="prp_step00000002", tool="propose_order", idempotency_key="key-1/s1")
+    plan = [
+        planned(first, "s0", undo_tool="propose_release", way_back="It is released."),
+        planned(second, "s1", undo_tool="", way_back="It stays."),
+    ]
+    whole = replace(content(), proposal_id="prp_saga00000001")
+    command = replace(whole.command, operation=CARRY_OUT, system=SYSTEM, entity=ENTITY, fields=fields_of(plan))
+    whole = replace(whole, command=command)
+    key = key_of_back(whole.proposal_id, "s0", 1)
+    back = replace(first, proposal_id="prp_back00000001", tool="propose_release", idempotency_key=key)
+    change = planned(back, "s0", undo_tool="", way_back="")
+    made, ends = "2026-03-02T10:00:00Z", "2026-03-03T10:00:00Z"
+    return whole, part_of(whole, plan[0]), back_of(whole, plan[0], change, created_at=made, expires_at=ends)
+
+
+_OF_A_WAY_BACK = frozenset(  # worked out when it is begun, from what its system has then
+    {
+        *("proposal_id", "tool_version", "tool_hash", "risk", "arguments", "fingerprint", "command", "preview"),
+        *("rules", "sources", "target", "concerns", "parameters", "created_at", "expires_at"),
+    }
+)
+
+
+@guarantees("P10.saga", "P3.binding")
+@pytest.mark.parametrize("name", [one.name for one in fields(Content)])
+def test_a_part_is_of_its_saga_by_everything_that_it_holds(name: str) -> None:
+    """Of a way back what people saw is the tool that takes the step back; the key says of which step it is."""
+    whole, part, back = a_saga()
+    assert is_of(part, whole)
+    assert is_of(back, whole)
+    assert is_of(altered(part, name), whole) is False
+    assert is_of(altered(back, name), whole) is (name in _OF_A_WAY_BACK)
+
+
+def altered(part: Content, name: str) -> Content:
+    """Return a part of which one field says something else."""
+    value = getattr(part, name)
+    other: object
+    if isinstance(value, str):
+        other = f"{value}x"
+    elif isinstance(value, int):
+        other = value + 1
+    elif isinstance(value, Mapping):
+        other = {**value, "another": "x"}
+    elif name == "limits":
+        other = content().limits
+        assert other
+    elif isinstance(value, tuple):
+        other = (*value, "x")
+    else:
+        first = next(one.name for one in fields(value) if isinstance(getattr(value, one.name), str))
+        other = replace(value, **{first: f"{getattr(value, first)}x"})
+    changed: dict[str, Any] = {name: other}
+    return replace(part, **changed)

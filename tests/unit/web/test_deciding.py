@@ -224,6 +224,8 @@ async def test_the_second_of_two_sees_who_has_said_yes_and_what_they_said(browse
     assert "You have decided." in browser.seen.text
 
     second = browser.another()
+    await second.sign_in("ada")
+    assert "1 of 2 said yes" in (await second.get("/")).text
     await at(second, "ada")
     assert "1 said yes" in second.seen.text
     assert "agreed by phone" in second.seen.text
@@ -231,6 +233,19 @@ async def test_the_second_of_two_sees_who_has_said_yes_and_what_they_said(browse
 
     assert (state(browser), holds(browser)) == (State.APPROVED, "")
     await second.leave()
+
+
+@guarantees("P3.enough_people", "P3.page_told")
+async def test_a_no_is_not_counted_among_those_who_said_yes(browser: Browser, desk: Desk) -> None:
+    """Whoever looks later sees one yes of two, not that two people decided."""
+    desk.propose(preview=without_flags(), terms=TWO)
+    await at(browser, "bob")
+    await browser.send(f"{HERE}/approve")
+    await at(browser, "ada")
+    await browser.send(f"{HERE}/reject", reason="not this week")
+    await browser.get(HERE)
+    assert state(browser) is State.REJECTED
+    assert "1 said yes so far" in browser.seen.text
 
 
 @guarantees("P3.page_decides")

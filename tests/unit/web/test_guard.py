@@ -9,6 +9,7 @@ import pytest
 from erp_mcp.domain.lifecycle import State
 from erp_mcp.errors import ConfigurationError
 from erp_mcp.web import Origin
+from erp_mcp.web.app import WAYS
 from erp_mcp.web.guard import MAX_BODY
 from tests.guarantees import guarantees
 from tests.unit.cli.people_at_work import PASSPHRASE, Desk
@@ -92,17 +93,20 @@ async def test_a_form_counts_for_its_own_address_session_and_proposal_alone(brow
     desk.propose()
     desk.propose("prp_000000000002")
     await browser.sign_in("bob")
-    await browser.get("/proposals/prp_000000000002")
-    other_proposal = browser.seen.forms["/proposals/prp_000000000002/reject"]["token"]
-    await browser.get(HERE)
+    browser.deployment.state.switches.stop("agent:planner", by="olga", reason="wait")
+    elsewhere: dict[str, str] = {}
+    for page in ("/", "/stop", "/taint", "/tasks", "/proposals/prp_000000000002", HERE):
+        await browser.get(page)
+        elsewhere |= {action: form["token"] for action, form in browser.seen.forms.items() if "token" in form}
+    assert {"/sign-out", "/stop", "/resume", "/proposals/prp_000000000002/reject", f"{HERE}/approve"} <= set(elsewhere)
     fields = browser.seen.forms[f"{HERE}/reject"]
-    approving = browser.seen.forms[f"{HERE}/approve"]["token"]
+    del elsewhere[f"{HERE}/reject"]
     other = browser.another()
     await other.sign_in("ada")
     await other.get(HERE)
     others = other.seen.forms[f"{HERE}/reject"]["token"]
 
-    for token in ("", "x", "ü", other_proposal, approving, others, fields["token"].upper() + "0"):
+    for token in ("", "x", "ü", *elsewhere.values(), others, fields["token"].upper() + "0"):
         answer = await browser.post(f"{HERE}/reject", {**fields, "token": token, "reason": "forged"})
         assert (answer.status_code, nothing_happened(browser)) == (403, True)
     assert (await browser.post(f"{HERE}/reject", {**fields, "reason": "mine"})).status_code == 303
@@ -269,3 +273,15 @@ async def test_what_breaks_inside_tells_nothing(browser: Browser) -> None:
     assert answer.status_code == 500
     assert "sqlite" not in answer.text.lower()
     assert "state.unavailable" in answer.text
+
+
+@guarantees("P3.page_forms", "P3.page_decides")
+async def test_what_a_form_does_is_done_by_no_look_at_its_address(browser: Browser, desk: Desk) -> None:
+    """Links in mails, and whatever fetches them ahead, ask by GET."""
+    desk.propose()
+    await browser.sign_in("bob")
+    shown = {one.address for one in WAYS if one.method == "GET"}
+    sent = [one.address.format(id=ID) for one in WAYS if one.method == "POST" and one.address not in shown]
+    assert f"{HERE}/approve" in sent
+    assert [(one, (await browser.get(f"{one}?reason=x")).status_code) for one in sent] == [(one, 405) for one in sent]
+    assert nothing_happened(browser)

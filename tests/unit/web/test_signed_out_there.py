@@ -105,6 +105,8 @@ async def test_what_ended_there_ends_here_and_nothing_else(people: People, chang
     assert await people.told(**changes) == 200
 
     assert await people.there() == stay
+    held = people.cleo.browser.office.sessions.sign_ins
+    assert [len(held.of_session(ISSUER, one)) for one in ("s1", "s2", "s3")] == [int(one in stay) for one in "cCb"]
     ended = people.records("page.signed_out")
     assert [one["reason"] for one in ended] == ["provider"] * (3 - len(stay))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import timedelta
+from urllib.parse import urlencode
 
 import pytest
 
@@ -159,3 +160,19 @@ async def test_of_two_cookies_of_our_name_none_is_believed(browser: Browser) -> 
 
     assert (await browser.get("/", Cookie=f"{name}={value}; {name}=planted")).status_code == 303
     assert (await browser.get("/", Cookie=f"{name}={value}")).status_code == 200
+
+
+@guarantees("P3.page_forms", "P3.page_sessions")
+async def test_signing_in_leads_to_the_queue_and_nowhere_that_an_address_or_a_form_names(browser: Browser) -> None:
+    """A link to our own page that leads on to another one would look like ours."""
+    names = ("next", "url", "to", "back", "return_to", "redirect", "redirect_uri", "goto")
+    wishes = dict.fromkeys(names, "https://evil.example/")
+    address = f"/sign-in?{urlencode(wishes)}"
+    await browser.get(address)
+    form = {**browser.seen.forms["/sign-in"], **wishes, "name": "bob", "passphrase": f"{PASSPHRASE} of bob"}
+
+    answer = await browser.post(address, form)
+
+    assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    again = await browser.get(address)
+    assert (again.status_code, again.headers["location"]) == (303, "/")

@@ -13,6 +13,7 @@ from typing import Final
 
 import psycopg
 
+from erp_mcp.ports import Clock
 from erp_mcp.store.state.deployment_state import DeploymentState
 from erp_mcp.store.state.file import FILE_NAME
 from erp_mcp.store.state.postgresql import PostgresqlState
@@ -106,7 +107,7 @@ def schema_on(rig: Rig, name: str) -> Schema:
     return one
 
 
-def opened(directory: Path, clock: FakeClock | None = None, *, busy_s: float = 5.0) -> DeploymentState:
+def opened(directory: Path, clock: Clock | None = None, *, busy_s: float = 5.0) -> DeploymentState:
     """Open the state that a folder holds or describes."""
     schema, clock = Schema.of(directory), clock or FakeClock()
     if schema is not None:

@@ -13,11 +13,13 @@ import pytest
 from sqlalchemy import Engine, Inspector, create_engine, inspect
 
 from erp_mcp.errors import AuditUnavailableError, SecretUnavailableError, StateUnavailableError
+from erp_mcp.store.state import postgresql_schema
 from erp_mcp.store.state.engine import Session
 from erp_mcp.store.state.file import FILE_NAME, VERSION
 from erp_mcp.store.state.postgresql import PostgresqlState
 from erp_mcp.store.state.postgresql_engine import PostgresqlEngine
 from tests.guarantees import guarantees
+from tests.systems.processes import until
 from tests.unit.store.state.fakes import FakeClock, FakeIds, a_content, a_decision, a_state, an_entry
 from tests.unit.store.state.stores import TABLES, Behind, Schema, opened
 
@@ -196,6 +198,57 @@ def test_effects_wait_for_the_disk_and_records_of_reads_do_not(state: Postgresql
 def _end_sessions(schema: Schema) -> None:
     with schema.owned() as owner:
         owner.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s", (schema.account,))
+
+
+def _waits(schema: Schema) -> bool:
+    """Whether somebody waits for the table that says of which version the schema is."""
+    with schema.owned() as owner:
+        waiting = "SELECT 1 FROM pg_locks WHERE relation = to_regclass('about') AND NOT granted"
+        return owner.execute(waiting).fetchone() is not None
+
+
+@guarantees("P4.two_stores", "P10.survives")
+def test_a_schema_is_not_renewed_under_who_writes_by_its_old_rules(
+    schema: Schema, state: PostgresqlState, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever looked at the version holds it until what they write by it is written."""
+    monkeypatch.setattr(postgresql_schema, "_MIGRATIONS", tmp_path)  # none: it is about who waits for whom
+    renewing = Thread(target=schema.prepare)
+    with state.engine.writing() as session:
+        state.audit.add(session, an_entry())
+        with schema.owned() as owner:
+            owner.execute("UPDATE about SET version = %s", (VERSION - 1,))
+        renewing.start()
+        until(lambda: _waits(schema) or not renewing.is_alive(), name="who renews it", within_s=60)
+        assert renewing.is_alive()
+    renewing.join()
+    assert len(state.audit.read()) == 1
+    with schema.owned() as owner:
+        assert owner.execute("SELECT version FROM about").fetchone() == (VERSION,)
+
+
+@guarantees("P4.two_stores", "P10.survives")
+def test_who_would_write_while_a_schema_is_renewed_waits_and_sees_the_new_version(
+    schema: Schema, state: PostgresqlState
+) -> None:
+    """What it saw before it waited says nothing any more."""
+    told: list[object] = []
+
+    def write() -> None:
+        try:
+            state.switches.stop("all", by="olga", reason="")
+        except StateUnavailableError as error:
+            told.append(error.facts["reason"])
+
+    writing = Thread(target=write)
+    with schema.owned() as owner, owner.transaction():
+        owner.execute("LOCK TABLE about IN ACCESS EXCLUSIVE MODE")
+        owner.execute("UPDATE about SET version = %s", (VERSION + 1,))
+        writing.start()
+        until(lambda: _waits(schema) or not writing.is_alive(), name="who writes", within_s=60)
+    writing.join()
+    assert told == ["made by a newer version"]
+    assert state.switches.stopped() == []
 
 
 @guarantees("P10.survives")
