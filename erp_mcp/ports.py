@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         SignedDecision,
         Step,
         TakeBackOrder,
+        Unlike,
     )
     from erp_mcp.domain.tool import Query
     from erp_mcp.domain.traffic import Admission, Ending, TrafficKind, TrafficLimits, TrafficState
@@ -509,15 +510,20 @@ class Proposals(Protocol):
         """
         ...
 
-    def create(self, content: Content) -> tuple[Proposal, bool]:
+    def create(self, content: Content, unlike: Unlike | None = None) -> tuple[Proposal, bool]:
         """Store a proposal and put it before its approvers; durable when it returns.
+
+        Args:
+            content: What is proposed.
+            unlike: What must not be there yet, looked at in the transaction that stores it.
 
         Returns:
             The proposal and whether it is new: the same key with the same meaning gives the one that is there.
 
         Raises:
-            KeyReusedError: `proposal.key_reused`. LimitExceededError: `limit.exceeded`. TooManyProposalsError:
-            `proposal.too_many`. WritesStoppedError: `writes.stopped`. StateUnavailableError: `state.unavailable`.
+            KeyReusedError: `proposal.key_reused`. PossibleDuplicateError: `proposal.possible_duplicate`.
+            LimitExceededError: `limit.exceeded`. TooManyProposalsError: `proposal.too_many`.
+            WritesStoppedError: `writes.stopped`. StateUnavailableError: `state.unavailable`.
         """
         ...
 

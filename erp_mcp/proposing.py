@@ -29,7 +29,7 @@ from erp_mcp.domain.instants import instant_text, parse_instant
 from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.operation import Draft, Undoing
 from erp_mcp.domain.principal import Principal
-from erp_mcp.domain.proposal import Content, LimitUse, Preview, Proposal, Step
+from erp_mcp.domain.proposal import Content, LimitUse, Preview, Proposal, Step, Unlike
 from erp_mcp.domain.reference import reference_of
 from erp_mcp.domain.saga import PlannedStep, planned
 from erp_mcp.domain.saga_draft import concerns_of, counted, draft_of, sources_of
@@ -155,11 +155,12 @@ class Proposing:
             if there.content.fingerprint != fingerprint:
                 raise KeyReusedError(argument=_KEY, proposal_id=there.content.proposal_id)
             return self._told(asked, self._present(there))
-        for one in (asked, *(step.asked for step in asked.steps)):
-            self._check_not_twice(one, asked.text(_ACKNOWLEDGE))
+        self.watch.check()
+        unlike = _unlike(asked)
+        self._check_not_twice(asked, unlike)
         content, sources = await self.worked_out(asked)
         # From here to the answer nothing waits, so nothing can come between.
-        proposal, is_new = self.proposals.create(content)
+        proposal, is_new = self.proposals.create(content, unlike)
         return self._told(asked, proposal, sources if is_new else ())
 
     async def worked_out(self, asked: AllowedCall) -> tuple[Content, tuple[Source, ...]]:
@@ -173,11 +174,16 @@ class Proposing:
         prepared = await self.preparation.prepare(asked.tool, asked.checked, asked.obligations)
         return self._content(asked, prepared), prepared.sources
 
-    def _check_not_twice(self, asked: AllowedCall, acknowledged: str) -> None:
-        fingerprint = fingerprint_of(asked.tool, asked.checked.arguments)
-        same = self.proposals.same(asked.principal.agent, fingerprint, within_s=DUPLICATE_WINDOW_S)
-        if same and acknowledged != same:
-            raise PossibleDuplicateError(proposal_id=same)
+    def _check_not_twice(self, asked: AllowedCall, unlike: Unlike) -> None:
+        """Refuse it before anything is asked of a system; `create` looks once more for what others made meanwhile."""
+        agent = asked.principal.agent
+        for fingerprint in unlike.fingerprints:
+            same = self.proposals.same(agent, fingerprint, within_s=unlike.within_s)
+            if same in ("", unlike.acknowledged):
+                continue
+            there = self.proposals.by_key(agent, asked.tool.name, asked.text(_KEY))
+            if there is None or there.content.proposal_id != same:  # else another process made it this moment
+                raise PossibleDuplicateError(proposal_id=same)
 
     async def _saga(self, asked: AllowedCall) -> tuple[Content, tuple[Source, ...]]:
         """Work out each step as if it were proposed alone, and put them together; raises as for each of them."""
@@ -434,6 +440,16 @@ def fingerprint_of(tool: Tool, arguments: Mapping[str, ArgumentValue]) -> str:
         name: _plain(value) for name, value in arguments.items() if name not in (_KEY, _REASON, _ACKNOWLEDGE)
     }
     return sha256(b"erp-mcp/meaning/v1\n" + canonical({"tool": tool.name, "arguments": meaning})).hexdigest()
+
+
+def _unlike(asked: AllowedCall) -> Unlike:
+    """Return what a new proposal must not be like: what is asked for, nor any step of it."""
+    calls = (asked, *(step.asked for step in asked.steps))
+    return Unlike(
+        fingerprints=[fingerprint_of(one.tool, one.checked.arguments) for one in calls],
+        within_s=DUPLICATE_WINDOW_S,
+        acknowledged=asked.text(_ACKNOWLEDGE),
+    )
 
 
 def _plain(value: ArgumentValue) -> JsonValue:

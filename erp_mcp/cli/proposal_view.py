@@ -269,7 +269,8 @@ def _so_far(seen: Seen) -> Iterator[str]:
     for decision in seen.decisions:
         opened = envelope.opened(decision.envelope)
         said = f"{opened[0].meaning} {opened[0].comment}".strip() if opened else "(these words are not in order)"
-        yield f"  {decision.decided_at}  {visible(decision.approver_id)}, {visible(decision.decision)}:"
+        name = f" ({visible(opened[0].approver_name)})" if opened else ""
+        yield f"  {decision.decided_at}  {visible(decision.approver_id)}{name}, {visible(decision.decision)}:"
         yield from (f"    | {line}" for line in folded(said))
     yield f"  signed over: {seen.proposal.digest}"
     yield from (f"  {line}" for line in receipt_lines(seen.proposal))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -149,6 +149,18 @@ class Step:
     misses: int | None = None
     receipt: Receipt | None = None
     facts: Mapping[str, JsonValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unlike:
+    """What a new proposal must not be like: its agent's others, live or committed, of the last seconds.
+
+    `acknowledged` is the one that it may be like all the same.
+    """
+
+    fingerprints: Sequence[str]
+    within_s: int
+    acknowledged: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

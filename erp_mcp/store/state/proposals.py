@@ -11,10 +11,11 @@ from erp_mcp.domain import quorum, saga
 from erp_mcp.domain.human_task import needs_nobody
 from erp_mcp.domain.instants import exact_instant, parse_instant
 from erp_mcp.domain.lifecycle import ESCALATED, RESOLVE_APPLIED, RESOLVE_NOT_APPLIED, RESOLVE_TAKE_BACK, State, moves
-from erp_mcp.domain.proposal import Content, Proposal, Receipt, SignedDecision, SignedResolution, Step
+from erp_mcp.domain.proposal import Content, Proposal, Receipt, SignedDecision, SignedResolution, Step, Unlike
 from erp_mcp.domain.quorum import Said
 from erp_mcp.errors import (
     KeyReusedError,
+    PossibleDuplicateError,
     ProposalMovedError,
     StateUnavailableError,
     TooManyProposalsError,
@@ -112,14 +113,19 @@ class StoredProposals(ProposalReads):
         self._mover = Mover(audit, clock, ids)
         self._overdue = Overdue()
 
-    def create(self, content: Content) -> tuple[Proposal, bool]:
+    def create(self, content: Content, unlike: Unlike | None = None) -> tuple[Proposal, bool]:
         """Store a proposal and put it before its approvers, where it needs any; survives power loss once it returns.
+
+        Args:
+            content: What is proposed.
+            unlike: What must not be there yet, looked at in the transaction that stores it.
 
         Returns:
             The proposal and whether it is new: the same key with the same meaning gives the one that is there.
 
         Raises:
-            KeyReusedError: `proposal.key_reused`. WritesStoppedError: `writes.stopped`.
+            KeyReusedError: `proposal.key_reused`. PossibleDuplicateError: `proposal.possible_duplicate`.
+            WritesStoppedError: `writes.stopped`.
             TooManyProposalsError: `proposal.too_many`. LimitExceededError: `limit.exceeded`.
             ProposalDamagedError: `proposal.damaged`, for what is stored under the key.
             StateUnavailableError: `state.unavailable`. Nothing was written in any of these cases.
@@ -130,6 +136,8 @@ class StoredProposals(ProposalReads):
             row = session.execute(_BY_KEY, (content.agent, content.tool, content.idempotency_key)).fetchone()
             if row is not None:
                 return _of_same_meaning(stored(row).proposal, content), False
+            if unlike is not None:
+                self._check_unlike(session, content.agent, unlike)
             self._check_room(session, content)
             return self._added(session, content, text).proposal, True
 
@@ -344,6 +352,14 @@ class StoredProposals(ProposalReads):
     def _add_decision(self, session: Session, decision: SignedDecision) -> None:
         row = (decision.envelope, decision.signature, decision.nonce, decision.decided_at)
         session.execute(_ADD_DECISION, (decision.proposal_id, decision.approver_id, decision.decision, *row))
+
+    def _check_unlike(self, session: Session, agent: str, unlike: Unlike) -> None:
+        """Refuse what another call of the same agent proposed meanwhile, however many were made at once."""
+        since = self._clock.wall() - timedelta(seconds=unlike.within_s)
+        for fingerprint in unlike.fingerprints:
+            same = same_as(session, agent, fingerprint, since)
+            if same and same != unlike.acknowledged:
+                raise PossibleDuplicateError(proposal_id=same)
 
     def _check_room(self, session: Session, content: Content) -> None:
         """Refuse a new proposal where writes are stopped, too many wait, or a limit is reached."""
