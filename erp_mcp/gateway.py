@@ -29,6 +29,7 @@ from erp_mcp.domain.audit import AuditEntry
 from erp_mcp.domain.bank_data import without_bank_data
 from erp_mcp.domain.call import JsonValue, ToolCall
 from erp_mcp.domain.call_context import CallContext, agent_caller, calling, trace_of
+from erp_mcp.domain.clock_watch import ClockWatch
 from erp_mcp.domain.decision import Decision, Obligations
 from erp_mcp.domain.freshness import FreshnessBudget
 from erp_mcp.domain.instants import instant_text
@@ -98,6 +99,7 @@ class Gateway:
     read_model: ReadModel
     audit: AuditStore
     clock: Clock
+    watch: ClockWatch
     zone: ZoneInfo
     budgets: Mapping[str, FreshnessBudget]
     keys: Keys
@@ -154,6 +156,7 @@ class Gateway:
         return None
 
     async def _answer(self, call: ToolCall, trail: _Trail) -> Answer:
+        self.watch.look()  # what is read goes on whatever it sees; what is proposed asks again
         # (1) identify — the policy in force says which agents this deployment accepts, and in which role.
         bundle = self._policy()
         trail.principal = principal = decide.identify(bundle, trail.principal.agent)

@@ -36,7 +36,7 @@ Row = tuple[SqlValue, ...]
 
 
 class Clock(Protocol):
-    """Two clocks, both aware and in UTC."""
+    """Two clocks, both aware and in UTC, and what tells whether the first of them was set."""
 
     def wall(self) -> datetime:
         """Return the time of day: audit, leases, expiry."""
@@ -44,6 +44,10 @@ class Clock(Protocol):
 
     def plant(self) -> datetime:
         """Return the plant's business time: lateness, age, frozen zones. In a demo it stands still."""
+        ...
+
+    def steady(self) -> float:
+        """Return seconds since some moment; nobody sets them, and they go on while the machine sleeps."""
         ...
 
 

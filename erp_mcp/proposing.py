@@ -22,6 +22,7 @@ from erp_mcp.domain import human_task, saga
 from erp_mcp.domain.answer import Answer, Source
 from erp_mcp.domain.call import ArgumentValue, JsonValue, Rows, ToolCall
 from erp_mcp.domain.canonical_json import canonical
+from erp_mcp.domain.clock_watch import ClockWatch
 from erp_mcp.domain.command import Command
 from erp_mcp.domain.decision import Decision, Obligations, Terms
 from erp_mcp.domain.ids import proposal_id_of
@@ -108,6 +109,7 @@ class Proposing:
     proposals: Proposals
     preparation: Preparation
     clock: Clock
+    watch: ClockWatch
     ids: Ids
     cursor_key: bytes
     deployment: str
@@ -145,6 +147,7 @@ class Proposing:
 
         Raises:
             KeyReusedError, PossibleDuplicateError: see their codes; `proposal_id` names the other one.
+            ClockJumpedError: `gateway.clock_jumped`, for anything new.
             NotAllowedError: `policy.not_allowed`, when nobody is said to approve it.
             RuleNotEvaluableError: `rule.not_evaluable`, when a limit counts what is not known.
             GatewayError: as `Preparation.prepare` and `ports.Proposals.create`. Nothing was kept then.
@@ -159,6 +162,7 @@ class Proposing:
         unlike = _unlike(asked)
         self._check_not_twice(asked, unlike)
         content, sources = await self.worked_out(asked)
+        self.watch.check()  # windows of limits and its own expiry are reckoned by the clock
         # From here to the answer nothing waits, so nothing can come between.
         proposal, is_new = self.proposals.create(content, unlike)
         return self._told(asked, proposal, sources if is_new else ())
@@ -358,7 +362,8 @@ class Proposing:
         return self.proposals.get(proposal.content.proposal_id)
 
     def _is_late(self, proposal: Proposal) -> bool:
-        return proposal.state in _WAITING and parse_instant(proposal.content.expires_at) <= self.clock.wall()
+        late = proposal.state in _WAITING and parse_instant(proposal.content.expires_at) <= self.clock.wall()
+        return late and self.watch.is_steady()
 
     async def _awaited(self, asked: AllowedCall) -> Proposal:
         """Return the proposal once it has moved, or when the time that the agent waits is over."""

@@ -121,6 +121,8 @@ def signed_decision(
     deployment: Deployment, shown: Proposal, signing: Signing, choice: Choice, comment: str = ""
 ) -> SignedDecision:
     """Return a decision about a proposal as it was shown, signed and not stored; raises as `decide`."""
+    if choice == "approve":  # when it is said is signed, and compared with the times of others
+        deployment.watch.check()
     approver = may_decide(deployment, shown, signing.approver_id, choice)
     content = shown.content
     _check_proved(content, approver, signing, choice, deployment.clock.wall())
@@ -206,5 +208,6 @@ def _check_waiting(deployment: Deployment, proposal: Proposal) -> None:
     if proposal.state is not State.AWAITING_APPROVAL:
         raise ProposalMovedError(state=proposal.state)
     if parse_instant(content.expires_at) <= deployment.clock.wall():
+        deployment.watch.check()
         deployment.state.proposals.expire()
         raise ProposalMovedError(state=State.EXPIRED)

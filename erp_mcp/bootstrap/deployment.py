@@ -6,8 +6,8 @@ Imports are made where they are needed: serving must not pay for what only admin
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -17,13 +17,14 @@ from erp_mcp import settings
 from erp_mcp.analyses import ANALYSES, DERIVATIONS
 from erp_mcp.bootstrap.declared import check_declared, guarded
 from erp_mcp.bootstrap.keeping_state import LocalLeases, open_state
-from erp_mcp.bootstrap.machine import SystemClock, TimeOrderedIds
+from erp_mcp.bootstrap.machine import SystemClock, TimeOrderedIds, jump_recorder
 from erp_mcp.bootstrap.opened import AdapterReads, OpenedSystems
 from erp_mcp.bootstrap.root_key import approvers_root
 from erp_mcp.bootstrap.targets import target_of
 from erp_mcp.catalog import compiled
 from erp_mcp.catalog.registry import Catalog, catalog_of
 from erp_mcp.domain import human_task
+from erp_mcp.domain.clock_watch import ClockWatch
 from erp_mcp.domain.freshness import FreshnessBudget
 from erp_mcp.domain.principal import Principal
 from erp_mcp.errors import (
@@ -69,7 +70,12 @@ class Deployment:
     settings: Settings
     clock: SystemClock
     ids: TimeOrderedIds
+    watch: ClockWatch = field(init=False)  # of the clock, from the beginning of the process on
     _catalog_seen: tuple[str, Catalog] = ("", catalog_of(()))
+
+    def __post_init__(self) -> None:
+        """Begin to watch the clock."""
+        self.watch = ClockWatch(self.clock, jump_recorder(lambda: self.state.audit, self.ids))
 
     @cached_property
     def state(self) -> DeploymentState:
@@ -111,12 +117,22 @@ class Deployment:
             read_model=self.reader,
             audit=self.state.audit,
             clock=self.clock,
+            watch=self.watch,
             zone=ZoneInfo(self.settings.zone),
             budgets=self.budgets,
             keys=Keys(masks=derived_key(secret, "masks"), cursors=derived_key(secret, "cursors")),
             proposing=lambda: self.proposing,
             deadline_s=float(self.settings.deadline_s),
         )
+
+    def expire(self) -> None:
+        """Let proposals go whose time is over; none while the clock has jumped.
+
+        Raises:
+            StateUnavailableError: `state.unavailable`. AuditUnavailableError: `audit.unavailable`.
+        """
+        if self.watch.is_steady():
+            self.state.proposals.expire()
 
     def key(self, purpose: str) -> bytes:
         """Return the key of this deployment for one purpose, the same in all its processes."""
@@ -201,6 +217,7 @@ class Deployment:
             proposals=self.state.proposals,
             preparation=self.preparation,
             clock=self.clock,
+            watch=self.watch,
             ids=self.ids,
             cursor_key=derived_key(deployment_key(self.settings.state_dir), "cursors"),
             deployment=self.settings.deployment,
@@ -327,6 +344,7 @@ class Deployment:
             preparation=self.preparation,
             commands=self.signed_commands,
             clock=self.clock,
+            watch=self.watch,
             ids=self.ids,
             refresh=refresh,
             at=at,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import stat
@@ -22,6 +23,8 @@ from erp_mcp.cli.client import hidden_state
 from erp_mcp.cli.options import printable
 
 _AHEAD: Final = timedelta(minutes=5)  # a record may be that much newer than now before the clock is called wrong
+_A_DAY: Final = timedelta(days=1)
+_JUMPED: Final = '"kind":"clock.jumped"'
 _FULL_BYTES: Final = 100 * 2**20
 _LOW_BYTES: Final = 2**30
 _RECORDS: Final = 5  # newest records looked at
@@ -68,9 +71,23 @@ def clock(deployment: Deployment) -> Iterator[Check]:
         advice = "Set the clock of this machine (NTP): ages, leases and expiries are reckoned by it."
         yield Check(name="clock", status="bad", detail=detail, advice=advice)
         return
+    yield from _jumped(deployment, now)
     stands = " (it stands still)" if deployment.settings.clock else ""
     detail = f"{_minute(now)}; in the plant {plant.strftime('%Y-%m-%d %H:%M')} {deployment.settings.zone}{stands}"
     yield Check(name="clock", status="ok", detail=detail)
+
+
+def _jumped(deployment: Deployment, now: datetime) -> Iterator[Check]:
+    """Name the newest jump of the last day: windows of limits may have opened by it, and what waited have expired."""
+    for record in deployment.state.audit.find(_JUMPED, limit=1):
+        at = datetime.fromisoformat(record.time)
+        if now - at < _A_DAY:
+            seconds = json.loads(record.leaf)["facts"]["seconds"]
+            detail = f"a process saw it jump by {seconds:+d} s, to {_minute(at)}"
+            advice = (
+                "If nobody set it, see to NTP on this machine; `erp-mcp audit show` lists what was done around then."
+            )
+            yield Check(name="clock", status="note", detail=detail, advice=advice)
 
 
 def disk(deployment: Deployment) -> Iterator[Check]:

@@ -28,6 +28,7 @@ from erp_mcp.committing.turned_away import AppliedError, TurnedAway
 from erp_mcp.committing.ways_back import Prepares, WaysBack
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.call_context import WORKER, CallContext, calling, trace_of
+from erp_mcp.domain.clock_watch import ClockWatch
 from erp_mcp.domain.command import (
     Accepted,
     Committed,
@@ -96,10 +97,10 @@ def _never(_content: Content) -> bool:
 class Committer:
     """Takes approved proposals to their systems of record.
 
-    `catalog` gives the tools as they are defined this moment, `commands` the port that writes to a system, `target`
-    the digest of what the system's name stands for today, `refresh` brings what is read of a system up to what was
-    written to it. `send_s` is how long an answer may take. `at` is told the
-    name of every point at which a process may die; tests end it there.
+    `watch` tells when the times of the clock don't count. `catalog` gives the tools as they are defined this moment,
+    `commands` the port that writes to a system, `target` the digest of what the system's name stands for today,
+    `refresh` brings what is read of a system up to what was written to it. `send_s` is how long an answer may take.
+    `at` is told the name of every point at which a process may die; tests end it there.
     """
 
     proposals: Proposals
@@ -109,6 +110,7 @@ class Committer:
     preparation: Prepares
     commands: Callable[[str], Awaitable[Commands]]
     clock: Clock
+    watch: ClockWatch
     ids: Ids
     target: Callable[[str], str]
     send_s: float = SEND_S
@@ -123,13 +125,16 @@ class Committer:
             holder: Who does it; a name of its own for each worker process.
 
         Returns:
-            What became of the proposal it was about, or `None` when nothing is due.
+            What became of the proposal it was about, or `None` when nothing is due; nothing is while the clock has
+            jumped, since what is due, expired or free by now is reckoned by it.
 
         Raises:
             StateUnavailableError: `state.unavailable`; the lease runs out and another attempt finds what is recorded.
             AuditUnavailableError: `audit.unavailable`, likewise.
         """
         self.at("start")
+        if not self.watch.is_steady():
+            return None
         self.proposals.expire()
         self.proposals.escalate()
         self.at("expired")
@@ -158,6 +163,7 @@ class Committer:
         """Look at everything once more and send, or leave it in the state that says why not."""
         try:
             way = await self._cleared(proposal)
+            self.watch.check()
             sending = self.moves.make(proposal, "send")
         except asyncio.CancelledError:
             with suppress(GatewayError):
@@ -340,6 +346,9 @@ class Committer:
 
     async def _sending(self, proposal: Proposal, way: Way) -> Proposal:
         """Send once, and record what the system says; whatever is not an answer is an unknown outcome."""
+        jumped = self.watch.look()
+        if jumped is not None:  # by its times the limit was counted
+            return self._ended(proposal, held_back_by(jumped))
         left_s = self.moves.lease_left_s(proposal) - _TO_RECORD_S
         if left_s < _LEAST_SEND_S:  # the process was held up: somebody else may take this over any moment
             return self.moves.postpone(proposal, "lease_too_short")
@@ -413,6 +422,7 @@ class Committer:
     # --- what it is made of -------------------------------------------------------------------------------------------
 
     def _ended(self, proposal: Proposal, held: HeldBackError) -> Proposal:
+        held = self.moves.believed(held)
         if held.move == "postpone":
             return self.moves.postpone(proposal, held.reason, at_least=held.at_least_s, facts=held.facts)
         return self.moves.make(proposal, held.move, reason=held.reason, facts=held.facts)
@@ -420,7 +430,7 @@ class Committer:
     @property
     def moves(self) -> Moves:
         """The moves it makes."""
-        return Moves(proposals=self.proposals, clock=self.clock, at=self.at)
+        return Moves(proposals=self.proposals, clock=self.clock, watch=self.watch, at=self.at)
 
     @property
     def _turned_away(self) -> TurnedAway:

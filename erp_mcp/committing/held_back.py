@@ -12,6 +12,7 @@ from erp_mcp.errors import (
     AccountTooPowerfulError,
     CallerError,
     CatalogFileError,
+    ClockJumpedError,
     ConfigurationError,
     DeniedError,
     GatewayError,
@@ -60,7 +61,8 @@ class HeldBackError(Exception):
 
 # The first class that fits counts.
 _OF_ERRORS: Final[tuple[tuple[type[GatewayError], Ending, str], ...]] = (
-    (WritesStoppedError, "postpone", "writes_stopped"),
+    (WritesStoppedError, "postpone", STOPPED),
+    (ClockJumpedError, "postpone", "clock_jumped"),
     (LimitExceededError, "postpone", "limit_reached"),  # its window moves on, or the proposal expires
     (RuleRefusedError, "deny", "rule_refused"),
     (RuleNotEvaluableError, "deny", "rule_not_evaluable"),
@@ -115,7 +117,7 @@ def later(now: datetime, seconds: int) -> str:
 def _told(error: GatewayError) -> dict[str, JsonValue]:
     """Return what the audit record says in the clear: code, rule and reason; messages may hold what is masked."""
     facts: dict[str, JsonValue] = {"code": error.code}
-    for name in ("rule", "reason", "system", "limit", "scope", RETRY_AFTER):
+    for name in ("rule", "reason", "system", "limit", "scope", "seconds", RETRY_AFTER):
         fact = error.facts.get(name)
         if isinstance(fact, str | int):
             facts[name] = fact

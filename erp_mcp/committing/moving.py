@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from erp_mcp.committing.held_back import later, pause_s
+from erp_mcp.committing.held_back import HeldBackError, held_back_by, later, pause_s
 from erp_mcp.domain.call import JsonValue
+from erp_mcp.domain.clock_watch import ClockWatch
 from erp_mcp.domain.command import Accepted, Command, RetryContract, Written
 from erp_mcp.domain.instants import parse_instant
 from erp_mcp.domain.proposal import Proposal, Receipt, Step
@@ -27,6 +28,7 @@ class Moves:
 
     proposals: Proposals
     clock: Clock
+    watch: ClockWatch
     at: Callable[[str], None]
 
     def make(
@@ -64,14 +66,19 @@ class Moves:
         self.at(f"after_{step.name}")
         return moved
 
+    def believed(self, held: HeldBackError) -> HeldBackError:
+        """Return why it is held back; nothing ends by a clock that has jumped, so then it waits whatever was found."""
+        jumped = self.watch.look() if held.move != "postpone" else None
+        return held if jumped is None else held_back_by(jumped)
+
     def postpone(self, proposal: Proposal, reason: str, *, at_least: int = 0, facts: Facts | None = None) -> Proposal:
         """Back to APPROVED: certainly not applied, to be tried again later, until its time is over."""
-        not_before = self.after(pause_s(proposal.fence, at_least=at_least))
+        not_before = self.again_after(pause_s(proposal.fence, at_least=at_least))
         return self.make(proposal, "postpone", reason=reason, not_before=not_before, facts=facts)
 
     def lose(self, proposal: Proposal, contract: RetryContract, reason: str, *, facts: Facts | None = None) -> Proposal:
         """Nobody can say what happened; it is looked for soon, and missed only once the system has had its time."""
-        not_before = self.after(min(contract.settle_s, LOOKED_FOR_S))
+        not_before = self.again_after(min(contract.settle_s, LOOKED_FOR_S))
         return self.make(proposal, "lose", reason=reason, not_before=not_before, misses=0, facts=facts)
 
     def commit(
@@ -95,7 +102,7 @@ class Moves:
 
     def accept(self, proposal: Proposal, said: Accepted) -> Proposal:
         """It was taken in, and the system says later what becomes of it."""
-        return self.make(proposal, "accept", not_before=self.after(ask_after_s(said)), facts=ticket_of(said))
+        return self.make(proposal, "accept", not_before=self.again_after(ask_after_s(said)), facts=ticket_of(said))
 
     def was_sent(self, proposal: Proposal) -> bool:
         """Whether it was ever sent, whatever became of it."""
@@ -104,6 +111,10 @@ class Moves:
     def after(self, seconds: int) -> str:
         """Return the instant some seconds from now."""
         return later(self.clock.wall(), seconds)
+
+    def again_after(self, seconds: int) -> str:
+        """Return before when nobody tries again; nothing by a clock that has jumped, since it may be put right."""
+        return self.after(seconds) if self.watch.is_steady() else ""
 
     def lease_left_s(self, proposal: Proposal) -> float:
         """Return for how long nobody else may take this proposal."""

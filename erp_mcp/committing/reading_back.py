@@ -118,10 +118,10 @@ class ReadingBack:
     ) -> Proposal:
         """Ask again later, or leave it to a person once the time for an acknowledgement is over."""
         ends = accepted + timedelta(seconds=contract.ack_s)
-        if self.moves.clock.wall() >= ends:
+        if self.moves.clock.wall() >= ends and self.moves.watch.is_steady():
             last: Facts = {"last": reason} if reason else {}
             return self.moves.make(proposal, "hand_over", reason="not_acknowledged", facts=last)
-        again = min(self.moves.after(pause_s(proposal.fence, at_least=at_least)), later(ends, 0))
+        again = min(self.moves.again_after(pause_s(proposal.fence, at_least=at_least)), later(ends, 0))
         reason = reason or "not_acknowledged_yet"
         return self.moves.make(proposal, "wait", reason=reason, not_before=again, facts=facts)
 
@@ -140,6 +140,7 @@ class ReadingBack:
 
         It is looked for in between as well: found, it is over; a miss before its time says nothing.
         """
+        self.moves.watch.check()  # what is not there yet by a clock that has jumped may come
         settled = later(
             self._missed_at(proposal) if proposal.misses else self._unknown_since(proposal), contract.settle_s
         )
@@ -170,9 +171,9 @@ class ReadingBack:
             unasked = RetryContract(kind="none", settle_s=0, ack_s=_GIVE_UP_S)
             return self._wait(proposal, unasked, accepted, reason)
         waited = (self.moves.clock.wall() - self._unknown_since(proposal)).total_seconds()
-        if waited > _GIVE_UP_S:
+        if waited > _GIVE_UP_S and self.moves.watch.is_steady():
             return self.moves.make(proposal, "hand_over", reason="unknown_for_too_long", facts={"last": reason})
-        not_before = self.moves.after(pause_s(proposal.fence))
+        not_before = self.moves.again_after(pause_s(proposal.fence))
         return self.moves.make(proposal, "lose", reason=reason, not_before=not_before)
 
     def _unknown_since(self, proposal: Proposal) -> datetime:

@@ -161,6 +161,7 @@ class Sagas:
 
     def _hindered(self, proposal: Proposal, held: HeldBackError, *, begun: bool, step: str = "") -> Proposal:
         """Leave it where that puts it: as any other change while nothing is begun, else with what is there in view."""
+        held = self.moves.believed(held)
         if not begun:
             if held.move == "postpone":
                 return self.moves.postpone(proposal, held.reason, at_least=held.at_least_s, facts=held.facts)
@@ -198,7 +199,7 @@ class Sagas:
             actor=proposal.holder,
             fence=proposal.fence,
             reason=reason,
-            lease_expires_at=self.moves.after(0),
-            not_before=self.moves.after(pause_s(proposal.fence, at_least=pause)),
+            lease_expires_at=min(self.moves.after(0), proposal.lease_expires_at),  # whichever way the clock jumped
+            not_before=self.moves.again_after(pause_s(proposal.fence, at_least=pause)),
             facts=facts,
         )

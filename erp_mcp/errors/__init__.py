@@ -105,6 +105,7 @@ from erp_mcp.errors.taxonomy import (
 from erp_mcp.errors.transient import (
     BusyError,
     CallCancelledError,
+    ClockJumpedError,
     DeadlineError,
     LeaseLostError,
     NoticeNotSentError,
@@ -141,6 +142,7 @@ __all__ = [
     "CallerError",
     "CatalogFileError",
     "ClientFileError",
+    "ClockJumpedError",
     "ConfigurationError",
     "ConflictError",
     "DeadlineError",

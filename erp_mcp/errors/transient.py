@@ -21,6 +21,14 @@ class CallCancelledError(TransientError):
     advice = "Repeat it if the answer is still wanted."
 
 
+class ClockJumpedError(TransientError):
+    """The clock of this machine was set; facts: `seconds` by which (negative: back), `retry_after_s`."""
+
+    code = "gateway.clock_jumped"
+    summary = "The clock of this machine has jumped: until it is steady, nothing is proposed or sent."
+    advice = "Repeat after `retry_after_s` seconds. If it comes again, an operator sees to the machine's clock (NTP)."
+
+
 class DeadlineError(TransientError):
     """The answer took longer than allowed."""
 

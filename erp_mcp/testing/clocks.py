@@ -6,12 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 
 class FixedClock:
-    """A clock whose two faces stand still until `advance`."""
+    """A clock whose two faces stand still until `advance`, or until somebody sets it by `jump`."""
 
     def __init__(self, plant: datetime | None = None, wall: datetime | None = None) -> None:
         """Stand at these aware instants; a Monday morning in March 2026 by default."""
         self._plant = plant or datetime(2026, 3, 16, 5, 0, tzinfo=UTC)
         self._wall = wall or self._plant
+        self._jumped_s = 0.0
 
     def wall(self) -> datetime:
         """Return the time of day."""
@@ -20,6 +21,15 @@ class FixedClock:
     def plant(self) -> datetime:
         """Return the plant's business time."""
         return self._plant
+
+    def steady(self) -> float:
+        """Return seconds that go along with `advance`."""
+        return self._wall.timestamp() - self._jumped_s
+
+    def jump(self, seconds: float) -> None:
+        """Set the time of day; no time passes."""
+        self._wall += timedelta(seconds=seconds)
+        self._jumped_s += seconds
 
     def advance(self, seconds: float, *, plant: bool = True) -> None:
         """Move the wall clock, and the plant clock unless told not to."""

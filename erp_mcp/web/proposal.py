@@ -137,7 +137,7 @@ def page(visit: Visit, problem: str = "", status: int = 200, sight: Sight | None
     """Return the page of the proposal of the address, with what went wrong with a form of it."""
     deployment = visit.office.deployment
     store = deployment.state.proposals
-    store.expire()
+    deployment.expire()
     proposal = store.get(visit.path["id"])
     decisions, zone = store.decisions(visit.path["id"]), visit.office.zone
     facts: dict[str, object] = {

@@ -167,10 +167,11 @@ class Provider:
         return {"Authorization": f"Basic {base64.b64encode(pair).decode('ascii')}"}, {}
 
     def _keys_for(self, token: str) -> tuple[Mapping[str, Json], ...]:
-        """Return the provider's keys, asked for again where it may have new ones."""
+        """Return the provider's keys, asked for again where it may have new ones, or have withdrawn some."""
         wanted, now = key_id_of(token), self.clock.wall()
         with self._lock:
             known = any(one.get("kid") == wanted for one in self._keys) if wanted else bool(self._keys)
+            known = known and self._keys_at is not None and now - self._keys_at < _TOLD_FOR
             recent = self._keys_at is not None and now - self._keys_at < _KEYS_AGAIN_AFTER
             if known or recent or self._told is None:
                 return self._keys

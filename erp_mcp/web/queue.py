@@ -60,7 +60,7 @@ class Row:
 def show(visit: Visit) -> Answer:
     """Show the list that the query asks for: `view`, `risk`, `system`, `agent`."""
     store = visit.office.deployment.state.proposals
-    store.expire()
+    visit.office.deployment.expire()
     view = visit.query.get("view", "waiting")
     view = view if view in _VIEWS else "waiting"
     ended = view == "ended"

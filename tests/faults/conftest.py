@@ -11,6 +11,7 @@ import pytest
 from tests.crash.run import in_memory
 from tests.faults import plant
 from tests.faults.plant import Template
+from tests.faults.shop import Shop, shop_in, template_in
 from tests.prepared import DemoPlant
 
 
@@ -28,3 +29,18 @@ def place(template: Template) -> Iterator[Callable[[], Path]]:
     numbers = itertools.count()
     yield lambda: folder / str(next(numbers))
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def hourly(demo_plant: DemoPlant) -> Iterator[Template]:
+    """Three approved changes, where three may be proposed in an hour; made once."""
+    with tempfile.TemporaryDirectory(dir=in_memory()) as name:
+        yield template_in(plant.furnished(demo_plant(Path(name) / "hourly")))
+
+
+@pytest.fixture
+def shop(hourly: Template, tmp_path: Path) -> Iterator[Shop]:
+    """A copy of it, in a process that has just begun."""
+    found = shop_in(hourly, tmp_path / "shop")
+    yield found
+    found.deployment.close()

@@ -42,9 +42,17 @@ class DrivenClock(SystemClock):
     def __init__(self, now: datetime | None = None) -> None:
         super().__init__(PLANT_NOW)
         self.now = now or super().wall()
+        self.jumped_s = 0.0
 
     def wall(self) -> datetime:
         return self.now
+
+    def steady(self) -> float:
+        return self.now.timestamp() - self.jumped_s
+
+    def jump(self, seconds: float) -> None:
+        self.pass_by(seconds)
+        self.jumped_s += seconds
 
     def pass_by(self, seconds: float) -> None:
         self.now += timedelta(seconds=seconds)

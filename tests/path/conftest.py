@@ -39,6 +39,10 @@ class StandingClock:
         """Return the set plant time."""
         return self.plant_time
 
+    def steady(self) -> float:
+        """Return seconds that go along with the set time of day."""
+        return self.wall_time.timestamp()
+
     def pass_by(self, seconds: int) -> None:
         """Let plant time go on."""
         self.plant_time += timedelta(seconds=seconds)

@@ -12,6 +12,7 @@ from typing import NamedTuple
 from erp_mcp.catalog.arguments import CheckedArguments
 from erp_mcp.catalog.proposal_tables import PROPOSE_ARGUMENTS, STATUS_ARGUMENTS, TABLES, status_tables
 from erp_mcp.domain.call import JsonValue, ToolCall
+from erp_mcp.domain.clock_watch import ClockWatch
 from erp_mcp.domain.decision import Decision, Obligations, Terms
 from erp_mcp.domain.entities import Record
 from erp_mcp.domain.entities.procurement import PurchaseOrderLine
@@ -160,6 +161,10 @@ class Clocks:
         """Return the set plant time."""
         return self.plant_time
 
+    def steady(self) -> float:
+        """Return seconds that go along with the set time of day."""
+        return self.wall_time.timestamp()
+
     def pass_by(self, seconds: int) -> None:
         """Let the time of day go on."""
         self.wall_time += timedelta(seconds=seconds)
@@ -265,6 +270,7 @@ class SmallWrite:
             proposals=state.proposals,
             preparation=self.preparation(),
             clock=self.clocks,
+            watch=ClockWatch(self.clocks),
             ids=self.ids,
             cursor_key=b"k" * 32,
             deployment="test",

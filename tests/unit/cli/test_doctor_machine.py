@@ -14,10 +14,12 @@ from click.testing import CliRunner
 
 from erp_mcp.administration.client_files import file_of
 from erp_mcp.administration.clients import CLIENTS, Machine
-from erp_mcp.bootstrap import SystemClock, TimeOrderedIds
+from erp_mcp.bootstrap import Deployment, SystemClock, TimeOrderedIds
+from erp_mcp.bootstrap.machine import jump_recorder
 from erp_mcp.cli.app import main
 from erp_mcp.cli.client_entry import deployment_command
 from erp_mcp.domain.audit import AuditEntry
+from erp_mcp.domain.clock_watch import Jump
 from erp_mcp.settings import load
 from erp_mcp.store.state.sqlite import State
 from tests.guarantees import guarantees
@@ -140,6 +142,24 @@ def test_a_clock_that_went_back_is_bad(config: Path, tmp_path: Path) -> None:
     (check,) = checks(config, tmp_path, "clock")
     assert check.status == "bad"
     assert "NTP" in check.advice
+
+
+@guarantees("doctor.machine", "P4.clock")
+@pytest.mark.parametrize(("ago", "named"), [(timedelta(hours=23), True), (timedelta(hours=25), False)])
+def test_a_jump_of_the_last_day_is_told(config: Path, tmp_path: Path, ago: timedelta, named: bool) -> None:
+    """Whoever looks why nothing was sent this morning, or why a window was open, finds when."""
+
+    class Then(SystemClock):
+        def wall(self) -> datetime:
+            return super().wall() - ago
+
+    now = Then().wall()
+    deployment = Deployment(settings=load(config), clock=Then(), ids=TimeOrderedIds())
+    jump_recorder(lambda: deployment.state.audit, deployment.ids)(Jump(seconds=3600.4, seen_at=now))
+    deployment.close()
+    told = [one for one in checks(config, tmp_path, "clock") if one.status == "note"]
+    assert bool(told) is named
+    assert [one for one in told if "jump by +3600 s" in one.detail and "NTP" in one.advice] == told
 
 
 @guarantees("doctor.machine")

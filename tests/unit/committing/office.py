@@ -15,6 +15,7 @@ from erp_mcp.catalog.registry import Catalog, catalog_of
 from erp_mcp.committing import Committer, Done, Signatures
 from erp_mcp.domain.approver import Signed
 from erp_mcp.domain.call import JsonValue
+from erp_mcp.domain.clock_watch import ClockWatch
 from erp_mcp.domain.command import Command
 from erp_mcp.domain.decision import Obligations, Terms
 from erp_mcp.domain.entities import Record
@@ -276,6 +277,7 @@ class Office:
             preparation=self.desk,
             commands=commands,
             clock=self.clock,
+            watch=self.watch,
             ids=FakeIds(),
             at=at,
         )

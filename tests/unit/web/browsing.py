@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 import httpx2
 
 from erp_mcp.bootstrap import Deployment, SystemClock
+from erp_mcp.domain.clock_watch import ClockWatch
 from erp_mcp.web import Office, Origin, application
 from tests.unit.cli.people_at_work import PASSPHRASE
 
@@ -21,14 +22,17 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 class MovableClock(SystemClock):
-    """The machine's clock, moved on when told to."""
+    """The machine's clock, moved on when told to; `jumped` is how far somebody set it."""
 
     def __init__(self, plant: str = "") -> None:
         super().__init__(plant)
-        self.ahead = timedelta(0)
+        self.ahead = self.jumped = timedelta(0)
 
     def wall(self) -> datetime:
-        return super().wall() + self.ahead
+        return super().wall() + self.ahead + self.jumped
+
+    def steady(self) -> float:
+        return super().steady() + self.ahead.total_seconds()
 
 
 class Seen(HTMLParser):
@@ -81,7 +85,7 @@ class Browser:
     def at(cls, deployment: Deployment, origin: Origin | None = None) -> Self:
         """Return a browser that holds nothing yet; nobody waits for a worker that does not run."""
         clock = MovableClock(deployment.settings.clock)
-        deployment.clock = clock
+        deployment.clock, deployment.watch = clock, ClockWatch(clock)
         office = Office(deployment=deployment, origin=origin or Origin(host="127.0.0.1", port=PORT), looks=0)
         return cls(deployment=deployment, clock=clock, office=office, client=cls.profile(office))
 

@@ -318,6 +318,20 @@ async def test_new_keys_of_the_provider_are_fetched_once_they_are_used(person: T
     assert (await person.sign_in("cleo")).status_code == 403
 
 
+@guarantees("P3.page_provider")
+async def test_a_key_that_the_provider_has_withdrawn_lets_nobody_in_after_an_hour(person: Traveller) -> None:
+    """A page that runs for months would believe a stolen key for as long."""
+    await person.sign_in("cleo")
+    person.provider.published = ["second"]
+    person.browser.clock.ahead += timedelta(minutes=58)
+    assert (await person.sign_in("cleo")).status_code == 200
+    person.browser.clock.ahead += timedelta(minutes=3)
+    assert (await person.sign_in("cleo")).status_code == 403
+    person.provider.signed_with = "second"
+    person.browser.clock.ahead += timedelta(minutes=1)
+    assert (await person.sign_in("cleo")).status_code == 200
+
+
 @guarantees("P3.page_provider", "input.clear_errors")
 async def test_what_was_not_begun_in_this_browser_is_lost(person: Traveller) -> None:
     """A link with somebody else's code signs nobody in: neither without our cookie, nor with a forged state."""

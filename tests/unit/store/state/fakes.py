@@ -31,6 +31,10 @@ class FakeClock:
 
     plant = wall
 
+    def steady(self) -> float:
+        """Return seconds that go along with the time set."""
+        return self.wall().timestamp()
+
     def pass_seconds(self, seconds: int) -> None:
         """Move the clock."""
         self.now += timedelta(seconds=seconds)
