@@ -18,7 +18,7 @@ demo: $(RUNS)
 test: $(STAMP)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-## torture: every schedule of deaths and faults, for every write tool, contract and store (TORTURE_ARGS narrow it)
+## torture: every schedule of deaths and faults, for every write tool, contract and store, and everything at once (TORTURE_ARGS narrow it)
 torture: $(STAMP)
 	$(BIN)/python -m tests.torture $(TORTURE_ARGS)
 

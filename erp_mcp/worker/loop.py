@@ -59,7 +59,8 @@ async def work_on(
 ) -> None:
     """Work for as long as the process lives; SIGTERM and SIGINT end it after the piece of work in hand.
 
-    A failure that belongs to no proposal (the state file can't be used) is logged, and tried again after a while.
+    A failure that belongs to no proposal (the state file can't be used) is logged, and tried again after a while, which
+    is longer each time that nothing was done in between.
 
     Args:
         deployment: Whose proposals.
@@ -69,17 +70,24 @@ async def work_on(
     """
     ended = _stopped_by_signals(stop)
     worker = _new_name(deployment)
-    pause_s = poll_s
+    failing_s = poll_s
+
+    def went_on(proposal: Proposal, lost: bool) -> None:
+        nonlocal failing_s
+        failing_s = poll_s
+        tell(proposal, lost)
+
     telling = asyncio.create_task(notify_on(deployment, worker, ended, poll_s=poll_s))
     try:
         while not ended.is_set():
+            pause_s = poll_s
             try:
-                await _work_off(deployment, worker, tell, ended.is_set)
-                pause_s = poll_s
+                await _work_off(deployment, worker, went_on, ended.is_set)
+                failing_s = poll_s
             except Exception as error:  # noqa: BLE001 - what waits must not wait for somebody to start it again
                 told = str(error) if isinstance(error, GatewayError) else type(error).__name__
+                pause_s, failing_s = failing_s, min(failing_s * 2, _LONGEST_PAUSE_S)
                 _log.warning("the worker goes on in %g seconds: %s", pause_s, told)
-                pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
             with suppress(TimeoutError):
                 await asyncio.wait_for(ended.wait(), pause_s)
     finally:

@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Final, Literal, Protocol
@@ -23,11 +24,15 @@ from typing import Final, Literal, Protocol
 from mcp import Client, StdioServerParameters
 from mcp_types import CallToolResult, TextContent
 
+from erp_mcp.bootstrap import SystemClock
 from tests.crash.asked import Asked
+from tests.crash.recovering import Stop
 from tests.path.wire_client import ROOT, environment
 
 Victim = Literal["worker", "server"]
+Sign = Literal["worker", "server", "sending"]  # what is waited for: a move of a worker, a proposal, a change being sent
 WORKERS: Final = 3
+_CLOCK: Final = SystemClock()
 AHEAD: Final = 20  # changes that are asked for before the first kill
 EACH: Final = 2  # and after each
 _PAUSE_S: Final = (0.0, 0.5)  # after what is waited for before each kill
@@ -52,6 +57,9 @@ class Fired:
     refused: dict[str, str] = field(default_factory=dict)  # by key: why the gateway made no proposal
     given: dict[str, str] = field(default_factory=dict)  # by key: the proposal that the agent was told of
     twice: list[str] = field(default_factory=list)  # keys for which an agent was told of two proposals
+    killed_at: list[datetime] = field(default_factory=list)  # of workers
+    answered_after: list[float] = field(default_factory=list)  # seconds from the kill of a server to the next's answer
+    stops: list[Stop] = field(default_factory=list)  # of the server of the state itself
 
     @property
     def killed(self) -> int:
@@ -62,8 +70,8 @@ class Fired:
 class Look(Protocol):
     """What the one who kills sees of the journal."""
 
-    def last_of(self, kind: Victim) -> int:
-        """Return the number of the newest event that is of a worker or of a server."""
+    def last_of(self, sign: Sign) -> int:
+        """Return the number of the newest event that is such a sign."""
         ...
 
 
@@ -82,11 +90,14 @@ class Crew:
         self.over = asyncio.Event()
         self._plant = plant
         self._hurried = hurried
+        self._faulty = hurried not in {None, "none"}
         self._look = look
-        self._last: dict[Victim, int] = {"worker": 0, "server": 0}
+        self._last: dict[Sign, int] = {"worker": 0, "server": 0, "sending": 0}
         self._workers: dict[str, asyncio.subprocess.Process] = {}
         self._killed: set[int] = set()
         self._answered: set[int] = set()
+        self._asking: set[str] = set()  # agents that wait for an answer
+        self._cut_at: dict[str, float] = {}  # by agent: when the server was killed that it waited for
         self._begun: dict[int, tuple[Path, int]] = {}  # by process: its log, and how long that was before
         self._logs = plant / "logs"
         self._logs.mkdir(exist_ok=True)
@@ -107,7 +118,11 @@ class Crew:
     async def _ask_on(self, agent: str, client: Client, left: list[Asked | None]) -> None:
         """Propose one change after the other; `left` holds the one that has no answer yet."""
         while (one := left[0]) is not None:
+            self._asking.add(agent)
             await self._ask_for(client, one)
+            self._asking.discard(agent)
+            if agent in self._cut_at:
+                self.fired.answered_after.append(time.monotonic() - self._cut_at.pop(agent))
             self._answered.add(int((self._logs / agent).read_text(encoding="ascii")))
             left[0] = await self._released.get()
 
@@ -122,6 +137,11 @@ class Crew:
         """Let the agents ask for changes; `None` ends one of them."""
         for one in changes:
             self._released.put_nowait(one)
+
+    @property
+    def asked_all(self) -> bool:
+        """Whether no agent has anything left to ask for."""
+        return self._released.empty() and not self._asking
 
     def _noted(self, one: Asked, answer: CallToolResult) -> bool:
         """Note what an agent was told; returns whether that is the end of it."""
@@ -189,6 +209,9 @@ class Crew:
     async def kill(self, kills: int, chance: random.Random, changes: Iterator[Asked], within_s: float) -> None:
         """Kill workers and servers at moments that chance chooses, whatever they are doing then.
 
+        Workers with a fault are all killed whenever one of them has just sent something: what they do with that, and
+        nothing else, is wrong.
+
         Args:
             kills: How many.
             chance: When, and which.
@@ -197,13 +220,14 @@ class Crew:
         """
         self.release(islice(changes, AHEAD))
         ends_at = time.monotonic() + within_s
+        kind: Victim
         while self.fired.killed < kills and time.monotonic() < ends_at:
-            kind, busy = chance.choice(_VICTIMS), chance.random() < _BUSY
+            kind, busy = ("worker", True) if self._faulty else (chance.choice(_VICTIMS), chance.random() < _BUSY)
             if busy:
-                await self._moved(kind)
+                await self._moved("sending" if self._faulty else kind)
             await asyncio.sleep(chance.uniform(*_PAUSE_S))
             living = self._living(kind, busy=busy)
-            at_once = kind == "worker" and chance.random() < _ALL
+            at_once = kind == "worker" and (self._faulty or chance.random() < _ALL)
             chosen = living if at_once else [chance.choice(living)] if living else []
             for pid in chosen:
                 self._kill(kind, pid)
@@ -217,15 +241,20 @@ class Crew:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
             self._killed.add(pid)
+            if kind == "worker":
+                self.fired.killed_at.append(_CLOCK.wall())
+            for agent in self._asking:
+                if (self._logs / agent).read_text(encoding="ascii").strip() == str(pid):
+                    self._cut_at.setdefault(agent, time.monotonic())
             self.fired.kills[kind] += 1
 
-    async def _moved(self, kind: Victim) -> None:
-        """Wait until a worker has made a move, or a server a proposal, since the last time; not for ever."""
+    async def _moved(self, sign: Sign) -> None:
+        """Wait until there was such a sign since the last time; not for ever."""
         for _ in range(_LOOKS):
-            if self._look.last_of(kind) != self._last[kind]:
+            if self._look.last_of(sign) != self._last[sign]:
                 break
             await asyncio.sleep(_MOMENT_S)
-        self._last[kind] = self._look.last_of(kind)
+        self._last[sign] = self._look.last_of(sign)
 
     def _living(self, kind: Victim, *, busy: bool) -> list[int]:
         """Return the processes of a kind that live; `busy` leaves those out that have not done anything yet."""

@@ -5,6 +5,10 @@ a process of their own, and servers and workers are killed at moments that a see
 has come to an end, what is in the ERP's own tables is counted against the journal.
 
 Where `schedules` chooses the points, this does not: the kill comes from outside, in the middle of whatever is going on.
+
+`--store postgresql --kills 0 --stops 200 --changes 5000` asks for so many changes at once and stops PostgreSQL itself
+every 2 to 10 s until none of them waits any more, or so often at most. How long it took until work went on is
+told of each stop and each kill (`recovering`).
 """
 
 from __future__ import annotations
@@ -20,11 +24,10 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Final, Literal
 from unittest.mock import patch
@@ -35,24 +38,25 @@ from erp_mcp.domain.lifecycle import ENDS, ESCALATED, MOVES, State
 from erp_mcp.domain.proposal import Event, Proposal
 from erp_mcp.store.state.proposals import StoredProposals
 from tests.crash.asked import Asked, asked, effects
-from tests.crash.crew import AHEAD, EACH, WORKERS, Crew, Fired, Victim
+from tests.crash.crew import AHEAD, EACH, WORKERS, Crew, Fired, Sign, Victim
 from tests.crash.furnishing import AGENTS, CONFIGURATION, furnished
 from tests.crash.hurried import FAULTS
+from tests.crash.recovering import ended_after, first_after, spread
 from tests.crash.run import facts_of
+from tests.crash.stopping import EACH_STOP, Stopping, is_any
 from tests.prepared import prepare
-from tests.systems.postgresql.server import VARIABLE, Rig, crash, running
+from tests.systems.postgresql.server import VARIABLE, Rig, running
 
 Store = Literal["sqlite", "postgresql"]
 STORES: Final[tuple[Store, ...]] = ("sqlite", "postgresql")
-EACH_STOP: Final = 6  # changes that are asked for before each stop of the server
-_BETWEEN_STOPS_S: Final = (2.0, 10.0)
 _DRAIN_S: Final = 900  # of a lease as shipped, several run out one after the other
 _LEGAL: Final = {(move.name, move.source.value, move.target.value) for move in MOVES}
 _NO_MOVE: Final = {"proposal.proposed", "proposal.approved_in_part", ESCALATED}
 _OPEN: Final = tuple(one for one in State if one not in ENDS)
-_BY: Final[Mapping[Victim, Callable[[str, str], bool]]] = {
+_BY: Final[Mapping[Sign, Callable[[str, str], bool]]] = {
     "worker": lambda actor, _: actor.startswith("worker:"),
     "server": lambda _, kind: kind == "proposal.proposed",
+    "sending": lambda _, kind: kind == "proposal.sending",
 }
 _IN_HAND: Final = (("claim", "CLAIMED"), ("find_lost", "SENDING"), ("reconcile", "RECONCILING"))
 
@@ -76,6 +80,7 @@ class Seen:
     states: Counter[str] = field(default_factory=Counter)
     tools: Counter[str] = field(default_factory=Counter)
     wrong: list[str] = field(default_factory=list)
+    took: dict[str, list[float]] = field(default_factory=dict)  # seconds until work went on, by what it is counted from
     seconds: float = 0.0
 
     def told(self) -> str:
@@ -90,6 +95,7 @@ class Seen:
                 f"  by tool: {_counted(self.tools)}",
                 f"  refused by the rules: {_counted(self.refused)}",
                 f"{self.duplicates} duplicates, {self.lost} lost, {self.illegal} illegal",
+                *(f"  {name}: {spread(seconds)}" for name, seconds in self.took.items()),
                 *(f"  {one}" for one in self.wrong[:30]),
             ]
         )
@@ -108,6 +114,7 @@ def run(
     plant: Path | None = None,
     within_s: float = 3600,
     stops: int = 0,
+    wanted: int = 0,
 ) -> Seen:
     """Kill so many processes, and return what was seen once everything has come to an end.
 
@@ -117,8 +124,11 @@ def run(
         seed: Of what is asked for and of the moments.
         hurried: `none` for workers whose lease is of seconds, or the fault planted in them; as shipped without it.
         plant: A prepared demo plant, which is copied; without it one is built.
-        within_s: Nobody is killed any more after so many seconds; what is under way then still comes to its end.
+        within_s: Nobody is killed or stopped any more after so many seconds; what is under way then still comes to its
+            end.
         stops: How often PostgreSQL itself is stopped at once and started again, before anybody is killed.
+        wanted: How many changes are asked for during the stops, all from the beginning; they end when none of these
+            waits any more to be decided or sent. Without it, some at each stop.
     """
     began, chance = time.monotonic(), random.Random(seed)
     with ExitStack() as stack:
@@ -128,12 +138,17 @@ def run(
         rig = stack.enter_context(_served(folder / "postgresql", own=stops > 0)) if store == "postgresql" else None
         assert rig is not None or not stops, "only PostgreSQL is stopped"
         furnished(directory, rig)
-        changes = asked(directory / "erp.sqlite", AHEAD + EACH * kills + EACH_STOP * stops, chance)
+        during = wanted or EACH_STOP * stops
+        changes = asked(directory / "erp.sqlite", AHEAD + EACH * kills + during, chance)
         deployment = open_deployment(directory / CONFIGURATION)
         stack.callback(deployment.close)
-        again = partial(_stopped, rig, stops, chance) if rig is not None else None
-        fired = asyncio.run(_fired_at(directory, deployment, changes, kills, chance, hurried, within_s, again))
-        seen = Seen(store=store, seed=seed, kills=fired.kills, stops=stops, cut=fired.cut, asked=0)
+        stopping = None
+        if rig is not None:
+            stopping = Stopping(
+                rig=rig, stops=stops, wanted=wanted, within_s=within_s, proposals=deployment.state.proposals
+            )
+        fired = asyncio.run(_fired_at(directory, deployment, changes, kills, chance, hurried, within_s, stopping))
+        seen = Seen(store=store, seed=seed, kills=fired.kills, stops=len(fired.stops), cut=fired.cut, asked=0)
         _count(deployment, directory / "erp.sqlite", changes, fired, seen)
         if seen.wrong:
             shutil.copytree(directory, Path(tempfile.mkdtemp(prefix="sigkill-")) / "demo")
@@ -151,14 +166,8 @@ def _served(state: Path, *, own: bool) -> Iterator[Rig]:
             yield rig
 
 
-async def _stopped(rig: Rig, stops: int, chance: random.Random, crew: Crew, changes: Iterator[Asked]) -> None:
-    """Stop PostgreSQL at once and start it again, at moments that chance chooses, while everybody is at work."""
-    crew.release(islice(changes, AHEAD))
-    await crew.until_at_work()
-    for _ in range(stops):
-        crew.release(islice(changes, EACH_STOP))
-        await asyncio.sleep(chance.uniform(*_BETWEEN_STOPS_S))
-        await asyncio.to_thread(crash, rig)
+def _is_of(sign: Sign, event: Event) -> bool:
+    return _BY[sign](str(event.payload["actor"]), event.type)
 
 
 class Journal:
@@ -168,11 +177,9 @@ class Journal:
         """Look at these."""
         self._proposals = proposals
 
-    def last_of(self, kind: Victim) -> int:
-        """Return the number of the newest event that is of a worker or of a server, 0 where there is none lately."""
-        events = self._proposals.last_events(50)
-        found = (one.audit_seq for one in events if _BY[kind](str(one.payload["actor"]), one.type))
-        return max(found, default=0)
+    def last_of(self, sign: Sign) -> int:
+        """Return the number of the newest event that is such a sign, 0 where there is none lately."""
+        return max((one.audit_seq for one in self._proposals.last_events(50) if _is_of(sign, one)), default=0)
 
 
 async def _fired_at(
@@ -183,7 +190,7 @@ async def _fired_at(
     chance: random.Random,
     hurried: str | None,
     within_s: float,
-    stopped: Callable[[Crew, Iterator[Asked]], Awaitable[None]] | None = None,
+    stopping: Stopping | None = None,
 ) -> Fired:
     """Let everything run until so many processes were killed and nothing is under way."""
     proposals = deployment.state.proposals
@@ -194,13 +201,13 @@ async def _fired_at(
         tasks.create_task(crew.keep_deciding())
         agents = [tasks.create_task(crew.ask_for_all(agent)) for agent in AGENTS]
         left = iter(changes)
-        if stopped is not None:
-            await stopped(crew, left)
+        if stopping is not None:
+            await stopping.stop(crew, left, chance)
         await crew.kill(kills, chance, left, within_s)
         crew.release([None] * len(agents))
         await asyncio.wait(agents)
         for _ in range(_DRAIN_S):
-            if not proposals.in_states(_OPEN, limit=1):
+            if not is_any(proposals, _OPEN):
                 break
             await asyncio.sleep(1)
         crew.over.set()
@@ -222,7 +229,9 @@ def _count(deployment: Deployment, erp: Path, changes: list[Asked], fired: Fired
     seen.wrong += [f"{key}: nobody asked for it" for key in kept]
     seen.wrong += [f"{key}: its agent was told of two proposals" for key in fired.twice]
     seen.asked = len(fired.given.keys() | fired.refused.keys())
-    for proposal_id, path in _paths(deployment).items():
+    paths = _paths(deployment)
+    seen.took = _took(fired, paths)
+    for proposal_id, path in paths.items():
         strange = _illegal(path)
         seen.illegal += bool(strange)
         seen.wrong += [f"{proposal_id}: {one}" for one in strange]
@@ -251,6 +260,20 @@ def _count_one(one: Asked, proposals: list[Proposal], found: int, fired: Fired, 
     seen.lost += lost
     if duplicate or lost:
         seen.wrong.append(f"{one.key}: told of {told}, {[state.value for state in ends]}, {found} times in the ERP")
+
+
+def _took(fired: Fired, paths: Mapping[str, list[Event]]) -> dict[str, list[float]]:
+    """Return the seconds until work went on, after stops and after kills."""
+    took: dict[str, list[float]] = {}
+    if fired.stops:
+        events, stops = [event for path in paths.values() for event in path], [one.at for one in fired.stops]
+        took["up again to first proposal"] = first_after(fired.stops, events, partial(_is_of, "server"))
+        took["up again to first move of a worker"] = first_after(fired.stops, events, partial(_is_of, "worker"))
+        took["stop to end of work in hand"] = ended_after(stops, paths, by_another=False)
+    if fired.killed:
+        took["worker killed to end of its work in hand"] = ended_after(fired.killed_at, paths, by_another=True)
+        took["server killed to answer of the next"] = fired.answered_after
+    return took
 
 
 def _paths(deployment: Deployment) -> dict[str, list[Event]]:
@@ -285,13 +308,14 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--hurried", choices=FAULTS, help="workers with a lease of seconds, with this fault")
     parser.add_argument("--plant", type=Path, help="a prepared demo plant, which is copied")
-    parser.add_argument("--within-s", type=float, default=3600, help="nobody is killed after so many seconds")
+    parser.add_argument("--within-s", type=float, default=3600, help="no kill or stop after so many seconds")
     parser.add_argument("--stops", type=int, default=0, help="of PostgreSQL itself, before anybody is killed")
+    parser.add_argument("--changes", type=int, default=0, help="all at once, during the stops, which end with them")
     parser.add_argument("--json", action="store_true")
     chosen = parser.parse_args()
     seen = run(
         kills=chosen.kills, store=chosen.store, seed=chosen.seed, hurried=chosen.hurried, plant=chosen.plant,
-        within_s=chosen.within_s, stops=chosen.stops,
+        within_s=chosen.within_s, stops=chosen.stops, wanted=chosen.changes,
     )  # fmt: skip
     print(json.dumps(facts_of(seen)) if chosen.json else seen.told())
     return 1 if seen.wrong else 0

@@ -10,20 +10,25 @@ from typing import ClassVar, Final
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.lifecycle import ENDS, State
 from erp_mcp.domain.proposal import Content
-from tests.model.reference import MAXIMUM, VALID_S, WINDOW_S, Mishap, Model, One, Tool
-from tests.model.shop import LINES, NAMES, RULES, Shop, Stock
+from tests.model.luck import Luck
+from tests.model.reference import Model
+from tests.model.shop import LINES, NAMES, REASON, RULES, Shop, Stock
+from tests.model.terms import MAXIMUM, VALID_S, WINDOW_S, Mishap, One, Tool
 from tests.torture.plant import UNDO
 from tests.writes.desk import APPROVERS
+from tests.writes.test_procurement import ASKED
 
 MISHAPS: Final[tuple[Mishap, ...]] = (
-    *("cut_before", "cut_after", "down", "refuse", "limited", "limited_after", "meanwhile", "stop"),
+    *("cut_before", "cut_after", "down", "refuse", "refuse_on", "limited", "limited_after", "meanwhile", "stop"),
 )
 DEATHS: Final = (
     *("taken_claimed", "signatures_checked", "decided", "prepared", "before_send", "after_send"),
     *("erp_before_commit", "erp_after_commit", "answered", "read_back", "before_commit", "after_commit"),
     *("taken_unknown", "taken_reconciling", "looked_for", "before_lose", "after_lose", "before_postpone"),
+    *("before_begin", "after_begin", "after_compensate", "taken_compensating", "before_finish"),
 )
 _SCOPES: Final[dict[str, str]] = {"all": "all", **{one: f"tool:{name}" for one, name in NAMES.items()}}
 _TICK_S: Final = 0.001
@@ -35,6 +40,7 @@ numbers = st.integers(min_value=0, max_value=11)
 lines = st.integers(min_value=0, max_value=LINES - 1)
 people = st.sampled_from(APPROVERS)
 often = st.sampled_from((True, True, False))
+spared = st.sampled_from((0, 0, 1, 2, 3, 4, 5))  # requests before the one that has bad luck
 
 
 class Everything(RuleBasedStateMachine):
@@ -48,7 +54,7 @@ class Everything(RuleBasedStateMachine):
         self.shop = Shop(self.stock)
         self.model = Model(list(self.stock.dates))
         self.policy = "plain"
-        self.asked: list[tuple[str, dict[str, str]]] = []  # by proposal: the tool and its arguments
+        self.asked: list[tuple[str, dict[str, JsonValue]]] = []  # by proposal: the tool and its arguments
         self.contents: list[Content] = []
         self.written_at: dict[int, float] = {}
         self.keys = self.hands = 0
@@ -62,9 +68,11 @@ class Everything(RuleBasedStateMachine):
 
     # --- The agent ----------------------------------------------------------------------------------------------------
 
-    @initialize(line=lines)
-    def begin(self, line: int) -> None:
+    @initialize(line=lines, procures=st.booleans())
+    def begin(self, line: int, procures: bool) -> None:
         self._date(line, 0)
+        if procures:
+            self._procure(len(APPROVERS))
 
     @rule(line=lines, days=st.integers(min_value=0, max_value=20), who=st.sampled_from((*APPROVERS, "")))
     def ask_for_a_date(self, line: int, days: int, who: str) -> None:
@@ -75,7 +83,7 @@ class Everything(RuleBasedStateMachine):
     def report_defects(self, yes: bool, number: int) -> None:
         for _ in range(number):
             one = self.stock.defects[self.keys]
-            told = {name: str(value) for name, value in one.arguments.items() if name != "reason"}
+            told = {name: value for name, value in one.arguments.items() if name != "reason"}
             if self._propose("defect", one.tool, told) and yes:
                 self._decide(len(self.model.all) - 1, APPROVERS[0], yes=True)
 
@@ -90,10 +98,23 @@ class Everything(RuleBasedStateMachine):
     @rule(yes=st.sampled_from((2, 2, 1, 0)))
     def ask_for_a_supplier(self, yes: int) -> None:
         name, tax = f"Hof{self.keys}bach Guss GmbH", f"DE9{self.keys:08d}"
-        told = {"name": name, "country": "DE", "tax_id": tax, "supplier_type": "material", "payment_terms": "N30"}
+        told: dict[str, JsonValue] = {
+            "name": name,
+            "country": "DE",
+            "tax_id": tax,
+            "supplier_type": "material",
+            "payment_terms": "N30",
+        }
         if self._propose("supplier", NAMES["supplier"], {**told, "idempotency_key": f"supplier-{self.keys:06d}"}):
             for who in APPROVERS[:yes]:
                 self._decide(len(self.model.all) - 1, who, yes=True)
+
+    @precondition(lambda self: not any(one.tool == "saga" for one in self.model.all))
+    @rule(mishap=st.sampled_from(("", *MISHAPS)), after=spared, yes=st.sampled_from((2, 2, 2, 1)))
+    def procure(self, mishap: Mishap, after: int, yes: int) -> None:
+        """Stock, budget, order and a word to whoever asked, as one; once in a story."""
+        self._procure(yes)
+        self._work(mishap, "", spared=after)
 
     @precondition(lambda self: self.asked)
     @rule(number=numbers)
@@ -115,7 +136,7 @@ class Everything(RuleBasedStateMachine):
         key = f"undo-key-{self.keys:06d}"
         self.keys += 1
         new = self.model.undo(of)
-        told = {"proposal_id": self.shop.ids[of.number], "idempotency_key": key}
+        told: dict[str, JsonValue] = {"proposal_id": self.shop.ids[of.number], "idempotency_key": key}
         assert self.shop.propose(UNDO, **told) == new, (of, new)
         self._noted(new, UNDO, told)
 
@@ -177,15 +198,15 @@ class Everything(RuleBasedStateMachine):
             self._pass_by(301)
             self._work("", "")
 
-    @rule(mishap=st.sampled_from(MISHAPS), line=lines)
-    def work_on_a_bad_day(self, mishap: Mishap, line: int) -> None:
+    @rule(mishap=st.sampled_from(MISHAPS), after=spared, line=lines)
+    def work_on_a_bad_day(self, mishap: Mishap, after: int, line: int) -> None:
         self._have_work(line)
-        self._work(mishap, "", line)
+        self._work(mishap, "", line, after)
 
-    @rule(mishap=st.sampled_from(("", "", *MISHAPS)), die_at=st.sampled_from(DEATHS), line=lines)
-    def work_and_die(self, mishap: Mishap, die_at: str, line: int) -> None:
+    @rule(mishap=st.sampled_from(("", "", *MISHAPS)), after=spared, die_at=st.sampled_from(DEATHS), line=lines)
+    def work_and_die(self, mishap: Mishap, after: int, die_at: str, line: int) -> None:
         self._have_work(line)
-        self._work(mishap, die_at, line)
+        self._work(mishap, die_at, line, after)
 
     # --- What must hold -----------------------------------------------------------------------------------------------
 
@@ -200,6 +221,9 @@ class Everything(RuleBasedStateMachine):
     def the_model_says_the_same(self) -> None:
         said = [one.state for one in self.model.all]
         assert self.shop.states() == said, self._told(said)
+        for saga in (one for one in self.model.all if one.tool == "saga"):
+            parts = [(one.step, one.back, one.state, one.effects) for one in saga.parts]
+            assert self.shop.parts(saga.number) == parts, saga
         promised = [self._promise(line) for line in range(LINES)]
         assert promised == [one.date for one in self.model.lines]
 
@@ -243,12 +267,14 @@ class Everything(RuleBasedStateMachine):
         assert all(one in ENDS for one in ends), ends
         for one, end in zip(self.model.all, ends, strict=True):
             assert (end is State.COMMITTED) == (one.effects == 1), (one, end)
+            assert one.tool != "saga" or end is State.COMPENSATION_STUCK or self.shop.procured() == one.effects, one
             self.seen[end.value] += 1
+            self.seen["sagas"] += one.tool == "saga"
         self.seen["examples"] += 1
         assert self.shop.flaws() == []
 
     def _date(self, line: int, days: int) -> bool:
-        told = {
+        told: dict[str, JsonValue] = {
             "purchase_order_id": self.stock.lines[line][0],
             "line": self.stock.lines[line][1],
             "new_date": (_PROPOSED + timedelta(days=days)).isoformat(),
@@ -256,14 +282,19 @@ class Everything(RuleBasedStateMachine):
         }
         return self._propose("date", NAMES["date"], told, line)
 
-    def _propose(self, tool: Tool, name: str, told: dict[str, str], line: int = -1) -> bool:
+    def _propose(self, tool: Tool, name: str, told: dict[str, JsonValue], line: int = -1) -> bool:
         self.keys += 1
-        new = self.model.propose(tool, line, told.get("new_date", ""))
+        new = self.model.propose(tool, line, str(told.get("new_date", "")))
         assert self.shop.propose(name, **told) == new, (tool, told, new)
         self._noted(new, name, told)
         return new
 
-    def _noted(self, new: bool, name: str, told: dict[str, str]) -> None:
+    def _procure(self, yes: int) -> None:
+        if self._propose("saga", NAMES["saga"], {**ASKED, "reason": REASON}):
+            for who in APPROVERS[:yes]:
+                self._decide(len(self.model.all) - 1, who, yes=True)
+
+    def _noted(self, new: bool, name: str, told: dict[str, JsonValue]) -> None:
         if new:
             self.asked.append((name, told))
             self.contents.append(self.shop.deployment.state.proposals.get(self.shop.ids[-1]).content)
@@ -295,11 +326,12 @@ class Everything(RuleBasedStateMachine):
         self.model.touch(line, day.isoformat())
         self.shop.touch(line, day.isoformat(), self.hands)
 
-    def _work(self, mishap: Mishap, die_at: str, line: int = 0) -> None:
+    def _work(self, mishap: Mishap, die_at: str, line: int = 0, spared: int = 0) -> None:
         day = _BY_HAND + timedelta(days=self.hands)
         before = self.model.lines[line].version
-        died = self.model.work_off(mishap, die_at, (line, day.isoformat()))
-        touched = self.shop.work_off(mishap, die_at, lambda: self.shop.touch(line, day.isoformat(), self.hands + 1))
+        died = self.model.work_off(mishap, die_at, (line, day.isoformat()), spared)
+        luck = Luck(mishap, spared, lambda: self.shop.touch(line, day.isoformat(), self.hands + 1))
+        touched = self.shop.work_off(luck, die_at)
         assert touched == died, (mishap, die_at)
         self.hands += 1
         self.seen["died"] += died
@@ -318,10 +350,10 @@ class Everything(RuleBasedStateMachine):
     def _effects(self, one: One) -> int:
         """Return how often a change is in the ERP: by our reference where it changes a record, else by its content."""
         content = self.contents[one.number]
+        if one.tool == "saga":  # what its parts have done is looked at one by one, and the whole at the end
+            return one.effects
         if one.tool == "date":
-            known = self.shop.rows("SELECT 1 FROM sqlite_master WHERE name = 'ext_ref'")
-            query, told = "SELECT count(*) FROM ext_ref WHERE reference = ?", content.command.reference
-            return int(self.shop.rows(query, told)[0][0]) if known else 0
+            return self.shop.bearing(content.command.reference)
         if one.tool == "defect":
             query, told = "SELECT count(*) FROM qual_notif WHERE descr = ?", str(content.arguments["description"])
         else:

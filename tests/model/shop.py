@@ -1,7 +1,7 @@
 """The real pieces that chance drives: gateway, store, policy, signatures, committer, and the demo ERP behind them.
 
-Everything is what `bootstrap` makes, on the state file of a demo plant; only the clock is driven, the way to the ERP
-has mishaps, and a worker can die at a point of its way. What stands in the ERP is asked in SQL.
+Everything is what `bootstrap` makes, on the state file of a demo plant or on PostgreSQL; only the clock is driven, the
+way to the ERP has mishaps, and a worker can die at a point of its way. What stands in the ERP is asked in SQL.
 """
 
 from __future__ import annotations
@@ -21,32 +21,35 @@ from erp_mcp.administration import Signing
 from erp_mcp.administration.activation import Activation, apply_policy, planned
 from erp_mcp.approval.envelope import Choice
 from erp_mcp.audit.verify import verify
-from erp_mcp.bootstrap import Deployment
+from erp_mcp.bootstrap import Deployment, TimeOrderedIds
+from erp_mcp.bootstrap.own_records import OwnRecords
 from erp_mcp.demo.erp_commands import DemoErpCommands
 from erp_mcp.domain.answer import Answer
 from erp_mcp.domain.call import JsonValue, ToolCall
-from erp_mcp.domain.command import Command, NotSent, Outcome, Refused, RetryContract, Unknown, Written
 from erp_mcp.errors import GatewayError
 from erp_mcp.ports import Commands
-from erp_mcp.store.state.file import FILE_NAME
 from tests.crash.asked import Asked, notifications
-from tests.model.reference import ALONE_S, MAXIMUM, VALID_S, WINDOW_S, Mishap, Rules, Tool
-from tests.torture.plant import ERP, UNDO, Kit
-from tests.writes.desk import ADMIN, AGENT, APPROVERS, furnish, passphrase_of
+from tests.model.luck import Luck, UnluckyPort
+from tests.model.terms import MAXIMUM, VALID_S, WINDOW_S, Rules, Tool
+from tests.torture.homes import FileHome, Home, Kept
+from tests.torture.plant import ERP, REFERENCES, UNDO, Kit
+from tests.torture.saga_plant import SagaTemplate, saga_templates, standing
+from tests.writes.desk import ADMIN, AGENT, APPROVERS, passphrase_of
 
 NAMES: Final[Mapping[Tool, str]] = {
     "date": "propose_update_delivery_date",
     "defect": "propose_create_quality_notification",
     "supplier": "propose_create_supplier",
+    "saga": "propose_procurement",
 }
 LINES: Final = 4
 RULES: Final[Mapping[str, Rules]] = {
     "plain": Rules(),
     "no_dates": Rules(allowed=frozenset(("defect", "supplier"))),
-    "two_for_defects": Rules(needed={"date": 1, "defect": 2, "supplier": 2}),
+    "two_for_defects": Rules(needed={"date": 1, "defect": 2, "supplier": 2, "saga": 2}),
     "fewer_defects": Rules(maximum=MAXIMUM - 1),
 }
-_REASON: Final = "Asked for while everything happens at once."
+REASON: Final = "Asked for while everything happens at once."
 _CHOSEN: Final = (
     "SELECT po_no, min(item_no), promise FROM po_item WHERE stat = 'OPEN' AND release_ind = 'R'"
     " AND promise >= '2026-04-06' AND CAST(qty_open AS REAL) > 0 AND conf_flag GROUP BY po_no ORDER BY po_no LIMIT ?"
@@ -66,27 +69,31 @@ class Killed(BaseException):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stock:
-    """A furnished plant with everything that is made once: its bytes, its policies, what can be asked for."""
+    """A furnished plant with everything that is made once: its state, its policies, what can be asked for.
+
+    `home` keeps the state of one story after the other, on either store.
+    """
 
     kit: Kit
-    state: bytes
+    home: Home
+    state: Kept
     erp: bytes
     policies: Mapping[str, Activation]
     people: Mapping[str, Signing]
     lines: tuple[tuple[str, str], ...]
     dates: tuple[str, ...]
     defects: tuple[Asked, ...]
+    saga: SagaTemplate
 
 
-def stocked(plant: Path) -> Stock:
-    """Make a prepared demo plant one in which everything may happen; the folder is then nobody else's."""
-    with (plant / "erp-mcp.yaml").open("a", encoding="utf-8") as file:
-        file.write("deadline_s: 60\n")  # a machine that is busy with other things refuses nothing for that
-    furnish(plant)
+def stocked(kit: Kit) -> Stock:
+    """Make a plant as torture furnishes it one in which everything may happen; the ERP's file is then left as it is."""
+    (saga,) = saga_templates(kit, (NAMES["saga"],))
+    kit._put(*kit.base)
+    plant = kit.folder
     with closing(sqlite3.connect(plant / ERP)) as erp, erp:
         erp.executescript(_NOTED)
         lines = erp.execute(_CHOSEN, (LINES,)).fetchall()
-    kit = Kit(plant)
     deployment = kit.opened()
     try:
         people = {one: Signing(approver_id=one, passphrase=passphrase_of(plant, one)) for one in (ADMIN, *APPROVERS)}
@@ -94,15 +101,18 @@ def stocked(plant: Path) -> Stock:
         _apply(deployment, policies["plain"], people[ADMIN])
     finally:
         kit.released(deployment)
+    home = FileHome(kit.settings.state_dir)
     return Stock(
         kit=kit,
-        state=(kit.settings.state_dir / FILE_NAME).read_bytes(),
+        home=home,
+        state=home.kept(),
         erp=(plant / ERP).read_bytes(),
         policies=policies,
         people=people,
         lines=tuple((po_no, item_no) for po_no, item_no, _ in lines),
         dates=tuple(promise for _, _, promise in lines),
         defects=tuple(notifications(plant / ERP)),
+        saga=saga,
     )
 
 
@@ -141,15 +151,14 @@ class Shop:
         self.clock = stock.kit.clock
         self.began = self.clock.now
         self.ids: list[str] = []
-        for ending in ("-wal", "-shm"):
-            (stock.kit.settings.state_dir / f"{FILE_NAME}{ending}").unlink(missing_ok=True)
-        (stock.kit.settings.state_dir / FILE_NAME).write_bytes(stock.state)
+        stock.home.put(stock.state)
+        stock.saga.sight.put(is_read=False)
         (stock.kit.folder / ERP).write_bytes(stock.erp)
         self._erp = sqlite3.connect(f"file:{stock.kit.folder / ERP}?mode=ro", uri=True)
         self.deployment = self._opened()
 
     def _opened(self) -> Deployment:
-        return self.stock.kit.opened(clock=self.clock)
+        return self.stock.kit.opened(self.stock.home.open(self.clock, TimeOrderedIds()), self.clock)
 
     def restart(self) -> None:
         """End the process and start another one on what it left."""
@@ -158,13 +167,14 @@ class Shop:
 
     def close(self) -> None:
         self._erp.close()
+        self.stock.saga.sight.put(is_read=False)
         self.stock.kit.released(self.deployment)
 
     # --- Agent and people ---------------------------------------------------------------------------------------------
 
     def propose(self, tool: str, **arguments: JsonValue) -> bool:
         """Ask through the gateway; whether there is one proposal more."""
-        told = {"reason": _REASON, **arguments}
+        told = {"reason": REASON, **arguments}
         answer = self._call(tool, told)
         if not isinstance(answer, Answer):
             return False
@@ -190,7 +200,7 @@ class Shop:
         proposal = self.deployment.state.proposals.get(self.ids[number])
         choice: Choice = "approve" if yes else "reject"
         try:
-            administration.decide(self.deployment, proposal, self.stock.people[who], choice, "" if yes else _REASON)
+            administration.decide(self.deployment, proposal, self.stock.people[who], choice, "" if yes else REASON)
         except GatewayError:
             return False
         return True
@@ -216,30 +226,47 @@ class Shop:
             statement = "UPDATE po_item SET promise = ?, changed_at = ? WHERE po_no = ? AND item_no = ?"
             erp.execute(statement, (date, f"2026-03-16T06:00:00.{version:06d}Z", *self.stock.lines[line]))
 
+    def bearing(self, reference: str) -> int:
+        """Return how often something in the ERP bears a reference of ours."""
+        if not self.rows("SELECT 1 FROM sqlite_master WHERE name = ?", REFERENCES):
+            return 0
+        return int(self.rows(f"SELECT count(*) FROM {REFERENCES} WHERE reference = ?", reference)[0][0])
+
+    def procured(self) -> int:
+        """Return 1 where all of the procurement stands, 0 where all is as before, and -1 where neither is so."""
+        of, now = self.stock.saga, standing(self.stock.kit.folder / ERP, self.stock.home.tasks())
+        return [of.before, of.after].index(now) if now in (of.before, of.after) else -1
+
     def rows(self, statement: str, *values: str) -> list[tuple[Any, ...]]:
         return self._erp.execute(statement, values).fetchall()
 
     # --- The worker ---------------------------------------------------------------------------------------------------
 
-    def work_off(self, mishap: Mishap = "", die_at: str = "", meanwhile: Callable[[], None] = lambda: None) -> bool:
+    def work_off(self, luck: Luck, die_at: str = "") -> bool:
         """Let one worker do all that is due now; whether it died of it."""
-        left: list[str] = [mishap]
 
         def at(point: str) -> None:
             if point == die_at:
                 raise Killed
-            if point == "before_send" and left[0] in {"meanwhile", "stop"}:
-                self.stop("all") if left[0] == "stop" else meanwhile()
-                left[0] = ""
+            if point == "before_send":
+                match luck.met(before_send=True):
+                    case "meanwhile":
+                        luck.meanwhile()
+                    case "stop":
+                        self.stop("all")
 
-        port = _Port(self._commands(at), left)
+        own = OwnRecords(tasks=self.deployment.state.tasks)
+        ports = {"erp": UnluckyPort(self._commands(at), luck), "gateway": UnluckyPort(own, luck)}
 
-        async def commands(_: str) -> Commands:
-            return port
+        async def commands(system: str) -> Commands:
+            return ports[system]
 
         kit = self.stock.kit
         committer = replace(
-            self.deployment.committer(at=at), commands=commands, catalog=lambda: kit.catalog, target=kit.target
+            self.deployment.committer(at=at, refresh=self.stock.saga.sight.refresh),
+            commands=commands,
+            catalog=lambda: kit.catalog,
+            target=kit.target,
         )
 
         async def work() -> None:
@@ -265,47 +292,21 @@ class Shop:
     def states(self) -> list[str]:
         return [self.deployment.state.proposals.get(one).state.value for one in self.ids]
 
+    def parts(self, number: int) -> list[tuple[int, bool, str, int]]:
+        """Return the parts of a saga: which step, whether back, where it stands, how often its change was made."""
+        names = [one.name for one in self.stock.saga.plan]
+        found = []
+        for one in self.deployment.state.proposals.parts(self.ids[number]):
+            command = one.content.command
+            own = (
+                command.system == "gateway" and self.deployment.state.tasks.by_reference(command.reference) is not None
+            )
+            step, effects = names.index(one.content.step), self.bearing(command.reference) + own
+            found.append((step, bool(one.content.undoes), one.state.value, effects))
+        return found
+
     def flaws(self) -> list[str]:
         """Return what the verifier of the audit finds."""
         state = self.deployment.state
         report = verify(state.audit.read_all(), strays=state.audit.strays(), proposals=state.proposals.kept())
         return [f"{one.seq} {one.code} {one.detail}" for one in report.findings if not one.is_notice]
-
-
-@dataclass(slots=True)
-class _Port:
-    """The way to the ERP, on which the first request meets a mishap."""
-
-    inner: DemoErpCommands
-    left: list[str]
-
-    @property
-    def system(self) -> str:
-        return self.inner.system
-
-    @property
-    def operations(self) -> Mapping[str, RetryContract]:
-        return self.inner.operations
-
-    async def send(self, command: Command) -> Outcome:
-        mishap, self.left[0] = self.left[0], ""
-        if mishap in {"", "cut_after", "limited_after"}:
-            outcome = await self.inner.send(command)
-            if not mishap:
-                return outcome
-        if mishap == "refuse":
-            return Refused(code="document_closed")
-        if mishap == "down":
-            return NotSent(reason="system_unreachable")
-        if mishap in {"limited", "limited_after"}:
-            return NotSent(reason="rate_limited", retry_after_s=ALONE_S)
-        return Unknown(reason="connection_lost")
-
-    async def find(self, command: Command) -> Written | None:
-        return await self.inner.find(command)
-
-    async def probe(self) -> Mapping[str, str]:
-        return await self.inner.probe()
-
-    async def close(self) -> None:
-        """Nothing is held open."""

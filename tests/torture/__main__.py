@@ -1,8 +1,9 @@
 """`python -m tests.torture`: schedules of deaths and of faults, over all write tools, contracts, sagas and stores.
 
-It prints a line for each tool and contract as it goes, the sums at the end, and exits 1 where anything was wrong. In
-pieces: `--tools`, `--contracts`, `--ways`, `--stages`, `--store`. Where PostgreSQL is not installed its store is left
-out with a line that says so, and with `REQUIRE_ALL=1` that is an error.
+Its last stage lets everything happen at once, beside a model (`tests.model`). It prints a line for each tool and
+contract as it goes, the sums at the end, and exits 1 where anything was wrong. In pieces: `--tools`, `--contracts`,
+`--ways`, `--stages`, `--store`. Where PostgreSQL is not installed its store is left out with a line that says so, and
+with `REQUIRE_ALL=1` that is an error.
 """
 
 from __future__ import annotations
@@ -22,17 +23,20 @@ from pathlib import Path
 from typing import Final
 
 from tests.crash.run import in_memory
+from tests.model.playing import everything
 from tests.prepared import prepare
 from tests.systems.postgresql.server import installed, running
 from tests.torture import stage as stages
 from tests.torture.homes import ErpFile, FileHome, Home, schema_home
-from tests.torture.plant import ERP, Kit, Template, prepared
+from tests.torture.plant import ERP, Kit, Template, prepared, remembering
 from tests.torture.ports import KINDS, PLANTED, WAYS
 from tests.torture.sagas import sagas
+from tests.torture.side_by_side import pieces, side_by_side
 from tests.torture.stage import Asked, Set, Stage, Tally
 from tests.torture.world import World
 
-STAGES: Final[Mapping[str, Stage]] = {**stages.STAGES, "saga": sagas}
+STAGES: Final[Mapping[str, Stage]] = {**stages.STAGES, "saga": sagas, "model": everything}
+_OWN: Final = frozenset({"saga", "model"})  # stages that make what they play
 STORES: Final = ("sqlite", "postgresql")
 _LACKS: Final = "PostgreSQL is not installed (initdb, pg_ctl, postgres and pg_basebackup): its store is left out"
 _HEAD: Final = ("schedules", "played", "sends", "effects", "duplicates", "lost", "illegal", "ms")
@@ -46,13 +50,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         plant = Path(name) / "plant"
         kit = prepared(Path(shutil.copytree(chosen.plant, plant)) if chosen.plant else prepare(plant))
         try:
-            return run(chosen, kit, list(kit.templates(chosen.tools)) if {*chosen.stages} - {"saga"} else [])
+            return run(chosen, kit)
         finally:
             kit.close()
 
 
-def run(chosen: argparse.Namespace, kit: Kit, templates: Sequence[Template]) -> int:
-    """Play what was chosen with these templates of a kit; see `main`."""
+def run(chosen: argparse.Namespace, kit: Kit, templates: Sequence[Template] | None = None) -> int:
+    """Play what was chosen with a kit, here with these templates of it where there are any; see `main`."""
     began = time.perf_counter()
     stores: tuple[str, ...] = (chosen.store,) if chosen.store != "both" else STORES
     if "postgresql" in stores and not installed():
@@ -60,17 +64,32 @@ def run(chosen: argparse.Namespace, kit: Kit, templates: Sequence[Template]) -> 
         if os.environ.get("REQUIRE_ALL") == "1":
             return 1
         stores = tuple(one for one in stores if one != "postgresql")
-    tallies: list[Tally] = []
-    for store in stores:
-        with _home(store, kit) as home:
-            for tally in _played(World(kit, home, _erp(kit)), templates, chosen):
-                tallies.append(tally)
-                print(_line(tally), flush=True)
-    _print_sums(tallies)
-    print(f"{len(templates)} tools, {time.perf_counter() - began:.0f} s")
+    tools = [one.tool for one in templates] if templates is not None else kit.names(chosen.tools)
+    if chosen.jobs > 1 and templates is None:
+        work = list(pieces(chosen, stores, tools, _OWN))
+        playing = side_by_side(work, kit.folder, chosen.jobs)
+    else:
+        playing = tallies(chosen, kit, stores, templates)
+    found: list[Tally] = []
+    for tally in playing:
+        found.append(tally)
+        print(_line(tally), flush=True)
+    _print_sums(found)
+    print(f"{len(tools) if {*chosen.stages} - _OWN else 0} tools, {time.perf_counter() - began:.0f} s")
     if chosen.json is not None:
-        chosen.json.write_text(json.dumps([one.facts() for one in tallies], indent=1), encoding="utf-8")
-    return 1 if any(one.is_wrong for one in tallies) else 0
+        chosen.json.write_text(json.dumps([one.facts() for one in found], indent=1), encoding="utf-8")
+    return 1 if any(one.is_wrong for one in found) else 0
+
+
+def tallies(
+    chosen: argparse.Namespace, kit: Kit, stores: Sequence[str], templates: Sequence[Template] | None = None
+) -> Iterator[Tally]:
+    """Play what was chosen on these stores in this process; templates are made where none are given."""
+    if templates is None:
+        templates = list(kit.templates(chosen.tools)) if {*chosen.stages} - _OWN else []
+    for store in stores:
+        with _home(store, kit) as home, remembering():
+            yield from _played(World(kit, home, _erp(kit)), templates, chosen)
 
 
 def _played(world: World, templates: Sequence[Template], chosen: argparse.Namespace) -> Iterator[Tally]:
@@ -84,6 +103,7 @@ def _played(world: World, templates: Sequence[Template], chosen: argparse.Namesp
         seed=chosen.seed,
         own=chosen.own,
         planted=chosen.planted,
+        steps=chosen.steps,
     )
     for stage in chosen.stages:
         yield from STAGES[stage](Set(world=world, templates=templates), asked)
@@ -119,10 +139,12 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--pairs", default=None, type=int, help="so many pairs by chance instead of all")
     one.add_argument("--triples", default=0, type=int, help="so many schedules of three deaths by chance")
     one.add_argument("--sample", default=None, type=int, help="so many faults of each tool and contract by chance")
+    one.add_argument("--steps", default=4_000, type=int, help="of the stage model, on each store")
     one.add_argument("--every", action="store_true", help="play also what leaves the same, and longer faults")
     one.add_argument("--seed", default=1, type=int)
     one.add_argument("--plant", default=None, type=Path, help="a prepared demo plant to copy instead of a new one")
     one.add_argument("--planted", default="", choices=PLANTED, help="something wrong that must be found")
+    one.add_argument("--jobs", default=os.cpu_count() or 1, type=int, help="processes that play beside each other")
     one.add_argument("--json", default=None, type=Path, metavar="FILE")
     return one
 

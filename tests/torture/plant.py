@@ -11,7 +11,7 @@ import asyncio
 import json
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, lru_cache
@@ -25,6 +25,7 @@ from erp_mcp.approval import keys
 from erp_mcp.bootstrap import Deployment, TimeOrderedIds, own_records
 from erp_mcp.catalog.registry import Catalog
 from erp_mcp.commands import OPERATIONS
+from erp_mcp.committing import today
 from erp_mcp.demo.erp_calls import operations_of
 from erp_mcp.domain import human_task
 from erp_mcp.domain.answer import Answer
@@ -33,6 +34,7 @@ from erp_mcp.domain.command import RetryContract
 from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.proposal import Content
 from erp_mcp.domain.tool import Tool
+from erp_mcp.policy import bundle
 from erp_mcp.store.state.deployment_state import DeploymentState
 from erp_mcp.store.state.file import FILE_NAME
 from tests.faults.plant import DrivenClock
@@ -148,6 +150,10 @@ class Kit:
         found = [one for one in self.catalog if one.effect == "write" and one.command in OPERATIONS and one.examples]
         return sorted(found, key=lambda one: one.name)
 
+    def names(self, chosen: Sequence[str] = ()) -> Sequence[str]:
+        """Return the names of what there are templates of, those that are chosen where any are."""
+        return [one for one in (*(tool.name for tool in self.tools), UNDO) if not chosen or one in chosen]
+
     def templates(self, names: Sequence[str] = ()) -> Iterator[Template]:
         """Make the template of each tool, those of `names` where any are named."""
         base = self.base
@@ -198,6 +204,19 @@ class Kit:
 
     def _bytes(self) -> tuple[bytes, bytes]:
         return (self.settings.state_dir / FILE_NAME).read_bytes(), (self.folder / ERP).read_bytes()
+
+
+@contextmanager
+def remembering() -> Iterator[None]:
+    """Work out once what follows from its arguments alone: whether a signature is right, and what a policy's text says.
+
+    Workers of schedules ask the same of it again and again, and each is a new process only in what it has open.
+    """
+    with (
+        mock.patch.object(keys, "verifies", lru_cache(maxsize=4096)(keys.verifies)),
+        mock.patch.object(today, "from_json", lru_cache(maxsize=8)(bundle.from_json)),
+    ):
+        yield
 
 
 def prepared(plant: Path) -> Kit:

@@ -40,6 +40,7 @@ class Asked:
         seed: Of all chance.
         own: Only the contract that a tool's operation has.
         planted: A worker or a system that is wrong, which must be found.
+        steps: How many steps of the model are played, on each store.
     """
 
     kinds: tuple[RetryKind, ...] = KINDS
@@ -51,6 +52,7 @@ class Asked:
     seed: int = 1
     own: bool = False
     planted: Planted = ""
+    steps: int = 4_000
 
 
 @dataclass(slots=True, kw_only=True)

@@ -36,6 +36,7 @@ _SETTINGS: Final = (
     "wal_level=logical",
     "max_connections=100",
     "timezone=UTC",
+    "log_timezone=UTC",
 )
 
 

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -111,7 +112,47 @@ async def test_a_state_file_that_cannot_be_used_for_a_while_does_not_end_a_lasti
     shop.committer = committer  # type: ignore[method-assign]
     await asyncio.wait_for(worker.work_on(shop, lambda *_: stop.set(), poll_s=0.001, stop=stop), 30)
     assert shop.office.stand(content)[0] == "COMMITTED"
-    assert len([record for record in caplog.records if "state.unavailable" in record.message]) == failures
+    assert _pauses(caplog) == [0.001, 0.002, 0.004]
+
+
+@guarantees("P10.outage")
+async def test_a_worker_that_got_on_between_two_failures_does_not_wait_longer_each_time(
+    shop: Shop, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A server of the state that is stopped every few seconds never lets it come to the end of its work."""
+    contents = [shop.office.approved(CREATE, number=number) for number in (1, 2, 3)]
+    good, log, stop = shop.committer, Log(), asyncio.Event()
+
+    class Broken:
+        def expire(self) -> int:
+            raise StateUnavailableError(reason="OperationalError")
+
+    def committer(**given: Any) -> Committer:
+        one = good(**given)
+
+        async def work(holder: str) -> object:
+            nonlocal one
+            done = await one.work(holder)
+            one = replace(one, proposals=cast("Proposals", Broken()))
+            return done
+
+        return cast("Committer", SimpleNamespace(work=work))
+
+    def tell(proposal: Proposal, lost: bool) -> None:
+        log(proposal, lost)
+        if len(log.told) == len(contents):
+            stop.set()
+
+    shop.committer = committer  # type: ignore[method-assign]
+    await asyncio.wait_for(worker.work_on(shop, tell, poll_s=0.001, stop=stop), 30)
+    assert [state for _, state in log.told] == ["COMMITTED"] * 3
+    assert _pauses(caplog) == [0.001, 0.001]
+
+
+def _pauses(caplog: pytest.LogCaptureFixture) -> list[float]:
+    """Return for how long the worker said that it would wait, each time that the state could not be used."""
+    told = [cast("tuple[float, str]", one.args) for one in caplog.records if "state.unavailable" in one.getMessage()]
+    return [pause_s for pause_s, _ in told]
 
 
 @guarantees("P4.one_effect", "P10.outage")
