@@ -14,6 +14,7 @@ from typing import Final
 
 from erp_mcp import administration
 from erp_mcp.administration import Narrowed
+from erp_mcp.answers.visible import visible
 from erp_mcp.approval import envelope
 from erp_mcp.approval.requesters import is_self_approval, needs_passphrase
 from erp_mcp.domain.approver import Enrolment
@@ -304,7 +305,7 @@ def _said(decision: SignedDecision, visit: Visit) -> Said:
     opened = envelope.opened(decision.envelope)
     words = opened[0] if opened else None
     return Said(
-        who=decision.approver_id,
+        who=f"{visible(words.approver_name)} ({decision.approver_id})" if words else decision.approver_id,
         when=local(decision.decided_at, visit.office.zone),
         choice={"approve": "approved", "reject": "rejected"}.get(decision.decision, decision.decision),
         meaning=words.meaning if words else "These words are not in order.",

@@ -229,6 +229,7 @@ async def test_the_second_of_two_sees_who_has_said_yes_and_what_they_said(browse
     await at(second, "ada")
     assert "1 said yes" in second.seen.text
     assert "agreed by phone" in second.seen.text
+    assert "Bob Person (bob) approved" in second.seen.text
     await second.send(f"{HERE}/approve")
 
     assert (state(browser), holds(browser)) == (State.APPROVED, "")
