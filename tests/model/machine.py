@@ -56,7 +56,7 @@ class Everything(RuleBasedStateMachine):
         self.policy = "plain"
         self.asked: list[tuple[str, dict[str, JsonValue]]] = []  # by proposal: the tool and its arguments
         self.contents: list[Content] = []
-        self.written_at: dict[int, float] = {}
+        self.written_at: dict[int, float] = {}  # of defects
         self.keys = self.hands = 0
 
     def teardown(self) -> None:
@@ -235,8 +235,8 @@ class Everything(RuleBasedStateMachine):
             decisions = self.shop.deployment.state.proposals.decisions(self.shop.ids[one.number])
             yes = {decision.approver_id for decision in decisions if decision.decision == "approve"}
             assert not found or len(yes) >= one.needed, (one, yes)
-            if found:
-                self.written_at.setdefault(one.number, self.model.now)
+            if found and one.tool == "defect":
+                self.written_at.setdefault(one.number, self.shop.sent_at(one.number))
 
     def nobody_s_change_is_overwritten(self) -> None:
         """Each change of a line takes the place of exactly what its people were shown."""
@@ -248,7 +248,7 @@ class Everything(RuleBasedStateMachine):
             assert all(after >= _BY_HAND.isoformat() or (before, after) in wanted for before, after in chain), chain
 
     def limits_are_never_passed(self) -> None:
-        moments = sorted(at for number, at in self.written_at.items() if self.model.all[number].tool == "defect")
+        moments = sorted(self.written_at.values())
         for first in moments:
             assert sum(first <= at < first + WINDOW_S for at in moments) <= MAXIMUM, moments
 

@@ -26,6 +26,7 @@ from erp_mcp.bootstrap.own_records import OwnRecords
 from erp_mcp.demo.erp_commands import DemoErpCommands
 from erp_mcp.domain.answer import Answer
 from erp_mcp.domain.call import JsonValue, ToolCall
+from erp_mcp.domain.instants import parse_instant
 from erp_mcp.errors import GatewayError
 from erp_mcp.ports import Commands
 from tests.crash.asked import Asked, notifications
@@ -291,6 +292,12 @@ class Shop:
 
     def states(self) -> list[str]:
         return [self.deployment.state.proposals.get(one).state.value for one in self.ids]
+
+    def sent_at(self, number: int) -> float:
+        """Return when it was sent last, in seconds since the beginning: a rule may let time pass before and after."""
+        history = self.deployment.state.proposals.history(self.ids[number])
+        sent = [one.time for one in history if one.type == "proposal.sending"]
+        return (parse_instant(sent[-1]) - self.began).total_seconds()
 
     def parts(self, number: int) -> list[tuple[int, bool, str, int]]:
         """Return the parts of a saga: which step, whether back, where it stands, how often its change was made."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -79,13 +80,15 @@ def test_what_was_never_read_does_not_look_read_because_something_beside_it_was(
 
 
 @guarantees("P7.refresh", "P7.freshness")
-def test_what_is_not_named_keeps_rows_and_age(works: Deployment) -> None:
+def test_what_is_not_named_keeps_rows_and_age(works: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
     """A change of it waits for its own cadence."""
     administration.synchronise(works)
     before = states(works)
     with closing(sqlite3.connect(works.settings.file.parent / "erp.sqlite")) as database, database:
         database.execute("INSERT INTO part VALUES ('B', 'EA', '2026-03-16T05:00:00Z')")
         database.execute("INSERT INTO client VALUES ('D', '2026-03-16T05:00:00Z')")
+    later = works.clock.plant() + timedelta(seconds=1)  # ages are in whole seconds
+    monkeypatch.setattr(works.clock, "plant", lambda: later)
     administration.synchronise(works, names=["erp"], entities=["material"])
     after = states(works)
     assert after["customer"] == before["customer"]
