@@ -11,29 +11,13 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from tests.crash.run import in_memory
 from tests.model.playing import played, played_on
 from tests.prepared import prepare
-from tests.systems.postgresql.server import running
-from tests.torture.homes import FileHome, Home, schema_home
-from tests.torture.plant import Kit, prepared
-
-
-@contextmanager
-def _home(kit: Kit, store: str) -> Iterator[Home]:
-    if store == "sqlite":
-        yield FileHome(kit.settings.state_dir)
-        return
-    with (
-        tempfile.TemporaryDirectory() as state,
-        running(Path(state)) as rig,
-        schema_home(rig, kit.settings.deployment) as home,
-    ):
-        yield home
+from tests.torture.homes import home_on
+from tests.torture.plant import prepared
 
 
 def main() -> int:
@@ -48,7 +32,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(dir=in_memory()) as name:
         plant = Path(name) / "plant"
         kit = prepared(Path(shutil.copytree(chosen.plant, plant)) if chosen.plant else prepare(plant))
-        with _home(kit, chosen.store) as home, played_on(kit, home):
+        with home_on(chosen.store, kit.settings) as home, played_on(kit, home):
             began = time.monotonic()
             seen = played(chosen.steps, begin=chosen.seed, shrinks=not chosen.no_shrink)
             seconds = time.monotonic() - began

@@ -17,7 +17,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 from typing import Final
@@ -25,9 +24,9 @@ from typing import Final
 from tests.crash.run import in_memory
 from tests.model.playing import everything
 from tests.prepared import prepare
-from tests.systems.postgresql.server import installed, running
+from tests.systems.postgresql.server import installed
 from tests.torture import stage as stages
-from tests.torture.homes import ErpFile, FileHome, Home, schema_home
+from tests.torture.homes import ErpFile, home_on
 from tests.torture.plant import ERP, Kit, Template, prepared, remembering
 from tests.torture.ports import KINDS, PLANTED, WAYS
 from tests.torture.sagas import sagas
@@ -88,7 +87,7 @@ def tallies(
     if templates is None:
         templates = list(kit.templates(chosen.tools)) if {*chosen.stages} - _OWN else []
     for store in stores:
-        with _home(store, kit) as home, remembering():
+        with home_on(store, kit.settings) as home, remembering():
             yield from _played(World(kit, home, _erp(kit)), templates, chosen)
 
 
@@ -107,19 +106,6 @@ def _played(world: World, templates: Sequence[Template], chosen: argparse.Namesp
     )
     for stage in chosen.stages:
         yield from STAGES[stage](Set(world=world, templates=templates), asked)
-
-
-@contextmanager
-def _home(store: str, kit: Kit) -> Iterator[Home]:
-    if store == "sqlite":
-        yield FileHome(kit.settings.state_dir)
-        return
-    with (
-        tempfile.TemporaryDirectory() as state,
-        running(Path(state)) as rig,
-        schema_home(rig, kit.settings.deployment) as home,
-    ):
-        yield home
 
 
 def _erp(kit: Kit) -> ErpFile:

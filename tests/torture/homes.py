@@ -13,12 +13,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final, Protocol
 
 import psycopg
 from psycopg import sql
 
 from erp_mcp.ports import Clock, Ids
+from erp_mcp.settings import Settings
 from erp_mcp.store.state import postgresql_engine
 from erp_mcp.store.state.deployment_state import DeploymentState
 from erp_mcp.store.state.file import FILE_NAME
@@ -26,7 +28,7 @@ from erp_mcp.store.state.postgresql import PostgresqlState
 from erp_mcp.store.state.postgresql_engine import Place
 from erp_mcp.store.state.postgresql_schema import prepare, search_path
 from erp_mcp.store.state.sqlite import State
-from tests.systems.postgresql.server import Rig
+from tests.systems.postgresql.server import Rig, running
 
 Kept = Mapping[str, Any]
 """What a home holds, to be put again: the bytes of each file, or the rows of each table."""
@@ -153,6 +155,16 @@ class SchemaHome:
 
     def leaves(self) -> list[bytes]:
         return [row[0] for row in self._owner.execute("SELECT leaf FROM audit_record")]
+
+
+@contextmanager
+def home_on(store: str, settings: Settings) -> Iterator[Home]:
+    """Give a home of a deployment on a store: its own file, or a database of the rig there is, or of one for it."""
+    if store == "sqlite":
+        yield FileHome(settings.state_dir)
+        return
+    with TemporaryDirectory() as state, running(Path(state)) as rig, schema_home(rig, settings.deployment) as home:
+        yield home
 
 
 @contextmanager
