@@ -42,6 +42,7 @@ GUARANTEES: dict[str, tuple[str, str]] = {
     "P3.bands": ("How many must say yes, and who, follows what a change is worth; unknown is taken for the most.", "design: approval"),
     "P3.deputies": ("A deputy decides for somebody absent on the days that policy says, and counts for one person.", "design: approval"),
     "P3.escalation": ("After its time others may decide as well, and never fewer people.", "design: approval"),
+    "P3.break_glass": ("In an emergency two people whom policy names for it approve, each with a reason; all else holds, everybody is told, and a third one looks at it in time.", "design: D18"),
     "P3.taint": ("What an agent proposes after reading text that outsiders wrote takes one more person, until that is old or cleared.", "design: taint"),
     "P3.expires": ("A decision counts only if it was made while the proposal waited for it.", "promise P3"),
     "P2.opened_system": ("A system takes only the operations that its settings and its profile open for writing.", "promise P2"),

@@ -22,3 +22,5 @@ def conditions(terms: Terms) -> Iterator[str]:
         yield f"{', '.join(terms.escalates_to)} may decide as well after {writing.span(terms.escalates_s)}"
     if terms.carry_out_s:
         yield f"gone {writing.span(terms.carry_out_s)} after the last yes, if no worker has taken it up"
+    if terms.break_glass is not None:
+        yield f"in an emergency {writing.break_glass(terms.break_glass)}"

@@ -71,7 +71,7 @@ class _Asking:
 
 def unenrolled(deployment: Deployment, bundle: Bundle) -> list[Unenrolled]:
     """Return what a bundle's approval rules ask of people who are no approvers; raises as `trusted`."""
-    named = [(one.terms.rule, sorted(_named(one.terms))) for one in bundle.approvals]
+    named = [(one.terms.rule, sorted(_named(one.terms) | _in_emergency(one.terms))) for one in bundle.approvals]
     known = trusted(deployment) if any(who for _, who in named) else {}
     missing = [(rule, tuple(one for one in who if one not in known)) for rule, who in named]
     return [Unenrolled(rule=rule, approvers=people) for rule, people in missing if people]
@@ -81,6 +81,11 @@ def _named(terms: Terms) -> set[str]:
     """Return everybody whom terms name: in a band, by escalation, in the place of others."""
     names = {*terms.approvers, *terms.escalates_to, *(one for band in terms.bands for one in band.approvers)}
     return names | {one.deputy for one in terms.deputies if one.absent in names}
+
+
+def _in_emergency(terms: Terms) -> set[str]:
+    """Return who may break the glass, and who looks at it afterwards."""
+    return {*terms.break_glass.people, *terms.break_glass.review_by} if terms.break_glass else set()
 
 
 def out_of_reach(deployment: Deployment, bundle: Bundle) -> list[OutOfReach]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
+
+from erp_mcp.domain.forms import LATER
 
 MaskWay = Literal["drop", "hash", "band"]
 
@@ -88,6 +90,19 @@ class Band:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BreakGlass:
+    """Who may approve in an emergency in the place of those whom policy names, and who looks at it afterwards.
+
+    Any two of `people` by it, with a reason each; within `review_s` seconds one of `review_by` signs whether it was
+    justified, who is none of the two.
+    """
+
+    people: tuple[str, ...]  # approver ids, at least two
+    review_by: tuple[str, ...]  # likewise, at least one who is none of `people`
+    review_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Terms:
     """How many people of which group must say yes, until when, and whether the agent's owner may be one.
 
@@ -95,7 +110,8 @@ class Terms:
     `needed` people must be different ones, and among them one of each of `groups`, nobody counted for two. After
     `escalates_s` seconds those of `escalates_to` may decide as well, for whichever group; never fewer people. What was
     approved is gone after `carry_out_s` seconds if nobody has taken it up. `quota` is how often one person may say yes
-    in an hour. `raised` says why one more person is asked than policy says. Zero: not so.
+    in an hour. `raised` says why one more person is asked than policy says. Zero: not so. Without `break_glass`
+    nobody may approve in an emergency but those whom the terms name.
     """
 
     rule: str
@@ -116,6 +132,7 @@ class Terms:
     taint_s: int = 0  # for how long text that outsiders wrote raises the terms of whoever read it
     raised: str = ""
     outage_s: int = 0  # for how long beyond its time an outage of the system may hold up what was approved
+    break_glass: BreakGlass | None = field(default=None, metadata=LATER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,11 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from enum import StrEnum
 from functools import cache, partial
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Final, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from erp_mcp.domain.call import JsonValue
 
 Form = TypeVar("Form")
+# The metadata of a field that a class got after some of it had been stored and signed: it stands in the JSON only where
+# it is not the default, so what was written before it was there reads back as it did and has the digest that it had.
+LATER: Final = types.MappingProxyType({"later": True})
 
 
 class FormError(ValueError):
@@ -19,12 +22,16 @@ class FormError(ValueError):
 
 
 def to_json(value: object) -> JsonValue:
-    """Return the JSON of a dataclass: every field by its name, tuples as arrays, nothing left out."""
+    """Return the JSON of a dataclass: every field by its name, tuples as arrays; only what came `LATER` may lack."""
     kind = type(value)
     if value is None or kind is str or kind is int or kind is bool:
         return value  # type: ignore[return-value]  # `kind is str` does not narrow
     if names := _names(kind):  # type: ignore[arg-type]  # a class is hashable
-        return {name: to_json(getattr(value, name)) for name in names}
+        told: dict[str, JsonValue] = {name: to_json(getattr(value, name)) for name in names}
+        for name, default in _came_later(kind).items():  # type: ignore[arg-type]  # as above
+            if getattr(value, name) == default:
+                del told[name]
+        return told
     if isinstance(value, Mapping):
         return {str(key): to_json(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
@@ -47,10 +54,14 @@ def from_json(form: type[Form], value: JsonValue, name: str = "") -> Form:
     if not isinstance(value, dict):
         raise FormError(f"{name or form.__name__} is no object")
     readers = _readers(form)  # type: ignore[arg-type]  # a class is hashable
-    if value.keys() != readers.keys():
-        strange = sorted(value.keys() ^ readers.keys())
+    came_later = _came_later(form)  # type: ignore[arg-type]  # a class is hashable
+    strange = sorted((value.keys() ^ readers.keys()) - (came_later.keys() - value.keys()))
+    if strange:
         raise FormError(f"{name or form.__name__}: {strange[0]} is unknown or missing")
-    return form(**{key: read(value[key], key) for key, read in readers.items()})
+    found = {key: read(value[key], key) for key, read in readers.items() if key in value}
+    if any(key in found and found[key] == default for key, default in came_later.items()):
+        raise FormError(f"{name or form.__name__} says what it leaves out")  # one object has one text
+    return form(**found)
 
 
 # What a class says of its fields is worked out once: thousands of them are read in a second.
@@ -60,6 +71,13 @@ _Reader = Callable[[JsonValue, str], Any]
 @cache
 def _names(kind: type) -> tuple[str, ...]:
     return tuple(field.name for field in fields(kind)) if is_dataclass(kind) else ()
+
+
+@cache
+def _came_later(kind: type) -> Mapping[str, Any]:
+    """Return the fields that a class got later, with what they are where they are not there."""
+    found = fields(kind) if is_dataclass(kind) else ()
+    return {one.name: one.default for one in found if "later" in one.metadata}
 
 
 @cache

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import NamedTuple, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from erp_mcp.domain.decision import Group, Terms
 
 Person = TypeVar("Person")
+BREAK_GLASS_NEEDED: Final = 2  # different people, whatever else the terms ask for
 
 
 class Said(NamedTuple):
@@ -48,6 +49,16 @@ def missing(terms: Terms, people: Sequence[Sequence[Said]], made: datetime) -> t
 def is_met(terms: Terms, people: Sequence[Sequence[Said]], made: datetime) -> bool:
     """Whether enough different people said yes, one of each group among them; as `missing`."""
     return not missing(terms, people, made)[0]
+
+
+def may_break_glass(terms: Terms, approver_id: str) -> bool:
+    """Whether policy names this approver among those who may approve in an emergency."""
+    return terms.break_glass is not None and approver_id in terms.break_glass.people
+
+
+def is_glass_broken(terms: Terms, people: Sequence[Sequence[Said]]) -> bool:
+    """Whether those who said yes by break-glass are enough; two who may be one person are one, ordinary ones none."""
+    return terms.break_glass is not None and len(people) >= BREAK_GLASS_NEEDED
 
 
 def can_be_met(groups: Iterable[Group], needed: int, approvers: Sequence[str]) -> bool:

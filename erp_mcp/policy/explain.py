@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from erp_mcp.domain.call import ArgumentValue, JsonValue
-from erp_mcp.domain.decision import Band, Decision, Limit, Mask, Obligations, Terms
+from erp_mcp.domain.decision import Band, BreakGlass, Decision, Limit, Mask, Obligations, Terms
 from erp_mcp.domain.tool import Tool
 from erp_mcp.policy import writing
 from erp_mcp.policy.bundle import Bundle
@@ -199,7 +199,12 @@ def _approval_json(terms: Terms) -> JsonValue:
         "taint_s": terms.taint_s or None,
         "deputies": [{"absent": one.absent, "deputy": one.deputy} for one in terms.deputies],
         "separations": [one.rule for one in terms.separations],
+        "break_glass": None if terms.break_glass is None else _break_glass_json(terms.break_glass),
     }
+
+
+def _break_glass_json(one: BreakGlass) -> JsonValue:
+    return {"people": [*one.people], "review_by": [*one.review_by], "review_s": one.review_s}
 
 
 def _band_json(terms: Terms, band: Band) -> JsonValue:

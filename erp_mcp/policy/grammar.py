@@ -23,6 +23,7 @@ from erp_mcp.policy.rules import (
     MAX_NEEDED,
     MAX_PARAMETER,
     MAX_QUOTA,
+    MAX_REVIEW_H,
     MAX_SEPARATION_DAYS,
     MAX_TAINT_H,
     MAX_VALID_H,
@@ -76,6 +77,7 @@ Edge = Annotated[str, Field(pattern=r"^-?\d{1,15}(\.\d{1,6})?$")]
 ProblemCode = Literal[
     "anchor",
     "bad_bands",
+    "bad_break_glass",
     "bad_currency",
     "bad_day",
     "bad_decimal",
@@ -231,6 +233,17 @@ class EscalationForm(_Form):
     to: Names
 
 
+class BreakGlassForm(_Form):
+    """Who may approve in an emergency, two of them together and with a reason each, and who looks at it afterwards.
+
+    Names of people and of groups; a reviewer is none of the two who approved.
+    """
+
+    people: Names
+    review_by: Names
+    review_within_h: Annotated[int, Field(ge=1, le=MAX_REVIEW_H)] = 24
+
+
 class ApprovalForm(_Form):
     """Who must say yes to proposals of some tools; without one: any enrolled approver but the agent's owner, in 4 h."""
 
@@ -245,6 +258,7 @@ class ApprovalForm(_Form):
     expires_h: Annotated[int, Field(ge=1, le=MAX_VALID_H)] = 4
     carry_out_min: Annotated[int, Field(ge=1, le=MAX_VALID_H * 60)] | None = None
     outage_pause_h: Annotated[int, Field(ge=1, le=MAX_VALID_H)] | None = None
+    break_glass: BreakGlassForm | None = None
 
 
 class DeputyForm(_Form):

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from erp_mcp.domain.decision import Group
-from erp_mcp.domain.quorum import can_be_met
+from erp_mcp.domain.quorum import BREAK_GLASS_NEEDED, can_be_met
 from erp_mcp.policy.files import Files
 from erp_mcp.policy.grammar import ApprovalForm, BandForm, BandsForm, BaseFile, DeputyForm
-from erp_mcp.policy.people_files import asked_of
+from erp_mcp.policy.people_files import asked_of, named_by
 from erp_mcp.policy.problems import Place, Problem, Source
 
 
@@ -29,6 +29,7 @@ def check_approval(source: Source, place: Place, form: ApprovalForm, base: BaseF
     if form.carry_out_min is not None and form.carry_out_min > minutes:
         reason = f"a proposal expires after {minutes} minutes, whether or not it was approved"
         yield source.problem((*place, "carry_out_min"), "out_of_range", reason)
+    yield from _in_emergency(source, (*place, "break_glass"), form, base)
 
 
 def check_people(files: Files) -> Iterator[Problem]:
@@ -36,6 +37,21 @@ def check_people(files: Files) -> Iterator[Problem]:
     source, base = files.base
     for index, one in enumerate(base.deputies or []):
         yield from _deputy(source, ("deputies", index), one)
+
+
+def _in_emergency(source: Source, place: Place, form: ApprovalForm, base: BaseFile) -> Iterator[Problem]:
+    """Yield why nobody could approve in an emergency, or nobody look at it afterwards."""
+    if form.break_glass is None:
+        return
+    people, reviewers = named_by(form.break_glass.people, base), named_by(form.break_glass.review_by, base)
+    if form.needed == 0:
+        yield source.problem(place, "bad_break_glass", "where nobody is needed, there is no glass to be broken")
+    if len(people) < BREAK_GLASS_NEEDED:
+        reason = f"{BREAK_GLASS_NEEDED} different people break the glass together, and {len(people)} is named"
+        yield source.problem((*place, "people"), "bad_break_glass", reason)
+    if reviewers <= people:
+        reason = "somebody must review it who may not break the glass"
+        yield source.problem((*place, "review_by"), "bad_break_glass", reason)
 
 
 def _deputy(source: Source, place: Place, form: DeputyForm) -> Iterator[Problem]:

@@ -11,8 +11,8 @@ from itertools import pairwise
 from typing import Final, cast
 
 from erp_mcp.domain.call import JsonValue
-from erp_mcp.domain.decision import Band, Deputy, Group, Separation, SeparationKey, Terms
-from erp_mcp.domain.quorum import can_be_met
+from erp_mcp.domain.decision import Band, BreakGlass, Deputy, Group, Separation, SeparationKey, Terms
+from erp_mcp.domain.quorum import BREAK_GLASS_NEEDED, can_be_met
 from erp_mcp.policy import document as reading
 from erp_mcp.policy.document import refuse
 from erp_mcp.policy.rules import (
@@ -20,6 +20,7 @@ from erp_mcp.policy.rules import (
     MAX_BANDS,
     MAX_NEEDED,
     MAX_QUOTA,
+    MAX_REVIEW_H,
     MAX_SEPARATION_DAYS,
     MAX_TAINT_H,
     MAX_VALID_H,
@@ -49,7 +50,9 @@ def people(value: JsonValue) -> People:
 
 def approval(value: JsonValue, groups: Mapping[str, Group], *, banded: bool = True) -> ApprovalRule:
     """Return who must say yes to proposals of some tools; `banded` tells whether a document of this age has bands."""
-    one = reading.fields(value, _KEYS if banded else _FIRST_KEYS)
+    in_emergency = banded and isinstance(value, dict) and "break_glass" in value
+    keys = (*_KEYS, "break_glass") if in_emergency else _KEYS if banded else _FIRST_KEYS
+    one = reading.fields(value, keys)
     approvers, needed, wanted = _asked(one, groups)
     terms = Terms(
         rule=reading.text(one["id"]),
@@ -61,6 +64,8 @@ def approval(value: JsonValue, groups: Mapping[str, Group], *, banded: bool = Tr
     )
     if banded:
         terms = _staggered(terms, one, groups)
+    if in_emergency:
+        terms = replace(terms, break_glass=_break_glass(one["break_glass"]))
     if not terms.needed and not _asks_nobody(terms):
         refuse("nobody")
     return ApprovalRule(tools=reading.distinct(one["tools"]), terms=terms)
@@ -79,7 +84,10 @@ def with_people(terms: Terms, tool: str, of: People) -> Terms:
 
 def _asks_nobody(terms: Terms) -> bool:
     """Whether terms that need nobody also name nobody; for which changes that counts, the worker looks by itself."""
-    return not (terms.approvers or terms.groups or terms.bands or terms.self_approval or terms.escalates_s)
+    return (
+        not (terms.approvers or terms.groups or terms.bands or terms.self_approval or terms.escalates_s)
+        and terms.break_glass is None
+    )
 
 
 def _asked(one: Mapping[str, JsonValue], groups: Mapping[str, Group]) -> tuple[tuple[str, ...], int, tuple[Group, ...]]:
@@ -141,6 +149,18 @@ def _is_above(high: Band, low: Band) -> bool:
 def _escalation(value: JsonValue, valid_s: int) -> tuple[int, tuple[str, ...]]:
     one = reading.fields(value, ("after_s", "to"))
     return reading.within(one["after_s"], MINUTE_S, valid_s - 1), reading.distinct(one["to"])
+
+
+def _break_glass(value: JsonValue) -> BreakGlass:
+    one = reading.fields(value, ("people", "review_by", "review_s"))
+    found = BreakGlass(
+        people=reading.distinct(one["people"]),
+        review_by=reading.distinct(one["review_by"]),
+        review_s=reading.within(one["review_s"], HOUR_S, MAX_REVIEW_H * HOUR_S),
+    )
+    if len(found.people) < BREAK_GLASS_NEEDED or set(found.review_by) <= set(found.people):
+        refuse("break_glass")
+    return found
 
 
 def _deputy(value: JsonValue) -> Deputy:

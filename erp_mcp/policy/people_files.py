@@ -6,7 +6,15 @@ from collections.abc import Iterable
 from typing import Final
 
 from erp_mcp.domain.call import JsonValue
-from erp_mcp.policy.grammar import ApprovalForm, BandForm, BaseFile, LimitForm, ParameterForm, SeparationForm
+from erp_mcp.policy.grammar import (
+    ApprovalForm,
+    BandForm,
+    BaseFile,
+    BreakGlassForm,
+    LimitForm,
+    ParameterForm,
+    SeparationForm,
+)
 from erp_mcp.policy.rules import HOUR_S
 
 _MINUTE_S: Final = 60
@@ -30,6 +38,7 @@ def approval(form: ApprovalForm, base: BaseFile) -> JsonValue:
         else {"after_s": form.escalate.after_min * _MINUTE_S, "to": _texts(sorted(set(form.escalate.to)))},
         "carry_out_s": None if form.carry_out_min is None else form.carry_out_min * _MINUTE_S,
         "outage_s": None if form.outage_pause_h is None else form.outage_pause_h * HOUR_S,
+        **_in_emergency(form.break_glass, base),
     }
 
 
@@ -80,6 +89,23 @@ def asked_of(form: ApprovalForm, band: BandForm | None, base: BaseFile) -> tuple
     members = {one for name in groups for one in (base.groups or {}).get(name, [])}
     named = None if approvers == "any" or not (approvers or members) else {*(approvers or ()), *members}
     return named, max(1, len(groups)) if needed is None else needed, groups
+
+
+def named_by(names: Iterable[str], base: BaseFile) -> set[str]:
+    """Return the people that some names stand for: the members of a group, else the person of that name."""
+    return {one for name in names for one in (base.groups or {}).get(name, [name])}
+
+
+def _in_emergency(form: BreakGlassForm | None, base: BaseFile) -> dict[str, JsonValue]:
+    """Return who may break the glass, nothing where nobody may: then a bundle is as it was before this was there."""
+    if form is None:
+        return {}
+    told: dict[str, JsonValue] = {
+        "people": _texts(sorted(named_by(form.people, base))),
+        "review_by": _texts(sorted(named_by(form.review_by, base))),
+        "review_s": form.review_within_h * HOUR_S,
+    }
+    return {"break_glass": told}
 
 
 def _asked(form: ApprovalForm, band: BandForm | None, base: BaseFile) -> dict[str, JsonValue]:

@@ -23,6 +23,7 @@ MAX_PARAMETER: Final = 1_000_000  # of any parameter; each declares bounds of it
 MAX_QUOTA: Final = 1000  # decisions of one person in an hour
 MAX_SEPARATION_DAYS: Final = 366
 MAX_TAINT_H: Final = 72
+MAX_REVIEW_H: Final = 7 * 24  # in which what was approved in an emergency is looked at
 
 # Where no rule of `approvals:` names a tool: any one enrolled approver but the agent's owner, within four hours.
 DEFAULT_TERMS: Final = Terms(rule="", approvers=(), needed=1, self_approval=False, valid_s=4 * HOUR_S)

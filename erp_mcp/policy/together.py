@@ -7,13 +7,14 @@ from dataclasses import replace
 from functools import reduce
 
 from erp_mcp.domain import quorum
-from erp_mcp.domain.decision import Group, Terms
+from erp_mcp.domain.decision import BreakGlass, Group, Terms
 
 
 def together(terms: Sequence[Terms]) -> Terms | None:
     """Return the strictest of several terms: whoever says yes by them could have by each.
 
-    Deputies and escalation hold only where all agree on them.
+    Deputies and escalation hold only where all agree on them, and the glass can be broken by whoever may break it for
+    each of them, where that are enough.
 
     Args:
         terms: At least one, worked out for what each change is worth (without bands); the first gives its rule.
@@ -44,6 +45,7 @@ def _both(one: Terms, other: Terms) -> Terms:
         taint_s=max(one.taint_s, other.taint_s),
         raised=one.raised or other.raised,
         outage_s=min(one.outage_s, other.outage_s),
+        break_glass=_in_emergency(one.break_glass, other.break_glass),
     )
 
 
@@ -67,6 +69,22 @@ def _groups(one: tuple[Group, ...], other: tuple[Group, ...]) -> tuple[Group, ..
         people = group.approvers if there is None else _common(there.approvers, group.approvers)
         mine[group.name] = Group(name=group.name, approvers=people)
     return tuple(mine.values())
+
+
+def _in_emergency(one: BreakGlass | None, other: BreakGlass | None) -> BreakGlass | None:
+    if one is None or other is None:
+        return None
+    both = BreakGlass(
+        people=_in_both(one.people, other.people),
+        review_by=_in_both(one.review_by, other.review_by),
+        review_s=min(one.review_s, other.review_s),
+    )
+    enough = len(both.people) >= quorum.BREAK_GLASS_NEEDED and not set(both.review_by) <= set(both.people)
+    return both if enough else None
+
+
+def _in_both(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in one if name in other)
 
 
 def _least(one: int, other: int) -> int:

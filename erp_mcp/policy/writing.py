@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from erp_mcp.domain.call import JsonValue
-from erp_mcp.domain.decision import Group, Limit, Obligations, Terms
+from erp_mcp.domain.decision import BreakGlass, Group, Limit, Obligations, Terms
 from erp_mcp.domain.tool import Tool
 from erp_mcp.policy.bundle import Bundle
 from erp_mcp.policy.rules import HOUR_S, MINUTE_S, Evidence
@@ -88,6 +88,12 @@ def span(seconds: int) -> str:
     return f"{seconds // HOUR_S} h" if seconds % HOUR_S == 0 else f"{seconds // MINUTE_S} min"
 
 
+def break_glass(one: BreakGlass) -> str:
+    """Return who may approve in an emergency, and who looks at it afterwards."""
+    people, reviewers = ", ".join(one.people), ", ".join(one.review_by)
+    return f"by break-glass any two of {people}, reviewed by {reviewers} within {span(one.review_s)}"
+
+
 def _people(approvers: tuple[str, ...], needed: int, groups: tuple[Group, ...]) -> str:
     people = ", ".join(approvers) if approvers else "enrolled approvers"
     many = "any one" if needed == 1 else f"any {needed}"
@@ -114,6 +120,8 @@ def _conditions(terms: Terms) -> Iterator[str]:
         yield f"no more than {terms.quota} yes of one person in an hour"
     if terms.taint_s:
         yield f"one more person within {span(terms.taint_s)} of reading what outsiders wrote"
+    if terms.break_glass is not None:
+        yield break_glass(terms.break_glass)
     for one in terms.deputies:
         yield f"{one.deputy} for {one.absent} from {one.first} to {one.last}"
     for other in terms.separations:

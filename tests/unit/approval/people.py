@@ -13,7 +13,7 @@ from erp_mcp.approval.envelope import Choice, Envelope, meaning_of
 from erp_mcp.approval.requesters import is_self_approval
 from erp_mcp.domain.approver import Approver, Enrolment, Signed
 from erp_mcp.domain.command import Command
-from erp_mcp.domain.decision import Band, Deputy, Group, Separation, Terms
+from erp_mcp.domain.decision import Band, BreakGlass, Deputy, Group, Separation, Terms
 from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.proposal import Change, Check, Content, LimitUse, Preview, Proposal, SignedDecision
 
@@ -104,6 +104,7 @@ RICH = Terms(
     separations=(Separation(rule="apart", tools=("propose_a", "propose_b"), key="supplier", window_s=86400),),
     taint_s=3600,
     raised="outsider_text",
+    break_glass=BreakGlass(people=("carl", "dora"), review_by=("olaf",), review_s=86400),
 )
 
 

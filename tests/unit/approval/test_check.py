@@ -112,6 +112,12 @@ def test_a_change_of_any_field_of_the_content_is_found_also_with_a_new_digest(pa
     assert refusal(replace(stored, content=what, digest=envelope.digest(what)), decision) != ""
 
 
+@guarantees("P3.binding", "P10.survives")
+def test_what_was_proposed_before_there_was_a_glass_to_break_has_the_digest_that_it_had() -> None:
+    """What terms got later does not stand in what people signed before."""
+    assert envelope.digest(content()) == "e3e4917c8d0a857a91ea6edf01ff879e0aa2fd53d31b5ad2e7a08b60f39e79f8"
+
+
 @guarantees("P3.binding")
 def test_the_stored_digest_is_never_believed() -> None:
     """It is worked out again from the content."""

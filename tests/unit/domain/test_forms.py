@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import pytest
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.command import Written
-from erp_mcp.domain.forms import FormError, from_json, to_json
+from erp_mcp.domain.forms import LATER, FormError, from_json, to_json
 from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.proposal import Change, LimitUse, Receipt
 from tests.guarantees import guarantees
@@ -109,3 +109,36 @@ def test_any_json_at_all_is_an_object_or_a_form_error(value: JsonValue) -> None:
     except FormError:
         return
     raise AssertionError("only a whole sample is a sample")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Grown:
+    """A class as `Older` was, with a field that it got later."""
+
+    name: str
+    more: Change | None = field(default=None, metadata=LATER)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Older:
+    """As it was first."""
+
+    name: str
+
+
+@guarantees("P3.binding", "P10.survives")
+def test_what_a_class_got_later_leaves_what_was_stored_before_as_it_was() -> None:
+    """The digest under a signature stays that of the stored text."""
+    before = to_json(Older(name="n"))
+
+    assert to_json(Grown(name="n")) == before
+    assert from_json(Grown, before) == Grown(name="n")
+    assert from_json(Grown, to_json(Grown(name="n", more=CHANGE))) == Grown(name="n", more=CHANGE)
+
+
+@guarantees("P3.binding")
+@pytest.mark.parametrize("value", [{"name": "n", "more": None}, {"more": None}, {"name": "n", "other": 1}, {}])
+def test_a_text_that_says_what_is_left_out_or_lacks_what_is_not_is_no_form(value: JsonValue) -> None:
+    """One object has one text, so two texts are never one digest's."""
+    with pytest.raises(FormError):
+        from_json(Grown, value)

@@ -10,7 +10,7 @@ from typing import cast
 import pytest
 
 from erp_mcp.domain.call import JsonValue
-from erp_mcp.domain.decision import Band, Deputy, Group, Limit, Terms
+from erp_mcp.domain.decision import Band, BreakGlass, Deputy, Group, Limit, Terms
 from erp_mcp.errors import BadBundleError
 from erp_mcp.policy.bundle import Bundle, from_document, from_json, write_terms
 from erp_mcp.policy.decide import decide
@@ -104,6 +104,88 @@ def test_all_that_files_say_of_those_who_decide_is_in_the_terms_of_the_decision(
         deputies=(Deputy(absent="ann", deputy="fay", first="2026-03-16", last="2026-03-20"),),
         escalates_s=5400, escalates_to=("eve",), carry_out_s=2700, quota=12, taint_s=4 * 3600,
     )  # fmt: skip
+
+
+GLASS = """
+groups:
+  duty: [carl, dora]
+approvals:
+  - id: changes
+    tools: [propose_change_order]
+    approvers: [ann]
+    break_glass: {people: [duty, eve], review_by: [olga, eve]REVIEW}
+"""
+
+
+@guarantees("P3.break_glass")
+@pytest.mark.parametrize(("review", "hours"), [("", 24), (", review_within_h: 2", 2)])
+def test_who_may_break_the_glass_is_in_the_terms_with_the_members_of_groups(
+    review: str, hours: int, tmp_path: Path
+) -> None:
+    """Written out, and in words for whoever signs the policy."""
+    bundle = _loaded(tmp_path, GLASS.replace("REVIEW", review), "{needed: 1}")
+
+    assert _terms(bundle).break_glass == BreakGlass(
+        people=("carl", "dora", "eve"), review_by=("eve", "olga"), review_s=hours * 3600
+    )
+    told = "\n".join(explain(bundle, "planner", WRITE, {}).lines())
+    assert f"by break-glass any two of carl, dora, eve, reviewed by eve, olga within {hours} h" in told
+
+
+@guarantees("P3.break_glass", "input.clear_errors")
+@pytest.mark.parametrize(
+    "words",
+    [
+        "people: [carl], review_by: [olga]",
+        "people: [carl, carl], review_by: [olga]",
+        "people: [one], review_by: [olga]",
+        "people: [carl, dora], review_by: [dora, carl]",
+        "people: [carl, dora], review_by: [one]",
+    ],
+)
+def test_a_glass_that_nobody_could_break_or_review_is_refused(words: str, tmp_path: Path) -> None:
+    """Two who are different break it, and somebody who may not break it looks at it afterwards."""
+    text = GLASS.replace("people: [duty, eve], review_by: [olga, eve]REVIEW", words)
+    text = text.replace("duty: [carl, dora]", "one: [carl]")
+    problems = check(_folder(tmp_path, text, "{needed: 1}"), KNOWN).problems
+
+    assert [one.problem for one in problems] == ["bad_break_glass"]
+
+
+@guarantees("P3.break_glass", "P2.signed_policy")
+def test_a_policy_without_a_glass_is_the_bundle_that_it_was_and_one_with_it_is_confirmed(tmp_path: Path) -> None:
+    """An applied bundle keeps its digest; what newly lets somebody approve is newly allowed."""
+    plain = GLASS.replace("    break_glass: {people: [duty, eve], review_by: [olga, eve]REVIEW}\n", "")
+    before = _loaded(tmp_path / "before", plain, "{needed: 1}")
+    after = _loaded(tmp_path / "after", GLASS.replace("REVIEW", ""), "{needed: 1}")
+
+    assert "break_glass" not in before.text
+    assert write_terms(before) != write_terms(after)
+
+
+@guarantees("P3.break_glass", "policy.closed_language")
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        None,
+        {},
+        {"people": ["carl"], "review_by": ["olga"], "review_s": 3600},
+        {"people": ["carl", "carl"], "review_by": ["olga"], "review_s": 3600},
+        {"people": ["carl", "dora"], "review_by": [], "review_s": 3600},
+        {"people": ["carl", "dora"], "review_by": ["dora"], "review_s": 3600},
+        {"people": ["carl", "dora"], "review_by": ["olga"], "review_s": 0},
+        {"people": ["carl", "dora"], "review_by": ["olga"], "review_s": 3600, "more": 1},
+    ],
+)
+def test_a_stored_bundle_says_of_the_glass_what_could_be_loaded_or_does_not_open(
+    wrong: JsonValue, tmp_path: Path
+) -> None:
+    """A bundle that somebody wrote by hand lets nobody in whom a file could not."""
+    document = json.loads(_loaded(tmp_path, GLASS.replace("REVIEW", ""), "{needed: 1}").text)
+    document["approvals"][0]["break_glass"] = wrong
+
+    with pytest.raises(BadBundleError):
+        from_document(document)
 
 
 @guarantees("P4.limits")

@@ -6,11 +6,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from erp_mcp.domain import quorum
-from erp_mcp.domain.decision import Deputy, Group, Separation, Terms
+from erp_mcp.domain.decision import BreakGlass, Deputy, Group, Separation, Terms
 from erp_mcp.domain.quorum import Said
 from erp_mcp.policy.tightened import stricter
 from erp_mcp.policy.together import together
@@ -92,6 +93,31 @@ def test_where_no_people_could_meet_them_all_nobody_may_decide() -> None:
     )
     assert together([mine, theirs]) is None
     assert together([one, replace(one, approvers=())]) == one
+
+
+@guarantees("P10.saga", "P3.break_glass")
+@pytest.mark.parametrize(
+    ("other", "whole"),
+    [
+        (None, None),
+        (
+            BreakGlass(people=("carl", "dora", "eve"), review_by=("olga",), review_s=7200),
+            BreakGlass(people=("carl", "dora"), review_by=("olga",), review_s=3600),
+        ),
+        (BreakGlass(people=("carl", "eve"), review_by=("olga",), review_s=3600), None),
+        (BreakGlass(people=("carl", "dora"), review_by=("otto",), review_s=3600), None),
+    ],
+)
+def test_the_glass_of_all_is_broken_by_who_may_break_each_or_by_nobody(
+    other: BreakGlass | None, whole: BreakGlass | None
+) -> None:
+    """A step without a glass leaves the whole without one."""
+    mine = BreakGlass(people=("carl", "dora"), review_by=("olga", "omar"), review_s=3600)
+    one = Terms(rule="a", approvers=(), needed=1, self_approval=False, valid_s=60, break_glass=mine)
+    for asked in ([one, replace(one, break_glass=other)], [replace(one, break_glass=other), one]):
+        found = together(asked)
+        assert found is not None
+        assert found.break_glass == whole
 
 
 @guarantees("P10.saga", "P3.separation")
