@@ -7,9 +7,9 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from erp_mcp.approval import envelope, keys, oidc
-from erp_mcp.approval.envelope import Envelope, OidcEnvelope, meaning_of
+from erp_mcp.approval.envelope import MIN_REASON, Choice, Envelope, OidcEnvelope, meaning_of
 from erp_mcp.approval.oidc import PageWord
-from erp_mcp.approval.requesters import is_self_approval, names_of, needs_passphrase
+from erp_mcp.approval.requesters import asked_in_emergency, is_self_approval, names_of, proves_anew
 from erp_mcp.domain import quorum
 from erp_mcp.domain.approver import Enrolment
 from erp_mcp.domain.human_task import needs_nobody
@@ -39,32 +39,54 @@ def refusal_of(
         now: The wall clock.
 
     Returns:
-        `digest`, `envelope`, `not_enrolled`, `signature`, `rejected`, `requester`, `not_named`,
-        `decided_before_proposal`, `decided_after_expiry`, `decided_in_future`, `too_few`, `group_missing`, or nothing.
+        `digest`, `envelope`, `not_enrolled`, `signature`, `rejected`, `requester`, `not_named`, `no_break_glass`,
+        `no_reason`, `decided_before_proposal`, `decided_after_expiry`, `decided_in_future`, `too_few`,
+        `group_missing`, or nothing.
     """
     if not is_whole(proposal):
         return "digest"
     if needs_nobody(proposal.content):
         return ""
     people: list[tuple[frozenset[str], Said]] = []
+    in_emergency: list[tuple[frozenset[str], Said]] = []
     for decision in decisions:
         reason = _flaw(proposal, decision, trusted, now) or _objection(proposal.content, decision, trusted, requesters)
         if reason:
             return reason
-        people.append((names_of(trusted[decision.approver_id]), said_by(decision)))
+        said = (names_of(trusted[decision.approver_id]), said_by(decision))
+        (in_emergency if decision.decision == "break_glass" else people).append(said)
+    if quorum.is_glass_broken(proposal.content.terms, different(in_emergency)):
+        return ""
     few, groups = quorum.missing(proposal.content.terms, different(people), parse_instant(proposal.content.created_at))
     return "group_missing" if groups else "too_few" if few else ""
 
 
-def objection_to(content: Content, approver: Enrolment, requesters: frozenset[str], at: datetime | None = None) -> str:
+def objection_to(
+    content: Content,
+    approver: Enrolment,
+    requesters: frozenset[str],
+    at: datetime | None = None,
+    choice: Choice = "approve",
+) -> str:
     """Return why this approver may not decide about this content then: `requester`, `not_named`, or nothing.
 
-    Without a moment only those count whom policy named from the start.
+    Without a moment only those count whom policy named from the start. In an emergency those count whom it names for
+    that, and it may be `no_break_glass` as well.
     """
+    if choice == "break_glass":
+        return _objection_in_emergency(content, approver, requesters)
     if names_of(approver) & requesters:
         return "requester"
     made = parse_instant(content.created_at)
     return "" if quorum.may_decide(content.terms, Said(approver.approver_id, at or made), made) else "not_named"
+
+
+def _objection_in_emergency(content: Content, approver: Enrolment, requesters: frozenset[str]) -> str:
+    if content.terms.break_glass is None:
+        return "no_break_glass"
+    if names_of(approver) & asked_in_emergency(content, requesters):
+        return "requester"
+    return "" if quorum.may_break_glass(content.terms, approver.approver_id) else "not_named"
 
 
 def said_by(decision: SignedDecision) -> Said:
@@ -107,8 +129,10 @@ def _flaw(proposal: Proposal, decision: SignedDecision, trusted: Mapping[str, En
     narrows = bool(proposal.content.narrows)
     if words.meaning != meaning_of(words.decision, by_self_approval=self_approval, narrows=narrows):
         return "envelope"
-    if words.method == "session" and words.decision == "approve" and needs_passphrase(proposal.content, approver):
+    if words.method == "session" and proves_anew(words.decision, proposal.content, approver):
         return "envelope"
+    if words.decision == "break_glass" and len(words.comment.strip()) < MIN_REASON:
+        return "no_reason"
     return _untimely(proposal.content, words.decided_at, now)
 
 
@@ -116,7 +140,7 @@ def _unsigned(content: Content, words: Envelope, signed_bytes: bytes, signature:
     """Return what is wrong with the signature: of the person's own key, or of the page's for whom a provider knew."""
     if not isinstance(words, OidcEnvelope):
         return "" if keys.verifies(approver.public_key, signed_bytes, signature) else "signature"
-    anew = words.decision == "approve" and needs_passphrase(content, approver)
+    anew = proves_anew(words.decision, content, approver)
     word = PageWord(
         sign_in=words.sign_in,
         page_key=words.public_key,
@@ -164,6 +188,7 @@ def _untimely(content: Content, decided_at: str, now: datetime) -> str:
 def _objection(
     content: Content, decision: SignedDecision, trusted: Mapping[str, Enrolment], requesters: frozenset[str]
 ) -> str:
-    if decision.decision != "approve":
+    if decision.decision == "reject":
         return "rejected"
-    return objection_to(content, trusted[decision.approver_id], requesters, parse_instant(decision.decided_at))
+    at = parse_instant(decision.decided_at)
+    return objection_to(content, trusted[decision.approver_id], requesters, at, decision.decision)

@@ -10,7 +10,7 @@ from erp_mcp.approval import signed
 from erp_mcp.domain.approver import SignIn
 from erp_mcp.domain.canonical_json import canonical
 from erp_mcp.domain.forms import to_json
-from erp_mcp.domain.proposal import Content
+from erp_mcp.domain.proposal import Content, Decided
 
 _CONTENT_DOMAIN: Final = b"erp-mcp/proposal/v1\n"
 _MEANINGS: Final = {
@@ -21,11 +21,16 @@ _MEANINGS: Final = {
         "I approve that exactly this is written, less than was asked for, as it was shown to me, as owner, by self"
         " approval."
     ),
+    ("break_glass", False): (
+        "In an emergency I approve that exactly this is written, as it was shown to me, by break-glass; I answer for it"
+        " in the review."
+    ),
     ("reject", False): "I reject this; it is not to be written.",
     ("reject", True): "I reject this; it is not to be written.",
 }
 
-Choice = Literal["approve", "reject"]
+Choice = Decided
+MIN_REASON: Final = 20  # characters of why the glass is broken
 Method = Literal["passphrase", "session", "oidc"]
 
 
@@ -62,6 +67,8 @@ class OidcEnvelope(Envelope):
 
 def meaning_of(decision: Choice, *, by_self_approval: bool, narrows: bool = False) -> str:
     """Return in words what a decision says; `narrows`, where it is about less than was asked for."""
+    if decision == "break_glass":  # never as owner, whatever the terms say
+        return _MEANINGS[decision, False]
     return _MEANINGS["narrow" if narrows and decision == "approve" else decision, by_self_approval]
 
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from erp_mcp.approval import bundles
+from erp_mcp.approval.envelope import Choice
 from erp_mcp.domain.approver import Applied, Enrolment
 from erp_mcp.domain.decision import Terms
 from erp_mcp.domain.instants import parse_instant
@@ -102,6 +103,16 @@ def is_self_approval(content: Content, approver: Enrolment) -> bool:
 def needs_passphrase(content: Content, approver: Enrolment) -> bool:
     """Whether this approver gives their passphrase for this very decision: the largest changes, and their own."""
     return content.risk in ("W3", "W4") or is_self_approval(content, approver)
+
+
+def proves_anew(choice: Choice, content: Content, approver: Enrolment) -> bool:
+    """Whether whoever decides this proves who they are for this very decision: in an emergency always."""
+    return choice == "break_glass" or (choice == "approve" and needs_passphrase(content, approver))
+
+
+def asked_in_emergency(content: Content, asked: frozenset[str]) -> frozenset[str]:
+    """Return who may not say yes in an emergency, normalised: nobody's own, even where the owner might decide."""
+    return asked | frozenset(filter(None, (key_of(content.owner),)))
 
 
 def _recent(applied_at: str, now: datetime) -> bool:

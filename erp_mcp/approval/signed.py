@@ -20,6 +20,8 @@ OIDC_ENROLMENT: Final = b"erp-mcp/oidc-enrolment/v1\n"
 PAGE_ENROLMENT: Final = b"erp-mcp/page-enrolment/v1\n"
 OIDC_DECISION: Final = b"erp-mcp/oidc-decision/v1\n"
 OIDC_RESOLUTION: Final = b"erp-mcp/oidc-resolution/v1\n"
+REVIEW: Final = b"erp-mcp/review/v1\n"
+OIDC_REVIEW: Final = b"erp-mcp/oidc-review/v1\n"
 OIDC_TAINT: Final = b"erp-mcp/oidc-taint/v1\n"
 _MAX_TEXT: Final = 65_536
 

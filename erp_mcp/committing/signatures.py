@@ -17,6 +17,7 @@ from erp_mcp.domain.forms import FormError
 from erp_mcp.domain.instants import parse_instant
 from erp_mcp.domain.lifecycle import RESOLVE_TAKE_BACK
 from erp_mcp.domain.proposal import Content, Proposal, SignedDecision
+from erp_mcp.domain.quorum import BREAK_GLASS_NEEDED
 from erp_mcp.errors import ProposalDamagedError, ProposalNotFoundError, RegistryDamagedError
 from erp_mcp.policy.bundle import Bundle
 from erp_mcp.ports import Approvers, Bundles, Proposals
@@ -119,8 +120,14 @@ class Signatures:
         applied = self.bundles.applied(since=later(now, -int(APPLIED_WITHIN.total_seconds())))
         asking = requesters(content, applied, now)
         decisions = self.proposals.decisions(content.proposal_id)
-        reason = check.refusal_of(proposal, decisions, trusted, asking, now)
+        reason = check.refusal_of(proposal, decisions, trusted, asking, now) or self._not_to_be_reviewed(decisions)
         return reason or next(filter(None, (self._besides(content, one) for one in decisions)), "")
+
+    def _not_to_be_reviewed(self, decisions: Sequence[SignedDecision]) -> str:
+        """What was approved in an emergency is not written unless it stands there that somebody has to look at it."""
+        glass = [one for one in decisions if one.decision == "break_glass"]
+        broken = len(glass) >= BREAK_GLASS_NEEDED
+        return "review_missing" if broken and self.proposals.broken_glass(glass[0].proposal_id) is None else ""
 
     def _of_part(self, proposal: Proposal, now: datetime) -> str:
         """A part has the signatures of its saga, which say all of it, or by which tool it is taken back."""
@@ -166,6 +173,8 @@ class Signatures:
         said = [one for one in self.proposals.said_yes(decision.approver_id, since) if one.at < at]
         if duties.separated_by(content, at, said):
             return "separated"
+        if decision.decision == "break_glass":  # it counts for the hour, and waits for none
+            return ""
         return "quota" if duties.over_quota(content.terms, at, (one.at for one in said)) else ""
 
 

@@ -13,7 +13,7 @@ from erp_mcp.domain.instants import parse_instant
 from erp_mcp.domain.operation import Draft
 from erp_mcp.domain.principal import Principal
 from erp_mcp.domain.proposal import Content, LimitUse, Proposal, SignedDecision
-from erp_mcp.domain.quorum import Said
+from erp_mcp.domain.quorum import BREAK_GLASS_NEEDED, Said
 from erp_mcp.domain.tool import Tool
 from erp_mcp.errors import BadBundleError, NotAllowedError
 from erp_mcp.policy import decide, tightened
@@ -103,9 +103,12 @@ def check_terms(
     if obligations.approval is None:
         raise HeldBackError("deny", "terms_stricter", {"terms": "no_terms"})
     today = terms_for(obligations.approval, draft.amounts)
-    deciders = [Said(one.approver_id, parse_instant(one.decided_at)) for one in decisions]
+    glass = [one for one in decisions if one.decision == "break_glass"]
+    broken = len(glass) >= BREAK_GLASS_NEEDED  # where one alone said so, others were enough
+    counted = glass if broken else [one for one in decisions if one.decision == "approve"]
+    deciders = [Said(one.approver_id, parse_instant(one.decided_at)) for one in counted]
     made = parse_instant(content.created_at)
-    why = tightened.stricter(content.terms, today, deciders=deciders, made=made, age_s=age_s)
+    why = tightened.stricter(content.terms, today, deciders=deciders, made=made, age_s=age_s, in_emergency=broken)
     if why:
         raise HeldBackError("deny", "terms_stricter", {"terms": why, "band": today.band, "bundle": bundle.digest})
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal
 
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.command import Command, Written
 from erp_mcp.domain.decision import Terms
+from erp_mcp.domain.instants import parse_instant
 from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.tool import Risk
 from erp_mcp.domain.value import money_text
 
 Verdict = Literal["ok", "flag", "refuse"]
+Decided = Literal["approve", "reject", "break_glass"]  # the last: a yes in an emergency, by whom policy names for it
+ReviewVerdict = Literal["justified", "not_justified"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,7 +213,7 @@ class SignedDecision:
 
     proposal_id: str
     approver_id: str
-    decision: Literal["approve", "reject"]
+    decision: Decided
     envelope: str
     signature: str
     nonce: str
@@ -235,3 +239,30 @@ class TakeBackOrder:
 
     said: SignedResolution
     made_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedReview:
+    """What somebody found who looked at an approval in an emergency: canonical JSON and its signature."""
+
+    proposal_id: str
+    approver_id: str
+    verdict: ReviewVerdict
+    statement: str
+    signature: str
+    nonce: str
+    reviewed_at: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BrokenGlass:
+    """A proposal that was approved in an emergency: when, until when somebody looks at it, and what they found."""
+
+    proposal_id: str
+    broken_at: str
+    due_at: str
+    review: SignedReview | None = None
+
+    def is_overdue(self, now: datetime) -> bool:
+        """Whether nobody has looked at it in time."""
+        return self.review is None and parse_instant(self.due_at) <= now

@@ -1,0 +1,145 @@
+"""What somebody signs who looks afterwards at what two people approved in an emergency: it was justified, or not."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from erp_mcp.approval import envelope, keys, oidc, signed
+from erp_mcp.approval.oidc import PageWord
+from erp_mcp.approval.requesters import asked_in_emergency, names_of
+from erp_mcp.domain.approver import Enrolment, SignIn
+from erp_mcp.domain.proposal import Content, Proposal, ReviewVerdict, SignedReview
+
+_MEANINGS: Final[Mapping[ReviewVerdict, str]] = {
+    "justified": "I have looked at why and how the glass was broken for this: it was justified.",
+    "not_justified": "I have looked at why and how the glass was broken for this: it was not justified.",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Review:
+    """A statement in the words that are signed.
+
+    `digest` is that of the whole content, as in a decision. `broken_by` are the ids of those who approved it in an
+    emergency, sorted. `reason` are the reviewer's own words.
+    """
+
+    deployment: str
+    proposal_id: str
+    digest: str
+    broken_by: tuple[str, ...]
+    verdict: ReviewVerdict
+    meaning: str
+    reason: str
+    approver_id: str
+    approver_name: str
+    public_key: str
+    reviewed_at: str
+    nonce: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OidcReview(Review):
+    """A statement of a person whom a provider knew, in the words that the page signs; `public_key` is the page's."""
+
+    sign_in: SignIn
+
+
+def meaning_of(verdict: ReviewVerdict) -> str:
+    """Return in words what a statement says."""
+    return _MEANINGS[verdict]
+
+
+def message(review: Review) -> tuple[str, bytes]:
+    """Return the text that is stored and the bytes that are signed."""
+    return signed.written(signed.OIDC_REVIEW if isinstance(review, OidcReview) else signed.REVIEW, review)
+
+
+def opened(text: str) -> tuple[Review, bytes] | None:
+    """Return the statement of a stored text and the bytes that must have been signed; `None` if it isn't one."""
+    own = signed.opened(signed.REVIEW, Review, text)
+    return own or signed.opened(signed.OIDC_REVIEW, OidcReview, text)
+
+
+def objection_to(
+    content: Content, approver: Enrolment, requesters: frozenset[str], broken_by: Collection[Enrolment]
+) -> str:
+    """Return why this approver may not look at it: `not_reviewer`, `broke_it`, `requester`, or nothing.
+
+    Args:
+        content: What was approved in an emergency.
+        approver: Who would look at it.
+        requesters: Normalised names as `requesters.requesters` found them; the owner counts in any case.
+        broken_by: Those who approved it.
+    """
+    glass = content.terms.break_glass
+    if glass is None or approver.approver_id not in glass.review_by:
+        return "not_reviewer"
+    if any(names_of(approver) & names_of(one) for one in broken_by):
+        return "broke_it"
+    return "requester" if names_of(approver) & asked_in_emergency(content, requesters) else ""
+
+
+def refusal_of(
+    proposal: Proposal,
+    stored: SignedReview,
+    trusted: Mapping[str, Enrolment],
+    requesters: frozenset[str],
+    broken_by: Collection[str],
+) -> str:
+    """Return why a stored statement does not count, empty when it does.
+
+    Args:
+        proposal: What it is about, as stored.
+        stored: The statement as stored; nothing of it is believed that no signature holds.
+        trusted: Approvers as `registry.trusted` found them.
+        requesters: Normalised names as `requesters.requesters` found them.
+        broken_by: Ids of those who approved it in an emergency.
+
+    Returns:
+        `envelope`, `not_enrolled`, `signature`, as `objection_to`, or nothing.
+    """
+    found = opened(stored.statement)
+    if found is None or not _is_of(proposal, stored, found[0], broken_by):
+        return "envelope"
+    words, signed_bytes = found
+    approver = trusted.get(stored.approver_id)
+    if approver is None or approver.name != words.approver_name:
+        return "not_enrolled"
+    unsigned = _unsigned(words, signed_bytes, stored.signature, approver)
+    if unsigned:
+        return unsigned
+    broke = [trusted[one] for one in broken_by if one in trusted]
+    return objection_to(proposal.content, approver, requesters, broke)
+
+
+def _unsigned(words: Review, signed_bytes: bytes, signature: str, approver: Enrolment) -> str:
+    if isinstance(words, OidcReview):
+        word = PageWord(
+            sign_in=words.sign_in,
+            page_key=words.public_key,
+            said_at=words.reviewed_at,
+            message=signed_bytes,
+            signature=signature,
+        )
+        return oidc.flaw(word, approver, (words.proposal_id,))
+    if approver.public_key != words.public_key:
+        return "not_enrolled"
+    return "" if keys.verifies(approver.public_key, signed_bytes, signature) else "signature"
+
+
+def _is_of(proposal: Proposal, stored: SignedReview, words: Review, broken_by: Collection[str]) -> bool:
+    content = proposal.content
+    about = (words.deployment, words.proposal_id, words.digest, words.meaning, words.broken_by)
+    row = (stored.proposal_id, stored.approver_id, stored.verdict, stored.nonce, stored.reviewed_at)
+    said = (words.proposal_id, words.approver_id, words.verdict, words.nonce, words.reviewed_at)
+    meaning, broke = meaning_of(words.verdict), tuple(sorted(broken_by))
+    return row == said and about == (
+        content.deployment,
+        content.proposal_id,
+        envelope.digest(content),
+        meaning,
+        broke,
+    )
