@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from erp_mcp.domain.introspection import Introspection
     from erp_mcp.domain.lifecycle import State
     from erp_mcp.domain.proposal import (
+        BrokenGlass,
         Content,
         DamagedProposal,
         Event,
@@ -473,6 +474,10 @@ class Proposals(Protocol):
 
     def decisions(self, proposal_id: str) -> list[SignedDecision]:
         """Return the decisions about a proposal, oldest first; nothing of them is verified here."""
+        ...
+
+    def broken_glass(self, proposal_id: str) -> BrokenGlass | None:
+        """Return since when a proposal is approved in an emergency and what became of its review, `None` for others."""
         ...
 
     def history(self, proposal_id: str) -> list[Event]:

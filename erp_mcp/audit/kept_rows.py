@@ -12,6 +12,7 @@ from typing import Final, Literal, NamedTuple
 from erp_mcp.domain.audit import AuditRecord, KeptRow
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.instants import seconds_between
+from erp_mcp.domain.lifecycle import GLASS_REVIEWED
 
 RowCode = Literal["row_changed", "row_missing", "unrecorded"]
 Found = Callable[[int, RowCode, str], None]
@@ -56,18 +57,23 @@ class KeptRows:
             self._vouched["declaration", str(facts.get("system"))] = _Vouched(seq, told, at)
         elif kind == "declaration.withdrawn":
             self._vouched.pop(("declaration", str(facts.get("system"))), None)
-        elif kind.startswith("proposal.") and "envelope_digest" in facts:
-            name = f"{facts.get('proposal_id')} {facts.get('approver')}"
-            told = _texts(facts, "move", "envelope_digest", "signature", "nonce")
-            self._vouched["decision", name] = _Vouched(seq, told)
         elif kind in ("task.created", "task.done", "task.cancelled"):
             self._vouched["task", str(facts.get("task_id"))] = _Vouched(seq, _texts(facts, "digest", "state", "by"))
-        elif kind.startswith("proposal.") and "statement_digest" in facts:
-            told, name = (
-                _texts(facts, "verdict", "statement_digest", "signature", "nonce"),
-                str(facts.get("proposal_id")),
-            )
-            one = ("order", f"{name} {facts.get('fence')}") if told[0] == "take_back" else ("resolution", name)
+        elif kind.startswith("proposal."):
+            self._decided(seq, kind, facts)
+
+    def _decided(self, seq: int, kind: str, facts: dict[str, JsonValue]) -> None:
+        """Take in what somebody signed about a proposal: a decision, a statement, a review."""
+        proposal_id = str(facts.get("proposal_id"))
+        if "envelope_digest" in facts:
+            told = _texts(facts, "move", "envelope_digest", "signature", "nonce")
+            self._vouched["decision", f"{proposal_id} {facts.get('approver')}"] = _Vouched(seq, told)
+            if told[0] == "break_glass" and facts.get("from") != facts.get("to"):
+                self._vouched["glass", proposal_id] = _Vouched(seq, _texts(facts, "review_due_at"))
+        elif "statement_digest" in facts:
+            told = _texts(facts, "verdict", "statement_digest", "signature", "nonce")
+            of = "review" if kind == GLASS_REVIEWED else "resolution"
+            one = ("order", f"{proposal_id} {facts.get('fence')}") if told[0] == "take_back" else (of, proposal_id)
             self._vouched[one] = _Vouched(seq, told)
 
     def compare(self, rows: Iterable[KeptRow]) -> None:

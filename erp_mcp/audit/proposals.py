@@ -16,6 +16,7 @@ from erp_mcp.domain.audit import AuditRecord, KeptProposal
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.canonical_json import canonical
 from erp_mcp.domain.lifecycle import RESOLVE_APPLIED, RESOLVE_NOT_APPLIED, RESOLVE_TAKE_BACK, State, moves
+from erp_mcp.domain.quorum import BREAK_GLASS_NEEDED
 from erp_mcp.domain.saga import MAX_WAYS_BACK, NOTHING_WRITTEN, WORTH_ANOTHER
 
 ProposalCode = Literal[
@@ -43,6 +44,8 @@ class _Course:
     part_of: str = ""
     undoes: str = ""
     approvers: set[str] = field(default_factory=set)
+    has_glass: bool = False  # its terms let two approve in an emergency
+    broken_by: set[str] = field(default_factory=set)
     receipt: str = ""
 
 
@@ -99,12 +102,15 @@ class Courses:
             fence=_fence(facts),
             part_of=str(facts.get("part_of", "")),
             undoes=str(facts.get("undoes", "")),
+            has_glass=facts.get("break_glass") is True,
         )
 
     def _moved(self, seq: int, proposal_id: str, course: _Course, facts: dict[str, JsonValue]) -> None:
         name, source, target = str(facts.get("move")), str(facts.get("from")), str(facts.get("to"))
         if name == "approve":
             course.approvers.add(str(facts.get("approver")))
+        if name == "break_glass":
+            course.broken_by.add(str(facts.get("approver")))
         if source != course.state or facts.get("digest") != course.digest:
             self._found(seq, "illegal_move", f"{proposal_id} {name} from {source}, it stood in {course.state}")
         elif _fence(facts) - course.fence != _rise(name, source, target):
@@ -115,9 +121,14 @@ class Courses:
             self._ordered(proposal_id)
         if course.part_of and name == "allow":
             self._part_begun(seq, proposal_id, course)
-        elif target in _NEEDS_APPROVAL and len(self._approvers(course)) < course.needed:
+        elif target in _NEEDS_APPROVAL and not self._is_approved(course):
             self._found(seq, "unapproved", f"{proposal_id} {len(self._approvers(course))} of {course.needed}")
         course.state, course.fence = target, _fence(facts)
+
+    def _is_approved(self, course: _Course) -> bool:
+        """Whether enough said yes to it, or to its saga, or two did in an emergency."""
+        whole = self._courses.get(course.part_of) if course.part_of else course
+        return len(self._approvers(course)) >= course.needed or (whole is not None and _is_broken(whole))
 
     def _approvers(self, course: _Course) -> set[str]:
         """Return who said yes; of a part, who did to its saga."""
@@ -144,13 +155,19 @@ class Courses:
             before.append(course)
         if whole is None or whole.state != wanted:
             self._found(seq, "illegal_move", f"{proposal_id} begun while {course.part_of} is not {wanted}")
-        elif len(whole.approvers) < max(1, course.needed, whole.needed):
+        elif len(whole.approvers) < max(1, course.needed, whole.needed) and not _is_broken(whole):
             self._found(seq, "unapproved", f"{proposal_id} {len(whole.approvers)} of {whole.needed}")
+
+
+def _is_broken(course: _Course) -> bool:
+    return course.has_glass and len(course.broken_by) >= BREAK_GLASS_NEEDED
 
 
 def _rise(name: str, source: str, target: str) -> int | None:
     """Return by how much a move raises the fence, `None` when there is no such move."""
-    if name in ("approve", "escalate") and source == target == State.AWAITING_APPROVAL:
+    if name in ("ask_for_review", "review") and source == target:
+        return 0
+    if name in ("approve", "break_glass", "escalate") and source == target == State.AWAITING_APPROVAL:
         return 0  # one of several approvals
     move = moves(name, State(source)) if source in State.__members__ else None
     if move is None or move.target != target:

@@ -69,6 +69,8 @@ def _resolved(name: str, source: State, target: State) -> Move:
 
 
 ESCALATED: Final = "proposal.escalated"  # an event without a move: more people may decide by now
+GLASS_BROKEN: Final = "proposal.glass_broken"  # likewise: it was approved in an emergency, and a review is due
+GLASS_REVIEWED: Final = "proposal.glass_reviewed"  # likewise: somebody has looked at that
 RESOLVE_APPLIED: Final = "resolve_applied"
 RESOLVE_NOT_APPLIED: Final = "resolve_not_applied"
 RESOLVE_TAKE_BACK: Final = "resolve_take_back"
@@ -78,6 +80,7 @@ MOVES: Final[tuple[Move, ...]] = (
     Move(name="allow", source=State.PROPOSED, target=State.APPROVED, mover="gateway"),  # a task, or a part of a saga
     Move(name="deny", source=State.PROPOSED, target=State.DENIED, mover="gateway"),
     Move(name="approve", source=State.AWAITING_APPROVAL, target=State.APPROVED, mover="approver"),
+    Move(name="break_glass", source=State.AWAITING_APPROVAL, target=State.APPROVED, mover="approver"),
     Move(name="reject", source=State.AWAITING_APPROVAL, target=State.REJECTED, mover="approver"),
     Move(name="cancel", source=State.AWAITING_APPROVAL, target=State.CANCELLED, mover="agent"),
     Move(name="expire", source=State.AWAITING_APPROVAL, target=State.EXPIRED, mover="clock"),

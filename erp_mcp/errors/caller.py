@@ -144,6 +144,14 @@ class PassphraseNeededError(CallerError):
     advice = "Type it with the decision; a sign-in of some minutes ago is not enough for a change of this kind."
 
 
+class ReasonNeededError(CallerError):
+    """An approval in an emergency, or a review of one, without saying why."""
+
+    code = "approval.reason_needed"
+    summary = "This takes a reason in your own words."
+    advice = "Say why in at least 20 characters; it is signed with it, and whoever reviews it reads it."
+
+
 class PolicyFileError(CallerError):
     """A policy file that breaks the grammar or names what does not exist."""
 

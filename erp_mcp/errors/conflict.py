@@ -55,6 +55,14 @@ class PossibleDuplicateError(ConflictError):
     )
 
 
+class ReviewedAlreadyError(ConflictError):
+    """A review of what was reviewed, or of what was approved as always."""
+
+    code = "approval.reviewed_already"
+    summary = "Nobody has to review this (any more)."
+    advice = "`erp-mcp approvals list --reviews` shows what is to be reviewed."
+
+
 class TaskClosedError(ConflictError):
     """A task for a person that is done or cancelled already."""
 

@@ -29,6 +29,22 @@ class MaskedFieldError(DeniedError):
     advice = "Leave the argument out."
 
 
+class NoBreakGlassError(DeniedError):
+    """An approval in an emergency where policy leaves no way for one."""
+
+    code = "approval.no_break_glass"
+    summary = "Policy lets nobody approve this in an emergency."
+    advice = "Ask one of the approvers that `erp-mcp approvals show` names; `break_glass:` of the policy is for others."
+
+
+class NotAReviewerError(DeniedError):
+    """A person who may not look afterwards at what was approved in an emergency."""
+
+    code = "approval.not_reviewer"
+    summary = "This person may not review what was approved in an emergency."
+    advice = "Ask one of those whom policy names as reviewers and who has not approved it themselves."
+
+
 class NotAllowedError(DeniedError):
     """The agent is not one the deployment accepts, or policy refuses the call."""
 
@@ -83,6 +99,14 @@ class RequesterError(DeniedError):
     code = "approval.requester"
     summary = "Nobody may decide about a change that they asked for themselves."
     advice = "Ask another approver; policy may allow owners to decide about small changes (`self_approval: owner`)."
+
+
+class ReviewOverdueError(DeniedError):
+    """An approval in an emergency while an earlier one was not looked at in time."""
+
+    code = "approval.review_overdue"
+    summary = "An earlier approval in an emergency was not reviewed in time; until it is, there is no other."
+    advice = "Let a reviewer look at it: `erp-mcp approvals list --reviews`, then `erp-mcp approvals review ID`."
 
 
 class RuleNotEvaluableError(DeniedError):

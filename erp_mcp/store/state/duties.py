@@ -15,7 +15,7 @@ from erp_mcp.store.state.rows import COLUMNS, Stored, in_table, stored
 
 _EARLIER: Final = (
     f"SELECT {in_table('proposal', COLUMNS)}, decision.decided_at FROM decision JOIN proposal USING (proposal_id)"
-    " WHERE decision.approver_id = ? AND decision.decision = 'approve' AND decision.decided_at > ?"
+    " WHERE decision.approver_id = ? AND decision.decision IN ('approve', 'break_glass') AND decision.decided_at > ?"
     " ORDER BY decision.decided_at DESC LIMIT 1000"
 )
 
@@ -30,12 +30,14 @@ def earlier(session: Session, approver_id: str, since: datetime) -> list[Yes]:
 def check(session: Session, content: Content, decision: SignedDecision) -> None:
     """Refuse a yes of somebody who may not say it, having said others; a no is always free.
 
+    One in an emergency counts for the hour, and waits for none.
+
     Raises:
         DutiesSeparatedError: `approval.separated`. QuotaReachedError: `approval.quota`.
     """
     terms = content.terms
     back = duties.longest(terms)
-    if decision.decision != "approve" or not back:
+    if decision.decision == "reject" or not back:
         return
     session.lock(f"approver:{decision.approver_id}")
     at = parse_instant(decision.decided_at)
@@ -43,5 +45,5 @@ def check(session: Session, content: Content, decision: SignedDecision) -> None:
     rule = duties.separated_by(content, at, said)
     if rule:
         raise DutiesSeparatedError(approver=decision.approver_id, rule=rule)
-    if duties.over_quota(terms, at, (one.at for one in said)):
+    if decision.decision == "approve" and duties.over_quota(terms, at, (one.at for one in said)):
         raise QuotaReachedError(approver=decision.approver_id, per_hour=terms.quota)

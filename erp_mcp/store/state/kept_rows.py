@@ -27,6 +27,8 @@ _RESOLUTIONS: Final = "SELECT proposal_id, verdict, statement, signature, nonce 
 _ORDERS: Final = (
     "SELECT proposal_id, fence, statement, signature, nonce FROM take_back_order ORDER BY proposal_id, fence"
 )
+_GLASS: Final = "SELECT proposal_id, due_at FROM glass ORDER BY proposal_id"
+_REVIEWS: Final = "SELECT proposal_id, verdict, statement, signature, nonce FROM glass_review ORDER BY proposal_id"
 _DECLARATIONS: Final = (
     "SELECT system, account, name, target, declared_by, pathway, declared_at FROM declaration ORDER BY system"
 )
@@ -45,8 +47,6 @@ def kept_rows(engine: Engine) -> Iterator[KeptRow]:
         stops = session.execute(_STOPS).fetchall()
         declarations = session.execute(_DECLARATIONS).fetchall()
         tasks = session.execute(f"SELECT {TASK_COLUMNS} FROM human_task ORDER BY task_id").fetchall()
-        resolutions = session.execute(_RESOLUTIONS).fetchall()
-        orders = session.execute(_ORDERS).fetchall()
     for approver_id, text, signer, signature, *revocation in approvers:
         yield KeptRow(kind="enrolment", name=approver_id, told=(_digest(text), signer, signature))
         if any(revocation):
@@ -61,15 +61,29 @@ def kept_rows(engine: Engine) -> Iterator[KeptRow]:
     for system, account, name, target, by, pathway, at in declarations:
         vouched = (account, name, target, text_digest(by, pathway))
         yield KeptRow(kind="declaration", name=system, told=vouched, at=at)
+    yield from _statements(engine)
+    for row in tasks:
+        task = task_of(row)
+        yield KeptRow(kind="task", name=task.task_id, told=(task_digest(task), task.state, task.closed_by))
+    yield from _decisions(engine)
+
+
+def _statements(engine: Engine) -> Iterator[KeptRow]:
+    """Yield what people stated of outcomes, ordered of sagas, and found of what was approved in an emergency."""
+    with engine.reading() as session:
+        resolutions = session.execute(_RESOLUTIONS).fetchall()
+        orders = session.execute(_ORDERS).fetchall()
+        broken = session.execute(_GLASS).fetchall()
+        reviews = session.execute(_REVIEWS).fetchall()
     for proposal_id, verdict, statement, signature, nonce in resolutions:
         yield KeptRow(kind="resolution", name=proposal_id, told=(verdict, _digest(statement), signature, nonce))
     for proposal_id, fence, statement, signature, nonce in orders:
         said = ("take_back", _digest(statement), signature, nonce)
         yield KeptRow(kind="order", name=f"{proposal_id} {fence}", told=said)
-    for row in tasks:
-        task = task_of(row)
-        yield KeptRow(kind="task", name=task.task_id, told=(task_digest(task), task.state, task.closed_by))
-    yield from _decisions(engine)
+    for proposal_id, due_at in broken:
+        yield KeptRow(kind="glass", name=proposal_id, told=(due_at,))
+    for proposal_id, verdict, statement, signature, nonce in reviews:
+        yield KeptRow(kind="review", name=proposal_id, told=(verdict, _digest(statement), signature, nonce))
 
 
 def _decisions(engine: Engine) -> Iterator[KeptRow]:

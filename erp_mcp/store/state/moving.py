@@ -15,7 +15,7 @@ from erp_mcp.domain.forms import to_json
 from erp_mcp.domain.ids import event_id_of
 from erp_mcp.domain.instants import exact_instant, parse_instant
 from erp_mcp.domain.lifecycle import OUTAGES, Move, State, moves
-from erp_mcp.domain.proposal import Content, SignedDecision, SignedResolution, Step
+from erp_mcp.domain.proposal import Content, SignedDecision, SignedResolution, SignedReview, Step
 from erp_mcp.errors import ProposalMovedError
 from erp_mcp.ports import Clock, Ids
 from erp_mcp.store.state import limits, parts, switches
@@ -179,6 +179,7 @@ def proposal_facts(content: Content) -> dict[str, JsonValue]:
         **_part_facts(content),
         "needed": content.terms.needed,
         "self_approval": content.terms.self_approval,
+        **({"break_glass": True} if content.terms.break_glass else {}),
         "expires_at": content.expires_at,
     }
 
@@ -215,6 +216,17 @@ def resolution_facts(resolution: SignedResolution) -> dict[str, JsonValue]:
         "statement_digest": sha256(resolution.statement.encode("utf-8")).hexdigest(),
         "signature": resolution.signature,
         "nonce": resolution.nonce,
+    }
+
+
+def review_facts(said: SignedReview) -> dict[str, JsonValue]:
+    """Return what the record of a review says in the clear, as `decision_facts`."""
+    return {
+        "approver": said.approver_id,
+        "verdict": said.verdict,
+        "statement_digest": sha256(said.statement.encode("utf-8")).hexdigest(),
+        "signature": said.signature,
+        "nonce": said.nonce,
     }
 
 

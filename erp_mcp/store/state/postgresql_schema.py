@@ -14,7 +14,7 @@ from erp_mcp.store.state.file import VERSION
 _MIGRATIONS: Final = Path(__file__).parent / "migrations" / "postgresql"
 _ADD_ONLY: Final = (
     *("audit_record", "audit_detail", "policy_bundle", "decision", "resolution", "take_back_order"),
-    "taint_clearing",
+    *("taint_clearing", "glass", "glass_review"),
 )
 _DELETABLE: Final = ("kill_switch", "declaration", "page_session", "page_try")
 # What moves change, and nothing beside it.

@@ -13,6 +13,7 @@ from erp_mcp.domain.duties import Yes
 from erp_mcp.domain.instants import exact_instant
 from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.proposal import (
+    BrokenGlass,
     Content,
     DamagedProposal,
     Event,
@@ -23,7 +24,7 @@ from erp_mcp.domain.proposal import (
 )
 from erp_mcp.errors import ProposalDamagedError, ProposalNotFoundError
 from erp_mcp.ports import Clock
-from erp_mcp.store.state import limits
+from erp_mcp.store.state import glass, limits
 from erp_mcp.store.state.audit import record_of
 from erp_mcp.store.state.duties import earlier
 from erp_mcp.store.state.engine import Engine, Session
@@ -178,6 +179,24 @@ class ProposalReads:
         """Return the decisions about a proposal, oldest first; nothing of them is verified here."""
         with self._engine.reading() as session:
             return [decision(row) for row in session.execute(_DECISIONS, (proposal_id,))]
+
+    def broken_glass(self, proposal_id: str) -> BrokenGlass | None:
+        """Return since when a proposal is approved in an emergency and what became of its review, `None` for others.
+
+        Nothing of it is verified here.
+        """
+        with self._engine.reading() as session:
+            return glass.one(session, proposal_id)
+
+    def to_review(self) -> list[BrokenGlass]:
+        """Return what was approved in an emergency and nobody has looked at yet, what is due first before."""
+        with self._engine.reading() as session:
+            return glass.open_(session)
+
+    def glass_broken(self, *, limit: int = 50) -> list[BrokenGlass]:
+        """Return what was approved in an emergency, newest first."""
+        with self._engine.reading() as session:
+            return glass.newest(session, limit)
 
     def resolution(self, proposal_id: str) -> SignedResolution | None:
         """Return what an operator stated of a proposal, if anybody did; nothing of it is verified here."""

@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 from erp_mcp.domain import quorum, saga
+from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.human_task import needs_nobody
 from erp_mcp.domain.instants import exact_instant, parse_instant
-from erp_mcp.domain.lifecycle import ESCALATED, RESOLVE_APPLIED, RESOLVE_NOT_APPLIED, RESOLVE_TAKE_BACK, State, moves
-from erp_mcp.domain.proposal import Content, Proposal, Receipt, SignedDecision, SignedResolution, Step, Unlike
+from erp_mcp.domain.lifecycle import (
+    ESCALATED,
+    GLASS_BROKEN,
+    GLASS_REVIEWED,
+    RESOLVE_APPLIED,
+    RESOLVE_NOT_APPLIED,
+    RESOLVE_TAKE_BACK,
+    State,
+    moves,
+)
+from erp_mcp.domain.proposal import (
+    Content,
+    Proposal,
+    Receipt,
+    SignedDecision,
+    SignedResolution,
+    SignedReview,
+    Step,
+    Unlike,
+)
 from erp_mcp.domain.quorum import Said
 from erp_mcp.errors import (
     KeyReusedError,
@@ -21,10 +41,10 @@ from erp_mcp.errors import (
     TooManyProposalsError,
 )
 from erp_mcp.ports import Clock, Ids
-from erp_mcp.store.state import duties, limits, overdue, switches
+from erp_mcp.store.state import duties, glass, limits, overdue, switches
 from erp_mcp.store.state.audit import StoredAudit
 from erp_mcp.store.state.engine import Engine, Session
-from erp_mcp.store.state.moving import Mover, decision_facts, proposal_facts, resolution_facts
+from erp_mcp.store.state.moving import Mover, decision_facts, proposal_facts, resolution_facts, review_facts
 from erp_mcp.store.state.overdue import Overdue
 from erp_mcp.store.state.parts import add_order, check_not_frozen, check_part_not_stopped, orders_of, parts_of
 from erp_mcp.store.state.proposal_reads import WAS_SENT, ProposalReads, found, same_as
@@ -96,6 +116,7 @@ _RESOLVES: Final = {
 # Moves that only what somebody signed makes, stored with them.
 _BY_SIGNATURE: Final = {
     "approve": "needs_decision",
+    "break_glass": "needs_decision",
     "reject": "needs_decision",
     "allow": "needs_decision",
     RESOLVE_APPLIED: "needs_statement",
@@ -167,6 +188,7 @@ class StoredProposals(ProposalReads):
             ProposalNotFoundError: `proposal.not_found`. ProposalDamagedError: `proposal.damaged`.
             ProposalMovedError: `proposal.moved`, when it does not wait for a decision (any more), its time is over, or
                 this person has decided or this nonce was used; nothing was written.
+            NoBreakGlassError, ReviewOverdueError: for a yes in an emergency; nothing was written.
             StateUnavailableError: `state.unavailable`; nothing was written.
         """
         with self._engine.writing() as session:
@@ -174,7 +196,24 @@ class StoredProposals(ProposalReads):
             _ = before.proposal  # of a damaged one nothing is carried out
             self._check_decidable(session, before, decision)
             duties.check(session, before.proposal.content, decision)
+            glass.check(session, before.proposal.content, decision, self._clock.wall())
             return self._decided(session, before, decision)
+
+    def review(self, said: SignedReview) -> None:
+        """Store what somebody found who looked at an approval in an emergency, once; their signature was checked.
+
+        Raises:
+            ProposalNotFoundError: `proposal.not_found`. ProposalDamagedError: `proposal.damaged`.
+            ReviewedAlreadyError: `approval.reviewed_already`. StateUnavailableError: `state.unavailable`. Nothing was
+                written in any of these cases.
+        """
+        with self._engine.writing() as session:
+            before = found(session, said.proposal_id, held=True)
+            _ = before.proposal
+            session.lock(glass.LOCK)
+            glass.add_review(session, said)
+            step = Step(name="review", actor=said.approver_id, reason=said.verdict, facts=review_facts(said))
+            self._mover.tell(session, before, step, GLASS_REVIEWED, source=before.state, statement=said.statement)
 
     def narrow(self, rejection: SignedDecision, content: Content, approval: SignedDecision) -> Proposal:
         """Put a smaller proposal in the place of one that waits, with the yes of whoever made it smaller.
@@ -342,12 +381,28 @@ class StoredProposals(ProposalReads):
         self._add_decision(session, decision)
         proposal = before.proposal
         step = Step(name=decision.decision, actor=decision.approver_id, facts=decision_facts(decision))
+        if decision.decision == "break_glass":
+            return self._in_emergency(session, before, step, decision.envelope)
         given = session.execute(_APPROVALS, (decision.proposal_id,)).fetchall()
         if decision.decision == "approve" and not _enough(proposal.content, given):
             kind = "proposal.approved_in_part"
             self._mover.tell(session, before, step, kind, source=before.state, envelope=decision.envelope)
             return proposal
         return self._mover.make(session, before, step, envelope=decision.envelope).proposal
+
+    def _in_emergency(self, session: Session, before: Stored, step: Step, envelope: str) -> Proposal:
+        """Tell of a yes in an emergency; of the last that it takes with its move, and that a review is due."""
+        if not glass.is_broken(session, before.proposal_id):
+            self._mover.tell(session, before, step, "proposal.approved_in_part", source=before.state, envelope=envelope)
+            return before.proposal
+        broken = glass.add(session, before.proposal.content, self._clock.wall())
+        due = {"review_due_at": broken.due_at}
+        last = dataclasses.replace(step, reason="break_glass", facts={**step.facts, **due})
+        after = self._mover.make(session, before, last, envelope=envelope)
+        people: list[JsonValue] = [*glass.broken_by(session, before.proposal_id)]
+        alarm = Step(name="ask_for_review", actor="gateway", reason="break_glass", facts={"broken_by": people, **due})
+        self._mover.tell(session, after, alarm, GLASS_BROKEN, source=after.state)
+        return after.proposal
 
     def _add_decision(self, session: Session, decision: SignedDecision) -> None:
         row = (decision.envelope, decision.signature, decision.nonce, decision.decided_at)

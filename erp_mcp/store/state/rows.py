@@ -13,12 +13,14 @@ from erp_mcp.domain.canonical_json import canonical
 from erp_mcp.domain.forms import from_json, to_json
 from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.proposal import (
+    BrokenGlass,
     Content,
     Event,
     Proposal,
     Receipt,
     SignedDecision,
     SignedResolution,
+    SignedReview,
     TakeBackOrder,
 )
 from erp_mcp.errors import ProposalDamagedError
@@ -31,6 +33,7 @@ COLUMNS: Final = (
 EVENT_COLUMNS: Final = "event_id, aggregate_id, type, time, payload, audit_seq"
 DECISION_COLUMNS: Final = "proposal_id, approver_id, decision, envelope, signature, nonce, decided_at"
 RESOLUTION_COLUMNS: Final = "proposal_id, approver_id, verdict, statement, signature, nonce, resolved_at"
+REVIEW_COLUMNS: Final = "proposal_id, approver_id, verdict, statement, signature, nonce, reviewed_at"
 ORDER_COLUMNS: Final = "proposal_id, approver_id, statement, signature, nonce, resolved_at, made_at"
 # Ends in which nothing was written: they take nothing of a limit, and the same may be proposed again.
 WITHOUT_EFFECT: Final = frozenset(
@@ -229,6 +232,23 @@ def order(row: Sequence[Any]) -> TakeBackOrder:
         resolved_at=resolved_at,
     )
     return TakeBackOrder(said=said, made_at=made_at)
+
+
+def broken_glass(row: Sequence[Any]) -> BrokenGlass:
+    """Return a row of what was approved in an emergency, with the `REVIEW_COLUMNS` of its review, if any."""
+    broken_id, broken_at, due_at, proposal_id, approver_id, verdict, statement, signature, nonce, reviewed_at = row
+    review = None
+    if proposal_id is not None:
+        review = SignedReview(
+            proposal_id=proposal_id,
+            approver_id=approver_id,
+            verdict=verdict,
+            statement=statement,
+            signature=signature,
+            nonce=nonce,
+            reviewed_at=reviewed_at,
+        )
+    return BrokenGlass(proposal_id=broken_id, broken_at=broken_at, due_at=due_at, review=review)
 
 
 def _content(beside_it: tuple[str, ...], text: str, digest: str) -> Content | None:

@@ -30,7 +30,7 @@ REFUSED: Final = (sqlite3.IntegrityError, psycopg.IntegrityError)
 TABLES: Final = (
     *("audit_record", "audit_detail", "policy_bundle", "lease", "proposal", "limit_use", "approver", "decision"),
     *("outbox", "kill_switch", "declaration", "resolution", "take_back_order", "human_task", "taint", "taint_clearing"),
-    *("page_session", "page_try", "follower"),
+    *("page_session", "page_try", "follower", "glass", "glass_review"),
 )
 
 
