@@ -25,7 +25,6 @@ from erp_mcp.domain import human_task
 from erp_mcp.domain.notice import (
     MailEncryption,
     MailSettings,
-    NoticeKind,
     NoticeSettings,
     WebhookSettings,
     WebhookShape,
@@ -402,7 +401,7 @@ class _Web(_Form):
 
 
 _Address = Annotated[str, Field(max_length=254, pattern=r"^[^\s@<>,;:\"]+@[^\s@<>,;:\"]+$")]
-_Kinds = Annotated[list[NoticeKind], Field(min_length=1)]
+_Kinds = Annotated[list[Literal["approval_waits", "person_needed"]], Field(min_length=1)]  # an alarm is always sent
 
 
 def _page(value: str) -> str:

@@ -22,6 +22,7 @@ from erp_mcp.administration.people import (
 )
 from erp_mcp.administration.reach import OutOfReach, Unenrolled, out_of_reach, unenrolled
 from erp_mcp.administration.reading_in import sites_held, synchronise
+from erp_mcp.administration.reviewing import Emergency
 from erp_mcp.administration.stopping import write_scopes, write_sites
 from erp_mcp.administration.tainting import Tainted, agents, clear_taint, tainted
 from erp_mcp.administration.watching import figures, seed_canary, was_canary
@@ -30,6 +31,7 @@ from erp_mcp.approval.narrowing import Narrowable
 
 __all__ = [
     "Activation",
+    "Emergency",
     "Figures",
     "Member",
     "Narrowable",

@@ -2,48 +2,65 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from erp_mcp.administration import watching
 from erp_mcp.administration.people import Signing, sign_as, trusted
 from erp_mcp.approval import check, envelope, oidc
 from erp_mcp.approval.envelope import Choice, Envelope, OidcEnvelope, meaning_of
-from erp_mcp.approval.requesters import APPLIED_WITHIN, is_self_approval, needs_passphrase, requesters
+from erp_mcp.approval.requesters import APPLIED_WITHIN, is_self_approval, proves_anew, requesters
 from erp_mcp.bootstrap import Deployment
 from erp_mcp.domain import duties
 from erp_mcp.domain.approver import Enrolment, SignIn
 from erp_mcp.domain.audit import AuditEntry
 from erp_mcp.domain.instants import exact_instant, parse_instant
 from erp_mcp.domain.lifecycle import State
-from erp_mcp.domain.proposal import Content, Proposal, SignedDecision
+from erp_mcp.domain.proposal import BrokenGlass, Content, Proposal, SignedDecision
 from erp_mcp.errors import (
     ApproverNotFoundError,
     DecidedAlreadyError,
     DutiesSeparatedError,
     GatewayError,
+    NoBreakGlassError,
     NotAnApproverError,
     PassphraseNeededError,
     ProposalDamagedError,
     ProposalMovedError,
     QuotaReachedError,
+    ReasonNeededError,
     RequesterError,
+    ReviewOverdueError,
     SignInAgainError,
 )
 
+_log: Final = logging.getLogger("erp_mcp")
 
-def why_not(deployment: Deployment, content: Content, approver: Enrolment) -> str:
-    """Return why this approver may not say yes to this: `requester`, `not_named`, `separated`, `quota`, or nothing."""
+
+def why_not(deployment: Deployment, content: Content, approver: Enrolment, choice: Choice = "approve") -> str:
+    """Return why this approver may not say yes to this: `requester`, `not_named`, `separated`, `quota`, or nothing.
+
+    In an emergency (`break_glass`) also `no_break_glass` or `review_overdue`, and no `quota`.
+    """
     now = deployment.clock.wall()
     applied = deployment.state.bundles.applied(since=exact_instant(now - APPLIED_WITHIN))
-    objection = check.objection_to(content, approver, requesters(content, applied, now), now)
-    return objection or _besides(deployment, content, approver.approver_id)
+    objection = check.objection_to(content, approver, requesters(content, applied, now), now, choice)
+    if choice == "break_glass":
+        objection = objection or ("review_overdue" if overdue(deployment) else "")
+    return objection or _besides(deployment, content, approver.approver_id, choice)
 
 
-def _besides(deployment: Deployment, content: Content, approver_id: str) -> str:
+def overdue(deployment: Deployment) -> list[BrokenGlass]:
+    """Return what was approved in an emergency and nobody looked at in time, the longest ago first."""
+    now = deployment.clock.wall()
+    return [one for one in deployment.state.proposals.to_review() if one.is_overdue(now)]
+
+
+def _besides(deployment: Deployment, content: Content, approver_id: str, choice: Choice) -> str:
     """Return why somebody may not say yes for what else they said yes to."""
     back, now = duties.longest(content.terms), deployment.clock.wall()
     if not back:
@@ -51,6 +68,8 @@ def _besides(deployment: Deployment, content: Content, approver_id: str) -> str:
     said = deployment.state.proposals.said_yes(approver_id, now - back)
     if duties.separated_by(content, now, said):
         return "separated"
+    if choice == "break_glass":  # counted, and waiting for none
+        return ""
     return "quota" if duties.over_quota(content.terms, now, (one.at for one in said)) else ""
 
 
@@ -64,6 +83,7 @@ def may_decide(deployment: Deployment, proposal: Proposal, approver_id: str, cho
             or not any more. ApproverNotFoundError: `approval.not_found`. DecidedAlreadyError:
             `approval.decided_already`.
         RequesterError: `approval.requester`. NotAnApproverError: `approval.not_allowed`.
+        NoBreakGlassError: `approval.no_break_glass`. ReviewOverdueError: `approval.review_overdue`.
         RegistryDamagedError: `approval.broken_registry`.
     """
     with _recorded(deployment, proposal, approver_id, choice):
@@ -81,16 +101,29 @@ def _admitted(deployment: Deployment, proposal: Proposal, approver_id: str, choi
         one.approver_id == approver_id for one in deployment.state.proposals.decisions(proposal.content.proposal_id)
     ):
         raise DecidedAlreadyError(approver=approver_id)
-    objection = why_not(deployment, proposal.content, approver)
-    if objection == "requester" and choice == "approve":
-        raise RequesterError(approver=approver_id)
-    if objection == "not_named":
-        raise NotAnApproverError(approver=approver_id, approvers=proposal.content.terms.approvers)
-    if objection == "separated" and choice == "approve":
-        raise DutiesSeparatedError(approver=approver_id)
-    if objection == "quota" and choice == "approve":
-        raise QuotaReachedError(approver=approver_id, per_hour=proposal.content.terms.quota)
+    objection = why_not(deployment, proposal.content, approver, choice)
+    if choice != "reject" or objection == "not_named":
+        _refuse(deployment, proposal.content, approver_id, objection, choice)
     return approver
+
+
+def _refuse(deployment: Deployment, content: Content, approver_id: str, objection: str, choice: Choice) -> None:
+    """Raise what an objection says, nothing where there is none."""
+    glass = content.terms.break_glass
+    if objection == "requester":
+        raise RequesterError(approver=approver_id)
+    if objection == "no_break_glass":
+        raise NoBreakGlassError(proposal_id=content.proposal_id)
+    if objection == "not_named":
+        named = glass.people if choice == "break_glass" and glass else content.terms.approvers
+        raise NotAnApproverError(approver=approver_id, approvers=named)
+    if objection == "separated":
+        raise DutiesSeparatedError(approver=approver_id)
+    if objection == "quota":
+        raise QuotaReachedError(approver=approver_id, per_hour=content.terms.quota)
+    if objection == "review_overdue":
+        late = overdue(deployment)[0]
+        raise ReviewOverdueError(proposal_id=late.proposal_id, due_at=late.due_at)
 
 
 def decide(deployment: Deployment, shown: Proposal, signing: Signing, choice: Choice, comment: str = "") -> Proposal:
@@ -101,7 +134,7 @@ def decide(deployment: Deployment, shown: Proposal, signing: Signing, choice: Ch
         shown: The proposal that the person looked at; the signature is bound to its content.
         signing: Who decides.
         choice: What they decide.
-        comment: Their own words, kept with the decision.
+        comment: Their own words, kept with the decision; in an emergency why it is one, at least 20 characters.
 
     Returns:
         The proposal as it stands now.
@@ -109,11 +142,13 @@ def decide(deployment: Deployment, shown: Proposal, signing: Signing, choice: Ch
     Raises:
         BadPassphraseError: `approval.bad_passphrase`. PassphraseNeededError: `approval.passphrase_needed`, for a key
             that was opened before, where this decision takes the passphrase itself. SignInAgainError:
-            `approval.sign_in_again`, likewise where a provider knew them. Otherwise as `may_decide`. Nothing
-            was stored.
+            `approval.sign_in_again`, likewise where a provider knew them. ReasonNeededError: `approval.reason_needed`.
+            Otherwise as `may_decide`. Nothing was stored.
     """
     after = deployment.state.proposals.decide(signed_decision(deployment, shown, signing, choice, comment))
     watching.tell(deployment, after)
+    if choice == "break_glass" and after.state is not State.AWAITING_APPROVAL:
+        _log.warning("glass broken for %s by %s: a review is due", after.content.proposal_id, signing.approver_id)
     return after
 
 
@@ -121,10 +156,12 @@ def signed_decision(
     deployment: Deployment, shown: Proposal, signing: Signing, choice: Choice, comment: str = ""
 ) -> SignedDecision:
     """Return a decision about a proposal as it was shown, signed and not stored; raises as `decide`."""
-    if choice == "approve":  # when it is said is signed, and compared with the times of others
+    if choice != "reject":  # when it is said is signed, and compared with the times of others
         deployment.watch.check()
     approver = may_decide(deployment, shown, signing.approver_id, choice)
     content = shown.content
+    if choice == "break_glass" and len(comment.strip()) < envelope.MIN_REASON:
+        raise ReasonNeededError(at_least=envelope.MIN_REASON)
     _check_proved(content, approver, signing, choice, deployment.clock.wall())
     said = _words(
         signing,
@@ -164,7 +201,7 @@ def _words(signing: Signing, **told: str) -> Envelope:
 
 def _check_proved(content: Content, approver: Enrolment, signing: Signing, choice: Choice, now: datetime) -> None:
     """Refuse a yes for which its person has not proved who they are as this one asks for."""
-    anew = choice == "approve" and needs_passphrase(content, approver)
+    anew = proves_anew(choice, content, approver)
     if signing.sign_in is not None:
         check_signed_in(signing.sign_in, (content.proposal_id, content.narrows) if anew else (), now)
     elif signing.key is not None and anew:

@@ -10,10 +10,11 @@ from typing import Final, ParamSpec
 import click
 
 from erp_mcp import administration
+from erp_mcp.administration.reviewing import emergency
 from erp_mcp.answers.visible import visible
 from erp_mcp.approval.envelope import Choice
 from erp_mcp.bootstrap import Deployment
-from erp_mcp.cli import accounts, approvers, one_shot_worker, proposal_view, watching
+from erp_mcp.cli import accounts, approvers, one_shot_worker, proposal_view, reviewing, watching
 from erp_mcp.cli.options import clear_errors, counted, deployment_options, json_option, print_json
 from erp_mcp.cli.person import account, ask, opened, person_options, signing
 from erp_mcp.cli.proposal_view import Seen
@@ -21,6 +22,7 @@ from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.forms import to_json
 from erp_mcp.domain.lifecycle import ENDS, State
 from erp_mcp.domain.proposal import Proposal
+from erp_mcp.domain.quorum import BREAK_GLASS_NEEDED
 from erp_mcp.errors import ApproverNotFoundError
 
 _LISTED: Final = 200  # proposals in one list
@@ -59,6 +61,7 @@ def command() -> None:
 
 command.add_command(watching.report)
 command.add_command(watching.seed)
+command.add_command(reviewing.review)
 command.add_command(watching.tainted)
 command.add_command(watching.clear)
 command.add_command(approvers.enrol)
@@ -74,23 +77,30 @@ command.add_command(approvers.list_approvers)
 Examples:
   erp-mcp approvals list --demo-dir DIR
   erp-mcp approvals list --all --json
+  erp-mcp approvals list --reviews             what was approved by break-glass
 """,
 )
 @click.option("--all", "everything", is_flag=True, help="Also what is decided, under way, or for somebody to look at.")
+@click.option("--reviews", is_flag=True, help="What was approved by break-glass and waits for a review; --all: ever.")
 @_options
-def list_command(config: str, demo_dir: str, *, everything: bool, as_json: bool) -> None:
+def list_command(config: str, demo_dir: str, *, everything: bool, reviews: bool, as_json: bool) -> None:
     """List what waits for a decision, oldest first."""
     with opened(config, demo_dir) as deployment:
+        if reviews:
+            reviewing.tell_reviews(deployment, everything=everything, as_json=as_json)
+            return
         store = deployment.state.proposals
         store.expire()
         states = tuple(State) if everything else (State.AWAITING_APPROVAL,)
         found = store.in_states(states, limit=_LISTED + 1, newest=everything)
         stuck = [] if everything else store.in_states((State.NEEDS_HUMAN,))
         now = deployment.clock.wall()
+        to_review = [] if everything else store.to_review()
     listed, more = found[-_LISTED:] if everything else found[:_LISTED], len(found) > _LISTED
     rows = [proposal_view.summary(one, now) for one in listed]
     if as_json:
-        print_json({"proposals": [*rows], "more": more, "need_a_person": [one.content.proposal_id for one in stuck]})
+        told: dict[str, JsonValue] = {"need_a_person": [one.content.proposal_id for one in stuck]}
+        print_json({"proposals": [*rows], "more": more, **told, "to_review": [one.proposal_id for one in to_review]})
         return
     for row in rows:
         ends = "" if row["state"] in ENDS else f", expires in {row['expires_in']}"
@@ -103,6 +113,10 @@ def list_command(config: str, demo_dir: str, *, everything: bool, as_json: bool)
         click.echo(f"These are the {_LISTED} {'newest' if everything else 'oldest'}; there are more.")
     for one in stuck:
         click.secho(f"Somebody has to look at {one.content.proposal_id} ({visible(one.reason)})", fg="yellow")
+    for broken in to_review:
+        late = "overdue since" if broken.is_overdue(now) else "to be reviewed before"
+        told_so = f"Glass was broken for {broken.proposal_id}, {late} {broken.due_at}: erp-mcp approvals review ID"
+        click.secho(told_so, fg="red" if broken.is_overdue(now) else "yellow")
 
 
 @command.command(
@@ -135,10 +149,14 @@ Examples:
   erp-mcp approvals approve prp_2Xk9TzQ0aB1c --as anna --comment "as agreed"
   erp-mcp approvals approve prp_2Xk9TzQ0aB1c --yes --passphrase-file FILE \\
       --no-worker
+  erp-mcp approvals approve prp_2Xk9TzQ0aB1c --break-glass \\
+      --reason "the line stands still, and no buyer can be reached"
 """,
 )
 @click.argument("proposal_id", metavar="ID")
 @click.option("--comment", default="", metavar="TEXT", help="Your words, kept and signed with the decision.")
+@click.option("--break-glass", "in_emergency", is_flag=True, help="In an emergency, in the place of those named.")
+@click.option("--reason", default="", metavar="TEXT", help="With --break-glass: why, in at least 20 characters.")
 @click.option("--no-worker", is_flag=True, help="Leave the writing to a worker that runs elsewhere.")
 @person_options
 @_options
@@ -146,6 +164,8 @@ def approve(
     proposal_id: str,
     *,
     comment: str,
+    in_emergency: bool,
+    reason: str,
     no_worker: bool,
     approver: str,
     passphrase_file: str,
@@ -156,20 +176,30 @@ def approve(
 ) -> None:
     """Say yes to exactly what is shown, with your passphrase; then a worker writes it and the receipt is shown.
 
-    Whoever asked for a change can't approve it, under any of their names.
+    Whoever asked for a change can't approve it, under any of their names. With --break-glass two people whom policy
+    names for it approve in the place of others; everybody concerned is told, and a third one reviews it.
     """
+    if comment if in_emergency else reason:
+        raise click.UsageError("Write --break-glass with --reason, or --comment without either.")
+    choice: Choice = "break_glass" if in_emergency else "approve"
+    words = reason if in_emergency else comment
     with opened(config, demo_dir) as deployment:
         after = _decide(
-            deployment, proposal_id, "approve", comment, named=approver, file=passphrase_file, yes=yes, quiet=as_json
+            deployment, proposal_id, choice, words, named=approver, file=passphrase_file, yes=yes, quiet=as_json
         )
         if after.state is State.APPROVED and not no_worker:
             one_shot_worker.run(deployment)
             after = deployment.state.proposals.get(proposal_id)
         stopped = deployment.state.switches.stopped() if after.state is State.APPROVED else []
         seeded = administration.was_canary(deployment, after)
-        yeses = _yeses(deployment, after)
-    _tell(after, yeses, as_json=as_json)
+        yeses = _yeses(deployment, after, choice)
+        broken = deployment.state.proposals.broken_glass(proposal_id)
+    _tell(after, yeses, as_json=as_json, needed=BREAK_GLASS_NEEDED if in_emergency else after.content.terms.needed)
     _tell_seeded(after, seeded=seeded)
+    if broken is not None:
+        click.secho(
+            f"The glass is broken: reviewed before {broken.due_at}, and all concerned are told.", fg="red", err=True
+        )
     for stop in stopped:
         click.secho(f"Writes of {visible(stop.scope)} are stopped: erp-mcp writes status", fg="yellow", err=True)
 
@@ -318,7 +348,7 @@ def _decide(
     seen = _seen(deployment, shown)
     if not (quiet and yes):  # nobody is asked about what they were not shown
         _print(seen, err=quiet)
-    approver_id = named or _self(deployment, seen)
+    approver_id = named or _self(deployment, seen, choice)
     administration.may_decide(deployment, shown, approver_id, choice)
     if not yes:
         ask(_question(shown, choice, approver_id))
@@ -331,12 +361,19 @@ def _question(proposal: Proposal, choice: Choice, approver_id: str) -> str:
     """Return the question, with what it is about: the top of what was shown may have left the screen by now."""
     flags = proposal_view.flags(proposal.content)
     told = f", {counted(flags, 'flag')}" if flags else ""
-    return f"{visible(proposal.content.preview.headline)}{told}\n{choice.capitalize()}, as {approver_id}?"
+    asked = "Approve by break-glass, and answer for it," if choice == "break_glass" else f"{choice.capitalize()},"
+    return f"{visible(proposal.content.preview.headline)}{told}\n{asked} as {approver_id}?"
 
 
-def _self(deployment: Deployment, seen: Seen) -> str:
+def _self(deployment: Deployment, seen: Seen, choice: Choice = "approve") -> str:
     """Return who is meant where nobody is named: this account, the only one who may, or the demo's approver."""
     able = [one for one in sorted(seen.people) if not seen.objections[one]]
+    if choice == "break_glass":
+        why_not = {
+            name: administration.why_not(deployment, seen.proposal.content, seen.people[name], choice)
+            for name in seen.people
+        }
+        able = [one for one in sorted(why_not) if not why_not[one]]
     if account() in seen.people:
         return account()
     if deployment.settings.environment == "demo" and DEMO_APPROVER in able:
@@ -349,14 +386,14 @@ def _self(deployment: Deployment, seen: Seen) -> str:
     raise click.UsageError(f"Say who decides with --as ID. Who may: {told}.")
 
 
-def _yeses(deployment: Deployment, proposal: Proposal) -> int:
-    """Return how many people have said yes to it."""
+def _yeses(deployment: Deployment, proposal: Proposal, choice: Choice = "approve") -> int:
+    """Return how many people have said yes to it so."""
     said = deployment.state.proposals.decisions(proposal.content.proposal_id)
-    return sum(one.decision == "approve" for one in said)
+    return sum(one.decision == choice for one in said)
 
 
-def _tell(proposal: Proposal, yeses: int = 0, *, as_json: bool) -> None:
-    needed = proposal.content.terms.needed
+def _tell(proposal: Proposal, yeses: int = 0, *, as_json: bool, needed: int = 0) -> None:
+    needed = needed or proposal.content.terms.needed
     if as_json:
         counts: dict[str, JsonValue] = {"yeses": yeses, "needed": needed} if yeses else {}
         print_json({**_as_json(proposal), **counts})
@@ -387,6 +424,7 @@ def _seen(deployment: Deployment, proposal: Proposal) -> Seen:
         objections={one: administration.why_not(deployment, proposal.content, people[one]) for one in people},
         decisions=store.decisions(proposal.content.proposal_id),
         history=store.history(proposal.content.proposal_id),
+        emergency=emergency(deployment, proposal),
         now=deployment.clock.wall(),
         plant_now=deployment.clock.plant(),
     )
@@ -413,5 +451,6 @@ def _as_json(proposal: Proposal, seen: Seen | None = None) -> dict[str, JsonValu
         told["agents_own_words"] = [*sorted(administration.free_text_fields(seen.tool, proposal.content))]
         told["may_decide"] = {one: objection or "yes" for one, objection in seen.objections.items()}
         told["decisions"] = [to_json(one) for one in seen.decisions]
+        told["emergency"] = seen.emergency.as_json() if seen.emergency else None
         told["history"] = [to_json(one) for one in seen.history]
     return told

@@ -44,6 +44,7 @@ def writes(deployment: Deployment) -> Iterator[Check]:
         yield from _undecided(deployment, bundle) if approvers else ()
     yield from _stopped(deployment)
     yield from _waiting(deployment)
+    yield from _to_review(deployment)
 
 
 def _granted(deployment: Deployment, bundle: Bundle | None) -> Check:
@@ -98,6 +99,18 @@ def _stopped(deployment: Deployment) -> Iterator[Check]:
         also = " (and for what says no site)" if stop.scope.startswith("site:") else ""
         detail = f"stopped for {stop.scope}{also} since {stop.set_at[:19]}Z by {stop.set_by}"
         yield Check(name=_NAME, status="note", detail=detail, advice=advice)
+
+
+def _to_review(deployment: Deployment) -> Iterator[Check]:
+    """Name what was approved in an emergency and nobody has looked at."""
+    now = deployment.clock.wall()
+    for one in deployment.state.proposals.to_review():
+        late = one.is_overdue(now)
+        when = f"{'was' if late else 'is'} due {one.due_at[:19]}Z"
+        rest = ": no other glass can be broken" if late else ""
+        detail = f"{one.proposal_id} was approved by break-glass, and its review {when}{rest}"
+        advice = f"A reviewer runs `erp-mcp approvals review {one.proposal_id}`."
+        yield Check(name="reviews", status="bad" if late else "note", detail=detail, advice=advice)
 
 
 def _waiting(deployment: Deployment) -> Iterator[Check]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, TextIO
 
-from erp_mcp.administration import conditions, free_text_fields, quotes_free_text
+from erp_mcp.administration import Emergency, conditions, free_text_fields, quotes_free_text
 from erp_mcp.answers.visible import shown, visible
 from erp_mcp.approval import envelope
 from erp_mcp.approval.requesters import is_self_approval
@@ -73,6 +73,7 @@ class Seen:
     history: Sequence[Event]
     now: datetime
     plant_now: datetime
+    emergency: Emergency | None = None
 
 
 def wrapped(line: str, columns: int) -> Iterator[str]:
@@ -274,6 +275,11 @@ def _so_far(seen: Seen) -> Iterator[str]:
         yield from (f"    | {line}" for line in folded(said))
     yield f"  signed over: {seen.proposal.digest}"
     yield from (f"  {line}" for line in receipt_lines(seen.proposal))
+    if seen.emergency is not None:
+        stands = {"open": "to be reviewed", "overdue": "review OVERDUE"}.get(seen.emergency.stands, "reviewed")
+        verdict = "" if seen.emergency.glass.review is None else f" as {seen.emergency.stands}"
+        told = f"erp-mcp approvals review {seen.proposal.content.proposal_id}"
+        yield f"  approved by break-glass: {stands}{verdict}; {told}"
 
 
 def _columns(text: str) -> int:

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-NoticeKind = Literal["approval_waits", "person_needed"]
+NoticeKind = Literal["approval_waits", "person_needed", "glass_broken"]
 MailEncryption = Literal["starttls", "tls", "none"]
 WebhookShape = Literal["teams", "slack", "json"]
-NOTICE_KINDS: Final[tuple[NoticeKind, ...]] = ("approval_waits", "person_needed")
+NOTICE_KINDS: Final[tuple[NoticeKind, ...]] = ("approval_waits", "person_needed")  # that settings choose among
+ALARMS: Final[frozenset[NoticeKind]] = frozenset({"glass_broken"})  # that every channel takes, whatever is set
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,7 +18,7 @@ class Notice:
     """One message, the same for every way it goes.
 
     `id` stays the same however often it is sent. `approvers` are the ids of those who may decide, empty where anybody
-    enrolled may, and for operators.
+    enrolled may, and for operators. Of an alarm they are all who are to know.
     `subject` and `lines` are ours, of printable characters; `link` is empty where no page is configured.
     """
 

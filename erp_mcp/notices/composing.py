@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Final
 from urllib.parse import quote
 
 from erp_mcp.answers.visible import visible
-from erp_mcp.domain.lifecycle import ESCALATED, State
+from erp_mcp.domain.instants import instant_text, parse_instant
+from erp_mcp.domain.lifecycle import ESCALATED, GLASS_BROKEN, State
 from erp_mcp.domain.notice import Notice, NoticeKind
 from erp_mcp.domain.proposal import Event, Proposal
 
@@ -23,6 +25,8 @@ _DECIDES_NOTHING: Final = "This message decides nothing, and no answer to it doe
 
 def kind_of(event: Event) -> NoticeKind | None:
     """Return what people are told of an event, `None` where nobody needs to know."""
+    if event.type == GLASS_BROKEN:
+        return "glass_broken"
     state = _state_of(event)
     if state == State.AWAITING_APPROVAL:
         return "approval_waits"
@@ -38,6 +42,8 @@ def notice_of(event: Event, proposal: Proposal, *, page: str) -> Notice | None:
         page: Where the approver's page is, without a slash at the end; empty for no link.
     """
     kind = kind_of(event)
+    if kind == "glass_broken":  # an alarm: wherever the proposal stands by now
+        return _alarm(event, proposal, page=page)
     if kind is None or _state_of(event) != proposal.state:
         return None  # decided, resolved or expired meanwhile: nothing waits for anybody
     content, waits = proposal.content, kind == "approval_waits"
@@ -60,8 +66,37 @@ def notice_of(event: Event, proposal: Proposal, *, page: str) -> Notice | None:
             f"To look at it: erp-mcp proposals show {content.proposal_id}",
             _DECIDES_NOTHING,
         ),
-        link=f"{page}/proposals/{quote(content.proposal_id, safe='')}" if page else "",
+        link=_link(page, content.proposal_id),
     )
+
+
+def _alarm(event: Event, proposal: Proposal, *, page: str) -> Notice:
+    """Return the notice that two people approved in an emergency, for who is to look at it and all concerned."""
+    content, glass = proposal.content, proposal.content.terms.break_glass
+    headline = visible(content.preview.headline)
+    reviewers = glass.review_by if glass else ()
+    due = parse_instant(event.time) + timedelta(seconds=glass.review_s) if glass else parse_instant(event.time)
+    return Notice(
+        id=event.event_id,
+        kind="glass_broken",
+        proposal_id=content.proposal_id,
+        approvers=tuple(dict.fromkeys((*reviewers, *content.terms.approvers, content.owner))),
+        subject=_short(f"Glass broken: {headline}"),
+        lines=(
+            headline,
+            f"Two people approved this by break-glass: agent {visible(content.agent)} for {visible(content.owner)}.",
+            f"One of {visible(', '.join(reviewers))} reviews it by {_minute(instant_text(due))}.",
+            "Where that is late, no other glass can be broken until it is done.",
+            f"Deployment {content.deployment} ({content.environment}), tool {content.tool}, class {content.risk}.",
+            f"To look at it: erp-mcp approvals review {content.proposal_id}",
+            _DECIDES_NOTHING,
+        ),
+        link=_link(page, content.proposal_id),
+    )
+
+
+def _link(page: str, proposal_id: str) -> str:
+    return f"{page}/proposals/{quote(proposal_id, safe='')}" if page else ""
 
 
 def notice_of_damaged(event: Event, *, page: str) -> Notice:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from erp_mcp.domain.instants import parse_instant
-from erp_mcp.domain.notice import Notice, NoticeKind
+from erp_mcp.domain.notice import ALARMS, Notice, NoticeKind
 from erp_mcp.domain.proposal import Event
 from erp_mcp.errors import NoticeNotSentError, ProposalDamagedError
 from erp_mcp.notices.channel import Channel
@@ -91,7 +91,7 @@ class Notifier:
         return sent
 
     async def _event(self, told: Told, event: Event) -> int:
-        if kind_of(event) not in told.kinds or self.clock.wall() - parse_instant(event.time) > _TOO_OLD:
+        if kind_of(event) not in told.kinds | ALARMS or self.clock.wall() - parse_instant(event.time) > _TOO_OLD:
             return 0
         notice = self._notice(event)
         if notice is None:

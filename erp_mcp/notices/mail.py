@@ -11,7 +11,7 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from typing import Final
 
-from erp_mcp.domain.notice import MailEncryption, Notice
+from erp_mcp.domain.notice import ALARMS, MailEncryption, Notice
 from erp_mcp.errors import NoticeNotSentError
 
 TIMEOUT_S: Final = 20.0
@@ -56,7 +56,10 @@ class MailChannel:
             await asyncio.to_thread(self._hand_over, message_of(notice, self._server.sender, receivers))
 
     def receivers(self, notice: Notice) -> tuple[str, ...]:
-        """Return the addresses a notice goes to: those who may decide, or the operators where nobody decides."""
+        """Return the addresses a notice goes to: those who may decide, the operators where nobody decides, or all."""
+        if notice.kind in ALARMS:
+            people = [self._people[one] for one in notice.approvers if one in self._people]
+            return tuple(dict.fromkeys((*people, *self._operators)))
         if notice.kind != "approval_waits":
             return self._operators
         deciding = notice.approvers or tuple(self._people)

@@ -1,0 +1,256 @@
+"""What two people approved in an emergency, looked at afterwards: what there is, and a third one's signed word."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from typing import Final
+
+from erp_mcp.administration.deciding import check_signed_in
+from erp_mcp.administration.people import Signing, sign_as, trusted
+from erp_mcp.approval import check, envelope, review
+from erp_mcp.approval.requesters import requesters
+from erp_mcp.approval.review import OidcReview, Review
+from erp_mcp.bootstrap import Deployment
+from erp_mcp.domain.approver import Enrolment
+from erp_mcp.domain.audit import AuditEntry
+from erp_mcp.domain.call import JsonValue
+from erp_mcp.domain.instants import exact_instant
+from erp_mcp.domain.proposal import BrokenGlass, Proposal, ReviewVerdict, SignedReview
+from erp_mcp.errors import (
+    ApproverNotFoundError,
+    GatewayError,
+    InvalidArgumentError,
+    NotAReviewerError,
+    PassphraseNeededError,
+    ProposalDamagedError,
+    ReasonNeededError,
+    RequesterError,
+    ReviewedAlreadyError,
+)
+
+MAX_REASON: Final = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Emergency:
+    """An approval in an emergency as people look at it.
+
+    `said` is who broke the glass, by id, and why. `found` is the words of the review, `None` where there is none or
+    its stored words are not in order; `flaw` says why a stored one counts for nothing.
+    """
+
+    proposal: Proposal
+    glass: BrokenGlass
+    overdue: bool
+    said: tuple[tuple[str, str], ...]
+    reviewers: tuple[str, ...]
+    found: Review | None = None
+    flaw: str = ""
+
+    @property
+    def stands(self) -> str:
+        """`overdue`, `open`, or what was found."""
+        if self.glass.review is not None:
+            return self.glass.review.verdict
+        return "overdue" if self.overdue else "open"
+
+    def as_json(self) -> dict[str, JsonValue]:
+        """Return it for programs."""
+        return {
+            "proposal_id": self.proposal.content.proposal_id,
+            "headline": self.proposal.content.preview.headline,
+            "state": str(self.proposal.state),
+            "broken_at": self.glass.broken_at,
+            "broken_by": [{"approver": who, "reason": why} for who, why in self.said],
+            "review_by": [*self.reviewers],
+            "review_due_at": self.glass.due_at,
+            "review": self.stands,
+            "reviewed_by": self.found.approver_id if self.found else None,
+            "reviewed_at": self.found.reviewed_at if self.found else None,
+            "review_reason": self.found.reason if self.found else None,
+            "review_flaw": self.flaw or None,
+        }
+
+
+def emergency(deployment: Deployment, proposal: Proposal) -> Emergency | None:
+    """Return what is known of an approval in an emergency, `None` for what was approved as always."""
+    glass = deployment.state.proposals.broken_glass(proposal.content.proposal_id)
+    return None if glass is None else _seen(deployment, proposal, glass)
+
+
+def to_review(deployment: Deployment) -> list[Emergency]:
+    """Return what waits for a review, what is due first before."""
+    store = deployment.state.proposals
+    return [_seen(deployment, store.get(one.proposal_id), one) for one in store.to_review()]
+
+
+def emergencies(deployment: Deployment, *, limit: int = 50) -> list[Emergency]:
+    """Return what was approved in an emergency, newest first."""
+    store = deployment.state.proposals
+    return [_seen(deployment, store.get(one.proposal_id), one) for one in store.glass_broken(limit=limit)]
+
+
+def may_review(deployment: Deployment, proposal: Proposal, approver_id: str) -> Enrolment:
+    """Return the enrolment of somebody who may review this now; a refusal is recorded.
+
+    Raises:
+        ProposalDamagedError: `proposal.damaged`. ReviewedAlreadyError: `approval.reviewed_already`, where nothing is to
+            be reviewed (any more). ApproverNotFoundError: `approval.not_found`. NotAReviewerError:
+            `approval.not_reviewer`. RequesterError: `approval.requester`.
+        RegistryDamagedError: `approval.broken_registry`.
+    """
+    with _recorded(deployment, proposal, approver_id):
+        content = proposal.content
+        if not check.is_whole(proposal) or content.deployment != deployment.settings.deployment:
+            raise ProposalDamagedError(proposal_id=content.proposal_id)
+        glass = deployment.state.proposals.broken_glass(content.proposal_id)
+        if glass is None or glass.review is not None:
+            raise ReviewedAlreadyError(proposal_id=content.proposal_id, reason="no_review_due" if not glass else "done")
+        known = trusted(deployment)
+        if approver_id not in known:
+            raise ApproverNotFoundError(approver=approver_id[:64])
+        objection = objection_to(deployment, proposal, known[approver_id])
+        if objection == "requester":
+            raise RequesterError(approver=approver_id)
+        if objection:
+            named = content.terms.break_glass.review_by if content.terms.break_glass else ()
+            raise NotAReviewerError(approver=approver_id, reviewers=named, reason=objection)
+        return known[approver_id]
+
+
+def objection_to(deployment: Deployment, proposal: Proposal, approver: Enrolment) -> str:
+    """Return why this approver may not review this: `not_reviewer`, `broke_it`, `requester`, or nothing."""
+    known = trusted(deployment)
+    broke = [known[one] for one in _broken_by(deployment, proposal) if one in known]
+    asked = requesters(proposal.content, (), deployment.clock.wall())
+    return review.objection_to(proposal.content, approver, asked, broke)
+
+
+def give_review(
+    deployment: Deployment, shown: Proposal, signing: Signing, verdict: ReviewVerdict, reason: str
+) -> Emergency:
+    """Sign what somebody found who looked at an approval in an emergency, and store it. Nothing is undone by it.
+
+    Args:
+        deployment: Where.
+        shown: The proposal as they looked at it.
+        signing: Who says so, with their passphrase for this very statement.
+        verdict: It was justified, or not.
+        reason: Their own words, 20 to 500 characters.
+
+    Raises:
+        ReasonNeededError: `approval.reason_needed`. InvalidArgumentError: `call.invalid_argument`.
+        PassphraseNeededError: `approval.passphrase_needed`, for a key that was opened before. SignInAgainError:
+            `approval.sign_in_again`, likewise at a provider. BadPassphraseError: `approval.bad_passphrase`.
+        Otherwise as `may_review`. Nothing was stored.
+    """
+    reason = reason.strip()
+    if len(reason) < envelope.MIN_REASON:
+        raise ReasonNeededError(at_least=envelope.MIN_REASON)
+    if len(reason) > MAX_REASON:
+        raise InvalidArgumentError(argument="reason", rule="length", expected=f"at most {MAX_REASON} characters")
+    deployment.watch.check()
+    approver = may_review(deployment, shown, signing.approver_id)
+    if signing.sign_in is not None:
+        check_signed_in(signing.sign_in, (shown.content.proposal_id,), deployment.clock.wall())
+    elif signing.key is not None:
+        raise PassphraseNeededError(approver=signing.approver_id, risk=shown.content.risk)
+    said = _by(signing, _words(deployment, shown, approver, verdict, reason))
+    text, message = review.message(said)
+    with _recorded(deployment, shown, signing.approver_id):
+        signature = sign_as(deployment, signing, text, message).signature
+    store = deployment.state.proposals
+    store.review(
+        SignedReview(
+            proposal_id=said.proposal_id,
+            approver_id=said.approver_id,
+            verdict=verdict,
+            statement=text,
+            signature=signature,
+            nonce=said.nonce,
+            reviewed_at=said.reviewed_at,
+        )
+    )
+    found = emergency(deployment, store.get(said.proposal_id))
+    if found is None:
+        raise ProposalDamagedError(proposal_id=said.proposal_id)
+    return found
+
+
+def _seen(deployment: Deployment, proposal: Proposal, glass: BrokenGlass) -> Emergency:
+    decisions = deployment.state.proposals.decisions(proposal.content.proposal_id)
+    opened = [(one.approver_id, envelope.opened(one.envelope)) for one in decisions if one.decision == "break_glass"]
+    terms = proposal.content.terms.break_glass
+    found = review.opened(glass.review.statement) if glass.review is not None else None
+    return Emergency(
+        proposal=proposal,
+        glass=glass,
+        overdue=glass.is_overdue(deployment.clock.wall()),
+        said=tuple((who, words[0].comment if words else "") for who, words in opened),
+        reviewers=terms.review_by if terms else (),
+        found=found[0] if found else None,
+        flaw=_flaw(deployment, proposal, glass),
+    )
+
+
+def _flaw(deployment: Deployment, proposal: Proposal, glass: BrokenGlass) -> str:
+    """Return why a stored review counts for nothing, empty where it counts or there is none."""
+    if glass.review is None:
+        return ""
+    asked = requesters(proposal.content, (), deployment.clock.wall())
+    broke = _broken_by(deployment, proposal)
+    return review.refusal_of(proposal, glass.review, trusted(deployment), asked, broke)
+
+
+def _broken_by(deployment: Deployment, proposal: Proposal) -> tuple[str, ...]:
+    decisions = deployment.state.proposals.decisions(proposal.content.proposal_id)
+    return tuple(sorted(one.approver_id for one in decisions if one.decision == "break_glass"))
+
+
+def _words(deployment: Deployment, shown: Proposal, approver: Enrolment, verdict: ReviewVerdict, reason: str) -> Review:
+    content = shown.content
+    return Review(
+        deployment=content.deployment,
+        proposal_id=content.proposal_id,
+        digest=shown.digest,
+        broken_by=_broken_by(deployment, shown),
+        verdict=verdict,
+        meaning=review.meaning_of(verdict),
+        reason=reason,
+        approver_id=approver.approver_id,
+        approver_name=approver.name,
+        public_key=approver.public_key,
+        reviewed_at=exact_instant(deployment.clock.wall()),
+        nonce=secrets.token_hex(16),
+    )
+
+
+def _by(signing: Signing, said: Review) -> Review:
+    """Return a statement in the words of the page where a provider knew its person."""
+    if signing.sign_in is None or signing.key is None:
+        return said
+    told = {one.name: getattr(said, one.name) for one in fields(said)}
+    return OidcReview(**{**told, "public_key": signing.key.public}, sign_in=signing.sign_in)
+
+
+@contextmanager
+def _recorded(deployment: Deployment, proposal: Proposal, approver_id: str) -> Iterator[None]:
+    """Leave a record of a review that was refused: who tried, about what, and why not."""
+    try:
+        yield
+    except GatewayError as refusal:
+        deployment.state.audit.append(
+            AuditEntry(
+                kind="review.refused",
+                correlation_id=proposal.content.correlation_id,
+                causation_id="",
+                trace="",
+                actor=approver_id[:64],
+                facts={"proposal_id": proposal.content.proposal_id, "code": refusal.code},
+                fields={},
+            )
+        )
+        raise
