@@ -7,7 +7,7 @@ from functools import partial
 
 from erp_mcp import administration
 from erp_mcp.administration import Signing
-from erp_mcp.approval.envelope import Choice
+from erp_mcp.approval.envelope import MIN_REASON, Choice
 from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.proposal import Proposal
 from erp_mcp.errors import (
@@ -36,6 +36,14 @@ def approve(visit: Visit) -> Answer:
     if flags(before.content) and visit.form.get("looked") != "yes":
         return proposal.page(visit, "Look at the flagged rules first, and tick the box that says so.", 400)
     return _decided(visit, before, "approve", "comment", least=0)
+
+
+def break_glass(visit: Visit) -> Answer:
+    """Say yes in an emergency, in the place of those whom policy names, and why."""
+    before = shown(visit)
+    if flags(before.content) and visit.form.get("looked") != "yes":
+        return proposal.page(visit, "Look at the flagged rules first, and tick the box that says so.", 400)
+    return _decided(visit, before, "break_glass", "reason", least=MIN_REASON)
 
 
 def reject(visit: Visit) -> Answer:
@@ -104,6 +112,6 @@ def _decided(visit: Visit, before: Proposal, choice: Choice, words: str, *, leas
     done = signed(visit, act, partial(proposal.page, visit), words, least=least)
     if not isinstance(done, Proposal):
         return done
-    if choice == "approve":
+    if choice != "reject":
         wait_for_receipt(visit, done)
     return GoTo(address=f"/proposals/{before.content.proposal_id}")

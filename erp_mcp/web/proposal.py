@@ -21,7 +21,7 @@ from erp_mcp.domain.approver import Enrolment
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.proposal import Change, Content, Proposal, SignedDecision
-from erp_mcp.web import own_words, sagas
+from erp_mcp.web import in_emergency, own_words, sagas
 from erp_mcp.web.outcomes import Sight, outcome
 from erp_mcp.web.proving import account_of
 from erp_mcp.web.times import local, until
@@ -120,9 +120,15 @@ class Turn:
     passphrase: bool
     always: bool
     self_approval: bool
+    may_break_glass: bool
+    no_glass_now: str  # why nobody may, where they might else
     approve: str
+    break_glass: str
     reject: str
     narrow: str
+
+
+_CHOICES: Final = {"approve": "approved", "break_glass": "approved by break-glass", "reject": "rejected"}
 
 
 def show(visit: Visit) -> Answer:
@@ -145,6 +151,7 @@ def page(visit: Visit, problem: str = "", status: int = 200, sight: Sight | None
         **_facts(visit, proposal, decisions),
         "outcome": outcome(visit, proposal, sight),
         "way_back": way_back(visit, proposal),
+        "emergency": in_emergency.emergency(visit, proposal),
         "said": [_said(one, visit) for one in decisions],
         "history": [
             Happened(
@@ -171,6 +178,7 @@ def draft(visit: Visit, made: Narrowed, problem: str = "", status: int = 200) ->
         "account": account_of(visit, original.proposal_id),
         "outcome": None,
         "way_back": None,
+        "emergency": None,
         "said": [],
         "history": [],
         "seeded": False,
@@ -209,6 +217,7 @@ def _facts(visit: Visit, proposal: Proposal, decisions: Sequence[SignedDecision]
         "expires_at": local(content.expires_at, zone),
         "people": [_person(visit, one, content, decisions) for _, one in sorted(people.items())],
         "given": sum(one.decision == "approve" for one in decisions),
+        "in_emergency": sum(one.decision == "break_glass" for one in decisions),
         "conditions": list(administration.conditions(content.terms)),
         "under_way": _is_under_way(proposal.state),
         "turn": _turn(visit, proposal, decisions),
@@ -263,6 +272,9 @@ def _turn(visit: Visit, proposal: Proposal, decisions: Sequence[SignedDecision])
     waits = proposal.state is State.AWAITING_APPROVAL
     always = needs_passphrase(content, who.approver)
     here = f"/proposals/{content.proposal_id}"
+    no_glass = "decided"
+    if waits and not decided:
+        no_glass = administration.why_not(visit.office.deployment, content, who.approver, "break_glass")
     return Turn(
         may_approve=waits and not objection,
         may_reject=waits and objection in {"", "requester"},
@@ -270,7 +282,10 @@ def _turn(visit: Visit, proposal: Proposal, decisions: Sequence[SignedDecision])
         passphrase=always or not visit.office.sessions.holds_key(who),
         always=always,
         self_approval=is_self_approval(content, who.approver),
+        may_break_glass=waits and not no_glass,
+        no_glass_now=why_not_you(no_glass) if no_glass in {"review_overdue", "separated"} else "",
         approve=visit.form_token(f"{here}/approve"),
+        break_glass=visit.form_token(f"{here}/break-glass"),
         reject=visit.form_token(f"{here}/reject"),
         narrow=visit.form_token(f"{here}/narrow"),
     )
@@ -307,7 +322,7 @@ def _said(decision: SignedDecision, visit: Visit) -> Said:
     return Said(
         who=f"{visible(words.approver_name)} ({decision.approver_id})" if words else decision.approver_id,
         when=local(decision.decided_at, visit.office.zone),
-        choice={"approve": "approved", "reject": "rejected"}.get(decision.decision, decision.decision),
+        choice=_CHOICES.get(decision.decision, decision.decision),
         meaning=words.meaning if words else "These words are not in order.",
         comment=words.comment if words else "",
         method=words.method if words else "",

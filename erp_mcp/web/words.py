@@ -64,6 +64,8 @@ RISKS: Final[Mapping[str, str]] = {
 WHY_NOT: Final[Mapping[str, str]] = {
     "": "may decide",
     "decided": "has decided",
+    "quota": "may not now: has approved as much in this hour as policy lets one person",
+    "separated": "may not approve: approved what policy keeps apart from this",
     "requester": "may not approve: is one of those who asked (agent, owner, or changed the policy within a day)",
     "not_named": "may not: the policy names others for this",
 }
@@ -72,6 +74,8 @@ YOURS: Final[Mapping[str, str]] = {
     "decided": "You have decided.",
     "requester": "You are one of those who asked (agent, owner, or changed the policy today): you may only reject.",
     "not_named": "The policy names others for this.",
+    "separated": "You approved what policy keeps apart from this.",
+    "review_overdue": "An earlier break-glass was not reviewed in time: until it is, there is no other.",
 }
 
 

@@ -180,7 +180,7 @@ def test_a_review_is_given_once_and_only_of_what_was_broken(state: DeploymentSta
 def test_the_quota_does_not_hold_it_up_and_separated_duties_do(state: DeploymentState, clock: FakeClock) -> None:
     """It is counted all the same: the next ordinary yes is one too many."""
     apart = (Separation(rule="apart", tools=("propose_a", "propose_b"), key="supplier", window_s=DAY_S),)
-    told = {"quota": 1, "separations": apart, "concerns": {"supplier": ["V-9"]}}
+    told: dict[str, Any] = {"quota": 1, "separations": apart, "concerns": {"supplier": ["V-9"]}}
     broken(state, tool="propose_a", **told)
     clock.pass_seconds(1)
     other = made(state, "key-00000002", tool="propose_c", quota=1)

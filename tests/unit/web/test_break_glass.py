@@ -1,0 +1,108 @@
+"""An emergency on the page: two people who say why, a banner that everybody sees, and a third one's review."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from erp_mcp.domain.decision import BreakGlass, Terms
+from erp_mcp.domain.lifecycle import State
+from tests.guarantees import guarantees
+from tests.unit.cli.people_at_work import PASSPHRASE, Desk
+from tests.unit.web.browsing import Browser
+from tests.unit.web.test_deciding import HERE, ID, at, holds, state, without_flags
+
+WHY = "Line 2 stands still, and nobody of the buyers answers."
+GLASS = BreakGlass(people=("ada", "bob"), review_by=("carl", "bob"), review_s=24 * 3600)
+TERMS = Terms(rule="buyers", approvers=("zoe",), needed=1, self_approval=False, valid_s=14400, break_glass=GLASS)
+
+
+@pytest.fixture
+def desk(desk: Desk) -> Desk:
+    """The deployment with a fourth person, who reviews."""
+    assert desk.enrol("carl", name="Carl Controller", by="ada").exit_code == 0
+    return desk
+
+
+async def breaks(browser: Browser, name: str, *, why: str = WHY, secret: str = "", here: str = HERE) -> int:
+    await browser.sign_in(name)
+    await browser.get(here)
+    answer = await browser.send(f"{here}/break-glass", reason=why, passphrase=secret or f"{PASSPHRASE} of {name}")
+    return answer.status_code
+
+
+@guarantees("P3.break_glass", "P3.page_decides")
+async def test_two_people_break_the_glass_on_the_page_and_a_third_one_reviews_it(browser: Browser, desk: Desk) -> None:
+    """Signed by their own keys, with the passphrase each time; everybody sees it until somebody has looked."""
+    desk.propose(preview=without_flags(), terms=TERMS)
+    assert await breaks(browser, "ada") == 303
+    assert state(browser) is State.AWAITING_APPROVAL
+    assert "1 of 2 by break-glass" in (await browser.get(HERE)).text
+    assert await breaks(browser, "bob") == 303
+    assert (state(browser), holds(browser)) == (State.APPROVED, "")
+
+    assert f"{HERE}/review" not in (await browser.get(HERE)).text  # one of the two
+    await at(browser, "carl")
+    assert "Glass was broken for" in (await browser.get("/")).text
+    shown = (await browser.get(HERE)).text
+    assert shown.count(WHY) >= 2
+    words = {"verdict": "not_justified", "reason": "The buyer was there all day; I asked."}
+    refused = await browser.send(f"{HERE}/review", **words, passphrase="not hers, not his")
+    assert refused.status_code == 403
+    await browser.get(HERE)
+    assert (await browser.send(f"{HERE}/review", **words, passphrase=f"{PASSPHRASE} of carl")).status_code == 303
+    told = (await browser.get(HERE)).text
+    assert "it was NOT justified" in told
+    assert "The buyer was there all day; I asked." in told
+    assert "Glass was broken for" not in (await browser.get("/")).text
+
+
+@guarantees("P3.break_glass", "P3.page_decides")
+@pytest.mark.parametrize(
+    ("why", "secret", "status"), [("urgent", "", 400), (WHY, "not the right one", 403), (WHY, " ", 403)]
+)
+async def test_without_a_reason_or_the_passphrase_nothing_is_broken(
+    browser: Browser, desk: Desk, why: str, secret: str, status: int
+) -> None:
+    """Also with a key that the page holds since the sign-in."""
+    desk.propose(preview=without_flags(), terms=TERMS)
+    assert await breaks(browser, "bob", why=why, secret=secret) == status
+    assert browser.deployment.state.proposals.decisions(ID) == []
+
+
+@guarantees("P3.break_glass", "P3.requesters")
+@pytest.mark.parametrize("who", ["olga", "carl"])
+async def test_who_asked_and_who_is_not_named_for_it_get_no_such_form(browser: Browser, desk: Desk, who: str) -> None:
+    """Whoever makes one up is refused all the same."""
+    glass = replace(GLASS, people=("ada", "bob", "olga"))
+    desk.propose(preview=without_flags(), terms=replace(TERMS, break_glass=glass))
+    await at(browser, who)
+    assert f"{HERE}/break-glass" not in browser.seen.forms
+    made_up = {**next(iter(browser.seen.forms.values())), "reason": WHY, "passphrase": f"{PASSPHRASE} of {who}"}
+    assert (await browser.post(f"{HERE}/break-glass", made_up)).status_code in {400, 403}
+    assert browser.deployment.state.proposals.decisions(ID) == []
+
+
+@guarantees("P3.break_glass")
+async def test_an_overdue_review_shuts_every_glass_and_a_review_opens_it_again(browser: Browser, desk: Desk) -> None:
+    """Both on the page and at the command line; `doctor` fails meanwhile."""
+    other, there = "prp_000000000002", "/proposals/prp_000000000002"
+    desk.propose(preview=without_flags(), terms=TERMS)
+    for name in ("ada", "bob"):
+        assert await breaks(browser, name) == 303
+    browser.clock.ahead += timedelta(hours=24, seconds=1)
+    later = browser.clock.wall() + timedelta(hours=3)
+    desk.propose(
+        other, preview=without_flags(), terms=TERMS, expires_at=later.isoformat(timespec="microseconds")[:-6] + "Z"
+    )
+
+    await browser.sign_in("ada")
+    told = (await browser.get(there)).text
+    assert "no other glass can be broken" in told
+    assert f"{there}/break-glass" not in browser.seen.forms
+    await at(browser, "carl")
+    words = {"verdict": "justified", "reason": "I have asked both of them.", "passphrase": f"{PASSPHRASE} of carl"}
+    assert (await browser.send(f"{HERE}/review", **words)).status_code == 303
+    assert await breaks(browser, "ada", here=there) == 303
