@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -26,7 +27,8 @@ class Figures:
     """How one person decided. Rates are from 0 to 1, `None` where there was nothing to decide.
 
     `median_s` is the time from the proposal to the decision. Who says yes to less than was asked for has narrowed.
-    Overridden is what was rejected or narrowed. Seeded proposals count for the last three alone.
+    Overridden is what was rejected or narrowed. Seeded proposals count for the three about them alone, and for what was
+    said by break-glass, which is a yes as well.
     """
 
     approver_id: str
@@ -40,6 +42,7 @@ class Figures:
     canaries_seen: int
     canaries_caught: int
     catch_rate: Decimal | None
+    by_break_glass: tuple[tuple[str, int], ...] = ()  # how often in which month (UTC, `2026-11`), where any
 
 
 def figures(decided: Iterable[Decided], is_canary: Callable[[Content], bool]) -> tuple[Figures, ...]:
@@ -77,11 +80,16 @@ def _of(person: str, decided: Sequence[Decided], is_canary: Callable[[Content], 
         canaries_seen=len(seen),
         canaries_caught=len(caught),
         catch_rate=_rate(len(caught), len(seen)),
+        by_break_glass=_by_month(one.decision for one in decided if one.decision.decision == "break_glass"),
     )
 
 
+def _by_month(said: Iterable[SignedDecision]) -> tuple[tuple[str, int], ...]:
+    return tuple(sorted(Counter(one.decided_at[:7] for one in said).items()))
+
+
 def _is_yes(one: Decided) -> bool:
-    return one.decision.decision == "approve"
+    return one.decision.decision != "reject"
 
 
 def _is_given_up(one: Decided) -> bool:

@@ -42,7 +42,10 @@ def report(days: int, *, config: str, demo_dir: str, as_json: bool) -> None:
     if as_json:
         print_json({"days": days, "approvers": [_as_json(one) for one in found]})
         return
-    rows = [("approver", "decided", "median", "yes", "overridden", "seeded", "caught"), *map(_row, found)]
+    rows = [
+        ("approver", "decided", "median", "yes", "overridden", "seeded", "caught", "by break-glass"),
+        *map(_row, found),
+    ]
     widths = [max(len(row[index]) for row in rows) for index in range(len(rows[0]))]
     for row in rows:
         click.echo("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip())
@@ -155,7 +158,8 @@ def clear(
 def _row(one: Figures) -> tuple[str, ...]:
     median = "—" if one.median_s is None else f"{one.median_s} s"
     rates = (_percent(one.approve_rate), _percent(one.override_rate))
-    return (one.approver_id, str(one.decided), median, *rates, str(one.canaries_seen), _percent(one.catch_rate))
+    broken = ", ".join(f"{count} in {month}" for month, count in one.by_break_glass) or "—"
+    return (one.approver_id, str(one.decided), median, *rates, str(one.canaries_seen), _percent(one.catch_rate), broken)
 
 
 def _percent(rate: Decimal | None) -> str:
@@ -178,4 +182,5 @@ def _as_json(one: Figures) -> dict[str, JsonValue]:
         "canaries_seen": one.canaries_seen,
         "canaries_caught": one.canaries_caught,
         "catch_rate": number(one.catch_rate),
+        "by_break_glass": dict(one.by_break_glass),
     }

@@ -57,6 +57,7 @@ class Row:
     approve_rate: str
     override_rate: str
     caught: str
+    by_break_glass: str
 
 
 def show(visit: Visit) -> Answer:
@@ -112,6 +113,7 @@ def row_of(one: Figures) -> Row:
         approve_rate=_rate(one.approve_rate),
         override_rate=_rate(one.override_rate),
         caught=f"{one.canaries_caught} of {one.canaries_seen}" if one.canaries_seen else "—",
+        by_break_glass=", ".join(f"{count} in {month}" for month, count in one.by_break_glass) or "—",
     )
 
 

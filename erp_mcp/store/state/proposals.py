@@ -397,7 +397,7 @@ class StoredProposals(ProposalReads):
             return before.proposal
         broken = glass.add(session, before.proposal.content, self._clock.wall())
         due = {"review_due_at": broken.due_at}
-        last = dataclasses.replace(step, reason="break_glass", facts={**step.facts, **due})
+        last = dataclasses.replace(step, facts={**step.facts, **due})
         after = self._mover.make(session, before, last, envelope=envelope)
         people: list[JsonValue] = [*glass.broken_by(session, before.proposal_id)]
         alarm = Step(name="ask_for_review", actor="gateway", reason="break_glass", facts={"broken_by": people, **due})

@@ -41,6 +41,18 @@ def decided(
     return Decided(people.decided(proposal, who, decided_at=at, decision="approve" if yes else "reject"), proposal)
 
 
+@guarantees("P3.figures", "P3.break_glass")
+def test_what_somebody_said_by_break_glass_is_counted_by_month_and_is_a_yes() -> None:
+    """Who breaks it often is seen."""
+    journal = [decided(number, BOB, 10) for number in (1, 2, 3)]
+    said = [replace(one.decision, decision="break_glass") for one in journal[:2]]
+    late = replace(said[1], decided_at="2026-04-01T00:00:00.000000Z")
+    (bob,) = figures([Decided(said[0], journal[0].proposal), Decided(late, journal[1].proposal), journal[2]], is_canary)
+
+    assert bob.by_break_glass == (("2026-03", 1), ("2026-04", 1))
+    assert (bob.decided, bob.approved, bob.rejected) == (3, 3, 0)
+
+
 @guarantees("P3.figures")
 def test_a_person_s_figures_are_what_a_hand_count_gives() -> None:
     """Two yes, one no, one made smaller, two seeded of which one was caught."""

@@ -172,6 +172,7 @@ FRAME: Final = {
     "waiting": 0,
     "stuck": 0,
     "stops": [],
+    "to_review": [],
     "sign_out": "",
     "deployment": "plant",
     "environment": "",

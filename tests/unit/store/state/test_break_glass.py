@@ -92,7 +92,9 @@ def test_the_second_person_approves_it_and_a_review_is_due(state: DeploymentStat
         exact_instant(clock.now),
         exact_instant(clock.now + timedelta(seconds=DAY_S)),
     )
-    assert (kept.review, state.proposals.get(content.proposal_id).reason) == (None, "break_glass")
+    assert (kept.review, state.proposals.get(content.proposal_id).reason) == (None, "")
+    moves = [one.payload["move"] for one in state.proposals.history(content.proposal_id)]
+    assert moves[-3:] == ["break_glass", "break_glass", "ask_for_review"]
     assert [one.type for one in state.proposals.history(content.proposal_id)][-3:] == [
         "proposal.approved_in_part",
         "proposal.approved",
