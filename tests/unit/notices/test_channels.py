@@ -90,6 +90,20 @@ async def test_where_anybody_may_decide_everybody_is_told_and_else_the_operators
     assert [sorted(to) for to, _ in box.messages] == [["bob@plant.example", "eve@plant.example"], ["ops@plant.example"]]
 
 
+@guarantees("P3.notices", "P3.break_glass")
+async def test_an_alarm_goes_to_all_concerned_who_have_an_address_and_to_the_operators(
+    mailbox: tuple[Mailbox, int],
+) -> None:
+    """Once to each of them."""
+    box, port = mailbox
+    plain = {"id": "evt_3", "proposal_id": "prp_1", "subject": "s", "lines": ("l",), "link": ""}
+    concerned = ("olaf", "eve", "bob", "eve")
+    await channel(port).send(Notice(kind="glass_broken", approvers=concerned, **plain))  # type: ignore[arg-type]
+
+    ((receivers, _),) = box.messages
+    assert receivers == ["eve@plant.example", "bob@plant.example", "ops@plant.example"]
+
+
 @guarantees("P3.notices", "P8.secrets_stay")
 async def test_a_mail_server_that_refuses_or_is_not_there_is_named_without_its_words(
     mailbox: tuple[Mailbox, int],

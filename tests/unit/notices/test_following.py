@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from erp_mcp.domain.decision import BreakGlass
 from erp_mcp.domain.lifecycle import State as Stand
 from erp_mcp.domain.notice import NOTICE_KINDS, Notice
 from erp_mcp.domain.proposal import Step
@@ -108,6 +109,32 @@ async def test_what_was_decided_meanwhile_is_not_told(desk: Desk) -> None:
     desk.state.proposals.decide(a_decision(proposal_id, decision="reject"))
 
     assert await notifier.work("w1") == 0
+
+
+@guarantees("P3.notices", "P3.break_glass")
+@pytest.mark.parametrize("ended", [False, True])
+async def test_an_approval_in_an_emergency_is_told_to_all_concerned_whatever_a_channel_takes(
+    desk: Desk, *, ended: bool
+) -> None:
+    """An alarm: at once, by each way, also when the change is written or over by then; and once."""
+    glass = BreakGlass(people=("carl", "dora"), review_by=("olaf", "bob"), review_s=24 * 3600)
+    only = replace(desk.notifier(), told=[Told(channel=desk.boxes[0], kinds=frozenset())])
+    await only.work("w1")
+    plain = a_content(created=desk.clock.now)
+    terms = replace(plain.terms, approvers=("bob", "eve"), break_glass=glass)
+    content = desk.state.proposals.create(replace(plain, terms=terms))[0].content
+    for who in ("carl", "dora"):
+        assert await only.work("w1") == 0
+        desk.state.proposals.decide(a_decision(content.proposal_id, by=who, decision="break_glass"))
+    if ended:
+        desk.state.proposals.move(content.proposal_id, Step(name="cancel", actor="buyer"))
+
+    assert [await only.work("w1") for _ in range(2)] == [1, 0]
+    (notice,) = desk.boxes[0].notices
+    assert (notice.kind, notice.approvers) == ("glass_broken", ("olaf", "bob", "eve", content.owner))
+    assert notice.subject == "Glass broken: Move line 10 of 4500000001 to 2026-03-20"
+    assert any("reviews it by 2026-03-03 06:00 UTC" in line for line in notice.lines)
+    assert notice.link == f"{PAGE}/proposals/{content.proposal_id}"
 
 
 @guarantees("P3.notices", "P10.survives")

@@ -6,7 +6,6 @@ import secrets
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal
 
 from erp_mcp.domain.approver import Approver, Signed
 from erp_mcp.domain.audit import AuditEntry
@@ -15,7 +14,17 @@ from erp_mcp.domain.command import Command, Written
 from erp_mcp.domain.decision import Terms
 from erp_mcp.domain.ids import proposal_id_of
 from erp_mcp.domain.instants import instant_text
-from erp_mcp.domain.proposal import Change, Check, Content, LimitUse, Preview, Receipt, SignedDecision, SignedResolution
+from erp_mcp.domain.proposal import (
+    Change,
+    Check,
+    Content,
+    Decided,
+    LimitUse,
+    Preview,
+    Receipt,
+    SignedDecision,
+    SignedResolution,
+)
 from erp_mcp.store.state.sqlite import State
 
 
@@ -121,9 +130,7 @@ def a_content(
     )
 
 
-def a_decision(
-    proposal: str, *, by: str = "anna", decision: Literal["approve", "reject"] = "approve", nonce: str = ""
-) -> SignedDecision:
+def a_decision(proposal: str, *, by: str = "anna", decision: Decided = "approve", nonce: str = "") -> SignedDecision:
     """Return a decision as an approver's tool stores it; the store verifies nothing of it."""
     nonce = nonce or secrets.token_hex(16)
     text = canonical({"proposal_id": proposal, "approver_id": by, "public_key": "c" * 64, "nonce": nonce})

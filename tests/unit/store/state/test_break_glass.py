@@ -15,7 +15,7 @@ from erp_mcp.domain.canonical_json import canonical
 from erp_mcp.domain.decision import BreakGlass, Separation
 from erp_mcp.domain.instants import exact_instant
 from erp_mcp.domain.lifecycle import GLASS_BROKEN, GLASS_REVIEWED, State
-from erp_mcp.domain.proposal import Content, ReviewVerdict, SignedReview, Step
+from erp_mcp.domain.proposal import Content, Decided, ReviewVerdict, SignedReview, Step
 from erp_mcp.errors import (
     DutiesSeparatedError,
     NoBreakGlassError,
@@ -42,8 +42,8 @@ def made(state: DeploymentState, key: str = "key-00000001", **terms: Any) -> Con
     return content
 
 
-def says(state: DeploymentState, content: Content, who: str, decision: str = "break_glass") -> State:
-    said = a_decision(content.proposal_id, by=who, decision=decision)  # type: ignore[arg-type]
+def says(state: DeploymentState, content: Content, who: str, decision: Decided = "break_glass") -> State:
+    said = a_decision(content.proposal_id, by=who, decision=decision)
     return state.proposals.decide(replace(said, decided_at=exact_instant(now(state)))).state
 
 
