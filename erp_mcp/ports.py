@@ -548,11 +548,7 @@ class Proposals(Protocol):
         ...
 
     def decide(self, decision: SignedDecision) -> Proposal:
-        """Store a decision, and make its move once enough people have decided; one person decides once.
-
-        Raises:
-            ProposalMovedError: `proposal.moved`.
-        """
+        """Store a decision, and make its move once enough people have; once each, else ProposalMovedError."""
         ...
 
     def escalate(self) -> int:
