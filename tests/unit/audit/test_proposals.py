@@ -40,6 +40,7 @@ def chain(
     name: str = "prp_1",
     operation: str = "human_task.create",
     stated: bool = True,
+    glass: bool = False,
 ) -> list[AuditRecord]:
     """Return records as the store writes them, each in its place of the chain."""
     records: list[AuditRecord] = []
@@ -54,6 +55,7 @@ def chain(
         }
         if move == "propose":
             facts.update({"needed": needed, **({} if needed else {"system": "gateway", "operation": operation})})
+            facts.update({"break_glass": True} if glass else {})
         if move.startswith("resolve_") and stated:
             facts["statement_digest"] = "5" * 64
         if approver:
@@ -104,11 +106,39 @@ def test_every_move_of_the_table_is_accepted_and_with_a_wrong_fence_refused(move
     fence = course[-1][3]
     step = (move.name, move.source.value, move.target.value)
     rise = int(move.takes_lease)
-    approver = "bea" if move.name == "approve" else ""
-    needed = int(move.name != "allow")
-    assert found(chain([*course, (*step, fence + rise, approver)], needed=needed), None) == []
-    wrong = chain([*course, (*step, fence + rise + 1, approver)], needed=needed)
+    approver = "bea" if move.name in ("approve", "break_glass") else ""
+    needed, glass = int(move.name != "allow"), move.name == "break_glass"
+    if glass:  # it takes two
+        course = [*course, ("break_glass", move.source.value, move.source.value, fence, "carl")]
+    assert found(chain([*course, (*step, fence + rise, approver)], needed=needed, glass=glass), None) == []
+    wrong = chain([*course, (*step, fence + rise + 1, approver)], needed=needed, glass=glass)
     assert (len(course) + 1, "illegal_move") in found(wrong, None)
+
+
+@guarantees("P3.break_glass", "P5.moves_proved")
+@pytest.mark.parametrize(
+    ("people", "glass", "finds"),
+    [
+        (["carl", "dora"], True, []),
+        (["carl"], True, [(3, "unapproved")]),
+        (["carl", "carl"], True, [(4, "unapproved")]),
+        (["carl", "dora"], False, [(4, "unapproved")]),
+    ],
+)
+def test_an_approval_in_an_emergency_takes_two_and_terms_that_let_them(
+    people: list[str], glass: bool, finds: list[tuple[int, str]]
+) -> None:
+    """And adds nothing to any other; what is told of it afterwards moves nothing."""
+    course = [*PROPOSED]
+    for number, who in enumerate(people, start=1):
+        target = "APPROVED" if number == len(people) else "AWAITING_APPROVAL"
+        course.append(("break_glass", "AWAITING_APPROVAL", target, 0, who))
+    told = [("ask_for_review", "APPROVED", "APPROVED", 0, ""), ("review", "APPROVED", "APPROVED", 0, "olaf")]
+    assert found(chain(course, glass=glass, needed=3), None) == finds
+    if not finds:
+        assert found(chain([*course, *told], glass=glass, needed=3), None) == []
+        moved = ("review", "APPROVED", "COMMITTED", 0, "olaf")
+        assert (5, "illegal_move") in found(chain([*course, moved], glass=glass, needed=3), None)
 
 
 @guarantees("P3.own_tasks")

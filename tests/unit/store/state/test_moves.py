@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from erp_mcp.audit.verify import verify
+from erp_mcp.domain.decision import BreakGlass
 from erp_mcp.domain.lifecycle import (
     MOVES,
     RESOLVE_APPLIED,
@@ -23,9 +24,10 @@ from tests.guarantees import guarantees
 from tests.unit.store.state.fakes import FakeClock, a_content, a_decision, a_receipt, a_resolution, a_task
 from tests.unit.store.state.stores import Behind, stand
 
-SIGNED = {"allow", "approve", "reject", RESOLVE_APPLIED, RESOLVE_NOT_APPLIED, RESOLVE_TAKE_BACK}
+SIGNED = {"allow", "approve", "break_glass", "reject", RESOLVE_APPLIED, RESOLVE_NOT_APPLIED, RESOLVE_TAKE_BACK}
 NAMES = sorted({move.name for move in MOVES})
 FENCE = 3
+GLASS = BreakGlass(people=("carl", "dora"), review_by=("olaf",), review_s=3600)
 LATER = "2026-03-02T07:00:00.000000Z"
 
 
@@ -45,6 +47,9 @@ def a_step(move: Move, *, fence: int = FENCE) -> Step:
 
 def made(state: DeploymentState, proposal_id: str, move: Move) -> Proposal:
     """Make a move the way it is made."""
+    if move.name == "break_glass":
+        state.proposals.decide(a_decision(proposal_id, by="carl", decision="break_glass"))
+        return state.proposals.decide(a_decision(proposal_id, by="dora", decision="break_glass"))
     if move.name in {"approve", "reject"}:
         return state.proposals.decide(a_decision(proposal_id, decision=move.name))  # type: ignore[arg-type]
     if move.mover == "operator":
@@ -65,15 +70,18 @@ def test_every_move_of_the_table_is_made_with_its_record_and_its_event(
     if move.name == "allow":  # of a proposal that is just being made
         after, fence = state.proposals.create(a_task())[0], 0
     else:
-        proposal_id = state.proposals.create(a_content())[0].content.proposal_id
+        plain = a_content()
+        content = replace(plain, terms=replace(plain.terms, break_glass=GLASS))
+        proposal_id = state.proposals.create(content)[0].content.proposal_id
         stand(behind, proposal_id, move.source, fence=FENCE)
         after, fence = made(state, proposal_id, move), FENCE
     proposal_id = after.content.proposal_id
     assert after == state.proposals.get(proposal_id)
     assert after.state is move.target
     assert after.fence == fence + move.takes_lease
-    event = state.proposals.history(proposal_id)[-1]
-    record = state.audit.last(1)[0]
+    last = -2 if move.name == "break_glass" else -1  # behind it stands that a review is due
+    event = state.proposals.history(proposal_id)[last]
+    record = state.audit.read(limit=1000)[last]
     assert (event.type, event.audit_seq) == (f"proposal.{move.target.lower()}", record.seq)
     assert (event.payload["from"], event.payload["state"]) == (move.source, move.target)
     assert f'"kind":"proposal.{move.target.lower()}"'.encode() in record.leaf
@@ -94,7 +102,7 @@ def test_every_move_that_the_table_does_not_have_is_refused_and_changes_nothing(
         with pytest.raises(ProposalMovedError) as told:
             state.proposals.move(proposal_id, Step(name=name, actor="worker-1", fence=FENCE, receipt=a_receipt()))
         assert told.value.facts["state"] == source
-        if name in {"approve", "reject"} and moves(name, source) is None:
+        if name in {"approve", "break_glass", "reject"} and moves(name, source) is None:
             with pytest.raises(ProposalMovedError):
                 state.proposals.decide(a_decision(proposal_id, decision=name))  # type: ignore[arg-type]
         assert behind.everything() == before, source
