@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 import pytest
@@ -12,9 +12,11 @@ from erp_mcp.approval import envelope, review
 from erp_mcp.approval.check import refusal_of
 from erp_mcp.approval.requesters import requesters
 from erp_mcp.approval.review import Review
+from erp_mcp.domain.approver import SignIn
 from erp_mcp.domain.decision import BreakGlass, Terms
 from erp_mcp.domain.proposal import Proposal, SignedDecision, SignedReview
 from tests.guarantees import guarantees
+from tests.unit.approval import test_oidc
 from tests.unit.approval.people import (
     BOB,
     DEPLOYMENT,
@@ -211,3 +213,71 @@ def test_a_review_is_no_decision_and_no_decision_a_review() -> None:
     assert envelope.opened(reviewed().statement) is None
     assert review.opened(by_glass(CARL).envelope) is None
     assert isinstance(envelope.opened(by_glass(CARL).envelope), tuple)
+
+
+# --- people whom a provider knows -------------------------------------------------------------------------------------
+
+OF_CLEO = replace(GLASS, people=("bob", "cleo"), review_by=("cleo", "olaf"))
+
+
+def cleos(glass: BreakGlass = OF_CLEO) -> Proposal:
+    return proposal(content(terms=replace(TERMS, break_glass=glass)))
+
+
+@guarantees("P3.break_glass", "P3.page_accounts")
+@pytest.mark.parametrize(
+    ("known", "reason"),
+    [
+        (test_oidc.KNOWN, ""),
+        (replace(test_oidc.KNOWN, asked_for=""), "envelope"),
+        (replace(test_oidc.KNOWN, asked_for="prp_000000000002"), "envelope"),
+        (replace(test_oidc.KNOWN, authenticated_at=at(minutes=-17)), "envelope"),
+    ],
+)
+def test_at_a_provider_it_takes_a_sign_in_for_this_very_decision(known: SignIn, reason: str) -> None:
+    """Also for a change for which a sign-in of the day is enough else."""
+    of = cleos()
+    said = test_oidc.words(
+        of,
+        decision="break_glass",
+        meaning=envelope.meaning_of("break_glass", by_self_approval=False),
+        comment=WHY,
+        sign_in=known,
+    )
+    decisions = [signed(said, test_oidc.PAGE), by_glass(BOB, of)]
+    assert refusal_of(of, decisions, test_oidc.trusted(), frozenset(), NOW) == reason
+
+
+@guarantees("P3.break_glass", "P3.page_accounts")
+@pytest.mark.parametrize(
+    ("known", "reason"), [(test_oidc.KNOWN, ""), (replace(test_oidc.KNOWN, asked_for=""), "envelope")]
+)
+def test_a_review_at_a_provider_takes_a_sign_in_for_it(known: SignIn, reason: str) -> None:
+    """As each word that ends something."""
+    of = cleos()
+    plain = review.Review(
+        deployment=DEPLOYMENT,
+        proposal_id=of.content.proposal_id,
+        digest=of.digest,
+        broken_by=("bob", "carl"),
+        verdict="justified",
+        meaning=review.meaning_of("justified"),
+        reason="I have asked both of them.",
+        approver_id="cleo",
+        approver_name="cleo",
+        public_key=test_oidc.PAGE.public,
+        reviewed_at=at(minutes=-10),
+        nonce="n" * 32,
+    )
+    told = {one.name: getattr(plain, one.name) for one in fields(plain)}
+    text, message = review.message(review.OidcReview(**told, sign_in=known))
+    stored = SignedReview(
+        proposal_id=plain.proposal_id,
+        approver_id="cleo",
+        verdict="justified",
+        statement=text,
+        signature=test_oidc.PAGE.sign(message),
+        nonce=plain.nonce,
+        reviewed_at=plain.reviewed_at,
+    )
+    assert review.refusal_of(of, stored, test_oidc.trusted(), frozenset(), ("bob", "carl")) == reason

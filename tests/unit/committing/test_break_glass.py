@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,12 +14,14 @@ from erp_mcp.domain.decision import BreakGlass, Separation
 from erp_mcp.domain.instants import exact_instant
 from erp_mcp.domain.proposal import Content, SignedDecision
 from tests.guarantees import guarantees
+from tests.systems.postgresql.server import running
 from tests.unit.approval import people
 from tests.unit.approval.people import EVE, ROOT, Person
 from tests.unit.approval.test_break_glass import CARL, DORA, WHY
 from tests.unit.committing.erp import change_line
 from tests.unit.committing.office import TERMS, Office
 from tests.unit.committing.test_checked_again import latest
+from tests.unit.store.state.stores import schema_on
 
 GLASS = BreakGlass(people=("carl", "dora"), review_by=("olaf",), review_s=3600)
 WITH = replace(TERMS, needed=2, break_glass=GLASS)
@@ -27,7 +30,26 @@ WITH = replace(TERMS, needed=2, break_glass=GLASS)
 @pytest.fixture
 def office(tmp_path: Path) -> Iterator[Office]:
     """An office whose policy lets Carl and Dora break the glass."""
-    one = Office.furnished(tmp_path)
+    yield from furnished(tmp_path)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.live)])
+def anywhere(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Office]:
+    """The same, on each store."""
+    if request.param == "sqlite":
+        yield from furnished(tmp_path)
+        return
+    name = f"glass_{os.getpid()}"
+    with running(tmp_path / "postgresql") as rig:
+        schema_on(rig, name).describe(tmp_path / "state")
+        yield from furnished(tmp_path)
+        with rig.admin() as admin:
+            admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+            admin.execute(f"DROP ROLE {name}")
+
+
+def furnished(folder: Path) -> Iterator[Office]:
+    one = Office.furnished(folder)
     for person in (CARL, DORA):
         one.state.approvers.enrol(people.enrolled(person, ROOT))
     one.policy = glassy(one.policy)
@@ -68,12 +90,14 @@ async def ends(office: Office, content: Content) -> tuple[str, str, int]:
     return (*office.stand(content), office.effects(content))
 
 
-@guarantees("P3.break_glass", "P4.one_effect")
-async def test_what_two_approved_in_an_emergency_is_written_once(office: Office) -> None:
+@guarantees("P3.break_glass", "P4.one_effect", "P4.two_stores")
+async def test_what_two_approved_in_an_emergency_is_written_once_and_what_one_did_is_not(anywhere: Office) -> None:
     """In the place of two others whom policy names."""
-    content = broken(office)
-    assert await ends(office, content) == ("COMMITTED", "", 1)
-    assert office.flaws() == []
+    content, other = broken(anywhere), anywhere.propose(number=2, terms=WITH)
+    anywhere.state.proposals.decide(word(anywhere, other, CARL))
+    assert await ends(anywhere, content) == ("COMMITTED", "", 1)
+    assert (*anywhere.stand(other), anywhere.effects(other)) == ("AWAITING_APPROVAL", "", 0)
+    assert anywhere.flaws() == []
 
 
 @guarantees("P3.break_glass", "P3.signed")

@@ -28,6 +28,7 @@ from erp_mcp.store.state.deployment_state import DeploymentState
 from tests.guarantees import guarantees
 from tests.unit.store.state.fakes import FakeClock, a_content, a_decision
 from tests.unit.store.state.stores import REFUSED, Behind
+from tests.unit.store.state.test_parts import a_part, a_saga, committed, waits
 
 DAY_S = 24 * 3600
 GLASS = BreakGlass(people=("carl", "dora"), review_by=("olaf",), review_s=DAY_S)
@@ -192,6 +193,22 @@ def test_the_quota_does_not_hold_it_up_and_separated_duties_do(state: Deployment
     half = made(state, "key-00000003", tool="propose_b", **told)
     with pytest.raises(DutiesSeparatedError):
         says(state, half, "carl")
+
+
+@guarantees("P3.break_glass", "P10.saga", "P4.two_stores")
+def test_a_saga_that_two_approved_so_begins_its_parts(state: DeploymentState, clock: FakeClock) -> None:
+    """A part needs nobody's yes but those that its saga has, however they were given."""
+    plain = a_saga(needed=2)
+    content = replace(plain, terms=replace(plain.terms, break_glass=GLASS))
+    state.proposals.create(content)
+    for who in ("carl", "dora"):
+        says(state, content, who)
+    taken = state.proposals.take("w1", lease_s=60)
+    assert taken is not None
+    part = a_part(content)
+    assert state.proposals.begin(waits(taken, clock), part).state is State.APPROVED
+    committed(state, part.proposal_id)
+    assert flaws(state) == []
 
 
 @guarantees("P3.break_glass", "P4.two_stores")
