@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from typing import Final
 
@@ -18,9 +18,10 @@ from erp_mcp.domain.approver import Enrolment
 from erp_mcp.domain.audit import AuditEntry
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.instants import exact_instant
-from erp_mcp.domain.proposal import BrokenGlass, Proposal, ReviewVerdict, SignedReview
+from erp_mcp.domain.proposal import BrokenGlass, Content, Proposal, ReviewVerdict, SignedReview
 from erp_mcp.errors import (
     ApproverNotFoundError,
+    BadBundleError,
     GatewayError,
     InvalidArgumentError,
     NotAReviewerError,
@@ -30,6 +31,7 @@ from erp_mcp.errors import (
     RequesterError,
     ReviewedAlreadyError,
 )
+from erp_mcp.policy.bundle import from_json
 
 MAX_REASON: Final = 500
 
@@ -116,8 +118,7 @@ def may_review(deployment: Deployment, proposal: Proposal, approver_id: str) -> 
         if objection == "requester":
             raise RequesterError(approver=approver_id)
         if objection:
-            named = content.terms.break_glass.review_by if content.terms.break_glass else ()
-            raise NotAReviewerError(approver=approver_id, reviewers=named, reason=objection)
+            raise NotAReviewerError(approver=approver_id, reviewers=_reviewers(deployment, content), reason=objection)
         return known[approver_id]
 
 
@@ -126,7 +127,8 @@ def objection_to(deployment: Deployment, proposal: Proposal, approver: Enrolment
     known = trusted(deployment)
     broke = [known[one] for one in _broken_by(deployment, proposal) if one in known]
     asked = requesters(proposal.content, (), deployment.clock.wall())
-    return review.objection_to(proposal.content, approver, asked, broke)
+    also = _reviewers(deployment, proposal.content)
+    return review.objection_to(proposal.content, approver, asked, broke, also)
 
 
 def give_review(
@@ -183,14 +185,13 @@ def give_review(
 def _seen(deployment: Deployment, proposal: Proposal, glass: BrokenGlass) -> Emergency:
     decisions = deployment.state.proposals.decisions(proposal.content.proposal_id)
     opened = [(one.approver_id, envelope.opened(one.envelope)) for one in decisions if one.decision == "break_glass"]
-    terms = proposal.content.terms.break_glass
     found = review.opened(glass.review.statement) if glass.review is not None else None
     return Emergency(
         proposal=proposal,
         glass=glass,
         overdue=glass.is_overdue(deployment.clock.wall()),
         said=tuple((who, words[0].comment if words else "") for who, words in opened),
-        reviewers=terms.review_by if terms else (),
+        reviewers=_reviewers(deployment, proposal.content),
         found=found[0] if found else None,
         flaw=_flaw(deployment, proposal, glass),
     )
@@ -202,7 +203,19 @@ def _flaw(deployment: Deployment, proposal: Proposal, glass: BrokenGlass) -> str
         return ""
     asked = requesters(proposal.content, (), deployment.clock.wall())
     broke = _broken_by(deployment, proposal)
-    return review.refusal_of(proposal, glass.review, trusted(deployment), asked, broke)
+    also = _reviewers(deployment, proposal.content)
+    return review.refusal_of(proposal, glass.review, trusted(deployment), asked, broken_by=broke, also=also)
+
+
+def _reviewers(deployment: Deployment, content: Content) -> tuple[str, ...]:
+    """Return who may review it: whom its terms name, and whom the policy in force names for the same tool."""
+    digest, text = deployment.state.bundles.active()
+    grant = None
+    with suppress(BadBundleError):
+        grant = from_json(text, digest).grants.get(content.tool) if digest else None
+    now = grant.approval.break_glass if grant is not None else None
+    then = content.terms.break_glass
+    return tuple(dict.fromkeys((*(then.review_by if then else ()), *(now.review_by if now else ()))))
 
 
 def _broken_by(deployment: Deployment, proposal: Proposal) -> tuple[str, ...]:

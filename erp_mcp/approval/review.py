@@ -64,7 +64,11 @@ def opened(text: str) -> tuple[Review, bytes] | None:
 
 
 def objection_to(
-    content: Content, approver: Enrolment, requesters: frozenset[str], broken_by: Collection[Enrolment]
+    content: Content,
+    approver: Enrolment,
+    requesters: frozenset[str],
+    broken_by: Collection[Enrolment],
+    also: Collection[str] = (),
 ) -> str:
     """Return why this approver may not look at it: `not_reviewer`, `broke_it`, `requester`, or nothing.
 
@@ -73,9 +77,11 @@ def objection_to(
         approver: Who would look at it.
         requesters: Normalised names as `requesters.requesters` found them; the owner counts in any case.
         broken_by: Those who approved it.
+        also: Ids of those whom policy names as reviewers by now; else one whose reviewers have left could be reviewed
+            by nobody, and the glass stay shut for good.
     """
     glass = content.terms.break_glass
-    if glass is None or approver.approver_id not in glass.review_by:
+    if glass is None or approver.approver_id not in {*glass.review_by, *also}:
         return "not_reviewer"
     if any(names_of(approver) & names_of(one) for one in broken_by):
         return "broke_it"
@@ -87,7 +93,9 @@ def refusal_of(
     stored: SignedReview,
     trusted: Mapping[str, Enrolment],
     requesters: frozenset[str],
+    *,
     broken_by: Collection[str],
+    also: Collection[str] = (),
 ) -> str:
     """Return why a stored statement does not count, empty when it does.
 
@@ -97,6 +105,7 @@ def refusal_of(
         trusted: Approvers as `registry.trusted` found them.
         requesters: Normalised names as `requesters.requesters` found them.
         broken_by: Ids of those who approved it in an emergency.
+        also: As `objection_to`.
 
     Returns:
         `envelope`, `not_enrolled`, `signature`, as `objection_to`, or nothing.
@@ -112,7 +121,7 @@ def refusal_of(
     if unsigned:
         return unsigned
     broke = [trusted[one] for one in broken_by if one in trusted]
-    return objection_to(proposal.content, approver, requesters, broke)
+    return objection_to(proposal.content, approver, requesters, broke, also)
 
 
 def _unsigned(words: Review, signed_bytes: bytes, signature: str, approver: Enrolment) -> str:

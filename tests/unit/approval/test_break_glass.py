@@ -167,7 +167,7 @@ def reviewed(person: Person = OLAF, **changed: object) -> SignedReview:
 
 
 def review_refusal(stored: SignedReview, of: Proposal = STORED) -> str:
-    return review.refusal_of(of, stored, PEOPLE, requesters(of.content, [], NOW), ("carl", "bob"))
+    return review.refusal_of(of, stored, PEOPLE, requesters(of.content, [], NOW), broken_by=("carl", "bob"))
 
 
 @guarantees("P3.break_glass", "P3.signed")
@@ -196,6 +196,15 @@ def test_a_review_counts_with_the_signature_of_a_reviewer_who_is_none_of_the_two
 ) -> None:
     """Over the very decision, and over who made it."""
     assert review_refusal(stored) == reason
+
+
+@guarantees("P3.break_glass")
+def test_whom_policy_names_by_now_reviews_it_as_well_and_one_of_the_two_never() -> None:
+    """Else one whose reviewers have left would keep the glass shut for good."""
+    asked = requesters(STORED.content, [], NOW)
+    for person, reason in ((EVE, ""), (BOB, "broke_it"), (DORA, "not_reviewer")):
+        stored, also = reviewed(person), ("eve", "bob")
+        assert review.refusal_of(STORED, stored, PEOPLE, asked, broken_by=("carl", "bob"), also=also) == reason
 
 
 @guarantees("P3.break_glass", "P3.requesters")
@@ -280,4 +289,4 @@ def test_a_review_at_a_provider_takes_a_sign_in_for_it(known: SignIn, reason: st
         nonce=plain.nonce,
         reviewed_at=plain.reviewed_at,
     )
-    assert review.refusal_of(of, stored, test_oidc.trusted(), frozenset(), ("bob", "carl")) == reason
+    assert review.refusal_of(of, stored, test_oidc.trusted(), frozenset(), broken_by=("bob", "carl")) == reason

@@ -8,8 +8,8 @@ from itertools import combinations, permutations, product
 
 import pytest
 
-from erp_mcp.domain.decision import Deputy, Group, Terms
-from erp_mcp.domain.quorum import Said, can_be_met, is_met, may_decide, missing
+from erp_mcp.domain.decision import BreakGlass, Deputy, Group, Terms
+from erp_mcp.domain.quorum import Said, can_be_met, is_glass_broken, is_met, may_break_glass, may_decide, missing
 from tests.guarantees import guarantees
 
 MADE = datetime(2026, 3, 16, 8, 0, tzinfo=UTC)
@@ -126,3 +126,15 @@ def test_what_could_never_be_met_is_told_beforehand(needed: int, groups: str, ca
     ]
 
     assert can_be_met(wanted, needed, PEOPLE) is can
+
+
+@guarantees("P3.break_glass")
+def test_two_break_the_glass_where_the_terms_have_one_and_none_do_where_they_have_none() -> None:
+    """Whatever else they ask for."""
+    glass = BreakGlass(people=("carl", "dora"), review_by=("olaf",), review_s=3600)
+    with_glass = replace(PLAIN, needed=9, break_glass=glass)
+    two = [[Said("carl", MADE)], [Said("dora", MADE)]]
+    assert [is_glass_broken(with_glass, two[:number]) for number in (0, 1, 2)] == [False, False, True]
+    assert not is_glass_broken(PLAIN, two)
+    assert [may_break_glass(one, "carl") for one in (with_glass, PLAIN)] == [True, False]
+    assert not may_break_glass(with_glass, "olaf")

@@ -7,8 +7,12 @@ from datetime import timedelta
 
 import pytest
 
+from erp_mcp import administration
+from erp_mcp.administration import Signing, reviewing
+from erp_mcp.cli import checkup
 from erp_mcp.domain.decision import BreakGlass, Terms
 from erp_mcp.domain.lifecycle import State
+from erp_mcp.errors import PassphraseNeededError
 from tests.guarantees import guarantees
 from tests.unit.cli.people_at_work import PASSPHRASE, Desk
 from tests.unit.web.browsing import Browser
@@ -34,7 +38,9 @@ async def breaks(browser: Browser, name: str, *, why: str = WHY, secret: str = "
 
 
 @guarantees("P3.break_glass", "P3.page_decides")
-async def test_two_people_break_the_glass_on_the_page_and_a_third_one_reviews_it(browser: Browser, desk: Desk) -> None:
+async def test_two_people_break_the_glass_on_the_page_and_a_third_one_reviews_it(
+    browser: Browser, desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
     """Signed by their own keys, with the passphrase each time; everybody sees it until somebody has looked."""
     desk.propose(preview=without_flags(), terms=TERMS)
     assert await breaks(browser, "ada") == 303
@@ -42,6 +48,7 @@ async def test_two_people_break_the_glass_on_the_page_and_a_third_one_reviews_it
     assert "1 of 2 by break-glass" in (await browser.get(HERE)).text
     assert await breaks(browser, "bob") == 303
     assert (state(browser), holds(browser)) == (State.APPROVED, "")
+    assert [one.levelname for one in caplog.records if f"glass broken for {ID}" in one.message] == ["WARNING"]
 
     assert f"{HERE}/review" not in (await browser.get(HERE)).text  # one of the two
     await at(browser, "carl")
@@ -92,7 +99,9 @@ async def test_an_overdue_review_shuts_every_glass_and_a_review_opens_it_again(b
     desk.propose(preview=without_flags(), terms=TERMS)
     for name in ("ada", "bob"):
         assert await breaks(browser, name) == 303
+    assert reviews(browser) == ["note"]
     browser.clock.ahead += timedelta(hours=24, seconds=1)
+    assert reviews(browser) == ["bad"]
     later = browser.clock.wall() + timedelta(hours=3)
     desk.propose(
         other, preview=without_flags(), terms=TERMS, expires_at=later.isoformat(timespec="microseconds")[:-6] + "Z"
@@ -105,4 +114,32 @@ async def test_an_overdue_review_shuts_every_glass_and_a_review_opens_it_again(b
     await at(browser, "carl")
     words = {"verdict": "justified", "reason": "I have asked both of them.", "passphrase": f"{PASSPHRASE} of carl"}
     assert (await browser.send(f"{HERE}/review", **words)).status_code == 303
+    assert reviews(browser) == []
     assert await breaks(browser, "ada", here=there) == 303
+
+
+def reviews(browser: Browser) -> list[str]:
+    """Return how `doctor` finds the reviews."""
+    return [one.status for one in checkup.writes(browser.deployment) if one.name == "reviews"]
+
+
+@guarantees("P3.break_glass", "P3.signed")
+async def test_a_key_that_was_opened_before_neither_breaks_the_glass_nor_reviews_it(
+    browser: Browser, desk: Desk
+) -> None:
+    """Each of them gives the passphrase for this alone, whoever asks for the signature."""
+    desk.propose(preview=without_flags(), terms=TERMS)
+    deployment = browser.deployment
+    for who in ("ada", "bob"):
+        shown = deployment.state.proposals.get(ID)
+        secret = Signing(approver_id=who, passphrase=f"{PASSPHRASE} of {who}")
+        held = replace(secret, passphrase="", key=administration.opened_key(deployment, secret))
+        with pytest.raises(PassphraseNeededError):
+            administration.decide(deployment, shown, held, "break_glass", WHY)
+        administration.decide(deployment, shown, secret, "break_glass", WHY)
+    shown = deployment.state.proposals.get(ID)
+    secret = Signing(approver_id="carl", passphrase=f"{PASSPHRASE} of carl")
+    held = replace(secret, passphrase="", key=administration.opened_key(deployment, secret))
+    with pytest.raises(PassphraseNeededError):
+        reviewing.give_review(deployment, shown, held, "justified", WHY)
+    assert reviewing.give_review(deployment, shown, secret, "justified", WHY).stands == "justified"

@@ -241,6 +241,17 @@ def test_the_tables_themselves_hold_what_must_not_be(
 
 
 @guarantees("P3.break_glass", "P4.two_stores")
+def test_the_tables_let_no_two_break_a_glass_that_the_content_does_not_have(state: DeploymentState, home: Path) -> None:
+    """Two rows are soon written; what people signed says whether there is a glass."""
+    plain = made(state, break_glass=None)
+    behind = Behind(home)
+    for who in ("carl", "dora"):
+        behind.run("INSERT INTO decision VALUES (?, ?, 'break_glass', 'e', 's', ?, 't')", (plain.proposal_id, who, who))
+    with pytest.raises(REFUSED, match="two people"):
+        behind.run("INSERT INTO glass VALUES (?, '2026-03-02T06:00:00Z', '2026-03-03T06:00:00Z')", (plain.proposal_id,))
+
+
+@guarantees("P3.break_glass", "P4.two_stores")
 @pytest.mark.parametrize(
     ("statement", "told"),
     [
