@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from typing import Final
@@ -84,15 +84,13 @@ def emergency(deployment: Deployment, proposal: Proposal) -> Emergency | None:
 
 
 def to_review(deployment: Deployment) -> list[Emergency]:
-    """Return what waits for a review, what is due first before."""
-    store = deployment.state.proposals
-    return [_seen(deployment, store.get(one.proposal_id), one) for one in store.to_review()]
+    """Return what waits for a review, what is due first before; damaged proposals are left out, see `doctor`."""
+    return list(_readable(deployment, deployment.state.proposals.to_review()))
 
 
 def emergencies(deployment: Deployment, *, limit: int = 50) -> list[Emergency]:
-    """Return what was approved in an emergency, newest first."""
-    store = deployment.state.proposals
-    return [_seen(deployment, store.get(one.proposal_id), one) for one in store.glass_broken(limit=limit)]
+    """Return what was approved in an emergency, newest first, without damaged proposals."""
+    return list(_readable(deployment, deployment.state.proposals.glass_broken(limit=limit)))
 
 
 def may_review(deployment: Deployment, proposal: Proposal, approver_id: str) -> Enrolment:
@@ -180,6 +178,12 @@ def give_review(
     if found is None:
         raise ProposalDamagedError(proposal_id=said.proposal_id)
     return found
+
+
+def _readable(deployment: Deployment, broken: Iterable[BrokenGlass]) -> Iterator[Emergency]:
+    for one in broken:
+        with suppress(ProposalDamagedError):
+            yield _seen(deployment, deployment.state.proposals.get(one.proposal_id), one)
 
 
 def _seen(deployment: Deployment, proposal: Proposal, glass: BrokenGlass) -> Emergency:
