@@ -552,7 +552,7 @@ class Proposals(Protocol):
         ...
 
     def escalate(self) -> int:
-        """Tell once of each proposal that others may decide about from now on; return how many."""
+        """Tell once of what others may decide about from now on, and of overdue reviews; return how many."""
         ...
 
     def said_yes(self, approver_id: str, since: datetime) -> list[Yes]:

@@ -70,6 +70,7 @@ def _resolved(name: str, source: State, target: State) -> Move:
 
 ESCALATED: Final = "proposal.escalated"  # an event without a move: more people may decide by now
 GLASS_BROKEN: Final = "proposal.glass_broken"  # likewise: it was approved in an emergency, and a review is due
+REVIEW_OVERDUE: Final = "proposal.review_overdue"  # likewise: nobody has looked at that in time
 GLASS_REVIEWED: Final = "proposal.glass_reviewed"  # likewise: somebody has looked at that
 RESOLVE_APPLIED: Final = "resolve_applied"
 RESOLVE_NOT_APPLIED: Final = "resolve_not_applied"

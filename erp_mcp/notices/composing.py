@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from erp_mcp.answers.visible import visible
 from erp_mcp.domain.instants import instant_text, parse_instant
-from erp_mcp.domain.lifecycle import ESCALATED, GLASS_BROKEN, State
+from erp_mcp.domain.lifecycle import ESCALATED, GLASS_BROKEN, REVIEW_OVERDUE, State
 from erp_mcp.domain.notice import Notice, NoticeKind
 from erp_mcp.domain.proposal import Event, Proposal
 
@@ -25,7 +25,7 @@ _DECIDES_NOTHING: Final = "This message decides nothing, and no answer to it doe
 
 def kind_of(event: Event) -> NoticeKind | None:
     """Return what people are told of an event, `None` where nobody needs to know."""
-    if event.type == GLASS_BROKEN:
+    if event.type in (GLASS_BROKEN, REVIEW_OVERDUE):
         return "glass_broken"
     state = _state_of(event)
     if state == State.AWAITING_APPROVAL:
@@ -71,22 +71,32 @@ def notice_of(event: Event, proposal: Proposal, *, page: str) -> Notice | None:
 
 
 def _alarm(event: Event, proposal: Proposal, *, page: str) -> Notice:
-    """Return the notice that two people approved in an emergency, for who is to look at it and all concerned."""
+    """Return the notice that two people approved in an emergency, or that nobody has looked at that in time."""
     content, glass = proposal.content, proposal.content.terms.break_glass
     headline = visible(content.preview.headline)
     reviewers = glass.review_by if glass else ()
-    due = parse_instant(event.time) + timedelta(seconds=glass.review_s) if glass else parse_instant(event.time)
+    late = event.type == REVIEW_OVERDUE
+    due = parse_instant(event.time) + timedelta(seconds=glass.review_s if glass else 0)
+    lines = (
+        f"Two people approved this by break-glass: agent {visible(content.agent)} for {visible(content.owner)}.",
+        f"One of {visible(', '.join(reviewers))} reviews it by {_minute(instant_text(due))}.",
+        "Where that is late, no other glass can be broken until it is done.",
+    )
+    if late:
+        lines = (
+            "Two people approved this by break-glass, and nobody has reviewed it in time.",
+            f"It waits for one of {visible(', '.join(reviewers))}.",
+            "Until one of them has, no other glass can be broken.",
+        )
     return Notice(
         id=event.event_id,
         kind="glass_broken",
         proposal_id=content.proposal_id,
         approvers=tuple(dict.fromkeys((*reviewers, *content.terms.approvers, content.owner))),
-        subject=_short(f"Glass broken: {headline}"),
+        subject=_short(f"{'Review overdue' if late else 'Glass broken'}: {headline}"),
         lines=(
             headline,
-            f"Two people approved this by break-glass: agent {visible(content.agent)} for {visible(content.owner)}.",
-            f"One of {visible(', '.join(reviewers))} reviews it by {_minute(instant_text(due))}.",
-            "Where that is late, no other glass can be broken until it is done.",
+            *lines,
             f"Deployment {content.deployment} ({content.environment}), tool {content.tool}, class {content.risk}.",
             f"To look at it: erp-mcp approvals review {content.proposal_id}",
             _DECIDES_NOTHING,

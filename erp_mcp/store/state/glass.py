@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from erp_mcp.domain.instants import exact_instant
+from erp_mcp.domain.lifecycle import REVIEW_OVERDUE
 from erp_mcp.domain.proposal import BrokenGlass, Content, SignedDecision, SignedReview
 from erp_mcp.domain.quorum import BREAK_GLASS_NEEDED
 from erp_mcp.errors import NoBreakGlassError, ReviewedAlreadyError, ReviewOverdueError
@@ -19,6 +20,10 @@ _BROKEN: Final = (
 _ONE: Final = f"{_BROKEN} WHERE glass.proposal_id = ?"
 _OPEN: Final = f"{_BROKEN} WHERE glass_review.proposal_id IS NULL ORDER BY glass.due_at, glass.proposal_id"
 _ALL: Final = f"{_BROKEN} ORDER BY glass.broken_at DESC, glass.proposal_id LIMIT ?"
+_LATE: Final = (
+    f"{_BROKEN} WHERE glass_review.proposal_id IS NULL AND NOT EXISTS (SELECT 1 FROM outbox"
+    f" WHERE outbox.aggregate_id = glass.proposal_id AND outbox.type = '{REVIEW_OVERDUE}') ORDER BY glass.due_at"
+)
 _ADD: Final = "INSERT INTO glass (proposal_id, broken_at, due_at) VALUES (?, ?, ?)"
 _ADD_REVIEW: Final = f"INSERT INTO glass_review ({REVIEW_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _BY: Final = "SELECT approver_id FROM decision WHERE proposal_id = ? AND decision = 'break_glass' ORDER BY approver_id"
@@ -88,6 +93,12 @@ def one(session: Session, proposal_id: str) -> BrokenGlass | None:
 def open_(session: Session) -> list[BrokenGlass]:
     """Return what nobody has looked at yet, what is due first before."""
     return [broken_glass(row) for row in session.execute(_OPEN).fetchall()]
+
+
+def untold(session: Session, now: datetime) -> list[BrokenGlass]:
+    """Return what nobody has looked at in time, and nobody was told of that."""
+    late = [broken_glass(row) for row in session.execute(_LATE).fetchall()]
+    return [one for one in late if one.is_overdue(now)]
 
 
 def newest(session: Session, limit: int) -> list[BrokenGlass]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -19,6 +20,7 @@ from erp_mcp.domain.lifecycle import (
     RESOLVE_APPLIED,
     RESOLVE_NOT_APPLIED,
     RESOLVE_TAKE_BACK,
+    REVIEW_OVERDUE,
     State,
     moves,
 )
@@ -36,6 +38,7 @@ from erp_mcp.domain.quorum import Said
 from erp_mcp.errors import (
     KeyReusedError,
     PossibleDuplicateError,
+    ProposalDamagedError,
     ProposalMovedError,
     StateUnavailableError,
     TooManyProposalsError,
@@ -312,15 +315,19 @@ class StoredProposals(ProposalReads):
             return self._mover.make(session, before, step, statement=resolution.statement).proposal
 
     def escalate(self) -> int:
-        """Tell once of each proposal that others may decide about from now on; return how many.
+        """Tell once of each proposal that others may decide about from now on, and of each review that is overdue.
+
+        Returns:
+            How many.
 
         Raises:
             StateUnavailableError: `state.unavailable`.
         """
         now = self._clock.wall()
         with self._engine.reading() as session:
-            due = self._overdue.escalated(session, now)
-        return sum(self._escalated(proposal_id, now) for proposal_id in due)
+            due, late = self._overdue.escalated(session, now), glass.untold(session, now)
+        told = sum(self._escalated(proposal_id, now) for proposal_id in due)
+        return told + (self._told_overdue(now) if late else 0)
 
     def expire(self) -> int:
         """Let everything go whose time is over, damaged or not; return how many.
@@ -443,6 +450,17 @@ class StoredProposals(ProposalReads):
             step = Step(name="escalate", actor="clock", facts={"to": [*before.proposal.content.terms.escalates_to]})
             self._mover.tell(session, before, step, ESCALATED, source=before.state)
         return True
+
+    def _told_overdue(self, now: datetime) -> int:
+        with self._engine.writing() as session:
+            session.lock(glass.LOCK)
+            late = glass.untold(session, now)
+            for one in late:
+                with suppress(ProposalDamagedError):  # one that stands in no known state holds nobody's work up
+                    there = found(session, one.proposal_id)
+                    step = Step(name="ask_for_review", actor="clock", facts={"review_due_at": one.due_at})
+                    self._mover.tell(session, there, step, REVIEW_OVERDUE, source=there.state)
+        return len(late)
 
     def _expire_some(self) -> int:
         now = exact_instant(self._clock.wall())

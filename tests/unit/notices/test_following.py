@@ -135,6 +135,14 @@ async def test_an_approval_in_an_emergency_is_told_to_all_concerned_whatever_a_c
     assert notice.subject == "Glass broken: Move line 10 of 4500000001 to 2026-03-20"
     assert any("reviews it by 2026-03-03 06:00 UTC" in line for line in notice.lines)
     assert notice.link == f"{PAGE}/proposals/{content.proposal_id}"
+    desk.clock.pass_seconds(24 * 3600 - 1)
+    desk.state.proposals.escalate()
+    assert await only.work("w1") == 0
+    desk.clock.pass_seconds(1)
+    desk.state.proposals.escalate()
+    assert [await only.work("w1") for _ in range(2)] == [1, 0]
+    assert desk.boxes[0].notices[1].subject == "Review overdue: Move line 10 of 4500000001 to 2026-03-20"
+    assert desk.boxes[0].notices[1].approvers == notice.approvers
 
 
 @guarantees("P3.notices", "P10.survives")

@@ -14,7 +14,7 @@ from erp_mcp.audit.verify import verify
 from erp_mcp.domain.canonical_json import canonical
 from erp_mcp.domain.decision import BreakGlass, Separation
 from erp_mcp.domain.instants import exact_instant
-from erp_mcp.domain.lifecycle import GLASS_BROKEN, GLASS_REVIEWED, State
+from erp_mcp.domain.lifecycle import GLASS_BROKEN, GLASS_REVIEWED, REVIEW_OVERDUE, State
 from erp_mcp.domain.proposal import Content, Decided, ReviewVerdict, SignedReview, Step
 from erp_mcp.errors import (
     DutiesSeparatedError,
@@ -163,6 +163,22 @@ def test_while_a_review_is_overdue_no_other_glass_is_broken(state: DeploymentSta
     assert says(state, second, "dora") is State.APPROVED
     assert [one.proposal_id for one in state.proposals.to_review()] == [second.proposal_id]
     assert [one.proposal_id for one in state.proposals.glass_broken()] == [second.proposal_id, first.proposal_id]
+    assert flaws(state) == []
+
+
+@guarantees("P3.break_glass", "P5.events", "P4.two_stores")
+def test_of_an_overdue_review_is_told_once_and_of_one_that_was_given_never(
+    state: DeploymentState, clock: FakeClock
+) -> None:
+    """By whichever worker looks first; what stands in the records leads to the rows."""
+    late, given = broken(state), broken(state, "key-00000002")
+    state.proposals.review(a_review(given))
+    told = [state.proposals.escalate()]
+    clock.pass_seconds(DAY_S)
+    told += [state.proposals.escalate() for _ in range(2)]
+    assert told == [0, 1, 0]
+    types = [state.proposals.history(one.proposal_id)[-1].type for one in (late, given)]
+    assert types == [REVIEW_OVERDUE, GLASS_REVIEWED]
     assert flaws(state) == []
 
 
