@@ -20,7 +20,7 @@ from erp_mcp.approval import check, envelope
 from erp_mcp.approval.envelope import OidcEnvelope
 from erp_mcp.approval.oidc import FRESH
 from erp_mcp.approval.requesters import requesters
-from erp_mcp.domain.decision import Terms
+from erp_mcp.domain.decision import BreakGlass, Terms
 from erp_mcp.domain.lifecycle import State
 from erp_mcp.web import begun
 from erp_mcp.web.held_keys import HELD_FOR
@@ -147,6 +147,24 @@ async def test_the_largest_changes_take_a_sign_in_made_for_each_of_them_alone(pe
     await person.browser.get(HERE)
     await person.browser.send(f"{HERE}/approve")
     assert (state(person), refusal(person), words(person).sign_in.asked_for) == (State.APPROVED, "", ID)
+
+
+@guarantees("P3.page_accounts", "P3.break_glass")
+async def test_to_break_the_glass_takes_a_sign_in_made_for_it_alone(person: Traveller, desk: Desk) -> None:
+    """Also of a change that a sign-in of this hour is enough for else."""
+    glass = BreakGlass(people=("cleo", "bob"), review_by=("ada",), review_s=3600)
+    desk.propose(preview=unflagged(), terms=replace(TWO, approvers=("zoe", "zed"), break_glass=glass))
+    await person.sign_in("cleo")
+    await person.browser.get(HERE)
+    assert f"{HERE}/break-glass" not in person.browser.seen.forms
+    await person.prove("cleo")
+    await person.browser.get(HERE)
+    why = "The line stands still, and nobody of the buyers answers."
+    assert (await person.browser.send(f"{HERE}/break-glass", reason=why)).status_code == 303
+
+    said = words(person)
+    assert (said.decision, said.method, said.sign_in.asked_for, said.comment) == ("break_glass", "oidc", ID, why)
+    assert refusal(person) == "too_few"
 
 
 @guarantees("P3.page_accounts")
