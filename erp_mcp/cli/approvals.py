@@ -77,7 +77,7 @@ command.add_command(approvers.list_approvers)
 Examples:
   erp-mcp approvals list --demo-dir DIR
   erp-mcp approvals list --all --json
-  erp-mcp approvals list --reviews             what was approved by break-glass
+  erp-mcp approvals list --reviews   what was approved by break-glass
 """,
 )
 @click.option("--all", "everything", is_flag=True, help="Also what is decided, under way, or for somebody to look at.")

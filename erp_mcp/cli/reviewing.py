@@ -30,7 +30,7 @@ _STANDS: Final = {
     epilog="""
 \b
 Examples:
-  erp-mcp approvals review prp_2Xk9TzQ0aB1c        who broke the glass, and why
+  erp-mcp approvals review prp_2Xk9TzQ0aB1c   who broke the glass, and why
   erp-mcp approvals review prp_2Xk9TzQ0aB1c --verdict justified \\
       --reason "the line stood still, and both buyers were on a plane"
 """,

@@ -184,9 +184,9 @@ def test_where_policy_has_no_glass_nobody_breaks_it(prepared: Path, tmp_path: Pa
     assert "approval.no_break_glass" in refused.output
 
 
-@guarantees("P3.break_glass", "P4.stale", "P3.not_stricter")
-@pytest.mark.parametrize("what", ["stopped", "changed", "withdrawn"])
-def test_a_stop_a_changed_record_and_a_policy_without_a_glass_hold_it_as_ever(plant: Path, what: str) -> None:
+@guarantees("P3.break_glass", "P4.stale", "P4.kill_switch", "P4.limits", "P3.not_stricter")
+@pytest.mark.parametrize("what", ["stopped", "changed", "limited", "withdrawn"])
+def test_a_stop_a_changed_record_a_limit_and_a_policy_without_a_glass_hold_it_as_ever(plant: Path, what: str) -> None:
     """It takes the place of who must say yes, and of nothing else."""
     handle, before = broken(plant), promise(plant)
     if what == "stopped":
@@ -197,11 +197,16 @@ def test_a_stop_a_changed_record_and_a_policy_without_a_glass_hold_it_as_ever(pl
             erp.execute("UPDATE po_item SET changed_at = '2026-03-16T04:59:59Z' WHERE po_no = '4500000640'")
         assert worked(plant, handle)[0] is State.STALE
     else:
+        before_, after, reason = {
+            "limited": ('max: "20"', 'max: "19"', "limits_stricter"),
+            "withdrawn": (GLASS, RULE, "terms_stricter"),
+        }[what]
         base = plant / "policies" / "base.yaml"
         text = base.read_text(encoding="utf-8")
-        base.write_text(text.replace(GLASS, RULE), encoding="utf-8")
+        assert before_ in text
+        base.write_text(text.replace(before_, after, 1), encoding="utf-8")
         run(plant, "policy", "apply", "--yes", "--as", "demo-admin")
-        assert worked(plant, handle) == (State.DENIED, "terms_stricter")
+        assert worked(plant, handle) == (State.DENIED, reason)
     assert promise(plant) == before
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from tests.unit.approval import people
 from tests.unit.approval.people import EVE, ROOT, Person
 from tests.unit.approval.test_break_glass import CARL, DORA, WHY
 from tests.unit.committing.erp import change_line
-from tests.unit.committing.office import TERMS, Office
+from tests.unit.committing.office import CREATE, TERMS, UPDATE, Office
 from tests.unit.committing.test_checked_again import latest
 from tests.unit.store.state.stores import schema_on
 
@@ -180,12 +181,25 @@ async def test_a_policy_that_takes_the_glass_away_holds_it(office: Office, now: 
         assert f'"terms":"{reason}"' in leaf
 
 
-@guarantees("P3.break_glass", "P4.stale", "P3.separation")
-async def test_a_changed_record_and_separated_duties_hold_it(office: Office) -> None:
+@guarantees("P3.break_glass", "P4.stale")
+async def test_a_changed_record_holds_it(office: Office) -> None:
     """It takes the place of who must say yes, and of nothing else."""
-    apart = (
-        Separation(rule="apart", tools=("propose_update_delivery_date", "propose_x"), key="supplier", window_s=3600),
-    )
-    content = broken(office, replace(WITH, separations=apart))
+    content = broken(office)
     change_line(office.erp_path)
     assert await ends(office, content) == ("STALE", "record_changed", 0)
+
+
+@guarantees("P3.break_glass", "P3.separation")
+async def test_separated_duties_hold_it_and_a_quota_does_not(office: Office) -> None:
+    """Of two that one person signed at once, the worker finds what the store could not see yet."""
+    apart = (Separation(rule="apart", tools=(UPDATE, CREATE), key="supplier", window_s=3600),)
+    half = office.propose(terms=replace(WITH, separations=apart))
+    other = office.propose(CREATE, number=2, terms=replace(WITH, quota=1))
+    now = office.clock.wall()
+    for content, minutes in ((half, 2), (other, 1)):
+        at = exact_instant(now + timedelta(minutes=minutes))
+        office.state.proposals.decide(word(office, content, CARL, decided_at=at))
+    for content in (half, other):
+        office.state.proposals.decide(word(office, content, DORA))
+    assert await ends(office, half) == ("NEEDS_HUMAN", "approval_separated", 0)
+    assert (*office.stand(other), office.effects(other)) == ("COMMITTED", "", 1)
