@@ -55,10 +55,11 @@ def from_json(form: type[Form], value: JsonValue, name: str = "") -> Form:
         raise FormError(f"{name or form.__name__} is no object")
     readers = _readers(form)  # type: ignore[arg-type]  # a class is hashable
     came_later = _came_later(form)  # type: ignore[arg-type]  # a class is hashable
-    strange = sorted((value.keys() ^ readers.keys()) - (came_later.keys() - value.keys()))
-    if strange:
-        raise FormError(f"{name or form.__name__}: {strange[0]} is unknown or missing")
-    found = {key: read(value[key], key) for key, read in readers.items() if key in value}
+    if value.keys() != readers.keys():
+        strange = sorted((value.keys() ^ readers.keys()) - (came_later.keys() - value.keys()))
+        if strange:
+            raise FormError(f"{name or form.__name__}: {strange[0]} is unknown or missing")
+    found = {key: readers[key](item, key) for key, item in value.items()}
     if any(key in found and found[key] == default for key, default in came_later.items()):
         raise FormError(f"{name or form.__name__} says what it leaves out")  # one object has one text
     return form(**found)
