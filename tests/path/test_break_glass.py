@@ -252,3 +252,40 @@ def test_an_overdue_review_shuts_the_glass_until_somebody_has_looked(plant: Path
             assert administration.why_not(deployment, shown_.content, approver, "break_glass") == "review_overdue"
     finally:
         deployment.close()
+
+
+@guarantees("P3.break_glass", "P3.canaries")
+def test_a_seeded_proposal_is_carried_out_by_no_glass_and_says_so_only_afterwards(plant: Path) -> None:
+    """Whoever tries finds out nothing before they have decided; what they did is reviewed like any other."""
+    proposed(plant)
+    before = promise(plant)
+    seeded = json.loads(run(plant, "approvals", "seed", "--json"))["proposal_id"]
+
+    first, second = (by_glass(plant, seeded, who) for who in ("carl", "dora"))
+
+    assert (first.exit_code, second.exit_code) == (0, 0)
+    assert ["was seeded" in one.stderr for one in (first, second)] == [False, True]
+    assert worked(plant, seeded) == (State.DENIED, "canary")
+    assert promise(plant) == before
+    assert seeded in run(plant, "approvals", "list", "--reviews")
+
+
+@guarantees("P3.break_glass")
+def test_one_whose_reviewers_have_left_is_reviewed_by_whom_policy_names_by_now(plant: Path) -> None:
+    """Else it would be overdue for good, and the glass shut."""
+    handle = broken(plant)
+    words = ("approvals", "review", handle, "--verdict", "justified", "--reason", WHY, "--json")
+    run(plant, "approvals", "revoke", "olaf", "--as", "demo-admin", "--yes")
+    assert "approval.not_found" in said(plant, *words, by="olaf").output
+    assert "approval.not_reviewer" in said(plant, *words, by="demo-approver").output
+
+    base = plant / "policies" / "base.yaml"
+    text = base.read_text(encoding="utf-8")
+    assert "review_by: [olaf, carl]" in text
+    base.write_text(text.replace("review_by: [olaf, carl]", "review_by: [demo-approver]"), encoding="utf-8")
+    run(plant, "policy", "apply", "--yes", "--as", "demo-admin")
+
+    given = said(plant, *words, by="demo-approver")
+    assert given.exit_code == 0, given.output
+    found = json.loads(given.stdout)["emergency"]
+    assert (found["review"], found["reviewed_by"], found["review_flaw"]) == ("justified", "demo-approver", None)
