@@ -97,6 +97,9 @@ def _wrong_approval(form: CaseForm, decision: Decision) -> str:
     groups = [group.name for group in terms.groups]
     if form.approval.groups is not None and set(form.approval.groups) != set(groups):
         return f"expected one of each of the groups {form.approval.groups}, got {groups}"
+    glass = [*terms.break_glass.people] if terms.break_glass else []
+    if form.approval.break_glass is not None and set(form.approval.break_glass) != set(glass):
+        return f"expected {form.approval.break_glass} to break the glass, got {glass}"
     return ""
 
 

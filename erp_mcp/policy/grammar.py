@@ -355,6 +355,7 @@ class CaseApprovalForm(_Form):
     value: Amount | None = None
     currency: CurrencyCode | None = None
     groups: list[Name] | None = None
+    break_glass: list[Name] | None = None  # who may; an empty list: nobody
 
 
 class CaseForm(_Form):

@@ -165,6 +165,22 @@ def test_a_policy_without_a_glass_is_the_bundle_that_it_was_and_one_with_it_is_c
 
 @guarantees("P3.break_glass", "policy.closed_language")
 @pytest.mark.parametrize(
+    ("expected", "right"),
+    [("[carl, dora, eve]", True), ("[eve, dora, carl]", True), ("[carl, dora]", False), ("[duty, eve]", False)],
+)
+def test_a_case_expects_who_may_break_the_glass(expected: str, right: bool, tmp_path: Path) -> None:
+    """By name, so that a group that grows is noticed; where there is none, nobody."""
+    text = GLASS.replace("REVIEW", "")
+    problems = check(_folder(tmp_path, text, f"{{break_glass: {expected}}}"), KNOWN).problems
+    assert [one.problem for one in problems] == ([] if right else ["failed_case"])
+    plain = text.replace("    break_glass: {people: [duty, eve], review_by: [olga, eve]}\n", "")
+    for wanted, codes in (("[]", []), (expected, ["failed_case"])):
+        found = check(_folder(tmp_path / wanted, plain, f"{{break_glass: {wanted}}}"), KNOWN).problems
+        assert [one.problem for one in found] == codes
+
+
+@guarantees("P3.break_glass", "policy.closed_language")
+@pytest.mark.parametrize(
     "wrong",
     [
         None,
