@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import date
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Final, TypeVar, get_args, get_origin
+from typing import Annotated, Final, Protocol, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
@@ -26,18 +27,31 @@ _MAYBE_TRICK: Final = re.compile(r"(?<![\w(])(?:[&*]\S|!)")  # an anchor, alias 
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def read_model(path: Path, model: type[Model], error: type[GatewayError]) -> tuple[Model, Document]:
+class Kept(Protocol):
+    """What files have been parsed into before; parsing one takes longer than all else that is done with it."""
+
+    def get(self, text: str) -> object:
+        """Return the plain values of a file's text; `None` where they are not known."""
+
+    def put(self, text: str, data: object) -> None:
+        """Keep them."""
+
+
+def read_model(
+    path: Path, model: type[Model], error: type[GatewayError], kept: Kept | None = None
+) -> tuple[Model, Document]:
     """Read a YAML file into a pydantic model.
 
     Args:
         path: The file.
         model: A model that forbids unknown keys.
         error: What to raise; its facts are `file`, `line`, `key` and `reason`.
+        kept: What such files have been parsed into before.
 
     Returns:
         The model, and the document for looking up further lines.
     """
-    document = Document(path, error)
+    document = Document(path, error, kept)
     try:
         return model.model_validate(document.data), document
     except ValidationError as failure:
@@ -103,20 +117,30 @@ _WORDS: Final = {
 class Document:
     """A parsed YAML file that knows its lines. `data` is the root mapping."""
 
-    def __init__(self, path: Path, error: type[GatewayError]) -> None:
-        """Parse `path`, raising `error` with file and line for anything that is not one strict mapping."""
+    def __init__(self, path: Path, error: type[GatewayError], kept: Kept | None = None) -> None:
+        """Parse `path`, raising `error` with file and line for anything that is not one strict mapping.
+
+        What is kept of the same text is taken as it is; the file is then parsed when a line is asked for.
+        """
         self.path = path
         self._error = error
-        text = self._text()
-        self._refuse_tricks(text)
+        self._read = self._text()
+        self.data = kept.get(self._read) if kept is not None else None
+        if self.data is None:
+            self.data = _plain(self._root)
+            if kept is not None:
+                kept.put(self._read, self.data)
+
+    @cached_property
+    def _root(self) -> CommentedMap:
+        self._refuse_tricks(self._read)
         try:
-            data = YAML(typ="rt").load(text)
+            data = YAML(typ="rt").load(self._read)
         except YAMLError as failure:
             raise self._broken(failure) from failure
         if not isinstance(data, CommentedMap):
-            raise error(file=path.name, line=1, key="", reason="the file must be a mapping")
-        self._root = data
-        self.data = _plain(data)
+            raise self._error(file=self.path.name, line=1, key="", reason="the file must be a mapping")
+        return data
 
     def error(self, location: tuple[str | int, ...], reason: str) -> GatewayError:
         """Return the error for a place in the file."""

@@ -1,84 +1,69 @@
 """Analyses: what needs more than a query, as pure functions over typed rows.
 
 Start at `late_order.py`; the walk is in `causes.py`, the rule who gets what in `domain/pegging.py`. A tool file names
-an analysis by its key here.
+an analysis by its key here. Each is imported when it is first asked for: a worker that commits a change runs none.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Final
+import importlib
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Final, cast
 
-from erp_mcp.analyses import (
-    asset_history,
-    availability,
-    bill_of_material,
-    briefing,
-    capacity,
-    exceptions_ahead,
-    expedite,
-    genealogy,
-    late_order,
-    match,
-    oee,
-    order_differences,
-    pareto,
-    purchase_history,
-    scorecard,
-    shortage_list,
-    shortages,
-    slow_stock,
-    stock_differences,
-    stocked_lots,
-    supplier_record,
-    supply_demand,
-    timeline,
-    vendor_summary,
-    what_if,
-    wip_ageing,
-)
-from erp_mcp.domain.analysis import Analysis
-from erp_mcp.domain.derivation import Derivation
+if TYPE_CHECKING:
+    from erp_mcp.analyses.derivations import DERIVATIONS
+    from erp_mcp.domain.analysis import Analysis
 
-_ALL: Final = (
-    asset_history.ANALYSIS,
-    availability.ANALYSIS,
-    bill_of_material.ANALYSIS,
-    briefing.ANALYSIS,
-    capacity.ANALYSIS,
-    expedite.ANALYSIS,
-    genealogy.ANALYSIS,
-    late_order.ANALYSIS,
-    match.ANALYSIS,
-    oee.ANALYSIS,
-    order_differences.ANALYSIS,
-    pareto.ANALYSIS,
-    purchase_history.ANALYSIS,
-    scorecard.ANALYSIS,
-    shortage_list.ANALYSIS,
-    shortages.ANALYSIS,
-    slow_stock.ANALYSIS,
-    stock_differences.ANALYSIS,
-    supply_demand.ANALYSIS,
-    timeline.ANALYSIS,
-    vendor_summary.ANALYSIS,
-    what_if.ANALYSIS,
-    wip_ageing.ANALYSIS,
-)
-ANALYSES: Final[Mapping[str, Analysis]] = MappingProxyType({analysis.name: analysis for analysis in _ALL})
-# What the read model works out ahead of time: first what others rest on.
-DERIVATIONS: Final[tuple[Derivation, ...]] = (
-    shortage_list.SHORT_DEMAND,
-    *exceptions_ahead.EXCEPTIONS,
-    expedite.CANDIDATE,
-    stock_differences.DIFFERING_LOTS,
-    capacity.WAITING_WORK,
-    stocked_lots.STOCKED_LOT,
-    supplier_record.SUPPLIER_RECORD,
-    supplier_record.DELIVERED_LOT,
-    match.MATCHED_ORDER,
-    match.LOOSE_INVOICE,
-)
+_MODULES: Final = {
+    "asset_history": "asset_history",
+    "availability": "availability",
+    "bill_of_material": "bill_of_material",
+    "capacity_load": "capacity",
+    "downtime_pareto": "pareto",
+    "expedite": "expedite",
+    "genealogy": "genealogy",
+    "late_order": "late_order",
+    "match_exceptions": "match",
+    "oee": "oee",
+    "order_differences": "order_differences",
+    "order_shortages": "shortages",
+    "order_timeline": "timeline",
+    "plant_briefing": "briefing",
+    "purchase_history": "purchase_history",
+    "shortage_list": "shortage_list",
+    "slow_stock": "slow_stock",
+    "stock_differences": "stock_differences",
+    "supplier_scorecard": "scorecard",
+    "supply_demand": "supply_demand",
+    "vendor_summary": "vendor_summary",
+    "what_if": "what_if",
+    "wip_ageing": "wip_ageing",
+}
+
+
+class _WhenAsked(Mapping[str, "Analysis"]):
+    """The analyses by name; to look through the names imports none."""
+
+    def __getitem__(self, name: str) -> Analysis:
+        module = importlib.import_module(f"{__name__}.{_MODULES[name]}")
+        return cast("Analysis", module.ANALYSIS)
+
+    def __contains__(self, name: object) -> bool:
+        return name in _MODULES
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_MODULES)
+
+    def __len__(self) -> int:
+        return len(_MODULES)
+
+
+ANALYSES: Final[Mapping[str, Analysis]] = _WhenAsked()
 
 __all__ = ["ANALYSES", "DERIVATIONS"]
+
+
+def __getattr__(name: str) -> object:
+    if name != "DERIVATIONS":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return importlib.import_module(f"{__name__}.derivations").DERIVATIONS

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from zoneinfo import ZoneInfo
 
 from erp_mcp import settings
-from erp_mcp.analyses import ANALYSES, DERIVATIONS
+from erp_mcp.analyses import ANALYSES
 from erp_mcp.bootstrap.declared import check_declared, guarded
 from erp_mcp.bootstrap.keeping_state import LocalLeases, open_state
 from erp_mcp.bootstrap.machine import SystemClock, TimeOrderedIds, jump_recorder
@@ -463,7 +463,12 @@ class Deployment:
 
         wanted = (system.profile, system.id_prefix)
         if wanted not in self._profiles:  # reading one costs more than a call
-            self._profiles[wanted] = load_profile(system.profile, self.profile_folders, id_prefix=system.id_prefix)
+            self._profiles[wanted] = load_profile(
+                system.profile,
+                self.profile_folders,
+                id_prefix=system.id_prefix,
+                kept=self.settings.state_dir / "profiles",
+            )
         profile = self._profiles[wanted]
         return replace(profile, declaration=licensed.SAP) if licensed.is_sap(system.url) else profile
 
@@ -512,6 +517,7 @@ class Deployment:
 
     def writer(self) -> SqliteReadModelWriter:
         """Return the writing side of the read model; the caller closes it."""
+        from erp_mcp.analyses import DERIVATIONS
         from erp_mcp.store.read_model.writer import ReadModelWriter
 
         return ReadModelWriter(self.settings.read_model, DERIVATIONS)

@@ -19,6 +19,7 @@ from erp_mcp.errors import ProfileFileError
 from erp_mcp.strict_yaml import Document, read_model
 from erp_mcp.systems.fields import check_fields
 from erp_mcp.systems.grammar import CommandsForm, ProfileForm
+from erp_mcp.systems.kept import KeptText
 from erp_mcp.systems.licensed import check_declaration
 
 # What an id can belong to: the entities, and what only lines refer to.
@@ -30,7 +31,7 @@ _WITHOUT_HEAD: Final = frozenset({"jsonrpc", "memory", "sql"})  # kinds that hav
 SHIPPED: Final = Path(__file__).resolve().parent
 
 
-def load_profile(name: str, folders: Sequence[Path], *, id_prefix: str = "") -> Profile:
+def load_profile(name: str, folders: Sequence[Path], *, id_prefix: str = "", kept: Path | None = None) -> Profile:
     """Return a profile by name from the first folder that has it.
 
     Args:
@@ -38,6 +39,7 @@ def load_profile(name: str, folders: Sequence[Path], *, id_prefix: str = "") -> 
         folders: The shipped folder first, then the operator's; a name in two of them is an error, never an override.
         id_prefix: Set before every id that this system owns (rule `same`), so that two systems of one product do not
             share numbers.
+        kept: Folder where what its file was parsed into is kept for the next process; `None` keeps nothing.
 
     Raises:
         ProfileFileError: `systems.bad_profile`, with `file`, `line`, `key` and `reason`.
@@ -50,16 +52,16 @@ def load_profile(name: str, folders: Sequence[Path], *, id_prefix: str = "") -> 
         )
     if len({file.resolve() for file in found}) > 1:
         raise ProfileFileError(file=f"{name}.yaml", line=0, key="profile", reason="in two folders; rename one")
-    profile = _read(found[0], name)
+    profile = _read(found[0], name, KeptText(kept / f"{name}.json") if kept is not None else None)
     return _prefixed(profile, id_prefix) if id_prefix else profile
 
 
-def _read(file: Path, name: str) -> Profile:
+def _read(file: Path, name: str, kept: KeptText | None) -> Profile:
     """Return the profile of a file; a process keeps what became of the last ones, so that none is read twice."""
     before = _what_counts(file)
     profile = _READ.get(before)
     if profile is None:
-        profile = _checked(file, name)
+        profile = _checked(file, name, kept)
         if before[1] and before == _what_counts(file):  # not edited meanwhile
             while len(_READ) >= _MOST_READ:
                 _READ.pop(next(iter(_READ)), None)
@@ -79,8 +81,8 @@ def _what_counts(file: Path) -> tuple[Path, str, bool]:
     return place, digest, place.parent == SHIPPED
 
 
-def _checked(file: Path, name: str) -> Profile:
-    form, document = read_model(file, ProfileForm, ProfileFileError)
+def _checked(file: Path, name: str, kept: KeptText | None) -> Profile:
+    form, document = read_model(file, ProfileForm, ProfileFileError, kept)
     if form.profile != name:
         raise document.error(("profile",), f"must be {name!r}, the name of the file")
     _check_keys(form, document)
