@@ -124,11 +124,21 @@ def _add(update: Callable[[bytes], None], name: str, path: Path) -> None:
 
 
 def _kept(cache_file: Path, wanted: str) -> Catalog | None:
-    try:
-        body = taken(cache_file, wanted)
-        return from_json(body) if body else None
-    except (ValueError, KeyError, TypeError):
-        return None
+    """Return the catalogue of a cache file; a process keeps the last one, so that none is made of one text twice."""
+    body = taken(cache_file, wanted)
+    text = hashlib.sha256(body.encode()).hexdigest()
+    catalog = _MADE.get(text)
+    if catalog is None and body:
+        try:
+            catalog = from_json(body)
+        except (ValueError, KeyError, TypeError):
+            return None
+        _MADE.clear()
+        _MADE[text] = catalog
+    return catalog
+
+
+_MADE: Final[dict[str, Catalog]] = {}  # by SHA-256 of the text
 
 
 def taken(cache_file: Path, wanted: str) -> str:

@@ -65,6 +65,22 @@ def test_a_second_start_takes_the_cache_and_a_changed_file_does_not(tmp_path: Pa
     assert build.times == 3
 
 
+@guarantees("catalog.lint")
+def test_a_process_makes_one_catalogue_of_one_text_and_another_of_another(tmp_path: Path) -> None:
+    """Many deployments opened in one process share it; what two folders say stays two."""
+    less = catalog_of(list(CATALOG)[1:], CATALOG.vocabulary)
+    kept = {"one.json": (TOOLS, CATALOG), "same.json": (TOOLS, CATALOG), "less.json": (TOOLS / "orders", less)}
+    for name, (folder, catalog) in kept.items():
+        compiled.put(tmp_path / name, compiled.source_digest([folder]), compiled.to_json(catalog))
+
+    def read(name: str) -> Catalog:
+        return compiled.cached([kept[name][0]], tmp_path / name, _Builder())
+
+    one, same, other, again = read("one.json"), read("same.json"), read("less.json"), read("one.json")
+    assert one is same
+    assert (one, other, again) == (CATALOG, less, CATALOG)
+
+
 @guarantees("P10.survives")
 @pytest.mark.parametrize("damage", ["", "garbage", "cut", "flipped"])
 def test_a_damaged_cache_is_built_anew(tmp_path: Path, damage: str) -> None:
