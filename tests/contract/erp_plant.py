@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 
 import erp_mcp
@@ -37,7 +38,8 @@ class ErpPlant:
         with closing(sqlite3.connect(self.path)) as raw, raw:
             for goods in GOODS.values():
                 raw.execute(goods.before or "SELECT 1")
-        self._born = {key for statement in EFFECTS for key, _, _ in self._rows(statement)}
+        self._born = {key for key, _, _ in self._rows(*EFFECTS)}
+        self._looked_at: tuple[bytes, Mapping[str, str]] = (b"", {})
         self._records: dict[str, Iterator[tuple[str, ...]]] = {}
 
     def good(self, operation: str) -> Command:
@@ -61,15 +63,24 @@ class ErpPlant:
             assert raw.execute(GOODS[command.operation].touch, (command.key,)).rowcount > 0, command
 
     def effects(self) -> Mapping[str, str]:
-        """Return what the ERP holds, by source key, wherever the file is just now.
+        """Return what the ERP holds, by source key, wherever the file is just now; not read again until it was written.
 
         What is new is one effect for each document, however many lines it has.
         """
-        found: dict[str, str] = defaultdict(str)
-        for statement in EFFECTS:
-            for key, document, row in self._rows(statement):
+        version = self._version()
+        if version != self._looked_at[0]:
+            found: dict[str, str] = defaultdict(str)
+            for key, document, row in self._rows(*EFFECTS):
                 found[key if key in self._born else document] += row
-        return found
+            self._looked_at = version, MappingProxyType(found)
+        return self._looked_at[1]
+
+    def _version(self) -> bytes:
+        """Return SQLite's count of the transactions that have changed the file."""
+        with self._file().open("rb") as file:
+            head = file.read(28)
+        assert head[18:20] == b"\1\1", "with a log beside it, the file's own count stands still"
+        return head[24:]
 
     def move_away(self) -> None:
         """Take the file away, as when the ERP is down."""
@@ -88,7 +99,9 @@ class ErpPlant:
             self._records[operation] = iter(rows) if goods.touch or goods.each else itertools.repeat(rows[0])
         return next(self._records[operation])
 
-    def _rows(self, statement: str) -> list[tuple[str, ...]]:
-        file = self.path if self.path.exists() else self._away
-        with closing(sqlite3.connect(file)) as raw:
-            return raw.execute(statement).fetchall()
+    def _rows(self, *statements: str) -> list[tuple[str, ...]]:
+        with closing(sqlite3.connect(self._file())) as raw:
+            return [row for one in statements for row in raw.execute(one)]
+
+    def _file(self) -> Path:
+        return self.path if self.path.exists() else self._away
