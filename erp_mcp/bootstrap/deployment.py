@@ -228,6 +228,11 @@ class Deployment:
         )
 
     @cached_property
+    def task_key(self) -> bytes:
+        """What seals the ids of tasks that agents are given for their proposals."""
+        return derived_key(deployment_key(self.settings.state_dir), "tasks")
+
+    @cached_property
     def preparation(self) -> Preparation:
         """What works out a change, for the gateway before it is proposed and for the worker before it is sent."""
         from erp_mcp.commands import OPERATIONS

@@ -66,7 +66,7 @@ def notice_of(event: Event, proposal: Proposal, *, page: str) -> Notice | None:
             f"To look at it: erp-mcp proposals show {content.proposal_id}",
             _DECIDES_NOTHING,
         ),
-        link=_link(page, content.proposal_id),
+        link=link_to(page, content.proposal_id),
     )
 
 
@@ -101,11 +101,12 @@ def _alarm(event: Event, proposal: Proposal, *, page: str) -> Notice:
             f"To look at it: erp-mcp approvals review {content.proposal_id}",
             _DECIDES_NOTHING,
         ),
-        link=_link(page, content.proposal_id),
+        link=link_to(page, content.proposal_id),
     )
 
 
-def _link(page: str, proposal_id: str) -> str:
+def link_to(page: str, proposal_id: str) -> str:
+    """Return the address of a proposal on the page, empty where no page is known; it lets nobody in."""
     return f"{page}/proposals/{quote(proposal_id, safe='')}" if page else ""
 
 

@@ -11,6 +11,7 @@ from erp_mcp.server import app
 from erp_mcp.server.session import Load, Session
 
 if TYPE_CHECKING:
+    from erp_mcp.domain.proposal import Proposal
     from erp_mcp.server.start import Run
 
 
@@ -29,6 +30,15 @@ def session_of(*, demo_dir: str, config: str, agent: str) -> Load:
 
         deployment = bootstrap.open_deployment(settings.find_file(config=config, demo_dir=demo_dir))
 
+        def proposal(proposal_id: str) -> Proposal:
+            return deployment.state.proposals.get(proposal_id)  # opened by the first who needs it
+
+        def link(proposal_id: str) -> str:
+            from erp_mcp.notices.composing import link_to
+
+            notices = deployment.settings.notices
+            return link_to(notices.page if notices is not None else "", proposal_id)
+
         async def close() -> None:
             await deployment.disconnect()
             deployment.close()
@@ -39,6 +49,9 @@ def session_of(*, demo_dir: str, config: str, agent: str) -> Load:
             ids=deployment.ids,
             structured=answers.structured,
             text=answers.text,
+            proposals=proposal,
+            link=link,
+            task_key=deployment.task_key,
             background=functools.partial(bootstrap.synchronise_beside, deployment.settings.file),
             close=close,
         )

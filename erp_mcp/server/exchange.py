@@ -12,15 +12,24 @@ from erp_mcp.server.rpc import RequestId
 SendNotice = Callable[[str, Mapping[str, JsonValue] | None], None]
 
 
+def nobody(method: str, params: Mapping[str, JsonValue] | None) -> None:
+    """Send nothing: there is no way to the client."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exchange:
-    """One request under way. `busy`: it came beyond the bound on calls; `notify` writes a notice to the client."""
+    """One request under way.
+
+    `busy`: it came beyond the bound on calls. `notify` writes a notice to the client, `ask` a request, of which the
+    answer is never read.
+    """
 
     id: RequestId
     method: str
     params: Mapping[str, JsonValue] | None
     notify: SendNotice
     busy: bool = False
+    ask: SendNotice = nobody
 
 
 class Peer(Protocol):

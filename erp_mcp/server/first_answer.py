@@ -61,7 +61,7 @@ def _discover(params: Mapping[str, JsonValue]) -> dict[str, JsonValue] | None:
     return {
         "_meta": {identity.META_SERVER: _SERVER_INFO},
         "cacheScope": "private",
-        "capabilities": identity.CAPABILITIES,
+        "capabilities": identity.STATELESS_CAPABILITIES,
         "instructions": identity.INSTRUCTIONS,
         "resultType": "complete",
         "supportedVersions": list(identity.STATELESS_VERSIONS),

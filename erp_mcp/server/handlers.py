@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from erp_mcp import views
 from erp_mcp.domain.answer import Refusal
 from erp_mcp.domain.call import JsonValue, ToolCall
-from erp_mcp.errors import GatewayError, InternalError, UnknownToolError
+from erp_mcp.errors import GatewayError, InternalError, ProposalNotFoundError, UnknownToolError
+from erp_mcp.server import tasks
+from erp_mcp.server.offering import NOTHING, Declared, Offers, carded
 from erp_mcp.server.report import describe, say
+from erp_mcp.server.resources import page_of
 from erp_mcp.server.rpc import INTERNAL_ERROR, INVALID_PARAMS, RpcError, error_from
 from erp_mcp.server.session import Load, Outcome, Session, ToolView
 
@@ -34,7 +36,10 @@ ANNOTATIONS: Final[dict[str, JsonValue]] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallRequest:
-    """One `tools/call` as the protocol layer hands it over; `meta` is the raw `_meta`, the client is as it says."""
+    """One `tools/call` as the protocol layer hands it over; `meta` is the raw `_meta`, the client is as it says.
+
+    `again`: it brings answers along, as a call does that was answered with a question.
+    """
 
     name: str
     arguments: dict[str, JsonValue]
@@ -42,6 +47,8 @@ class CallRequest:
     client_name: str = ""
     client_version: str = ""
     busy: bool = False
+    declared: Declared = NOTHING
+    again: bool = False
 
 
 class Handlers:
@@ -52,6 +59,7 @@ class Handlers:
         self._load = load
         self._session: Session | None = None
         self._opened = asyncio.Event()
+        self._offers = Offers()
 
     async def open(self) -> Session | None:
         """Load the session. A broken set-up is told on standard error, and the connection stays up without tools."""
@@ -109,10 +117,45 @@ class Handlers:
         if session is None:
             raise _unknown_tool(request.name, Refusal.of(UnknownToolError(), ""))
         call = _tool_call(request, session.ids.new())
+        offers, declared, name = self._offers, request.declared, request.name
+        points = offers.points_first(session, declared, name, request.arguments, again=request.again)
+        if points:  # the wait comes with the next leg
+            call = replace(call, arguments={key: one for key, one in call.arguments.items() if key != "wait_s"})
         outcome = await _outcome(session, call, busy=request.busy)
         if isinstance(outcome, Refusal) and outcome.code == UnknownToolError.code and not _names_another(outcome):
             raise _unknown_tool(request.name, outcome)
-        return _result(session, outcome)
+        if points and (interim := offers.instead(session, outcome)) is not None:
+            return interim
+        return offers.added(session, declared, name, outcome, _result(session, outcome))
+
+    async def task(self, method: str, task_id: str, request: CallRequest) -> dict[str, JsonValue]:
+        """Answer one request about a task in wire form; it becomes a call of a tool, governed and recorded as such.
+
+        Args:
+            method: Of `tasks.METHODS`.
+            task_id: As the client sent it.
+            request: Who asks; name and arguments are none.
+
+        Raises:
+            RpcError: −32602 with `proposal.not_found`, alike for another agent's task and one that never was.
+        """
+        session = await self.opened()
+        if session is None:
+            raise error_from(INVALID_PARAMS, "Unknown task", ProposalNotFoundError())
+
+        async def ask(tool: str, arguments: dict[str, JsonValue]) -> Outcome:
+            call = _tool_call(replace(request, name=tool, arguments=arguments), session.ids.new())
+            return await _outcome(session, call, busy=request.busy)
+
+        def render(outcome: Outcome) -> dict[str, JsonValue]:
+            proposal, result = tasks.told_of(session, outcome), _result(session, outcome)
+            return carded(session, request.declared, proposal, result) if proposal is not None else result
+
+        if method == tasks.CANCEL:
+            return await tasks.cancel(session, task_id, ask)
+        if method == tasks.UPDATE:
+            return await tasks.update(session, task_id, ask)
+        return await tasks.get(session, task_id, ask, render)
 
     async def refuse_misshapen(self, params: Mapping[str, JsonValue] | None, why: GatewayError) -> str:
         """Record a call whose parameters don't have the form of a call; return its id, empty without a session."""
@@ -130,7 +173,7 @@ class Handlers:
 
 def tool_on_wire(tool: ToolView, *, pictures: bool = False) -> dict[str, JsonValue]:
     """Return one tool as `tools/list` publishes it; with the page that shows its answers, where there is one."""
-    page = views.view_of(tool.name) if pictures else None
+    page = page_of(tool.name, reads=tool.read_only) if pictures else None
     shown: dict[str, JsonValue] = {"_meta": {"ui": {"resourceUri": page.uri}}} if page else {}
     return {
         "name": tool.name,
@@ -195,7 +238,9 @@ def _unknown_tool(name: str, refusal: Refusal) -> RpcError:
         data["facts"] = {name: list(fact) if isinstance(fact, list) else fact for name, fact in refusal.facts.items()}
     if refusal.call_id:
         data["call_id"] = refusal.call_id
-    return RpcError(INVALID_PARAMS, f"Unknown tool: {clean(name)}", data)
+    meant = refusal.facts.get("suggestion")  # of the tools that the caller may see alone
+    hint = f". Did you mean {meant}?" if isinstance(meant, str) else ""
+    return RpcError(INVALID_PARAMS, f"Unknown tool: {clean(name)}{hint}", data)
 
 
 def clean(text: str) -> str:

@@ -34,19 +34,23 @@ CAPABILITIES: Final[dict[str, JsonValue]] = {
     "tools": {"listChanged": True},
 }
 
+EXTENSION_PAGES: Final = "io.modelcontextprotocol/ui"
+EXTENSION_TASKS: Final = "io.modelcontextprotocol/tasks"
+PAGE_TYPE: Final = "text/html;profile=mcp-app"
+
+# Tasks are an extension of the stateless revision alone.
+STATELESS_CAPABILITIES: Final[dict[str, JsonValue]] = {**CAPABILITIES, "extensions": {EXTENSION_TASKS: {}}}
+
 # The revisions served; a test compares them with what the SDK speaks.
 HANDSHAKE_VERSIONS: Final = ("2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25")
 STATELESS_VERSIONS: Final = ("2026-07-28",)
+URL_SINCE: Final = "2025-11-25"  # the first revision in which a client can be asked to open an address
 
 # Reserved keys of a stateless request's `_meta`.
 META_VERSION: Final = "io.modelcontextprotocol/protocolVersion"
 META_CLIENT: Final = "io.modelcontextprotocol/clientInfo"
 META_CAPABILITIES: Final = "io.modelcontextprotocol/clientCapabilities"
 META_SERVER: Final = "io.modelcontextprotocol/serverInfo"
-
-
-EXTENSION_PAGES: Final = "io.modelcontextprotocol/ui"
-PAGE_TYPE: Final = "text/html;profile=mcp-app"
 
 
 def shows_pages(extensions: Mapping[str, object] | None) -> bool:

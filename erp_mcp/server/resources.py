@@ -13,6 +13,7 @@ from typing import Final
 from erp_mcp import views
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.entities import COMMON_FIELDS, ENTITIES, FieldSpec, field_specs
+from erp_mcp.domain.tool import Tool
 from erp_mcp.errors import UnknownResourceError
 from erp_mcp.policy.permissions import Permissions, in_words
 from erp_mcp.server.rpc import error_from
@@ -89,9 +90,18 @@ def addresses(session: Session | None) -> tuple[str, ...]:
 
 
 def pages_of(known: Permissions) -> list[views.View]:
-    """Return the pages of the tools that may be called, listed or not."""
-    found = (views.view_of(one.tool.name) for one in known.tools)
-    return [view for view in found if view is not None]
+    """Return the pages of the tools that may be called, listed or not; each once."""
+    found = (page_of(one.tool.name, reads=_reads(one.tool)) for one in known.tools)
+    return list(dict.fromkeys(view for view in found if view is not None))
+
+
+def _reads(tool: Tool) -> bool:
+    return tool.effect in ("read", "discovery") or tool.status in ("get", "list")
+
+
+def page_of(tool: str, *, reads: bool) -> views.View | None:
+    """Return the page that shows what a tool answers; what does not read answers with a proposal, and has its card."""
+    return views.view_of(tool) or (None if reads else views.card())
 
 
 def _permissions(session: Session | None) -> Permissions | None:

@@ -15,6 +15,7 @@ PARSE_ERROR: Final = -32700
 INVALID_REQUEST: Final = -32600
 METHOD_NOT_FOUND: Final = -32601
 INVALID_PARAMS: Final = -32602
+CAPABILITY_MISSING: Final = -32021  # since 2026-07-28
 INTERNAL_ERROR: Final = -32603
 SERVER_BUSY: Final = -32000
 RESOURCE_NOT_FOUND: Final = -32002  # to 2025-11-25; since then it is one of the invalid parameters
@@ -88,6 +89,11 @@ def error_line(request_id: RequestId | None, error: RpcError) -> bytes:
     if error.data is not None:
         body["data"] = error.data
     return _line({"jsonrpc": "2.0", "id": request_id, "error": body})
+
+
+def request_line(request_id: RequestId, method: str, params: Mapping[str, JsonValue] | None) -> bytes:
+    """Return the line of a request to the client."""
+    return _line({"jsonrpc": "2.0", "id": request_id, "method": method, "params": params or {}})
 
 
 def notice_line(method: str, params: Mapping[str, JsonValue] | None) -> bytes:

@@ -25,15 +25,18 @@ from pydantic import ValidationError
 
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.errors import BusyError, InternalError, MalformedRequestError
-from erp_mcp.server import completion, identity, prompts, resources
+from erp_mcp.server import completion, identity, prompts, resources, tasks
 from erp_mcp.server.exchange import Exchange, SendNotice
 from erp_mcp.server.handlers import CallRequest, Handlers, clean
 from erp_mcp.server.listeners import LIST_CHANGED, PROMPTS, RESOURCES, TOOLS, Listeners
+from erp_mcp.server.offering import Declared
 from erp_mcp.server.progress import telling, token_of
 from erp_mcp.server.report import describe, say
 from erp_mcp.server.rpc import (
+    CAPABILITY_MISSING,
     INTERNAL_ERROR,
     INVALID_PARAMS,
+    METHOD_NOT_FOUND,
     RESOURCE_NOT_FOUND,
     SERVER_BUSY,
     RequestId,
@@ -147,24 +150,26 @@ class SdkPeer:
         server.add_request_handler("prompts/get", types.GetPromptRequestParams, self._get_prompt)
         server.add_request_handler("completion/complete", types.CompleteRequestParams, self._complete)
         server.add_request_handler("subscriptions/listen", types.SubscriptionsListenRequestParams, self._listen)
+        for method in tasks.METHODS:
+            server.add_request_handler(method, types.RequestParams, self._task)
         return server
 
     async def _discover(self, _context: _Context, _params: types.RequestParams) -> types.DiscoverResult:
         # What the SDK derives would promise notices that are not sent.
         return types.DiscoverResult(
             supported_versions=list(identity.STATELESS_VERSIONS),
-            capabilities=types.ServerCapabilities.model_validate(identity.CAPABILITIES),
+            capabilities=types.ServerCapabilities.model_validate(identity.STATELESS_CAPABILITIES),
             instructions=identity.INSTRUCTIONS,
         )
 
     async def _list_tools(self, context: _Context, params: types.PaginatedRequestParams) -> dict[str, Any]:
         _only_page(params)
         # Wire form, built by hand: the SDK's model drops a misspelt key without a word.
-        return await self._handlers.list_tools(pictures=_shows_pages(context))
+        return await self._handlers.list_tools(pictures=_declared(context).pages)
 
     async def _list_resources(self, context: _Context, params: types.PaginatedRequestParams) -> dict[str, Any]:
         _only_page(params)
-        return resources.resource_list(await self._handlers.opened(), pictures=_shows_pages(context))
+        return resources.resource_list(await self._handlers.opened(), pictures=_declared(context).pages)
 
     async def _list_templates(self, _context: _Context, params: types.PaginatedRequestParams) -> dict[str, Any]:
         _only_page(params)
@@ -175,19 +180,22 @@ class SdkPeer:
         return resources.read(await self._handlers.opened(), params.uri, not_found=not_found)
 
     async def _call_tool(self, context: _Context, params: types.CallToolRequestParams) -> dict[str, Any]:
-        client = context.session.client_params
-        given = (context.params or {}).get("_meta")
-        meta = given if isinstance(given, Mapping) else {}
-        request = CallRequest(
-            name=params.name,
-            arguments=params.arguments or {},
-            meta=meta,
-            client_name=client.client_info.name if client else "",
-            client_version=client.client_info.version if client else "",
-            busy=context.lifespan_context.busy,
-        )
-        with telling(token_of(meta), context.lifespan_context.notify):
+        request = _call_request(context, params.name, params.arguments or {})
+        with telling(token_of(request.meta), context.lifespan_context.notify):
             return await self._handlers.call_tool(request)
+
+    async def _task(self, context: _Context, _params: types.RequestParams) -> dict[str, Any]:
+        request = _call_request(context, "", {})
+        if not _is_stateless(context.lifespan_context.params):
+            raise RpcError(METHOD_NOT_FOUND, "Method not found", context.method)
+        if not request.declared.tasks:
+            needed: JsonValue = {"requiredCapabilities": {"extensions": {identity.EXTENSION_TASKS: {}}}}
+            raise RpcError(CAPABILITY_MISSING, "Missing required client capability", needed)
+        task_id = tasks.task_id_in(context.params)
+        if task_id is None:
+            why = MalformedRequestError(rule="params", reason='member "taskId" of "params" must be text')
+            raise error_from(INVALID_PARAMS, "Invalid request parameters", why)
+        return await self._handlers.task(context.method, task_id, request)
 
     async def _list_prompts(self, _context: _Context, params: types.PaginatedRequestParams) -> dict[str, Any]:
         _only_page(params)
@@ -222,10 +230,36 @@ def _only_page(params: types.PaginatedRequestParams) -> None:
         raise RpcError(INVALID_PARAMS, "Unknown cursor: the list is one page")
 
 
-def _shows_pages(context: _Context) -> bool:
-    """Whether the client says that it shows pages of this kind."""
-    declared = context.session.client_capabilities
-    return declared is not None and identity.shows_pages(declared.extensions)
+def _call_request(context: _Context, name: str, arguments: dict[str, JsonValue]) -> CallRequest:
+    client, exchange = context.session.client_params, context.lifespan_context
+    params = context.params or {}
+    meta = params.get("_meta")
+    return CallRequest(
+        name=name,
+        arguments=arguments,
+        meta=meta if isinstance(meta, Mapping) else {},
+        client_name=client.client_info.name if client else "",
+        client_version=client.client_info.version if client else "",
+        busy=exchange.busy,
+        declared=_declared(context),
+        again="inputResponses" in params or "requestState" in params,
+    )
+
+
+def _declared(context: _Context) -> Declared:
+    """Return what the client says that it can do: of its connection, or in the stateless revision of this request."""
+    known, exchange = context.session.client_capabilities, context.lifespan_context
+    if known is None:
+        return Declared()
+    stateless = _is_stateless(exchange.params)
+    urls = known.elicitation is not None and known.elicitation.url is not None
+    return Declared(
+        pages=identity.shows_pages(known.extensions),
+        tasks=stateless and identity.EXTENSION_TASKS in (known.extensions or {}),
+        beside=urls and not stateless and context.protocol_version >= identity.URL_SINCE,
+        instead=urls and stateless,
+        send=exchange.ask,
+    )
 
 
 def _is_stateless(params: Mapping[str, JsonValue] | None) -> bool:

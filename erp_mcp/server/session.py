@@ -9,6 +9,7 @@ from typing import Protocol
 from erp_mcp.domain.answer import Answer, Refusal
 from erp_mcp.domain.call import JsonValue, ToolCall
 from erp_mcp.domain.principal import Principal
+from erp_mcp.domain.proposal import Proposal
 from erp_mcp.errors import GatewayError
 from erp_mcp.policy.permissions import Permissions
 from erp_mcp.ports import Ids
@@ -74,6 +75,11 @@ class Gateway(Protocol):
         ...
 
 
+def _no_link(_proposal_id: str) -> str:
+    """Be where people decide, where no page is known."""
+    return ""
+
+
 async def _nothing() -> None:
     """Be the work or the clean-up that a session does not have."""
 
@@ -83,7 +89,9 @@ class Session:
     """All that one stdio connection is served from.
 
     `structured` and `text` render an outcome, each whole. `background` runs beside the connection until it ends (the
-    scheduled synchronisation), `close` after it.
+    scheduled synchronisation), `close` after it. `proposals` gives a proposal by its id, whoever made it, as
+    `ports.Proposals.get`; `link` the address where people decide about one, empty where the deployment names no page.
+    `task_key` seals the ids of tasks; empty, no task is given.
     """
 
     gateway: Gateway
@@ -91,6 +99,9 @@ class Session:
     ids: Ids
     structured: Callable[[Outcome], dict[str, JsonValue]]
     text: Callable[[Outcome], str]
+    proposals: Callable[[str], Proposal] | None = None
+    link: Callable[[str], str] = _no_link
+    task_key: bytes = b""
     background: Callable[[], Awaitable[None]] = _nothing
     close: Callable[[], Awaitable[None]] = _nothing
 

@@ -28,6 +28,7 @@ from erp_mcp.server.rpc import (
     error_from,
     error_line,
     notice_line,
+    request_line,
     result_line,
 )
 from erp_mcp.server.wire import LineReader
@@ -41,7 +42,8 @@ READ_AHEAD: Final = 2  # chunks of the pipe that wait to be handled
 
 CALL: Final = "tools/call"
 _NEEDS_SESSION: Final = frozenset({CALL, "tools/list"})
-_READS: Final = frozenset({CALL, "completion/complete"})  # what reads from the read model takes one of the places
+# What asks the gateway takes one of the places.
+_READS: Final = frozenset({CALL, "completion/complete", "tasks/get", "tasks/update", "tasks/cancel"})
 Lines = list[bytes | None]
 
 
@@ -55,12 +57,18 @@ class StdioLoop:
         self._first = tuple(first)
         self._tasks: dict[RequestId, asyncio.Task[None]] = {}
         self._calls = 0
+        self._asked = 0
         self._freed = asyncio.Event()
         self._patient = True
 
     def notify(self, method: str, params: Mapping[str, JsonValue] | None) -> None:
         """Write one notice to the client."""
         self._writer.send(notice_line(method, params))
+
+    def ask(self, method: str, params: Mapping[str, JsonValue] | None) -> None:
+        """Write one request to the client. Nobody waits for its answer, and nothing reads it."""
+        self._asked += 1
+        self._writer.send(request_line(f"erp-mcp-{self._asked}", method, params))
 
     async def run(self, peer: Peer) -> None:
         """Serve until the client closes its side; cancel this to stop sooner. `drain` afterwards."""
@@ -98,7 +106,7 @@ class StdioLoop:
             case Fault(request_id, error):
                 self._writer.send(error_line(request_id, error))
             case _:
-                pass  # a blank line, or a reply: the server asks nothing, so it waits for none
+                pass  # a blank line, or a reply: whatever was asked, no answer decides anything
 
     async def _start(self, peer: Peer, request: Request) -> None:
         if (refusal := self._refused(request)) is not None:
@@ -107,7 +115,9 @@ class StdioLoop:
         if request.method in _NEEDS_SESSION:
             await peer.ready()
         busy = request.method in _READS and not await self._place()
-        exchange = Exchange(id=request.id, method=request.method, params=request.params, notify=self.notify, busy=busy)
+        exchange = Exchange(
+            id=request.id, method=request.method, params=request.params, notify=self.notify, busy=busy, ask=self.ask
+        )
         if request.method == "initialize":
             # What came before must not profit from it, what follows in the pipe may rely on it.
             await asyncio.sleep(0)

@@ -1,7 +1,7 @@
-"""Pictures of answers for hosts that show them (MCP Apps): one self-contained page per tool (docs/views.md)."""
+"""Pictures of answers for hosts that show them (MCP Apps): self-contained pages (docs/views.md)."""
 
 from __future__ import annotations
 
-from erp_mcp.views.pages import MIME_TYPE, View, page, view_at, view_of
+from erp_mcp.views.pages import MIME_TYPE, View, card, page, view_at, view_of
 
-__all__ = ["MIME_TYPE", "View", "page", "view_at", "view_of"]
+__all__ = ["MIME_TYPE", "View", "card", "page", "view_at", "view_of"]

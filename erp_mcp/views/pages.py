@@ -59,6 +59,12 @@ _VIEWS: Final = (
         title="Downtime by reason",
         description="Reasons of downtime by minutes, with their cumulative share.",
     ),
+    View(
+        tool="get_proposal",
+        asset="proposal",
+        title="A proposal",
+        description="What would change, what was looked at, where it stands and where people decide; nothing to press.",
+    ),
 )
 _BY_TOOL: Final = {view.tool: view for view in _VIEWS}
 _BY_ADDRESS: Final = {view.uri: view for view in _VIEWS}
@@ -67,6 +73,11 @@ _BY_ADDRESS: Final = {view.uri: view for view in _VIEWS}
 def view_of(tool: str) -> View | None:
     """Return the picture of a tool's answers, where it has one."""
     return _BY_TOOL.get(tool)
+
+
+def card() -> View:
+    """Return the picture of a proposal: of whatever asks people for a change, and of what asks after one."""
+    return _BY_TOOL["get_proposal"]
 
 
 def view_at(uri: str) -> View | None:

@@ -50,7 +50,7 @@ function answered(result) {
     told(`${answer.error.summary || "The call was refused."} (${answer.error.code || "no code"})`, answer.error.advice);
   } else if (answer && answer.tables) {
     try {
-      put(...picture(answer, input), remarks(answer), provenance(answer));
+      put(...picture(answer, input, result._meta || {}), remarks(answer), provenance(answer));
     } catch (error) {
       told("This answer could not be drawn. Its text says the same.");
     }

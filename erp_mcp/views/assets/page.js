@@ -90,7 +90,7 @@ function provenance(answer) {
     return `${source.system} as of ${source.as_of} (${age(source.age_s)}${late})`;
   });
   const rule = answer.definition_id ? ` Definition ${answer.definition_id}.` : "";
-  return make("footer", null, `From ${from.join("; ") || "no source"}.${rule} Call ${answer.call_id || "unknown"}.`);
+  return make("footer", null, `From ${from.join("; ") || (answer.tables.proposal ? "the gateway's own records" : "no source")}.${rule} Call ${answer.call_id || "unknown"}.`);
 }
 
 // A linear scale from numbers to places.

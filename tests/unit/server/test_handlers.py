@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from erp_mcp.domain.answer import Answer, Refusal
@@ -89,6 +91,22 @@ async def test_unknown_tool_becomes_a_protocol_error_and_any_other_refusal_a_res
 
     assert (unknown.value.code, unknown.value.message) == (-32602, "Unknown tool: t")
     assert other["isError"] is True
+
+
+@guarantees("input.clear_errors", "P1.hidden_is_missing")
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [({"suggestion": "get_stock"}, ". Did you mean get_stock?"), ({}, ""), ({"suggestion": ["x"]}, "")],
+)
+async def test_message_about_an_unknown_tool_names_the_one_that_the_gateway_suggests(
+    facts: dict[str, Any], said: str
+) -> None:
+    """Models read the message of a protocol error; which tools are suggested is seen to where they are found."""
+    outcome = Refusal(code="call.unknown_tool", summary="", advice="", facts=facts, call_id="c")
+    with pytest.raises(RpcError) as unknown:
+        await (await handlers(FakeGateway(outcome))).call_tool(CallRequest(name="get_stok", arguments={}, meta={}))
+
+    assert unknown.value.message == f"Unknown tool: get_stok{said}"
 
 
 @guarantees("P5.every_decision")

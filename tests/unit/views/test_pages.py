@@ -22,6 +22,7 @@ TOOLSETS = {
     "get_supply_demand": "planning",
     "get_oee": "production",
     "get_downtime_pareto": "production",
+    "get_proposal": "proposals",
 }
 TOOLS = tuple(TOOLSETS)
 MOST_BYTES = 40_000
@@ -91,6 +92,30 @@ def test_page_reads_tables_and_columns_that_its_tool_answers(tool: str) -> None:
     assert asked_for - made_here - of_the_envelope <= columns | {argument.name for argument in known.arguments}
 
 
+@guarantees("views.true")
+@pytest.mark.parametrize("tool", TOOLS)
+def test_no_name_of_a_page_is_given_twice(tool: str) -> None:
+    """Its parts stand in one block, where a second function of a name is an error and nothing is drawn."""
+    page = views.page(view(tool))
+    names = re.findall(r"^(?:async )?(?:function|const|let) (\w+)", page, re.MULTILINE)
+
+    assert len(names) > 20
+    assert [name for name in set(names) if names.count(name) > 1] == []
+
+
+@guarantees("offers.card", "views.inert")
+def test_card_has_nothing_to_press_and_nothing_that_leads_anywhere() -> None:
+    """Not even where an answer holds an address: it is text to be copied."""
+    page = views.page(views.card())
+
+    assert re.findall(
+        r"""make\("(?:a|button|input|select|textarea|form)"|\bhref\b|\.click\b|window\.open|location""", page
+    ) == [
+        'make("input"'  # the slider of charts, in what all pictures share
+    ]
+    assert re.findall(r"ui/(?:open-link|message|update-model-context)|tools/call", page) == []
+
+
 @guarantees("views.same_policy")
 def test_every_picture_belongs_to_one_tool_and_is_found_by_its_address() -> None:
     """Hosts read the address from the tool and ask for it again."""
@@ -100,4 +125,5 @@ def test_every_picture_belongs_to_one_tool_and_is_found_by_its_address() -> None
     assert [views.view_at(one.uri) for one in found] == found
     assert all(one.uri.startswith("ui://erp-mcp/") for one in found)
     assert views.view_of("get_stock") is None
+    assert views.card() == view("get_proposal")
     assert views.view_at("ui://erp-mcp/../late-order") is None
