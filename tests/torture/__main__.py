@@ -1,7 +1,8 @@
 """`python -m tests.torture`: schedules of deaths and of faults, over all write tools, contracts, sagas and stores.
 
-Its last stage lets everything happen at once, beside a model (`tests.model`). It prints a line for each tool and
-contract as it goes, the sums at the end, and exits 1 where anything was wrong. In pieces: `--tools`, `--contracts`,
+One stage is of people who die in an emergency (`glass`); the last lets everything happen at once, beside a model
+(`tests.model`). It prints a line for each tool and contract as it goes, the sums at the end, what became of changes
+whose answer got lost, and exits 1 where anything was wrong. In pieces: `--tools`, `--contracts`,
 `--ways`, `--stages`, `--store`. Where PostgreSQL is not installed its store is left out with a line that says so, and
 with `REQUIRE_ALL=1` that is an error.
 """
@@ -19,13 +20,15 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
+from erp_mcp.domain.command import RetryKind
 from tests.crash.run import in_memory
 from tests.model.playing import everything
 from tests.prepared import prepare
 from tests.systems.postgresql.server import installed
 from tests.torture import stage as stages
+from tests.torture.glass import glass
 from tests.torture.homes import ErpFile, home_on
 from tests.torture.plant import ERP, Kit, Template, prepared, remembering
 from tests.torture.ports import KINDS, PLANTED, WAYS
@@ -34,10 +37,11 @@ from tests.torture.side_by_side import pieces, side_by_side
 from tests.torture.stage import Asked, Set, Stage, Tally
 from tests.torture.world import World
 
-STAGES: Final[Mapping[str, Stage]] = {**stages.STAGES, "saga": sagas, "model": everything}
-_OWN: Final = frozenset({"saga", "model"})  # stages that make what they play
+STAGES: Final[Mapping[str, Stage]] = {**stages.STAGES, "saga": sagas, "glass": glass, "model": everything}
+_OWN: Final = frozenset({"saga", "glass", "model"})  # stages that make what they play
 STORES: Final = ("sqlite", "postgresql")
 _LACKS: Final = "PostgreSQL is not installed (initdb, pg_ctl, postgres and pg_basebackup): its store is left out"
+_LOST_HEAD: Final = ("schedules", "resolved", "parked", "neither", "duplicates")
 _HEAD: Final = ("schedules", "played", "sends", "effects", "duplicates", "lost", "illegal", "ms")
 
 
@@ -74,6 +78,7 @@ def run(chosen: argparse.Namespace, kit: Kit, templates: Sequence[Template] | No
         found.append(tally)
         print(_line(tally), flush=True)
     _print_sums(found)
+    print_lost_answers(found)
     print(f"{len(tools) if {*chosen.stages} - _OWN else 0} tools, {time.perf_counter() - began:.0f} s")
     if chosen.json is not None:
         chosen.json.write_text(json.dumps([one.facts() for one in found], indent=1), encoding="utf-8")
@@ -147,6 +152,22 @@ def _print_sums(tallies: Sequence[Tally]) -> None:
             figures = [getattr(total, one) for one in _HEAD[:-1]]
             row = "".join(f"{figure:11}" for figure in figures)
             print(f"{' '.join(name) or 'all':62}{row}{total.ms:11.1f}")
+
+
+def print_lost_answers(tallies: Sequence[Tally]) -> None:
+    """Print, by contract, what became of changes that were made and whose answer got lost."""
+    lost = {kind: Tally() for kind in KINDS}
+    for one in tallies:
+        if one.answer_lost:
+            lost[cast("RetryKind", one.kind)].take(one)
+    if not any(one.answer_lost for one in lost.values()):
+        return
+    print(f"\n{'written, and the answer lost':62}{''.join(f'{one:>11}' for one in _LOST_HEAD)}")
+    for kind, total in lost.items():
+        if count := total.answer_lost.total():
+            ends = (total.answer_lost["COMMITTED"], total.answer_lost["NEEDS_HUMAN"])
+            shares = "".join(f"{100 * end / count:10.1f}%" for end in (*ends, count - sum(ends)))
+            print(f"{kind:62}{count:11}{shares}{total.duplicates:11}")
 
 
 def _line(one: Tally) -> str:

@@ -32,7 +32,7 @@ from erp_mcp.domain.answer import Answer
 from erp_mcp.domain.call import JsonValue, ToolCall
 from erp_mcp.domain.command import RetryContract
 from erp_mcp.domain.lifecycle import State
-from erp_mcp.domain.proposal import Content
+from erp_mcp.domain.proposal import Content, Proposal
 from erp_mcp.domain.tool import Tool
 from erp_mcp.policy import bundle
 from erp_mcp.store.state.deployment_state import DeploymentState
@@ -240,12 +240,19 @@ def prepared(plant: Path) -> Kit:
     return kit
 
 
-def _approved(runner: asyncio.Runner, deployment: Deployment, tool: str, arguments: Mapping[str, JsonValue]) -> Content:
+def asked_for(
+    runner: asyncio.Runner, deployment: Deployment, tool: str, arguments: Mapping[str, JsonValue]
+) -> Proposal:
+    """Let the agent propose, and return what waits for people then."""
     call = ToolCall(tool=tool, arguments={**arguments}, call_id="call-torture")
     answer = runner.run(deployment.gateway.call(deployment.principal(AGENT), call))
     assert isinstance(answer, Answer), (tool, answer)
     table = answer.tables["proposal"]
-    proposal = deployment.state.proposals.get(str(table.rows[0][table.columns.index("proposal_id")]))
+    return deployment.state.proposals.get(str(table.rows[0][table.columns.index("proposal_id")]))
+
+
+def _approved(runner: asyncio.Runner, deployment: Deployment, tool: str, arguments: Mapping[str, JsonValue]) -> Content:
+    proposal = asked_for(runner, deployment, tool, arguments)
     for who in APPROVERS[: proposal.content.terms.needed]:
         folder = deployment.settings.file.parent
         signing = Signing(approver_id=who, passphrase=passphrase_of(folder, who))

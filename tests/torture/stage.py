@@ -73,10 +73,11 @@ class Tally:
     illegal: int = 0
     seconds: float = 0.0
     states: Counter[str] = field(default_factory=Counter)
+    answer_lost: Counter[str] = field(default_factory=Counter)  # states of what took effect and was not answered
     wrongs: list[str] = field(default_factory=list)
 
-    def add(self, ending: Ending, told: str) -> None:
-        """Count one schedule that was played."""
+    def add(self, ending: Ending, told: str, *, answers: bool = True) -> None:
+        """Count one schedule that was played; `answers` says whether its system answers what it has written."""
         self.played += 1
         self.sends += ending.sends
         self.effects += ending.effects
@@ -84,6 +85,8 @@ class Tally:
         self.lost += ending.is_lost
         self.illegal += bool(ending.wrongs)
         self.states[ending.state.value] += 1
+        if ending.effects and not answers:
+            self.answer_lost[ending.state.value] += 1
         if (ending.is_duplicate or ending.is_lost or ending.wrongs) and len(self.wrongs) < _SHOWN:
             facts = f"{ending.state} [{ending.reason}] {ending.effects} effects, {ending.sends} sends"
             self.wrongs.append(f"{told}: {facts} {'; '.join(ending.wrongs)}".rstrip())
@@ -93,6 +96,7 @@ class Tally:
         for name in ("schedules", "played", "sends", "effects", "duplicates", "lost", "illegal", "seconds"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.states += other.states
+        self.answer_lost += other.answer_lost
         self.wrongs += other.wrongs
 
     @property
@@ -107,7 +111,8 @@ class Tally:
 
     def facts(self) -> dict[str, object]:
         """Return it for a file."""
-        return {**asdict(self), "states": dict(self.states), "ms": round(self.ms, 2), "seconds": round(self.seconds, 2)}
+        counted = {"states": dict(self.states), "answer_lost": dict(self.answer_lost)}
+        return {**asdict(self), **counted, "ms": round(self.ms, 2), "seconds": round(self.seconds, 2)}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -151,27 +156,29 @@ def _deaths(played: Set, template: Template, kind: RetryKind, way: Way, asked: A
         one = Crash(played.world, template, kind, way, asked.planted)
         chance = Random(f"{asked.seed} {template.tool} {kind} {way}")
         firsts = one.deaths()
-        _play(tally, one, firsts, every=asked.every)
+        play(tally, one, firsts, every=asked.every)
         if asked.pairs is None and (way == "plain" or asked.every):
-            _play_pairs(tally, one, firsts, every=asked.every)
-        _play(tally, one, one.some(firsts, chance, asked.pairs or 0), every=True)
-        _play(tally, one, one.some(firsts, chance, asked.triples, deaths=3), every=True)
+            play_pairs(tally, one, firsts, every=asked.every)
+        play(tally, one, one.some(firsts, chance, asked.pairs or 0), every=True)
+        play(tally, one, one.some(firsts, chance, asked.triples, deaths=3), every=True)
     return tally
 
 
-def _play(tally: Tally, one: Crash, deaths: Iterable[Death], *, every: bool) -> None:
+def play(tally: Tally, one: Crash, deaths: Iterable[Death], *, every: bool) -> None:
+    """Count deaths, and play those that leave something new to the end."""
     for death in deaths:
         tally.schedules += 1
         if death.is_new or every:
-            tally.add(one.ending(death), " then ".join(death.points))
+            tally.add(one.ending(death), " then ".join(death.points), answers=one.way != "cut_after")
 
 
-def _play_pairs(tally: Tally, one: Crash, firsts: Sequence[Death], *, every: bool) -> None:
+def play_pairs(tally: Tally, one: Crash, firsts: Sequence[Death], *, every: bool) -> None:
+    """Play for each death all deaths of the worker that goes on from it."""
     for first in firsts:
         if first.is_new or every:
             seconds = one.deaths(first)
             tally.schedules += _repeats(firsts, first, every=every) * len(seconds)
-            _play(tally, one, seconds, every=every)
+            play(tally, one, seconds, every=every)
 
 
 def _repeats(firsts: Sequence[Death], first: Death, *, every: bool) -> int:
@@ -208,7 +215,7 @@ def _faults(played: Set, line: Wire, template: Template, kind: RetryKind, asked:
     with played.tallied("wire", template, kind, "") as tally:
         for case in chosen:
             tally.schedules += 1
-            tally.add(line.play(template, kind, case), str(case))
+            tally.add(line.play(template, kind, case), str(case), answers=case.answers)
     return tally
 
 

@@ -16,9 +16,10 @@ import pytest
 from erp_mcp.commands import OPERATIONS
 from erp_mcp.domain.command import RetryKind
 from tests.guarantees import guarantees
+from tests.torture.__main__ import print_lost_answers
 from tests.torture.plant import UNDO
 from tests.torture.ports import KINDS, WAYS, Planted, Way, kinds_of, meets
-from tests.torture.stage import Asked, Set, Tally, crash, own_kind
+from tests.torture.stage import Asked, Set, Tally, crash, own_kind, wire
 
 # A record that changes, a document that is made, a task of the gateway's own.
 THREE: Final = ("propose_update_delivery_date", "propose_create_purchase_order", "propose_create_human_task")
@@ -111,3 +112,18 @@ def test_the_harness_sees_what_is_wrong(played: Set, planted: Planted, kind: Ret
     assert getattr(tally, figure) > 0
     assert tally.is_wrong
     assert tally.wrongs
+
+
+@guarantees("P4.unknown")
+def test_of_what_was_written_and_not_answered_the_closing_table_says_how_much_was_found_out_by_contract(
+    played: Set, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A worker finds out all of it, or hands all of it to a person where nothing can be found out."""
+    chosen = some(played, ["propose_update_sales_price"])
+    tallies = [*crash(chosen, Asked(ways=("plain", "cut_after"))), *wire(chosen, Asked(sample=8, seed=SEED))]
+    print_lost_answers(tallies)
+    rows = [line.split() for line in capsys.readouterr().out.splitlines() if line]
+    table = {name: told for name, count, *told in rows[1:] if int(count) > 2}
+    found_out, left = ["100.0%", "0.0%", "0.0%", "0"], ["0.0%", "100.0%", "0.0%", "0"]
+    assert table == {kind: left if kind == "none" else found_out for kind in KINDS}
+    assert not any(one.answer_lost for one in tallies if one.way == "plain")

@@ -34,6 +34,7 @@ LENGTHS: Final = (1, 2, 8)
 _PATIENT_S: Final = 20.0
 _HASTY_S: Final = 0.06  # real seconds after which a client gives up that waits for what never comes
 _NEVER: Final = frozenset({"late", "slow_answer"})
+_CUT: Final = frozenset({"cut", "cut_answer"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +48,11 @@ class Case:
     spot: Spot
     fault: ErpFault
     length: int = 1
+
+    @property
+    def answers(self) -> bool:
+        """Whether the connection holds until what was written is answered."""
+        return self.spot in {"find", "read_back"} or not (self.fault.commits and self.fault.kind in _CUT)
 
     def sends(self) -> Mapping[int, ErpFault]:
         """Return what commands meet, by number."""
