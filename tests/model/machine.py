@@ -15,8 +15,8 @@ from erp_mcp.domain.lifecycle import ENDS, State
 from erp_mcp.domain.proposal import Content
 from tests.model.luck import Luck
 from tests.model.reference import Model
-from tests.model.shop import LINES, NAMES, REASON, RULES, Shop, Stock
-from tests.model.terms import MAXIMUM, VALID_S, WINDOW_S, Mishap, One, Tool
+from tests.model.shop import LINES, NAMES, REASON, RULES, WHY, Shop, Stock
+from tests.model.terms import GLASS_OF, MAXIMUM, OWNER, REVIEW_S, REVIEWERS, VALID_S, WINDOW_S, Mishap, One, Tool
 from tests.torture.plant import UNDO
 from tests.writes.desk import APPROVERS
 from tests.writes.test_procurement import ASKED
@@ -32,6 +32,9 @@ DEATHS: Final = (
 )
 _SCOPES: Final[dict[str, str]] = {"all": "all", **{one: f"tool:{name}" for one, name in NAMES.items()}}
 _TICK_S: Final = 0.001
+LEAST: Final = 20  # characters of a reason in an emergency
+BREAK_GLASS_NEEDED: Final = 2  # people, as the model knows it
+_NO_WHY: Final = "urgent"
 _ROUNDS: Final = 12  # of waiting and working, after which everything is over
 _PROPOSED: Final = date(2026, 6, 1)
 _BY_HAND: Final = date(2026, 10, 1)
@@ -40,6 +43,7 @@ numbers = st.integers(min_value=0, max_value=11)
 lines = st.integers(min_value=0, max_value=LINES - 1)
 people = st.sampled_from(APPROVERS)
 often = st.sampled_from((True, True, False))
+everybody = st.sampled_from((*GLASS_OF, REVIEWERS[0]))
 spared = st.sampled_from((0, 0, 1, 2, 3, 4, 5))  # requests before the one that has bad luck
 
 
@@ -157,6 +161,31 @@ class Everything(RuleBasedStateMachine):
     def decide(self, number: int, who: str, yes: int) -> None:
         self._decide(self._one_of(number, "AWAITING_APPROVAL").number, who, yes=yes > 0)
 
+    @precondition(lambda self: self.asked)
+    @rule(number=numbers, people=st.permutations(GLASS_OF), says_why=often, not_now=often)
+    def break_the_glass(self, number: int, people: list[str], says_why: bool, not_now: bool) -> None:
+        """Two people approve in an emergency, and the owner of the agent tries."""
+        if not_now and number % 3:
+            return
+        one = self._one_of(number, "AWAITING_APPROVAL")
+        for who in people if says_why else people[:1]:
+            expected = self.model.break_glass(one, who, says_why=says_why)
+            assert self.shop.break_glass(one.number, who, WHY if says_why else _NO_WHY) == expected, (one, who)
+            self._pass_by(_TICK_S)
+        self.seen["glass broken"] += one.broken_at is not None
+
+    @precondition(lambda self: any(one.broken_at is not None for one in self.model.all))
+    @rule(number=numbers, who=everybody)
+    def review(self, number: int, who: str) -> None:
+        """Somebody looks at it afterwards, mostly at what nobody has looked at."""
+        waiting = [one for one in self.model.all if one.broken_at is not None and not one.reviewed]
+        chosen = waiting if waiting and number % 6 else self.model.all
+        one = chosen[number % len(chosen)]
+        counts = self.model.review(one, who)
+        assert self.shop.review(one.number, who) == counts, (one, who)
+        self.seen["reviewed"] += counts
+        self._pass_by(_TICK_S)
+
     @rule(name=st.sampled_from(("plain", "plain", *sorted(RULES))))
     def apply_a_policy(self, name: str) -> None:
         if name != self.policy:
@@ -182,7 +211,7 @@ class Everything(RuleBasedStateMachine):
     def change_a_line_by_hand(self, line: int) -> None:
         self._by_hand(line)
 
-    @rule(seconds=st.sampled_from((1, 6, 31, 301, 301, WINDOW_S, VALID_S - 600, VALID_S)))
+    @rule(seconds=st.sampled_from((1, 6, 31, 301, 301, WINDOW_S, REVIEW_S, VALID_S - 600, VALID_S)))
     def wait(self, seconds: int) -> None:
         self._pass_by(seconds)
 
@@ -217,6 +246,7 @@ class Everything(RuleBasedStateMachine):
         self.each_change_is_made_at_most_once_and_with_enough_people()
         self.nobody_s_change_is_overwritten()
         self.limits_are_never_passed()
+        self.no_glass_is_broken_while_a_review_is_overdue()
 
     def the_model_says_the_same(self) -> None:
         said = [one.state for one in self.model.all]
@@ -234,7 +264,10 @@ class Everything(RuleBasedStateMachine):
             assert found <= 1, one
             decisions = self.shop.deployment.state.proposals.decisions(self.shop.ids[one.number])
             yes = {decision.approver_id for decision in decisions if decision.decision == "approve"}
-            assert not found or len(yes) >= one.needed, (one, yes)
+            broke = self.shop.reasons(decisions)
+            assert OWNER not in {*yes, *broke}, (one, yes, broke)
+            assert all(len(why) >= LEAST for why in broke.values()), (one, broke)
+            assert not found or len(yes) >= one.needed or len(broke) >= BREAK_GLASS_NEEDED, (one, yes, broke)
             if found and one.tool == "defect":
                 self.written_at.setdefault(one.number, self.shop.sent_at(one.number))
 
@@ -251,6 +284,13 @@ class Everything(RuleBasedStateMachine):
         moments = sorted(self.written_at.values())
         for first in moments:
             assert sum(first <= at < first + WINDOW_S for at in moments) <= MAXIMUM, moments
+
+    def no_glass_is_broken_while_a_review_is_overdue(self) -> None:
+        """Nor does anybody's word by it count: whoever reviews opens it again."""
+        broken = self.shop.broken()
+        for said in self.shop.said_by_break_glass() if broken else ():
+            late = [one for one in broken if one.due_at <= said and not "" < one.reviewed_at <= said]
+            assert not late, (said, late)
 
     # --- What it is made of -------------------------------------------------------------------------------------------
 

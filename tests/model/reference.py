@@ -13,9 +13,12 @@ from tests.model.terms import (
     ALONE_S,
     BEFORE_SEND,
     DAY_S,
+    GLASS_OF,
     LAST,
     LASTING,
     LEASE_S,
+    OWNER,
+    REVIEWERS,
     UNSENT,
     URGENT,
     WAITING,
@@ -56,7 +59,7 @@ class Model(Sagas):
         one = One(
             number=len(self.all), tool=tool, made=self.now, needed=self.rules.needed[tool], maximum=self.rules.maximum,
             line=line, date=date, before=where.date, version=where.version, undoes=undoes, since=self.now,
-            counted=self.now,
+            counted=self.now, has_glass=self.rules.glass,
         )  # fmt: skip
         self.all.append(one)
         return True
@@ -72,12 +75,33 @@ class Model(Sagas):
         """Whether the word counts."""
         if one.state == "AWAITING_APPROVAL" and one.is_over(self.now):
             self.expire()
-        if one.state != "AWAITING_APPROVAL" or who in one.yes:
+        if one.state != "AWAITING_APPROVAL" or who in one.yes | one.broke:
             return False
         if yes:
             one.yes.add(who)
         if not yes or len(one.yes) >= one.needed:
             self._put(one, "APPROVED" if yes else "REJECTED")
+        return True
+
+    def break_glass(self, one: One, who: str, *, says_why: bool) -> bool:
+        """Whether a word in an emergency counts; two of those whom policy names for it are enough for anything."""
+        if one.state == "AWAITING_APPROVAL" and one.is_over(self.now):
+            self.expire()
+        if one.state != "AWAITING_APPROVAL" or who in one.yes | one.broke or not one.has_glass or not says_why:
+            return False
+        if who not in GLASS_OF or who == OWNER or any(each.lacks_review(self.now) for each in self.all):
+            return False
+        one.broke.add(who)
+        if len(one.broke) > 1:
+            one.broken_at = self.now
+            self._put(one, "APPROVED")
+        return True
+
+    def review(self, one: One, who: str) -> bool:
+        """Whether a review counts: once, of those whom policy names for it, and of none who broke the glass."""
+        if one.broken_at is None or one.reviewed or who not in REVIEWERS or who in one.broke:
+            return False
+        one.reviewed = True
         return True
 
     def cancel(self, one: One) -> bool:
@@ -196,7 +220,7 @@ class Model(Sagas):
         if self._is_stale(one):
             return "go_stale", "STALE"
         lower = one.tool == "defect" and self.rules.maximum < one.maximum
-        return ("deny", "DENIED") if lower or self.rules.needed.get(one.tool, 0) > one.needed else None
+        return ("deny", "DENIED") if lower or one.stricter_by(self.rules) else None
 
     def _send(self, one: One) -> None:
         mishap = self._met(before_send=False)

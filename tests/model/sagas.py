@@ -47,7 +47,7 @@ class Sagas:
             self._at("decided")
             self._at("looked_up")
             self._at("prepared")
-        return ("deny", "DENIED") if self.rules.needed[saga.tool] > saga.needed else None
+        return ("deny", "DENIED") if saga.stricter_by(self.rules) else None
 
     def _take_back(self, saga: One, failed: int) -> None:
         """What was written, in reverse; what came to nothing for a cause that passes is begun anew."""

@@ -9,15 +9,15 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from erp_mcp import administration
-from erp_mcp.administration import Signing
+from erp_mcp.administration import Signing, reviewing
 from erp_mcp.administration.activation import Activation, apply_policy, planned
 from erp_mcp.approval.envelope import Choice
 from erp_mcp.audit.verify import verify
@@ -27,11 +27,12 @@ from erp_mcp.demo.erp_commands import DemoErpCommands
 from erp_mcp.domain.answer import Answer
 from erp_mcp.domain.call import JsonValue, ToolCall
 from erp_mcp.domain.instants import parse_instant
+from erp_mcp.domain.proposal import SignedDecision
 from erp_mcp.errors import GatewayError
 from erp_mcp.ports import Commands
 from tests.crash.asked import Asked, notifications
 from tests.model.luck import Luck, UnluckyPort
-from tests.model.terms import MAXIMUM, VALID_S, WINDOW_S, Rules, Tool
+from tests.model.terms import GLASS_OF, MAXIMUM, OWNER, REVIEW_S, REVIEWERS, VALID_S, WINDOW_S, Rules, Tool
 from tests.torture.homes import FileHome, Home, Kept
 from tests.torture.plant import ERP, REFERENCES, UNDO, Kit
 from tests.torture.saga_plant import SagaTemplate, saga_templates, standing
@@ -49,7 +50,10 @@ RULES: Final[Mapping[str, Rules]] = {
     "no_dates": Rules(allowed=frozenset(("defect", "supplier"))),
     "two_for_defects": Rules(needed={"date": 1, "defect": 2, "supplier": 2, "saga": 2}),
     "fewer_defects": Rules(maximum=MAXIMUM - 1),
+    "no_glass": Rules(glass=False),
 }
+_GLASS: Final = {"people": [*GLASS_OF], "review_by": [*REVIEWERS], "review_within_h": REVIEW_S // 3600}
+WHY: Final = "Line 2 stands still, and nobody answers."
 REASON: Final = "Asked for while everything happens at once."
 _CHOSEN: Final = (
     "SELECT po_no, min(item_no), promise FROM po_item WHERE stat = 'OPEN' AND release_ind = 'R'"
@@ -62,6 +66,13 @@ _NOTED: Final = """
     CREATE INDEX by_description ON qual_notif (descr);
     CREATE INDEX by_name ON vendor (name1);
 """
+
+
+class Broken(NamedTuple):
+    """An emergency: until when somebody looks at it, and when somebody did, empty for not yet; both as stored."""
+
+    due_at: str
+    reviewed_at: str
 
 
 class Killed(BaseException):
@@ -97,7 +108,9 @@ def stocked(kit: Kit) -> Stock:
         lines = erp.execute(_CHOSEN, (LINES,)).fetchall()
     deployment = kit.opened()
     try:
-        people = {one: Signing(approver_id=one, passphrase=passphrase_of(plant, one)) for one in (ADMIN, *APPROVERS)}
+        names = {ADMIN, *APPROVERS, *GLASS_OF, *REVIEWERS}
+        people = {one: Signing(approver_id=one, passphrase=passphrase_of(plant, one)) for one in names}
+        administration.enrol(deployment, OWNER, "Owner of it", people[OWNER].passphrase, by=people[ADMIN])
         policies = {name: _policy(deployment, plant / "policies", name) for name in RULES}
         _apply(deployment, policies["plain"], people[ADMIN])
     finally:
@@ -131,6 +144,8 @@ def _policy(deployment: Deployment, plain: Path, name: str) -> Activation:
         others = [one for one in approval["tools"] if one not in NAMES.values()]
         approval["tools"] = others + sorted(one for one, needed in chosen.items() if needed == approval["needed"])
         approval["expires_h"] = VALID_S // 3600
+        if rules.glass:
+            approval["break_glass"] = _GLASS
     limit = {"id": "defects", "tools": [NAMES["defect"]], "measure": "count", "key": "agent"}
     policy["limits"] = [{**limit, "window_min": WINDOW_S // 60, "max": str(rules.maximum)}]
     base.write_text(json.dumps(policy), encoding="utf-8")
@@ -198,10 +213,25 @@ class Shop:
 
     def decide(self, number: int, who: str, *, yes: bool) -> bool:
         """Let somebody sign; whether it counts."""
+        return self._decided(number, who, "approve" if yes else "reject", "" if yes else REASON)
+
+    def break_glass(self, number: int, who: str, why: str) -> bool:
+        """Let somebody approve in an emergency; whether it counts."""
+        return self._decided(number, who, "break_glass", why)
+
+    def review(self, number: int, who: str) -> bool:
+        """Let somebody say what they found of an emergency; whether it counts."""
         proposal = self.deployment.state.proposals.get(self.ids[number])
-        choice: Choice = "approve" if yes else "reject"
         try:
-            administration.decide(self.deployment, proposal, self.stock.people[who], choice, "" if yes else REASON)
+            reviewing.give_review(self.deployment, proposal, self.stock.people[who], "justified", REASON)
+        except GatewayError:
+            return False
+        return True
+
+    def _decided(self, number: int, who: str, choice: Choice, words: str) -> bool:
+        proposal = self.deployment.state.proposals.get(self.ids[number])
+        try:
+            administration.decide(self.deployment, proposal, self.stock.people[who], choice, words)
         except GatewayError:
             return False
         return True
@@ -218,6 +248,21 @@ class Shop:
 
     def pass_by(self, seconds: float) -> None:
         self.clock.now += timedelta(seconds=seconds)
+
+    def reasons(self, decisions: Sequence[SignedDecision]) -> dict[str, str]:
+        """Return who of those who decided did by break-glass, and why."""
+        said = [one for one in decisions if one.decision == "break_glass"]
+        return {one.approver_id: str(json.loads(one.envelope)["comment"]).strip() for one in said}
+
+    def broken(self) -> list[Broken]:
+        """Return until when each emergency is reviewed, and when it was."""
+        found = self.deployment.state.proposals.glass_broken(limit=1000)
+        return [Broken(one.due_at, one.review.reviewed_at if one.review else "") for one in found]
+
+    def said_by_break_glass(self) -> list[str]:
+        """Return when each word by break-glass was said."""
+        decisions = (one for each in self.ids for one in self.deployment.state.proposals.decisions(each))
+        return [one.decided_at for one in decisions if one.decision == "break_glass"]
 
     # --- The ERP ------------------------------------------------------------------------------------------------------
 

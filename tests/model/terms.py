@@ -15,6 +15,10 @@ VALID_S: Final = 4 * 3600
 WINDOW_S: Final = 15 * 60
 MAXIMUM: Final = 3  # defects in a window
 DAY_S: Final = 24 * 3600
+REVIEW_S: Final = 3600  # within which somebody looks at what was approved in an emergency
+OWNER: Final = "demo-owner"  # of the agent
+GLASS_OF: Final = ("demo-approver", "second-approver", OWNER)  # who may break the glass, as policy has it
+REVIEWERS: Final = ("demo-controller", "second-approver")
 ALONE_S: Final = 30  # a system that turns a request away asks for so long
 LEASE_S, SETTLE_S = 120, 5
 WAITING: Final = {"AWAITING_APPROVAL", "APPROVED"}
@@ -30,11 +34,12 @@ class DiedError(Exception):
 
 @dataclass(kw_only=True)
 class Rules:
-    """A policy: which tools may be used, how many must say yes, how many defects fit into a window."""
+    """A policy: which tools may be used, how many must say yes, how many defects fit into a window, has it a glass."""
 
     allowed: frozenset[Tool] = frozenset(("date", "defect", "supplier", "saga"))
     needed: dict[Tool, int] = field(default_factory=lambda: {"date": 1, "defect": 1, "supplier": 2, "saga": 2})
     maximum: int = MAXIMUM
+    glass: bool = True
 
 
 @dataclass(kw_only=True)
@@ -70,6 +75,10 @@ class One:
     was_sent: bool = False
     turned_away: bool = False
     yes: set[str] = field(default_factory=set)
+    has_glass: bool = False
+    broke: set[str] = field(default_factory=set)  # who said yes by break-glass
+    broken_at: float | None = None
+    reviewed: bool = False
     valid_s: float = VALID_S
     leased_until: float = 0.0
     step: int = -1
@@ -79,6 +88,13 @@ class One:
 
     def is_over(self, now: float) -> bool:
         return now >= self.made + self.valid_s
+
+    def stricter_by(self, rules: Rules) -> bool:
+        """Whether a policy asks for more than those who approved it are."""
+        return not rules.glass if self.broken_at is not None else rules.needed.get(self.tool, 0) > self.needed
+
+    def lacks_review(self, now: float) -> bool:
+        return self.broken_at is not None and not self.reviewed and now >= self.broken_at + REVIEW_S
 
 
 def is_live(one: One) -> bool:
