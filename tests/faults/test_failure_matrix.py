@@ -1,7 +1,8 @@
 """What breaks closes what hangs on it and nothing else: the rows of the failure matrix that one process can show.
 
 Each row says what becomes of a read, of a proposal and of three approved changes. Other rows have tests of their own:
-the clock (`test_clock_jumps.py`), full disks (`tests/crash/test_full_disk.py`), the provider's keys
+the page and those who would tell of it (`test_nobody_at_the_page.py`), the read model (`test_read_model_away.py`), the
+clock (`test_clock_jumps.py`), full disks (`tests/crash/test_full_disk.py`), the provider's keys
 (`tests/unit/web/test_single_sign_on.py`), replicas (`tests/systems/postgresql/test_replica.py`), outages of the ERP
 (`test_outages.py`).
 """

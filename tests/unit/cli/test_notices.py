@@ -30,12 +30,12 @@ class Mailbox:
 
 
 @contextmanager
-def serving(box: Mailbox) -> Iterator[int]:
-    """Serve mail in a thread, since the command has a loop of its own; yield the port."""
+def serving(box: Mailbox, port: int = 0) -> Iterator[int]:
+    """Serve mail in a thread, since the command has a loop of its own; yield the port, a free one for 0."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    start = loop.create_server(lambda: SMTP(box, loop=loop), "127.0.0.1", 0)
+    start = loop.create_server(lambda: SMTP(box, loop=loop), "127.0.0.1", port)
     server = asyncio.run_coroutine_threadsafe(start, loop).result(30)
     try:
         yield server.sockets[0].getsockname()[1]
