@@ -557,7 +557,9 @@ class Proposals(Protocol):
 
     def said_yes(self, approver_id: str, since: datetime) -> list[Yes]:
         """Return what somebody said yes to after a moment, newest first."""
-        ...
+
+    def asked_for(self, tools: Sequence[str], names: Collection[str], since: datetime) -> list[Yes]:
+        """Return what people of these normalised names asked for with some tools after a moment."""
 
     def expire(self) -> int:
         """Let everything go whose time is over; return how many."""

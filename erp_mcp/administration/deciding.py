@@ -13,7 +13,7 @@ from erp_mcp.administration import watching
 from erp_mcp.administration.people import Signing, sign_as, trusted
 from erp_mcp.approval import check, envelope, oidc
 from erp_mcp.approval.envelope import Choice, Envelope, OidcEnvelope, meaning_of
-from erp_mcp.approval.requesters import APPLIED_WITHIN, is_self_approval, proves_anew, requesters
+from erp_mcp.approval.requesters import APPLIED_WITHIN, is_self_approval, names_of, proves_anew, requesters
 from erp_mcp.bootstrap import Deployment
 from erp_mcp.domain import duties
 from erp_mcp.domain.approver import Enrolment, SignIn
@@ -23,6 +23,7 @@ from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.proposal import BrokenGlass, Content, Proposal, SignedDecision
 from erp_mcp.errors import (
     ApproverNotFoundError,
+    AskedOtherHalfError,
     DecidedAlreadyError,
     DutiesSeparatedError,
     GatewayError,
@@ -42,7 +43,9 @@ _log: Final = logging.getLogger("erp_mcp")
 
 
 def why_not(deployment: Deployment, content: Content, approver: Enrolment, choice: Choice = "approve") -> str:
-    """Return why this approver may not say yes to this: `requester`, `not_named`, `separated`, `quota`, or nothing.
+    """Return why this approver may not say yes to this.
+
+    `requester`, `not_named`, `separated` (approved the other half), `asked_half` (asked for it), `quota`, or nothing.
 
     In an emergency (`break_glass`) also `no_break_glass` or `review_overdue`, and no `quota`.
     """
@@ -51,7 +54,7 @@ def why_not(deployment: Deployment, content: Content, approver: Enrolment, choic
     objection = check.objection_to(content, approver, requesters(content, applied, now), now, choice)
     if choice == "break_glass":
         objection = objection or ("review_overdue" if overdue(deployment) else "")
-    return objection or _besides(deployment, content, approver.approver_id, choice)
+    return objection or _besides(deployment, content, approver, choice)
 
 
 def overdue(deployment: Deployment) -> list[BrokenGlass]:
@@ -60,14 +63,18 @@ def overdue(deployment: Deployment) -> list[BrokenGlass]:
     return [one for one in deployment.state.proposals.to_review() if one.is_overdue(now)]
 
 
-def _besides(deployment: Deployment, content: Content, approver_id: str, choice: Choice) -> str:
-    """Return why somebody may not say yes for what else they said yes to."""
+def _besides(deployment: Deployment, content: Content, approver: Enrolment, choice: Choice) -> str:
+    """Return why somebody may not say yes for what else they said yes to, or had asked for."""
     back, now = duties.longest(content.terms), deployment.clock.wall()
     if not back:
         return ""
-    said = deployment.state.proposals.said_yes(approver_id, now - back)
+    said = deployment.state.proposals.said_yes(approver.approver_id, now - back)
     if duties.separated_by(content, now, said):
         return "separated"
+    names = names_of(approver)
+    asked = deployment.state.proposals.asked_for(duties.separated_tools(content.terms), names, now - back)
+    if duties.asked_apart(content, now, asked, names):
+        return "asked_half"
     if choice == "break_glass":  # counted, and waiting for none
         return ""
     return "quota" if duties.over_quota(content.terms, now, (one.at for one in said)) else ""
@@ -119,6 +126,8 @@ def _refuse(deployment: Deployment, content: Content, approver_id: str, objectio
         raise NotAnApproverError(approver=approver_id, approvers=named)
     if objection == "separated":
         raise DutiesSeparatedError(approver=approver_id)
+    if objection == "asked_half":
+        raise AskedOtherHalfError(approver=approver_id)
     if objection == "quota":
         raise QuotaReachedError(approver=approver_id, per_hour=content.terms.quota)
     if objection == "review_overdue":

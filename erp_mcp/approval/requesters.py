@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -12,17 +11,12 @@ from erp_mcp.approval.envelope import Choice
 from erp_mcp.domain.approver import Applied, Enrolment
 from erp_mcp.domain.decision import Terms
 from erp_mcp.domain.instants import parse_instant
+from erp_mcp.domain.names import key_of as key_of  # noqa: PLC0414 - told by this name to all who ask who asked
 from erp_mcp.domain.proposal import Content
 from erp_mcp.domain.tool import Risk
 
 APPLIED_WITHIN: Final = timedelta(hours=24)  # who changed the policy this recently asks as well
 _SELF_APPROVABLE: Final = ("W1", "W2")
-_BLANK_LETTERS: Final = frozenset("\u115f\u1160\u3164\uffa0")  # letters by category, and nothing to be seen
-# Letters of other scripts that look like Latin ones, and Latin ones whose stroke is no accent to be taken off.
-_LOOKALIKES: Final = str.maketrans(
-    "АВЕЅІЈКМНОРСТУХаеѕіјкорсухтвмнԁԛԝһӏѵєΑΒΕΖΗΙΚΜΝΟΡΤΥΧαβγειζηκμνορτυχωıłŁøØđĐɡɑ",
-    "ABESIJKMHOPCTYXaesijkopcyxtbmhdqwhlveABEZHIKMNOPTYXabyeiznkuvoptuxwilLoOdDga",
-)
 
 
 class Asking(Protocol):
@@ -52,17 +46,6 @@ class Asking(Protocol):
 def same_person(one: str, other: str) -> bool:
     """Whether two names stand for one person, however they are written."""
     return bool(key_of(one)) and key_of(one) == key_of(other)
-
-
-def key_of(name: str) -> str:
-    """Return what is compared of a name: letters and digits alone, without case, width, accents and invisible signs.
-
-    Letters of other scripts count as the Latin ones that they look like. Two people whose names differ in nothing else
-    count as one: a person too few may decide, never one too many.
-    """
-    alike = unicodedata.normalize("NFKD", name).translate(_LOOKALIKES)
-    folded = unicodedata.normalize("NFKD", alike.casefold()).translate(_LOOKALIKES)
-    return "".join(one for one in folded if one.isalnum() and one not in _BLANK_LETTERS)
 
 
 def names_of(approver: Enrolment) -> frozenset[str]:

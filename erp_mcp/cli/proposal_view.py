@@ -33,6 +33,7 @@ _WHY_NOT: Final = {
     "": "may decide",
     "requester": "may not: is one of those who asked (agent, owner, or has just changed the policy)",
     "separated": "may not: approved what policy keeps apart from this",
+    "asked_half": "may not: owns the agent that asked for what policy keeps apart from this",
     "quota": "may not now: has approved as much in this hour as policy lets one person",
     "not_named": "may not: the policy names other people for this",
 }

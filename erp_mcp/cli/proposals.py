@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, ParamSpec
 
 import click
 
 from erp_mcp import administration
-from erp_mcp.administration import looking, resolving
+from erp_mcp.administration import bearing, looking, resolving
+from erp_mcp.administration.bearing import Word
 from erp_mcp.administration.looking import Sight
 from erp_mcp.administration.resolving import Known
 from erp_mcp.answers.visible import visible
@@ -109,21 +110,27 @@ def list_command(config: str, demo_dir: str, *, everything: bool, as_json: bool)
 Examples:
   erp-mcp proposals show prp_2Xk9TzQ0aB1c
   erp-mcp proposals show prp_2Xk9TzQ0aB1c --look --json
+  erp-mcp proposals show --reference R7K2M9QXT4VB   # who said yes to it
 """
 )
-@click.argument("proposal_id", metavar="ID")
+@click.argument("proposal_id", metavar="[ID]", default="")
+@click.option("--reference", metavar="R…", default="", help="Our reference, as it stands in the document, for ID.")
 @click.option("--look", is_flag=True, help="Ask the system what it shows of it now; needs the account that writes.")
 @_options
-def show(proposal_id: str, config: str, demo_dir: str, *, look: bool, as_json: bool) -> None:
-    """Show what was sent and what is there now."""
+def show(proposal_id: str, reference: str, config: str, demo_dir: str, *, look: bool, as_json: bool) -> None:
+    """Show what was sent, who said yes to it, and what is there now."""
+    if bool(proposal_id) == bool(reference):
+        raise click.UsageError("Say the proposal by its ID, or by --reference as it stands in the document.")
     with opened(config, demo_dir) as deployment:
-        known = resolving.known(deployment, proposal_id)
+        known = resolving.known(deployment, proposal_id or bearing.bearing(deployment, reference))
+        words = bearing.words_about(deployment, known.proposal)
         sight = asyncio.run(looking.look(deployment, known.proposal)) if look else None
         flaw = resolving.statement_flaw(deployment, known.proposal)
     if as_json:
-        print_json({**resolving.as_json(known, sight), "statement_flaw": flaw})
+        told: list[JsonValue] = [one.as_json() for one in words]
+        print_json({**resolving.as_json(known, sight), "decisions": told, "statement_flaw": flaw})
         return
-    for line in _lines(known, sight, flaw):
+    for line in _lines(known, words, sight, flaw):
         click.echo(line)
 
 
@@ -174,7 +181,7 @@ def resolve(
     with opened(config, demo_dir) as deployment:
         known = resolving.known(deployment, proposal_id)
         sight = None if no_look else asyncio.run(looking.look(deployment, known.proposal))
-        for line in _lines(known, sight, ""):
+        for line in _lines(known, bearing.words_about(deployment, known.proposal), sight, ""):
             click.echo(line, err=as_json)
         approver_id = approver or _self(deployment)
         resolving.may_resolve(deployment, known.proposal, approver_id, verdict)
@@ -243,7 +250,7 @@ def _next(proposal: Proposal) -> str:
     return "it is over" if proposal.state in ENDS else "it goes on by itself, or waits for a decision"
 
 
-def _lines(known: Known, sight: Sight | None, flaw: str) -> Iterator[str]:
+def _lines(known: Known, words: Sequence[Word], sight: Sight | None, flaw: str) -> Iterator[str]:
     proposal = known.proposal
     command = proposal.content.command
     yield f"{proposal.content.proposal_id}: {visible(proposal.content.preview.headline)}"
@@ -257,6 +264,9 @@ def _lines(known: Known, sight: Sight | None, flaw: str) -> Iterator[str]:
             yield f"             {visible(way_back)}"
         yield from (f"             {visible(name)} = {visible(told)}" for name, told in saga_view.fields(one))
     yield from (f"  part:      {line}" for line in saga_view.parts(known.parts))
+    if proposal.content.part_of:
+        yield f"  part of:   {proposal.content.part_of}, step {visible(proposal.content.step)}"
+    yield from (line for one in words for line in _word(one))
     if not is_saga(proposal.content):  # its parts are sent, each by itself
         yield f"  sent:      {known.sent or 'never'}"
     if known.lost:
@@ -275,6 +285,12 @@ def _lines(known: Known, sight: Sight | None, flaw: str) -> Iterator[str]:
     yield from _now(sight)
     yield from _stated(known, flaw)
     yield f"  → {_next(proposal)}"
+
+
+def _word(one: Word) -> Iterator[str]:
+    name = f" ({visible(one.name)})" if one.name else ""
+    yield f"  decided:   {one.decided_at} by {visible(one.approver_id)}{name}, {visible(one.decision)}"
+    yield from (f"             | {line}" for line in proposal_view.folded(f"{one.meaning} {one.comment}".strip()))
 
 
 def _now(sight: Sight | None) -> Iterator[str]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
 from erp_mcp.approval import bundles as bundle_approval
 from erp_mcp.approval import check, registry, resolution, signed
-from erp_mcp.approval.requesters import APPLIED_WITHIN, requesters
+from erp_mcp.approval.requesters import APPLIED_WITHIN, names_of, requesters
 from erp_mcp.committing.held_back import later
 from erp_mcp.domain import duties, saga
 from erp_mcp.domain.approver import Approver, Enrolment, Signed
@@ -121,7 +121,7 @@ class Signatures:
         asking = requesters(content, applied, now)
         decisions = self.proposals.decisions(content.proposal_id)
         reason = check.refusal_of(proposal, decisions, trusted, asking, now) or self._not_to_be_reviewed(decisions)
-        return reason or next(filter(None, (self._besides(content, one) for one in decisions)), "")
+        return reason or next(filter(None, (self._besides(content, one, trusted) for one in decisions)), "")
 
     def _not_to_be_reviewed(self, decisions: Sequence[SignedDecision]) -> str:
         """What was approved in an emergency is not written unless it stands there that somebody has to look at it."""
@@ -163,8 +163,8 @@ class Signatures:
                 found.update({name: one for name, one in back.items() if name == who})
         return found
 
-    def _besides(self, content: Content, decision: SignedDecision) -> str:
-        """Return why a yes does not count for what else its person had said yes to by then."""
+    def _besides(self, content: Content, decision: SignedDecision, trusted: Mapping[str, Enrolment]) -> str:
+        """Return why a yes does not count for what else its person had said yes to, or had asked for, by then."""
         back = duties.longest(content.terms)
         if not back:
             return ""
@@ -173,6 +173,10 @@ class Signatures:
         said = [one for one in self.proposals.said_yes(decision.approver_id, since) if one.at < at]
         if duties.separated_by(content, at, said):
             return "separated"
+        names = names_of(trusted[decision.approver_id])
+        asked = self.proposals.asked_for(duties.separated_tools(content.terms), names, since)
+        if duties.asked_apart(content, at, (one for one in asked if one.at <= at), names):
+            return "asked_half"
         if decision.decision == "break_glass":  # it counts for the hour, and waits for none
             return ""
         return "quota" if duties.over_quota(content.terms, at, (one.at for one in said)) else ""

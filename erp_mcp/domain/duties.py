@@ -1,22 +1,25 @@
 """What one person may not do besides: say yes to two of what policy keeps apart, or more often in an hour than it lets.
 
+Who asked for one half, since it was their agent that proposed it, says no yes to the other one either.
+
 Pure: the store asks while it stores a decision, the worker once more before anything is sent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
 from erp_mcp.domain.decision import Separation, Terms
+from erp_mcp.domain.names import key_of
 from erp_mcp.domain.proposal import Content
 
 HOUR: Final = timedelta(hours=1)
 
 
 class Yes(NamedTuple):
-    """An earlier yes of one person: to what, and when."""
+    """What one person stood for before, and when: said yes to it, or had it asked for."""
 
     content: Content
     at: datetime
@@ -36,6 +39,30 @@ def separated_by(content: Content, at: datetime, earlier: Iterable[Yes]) -> str:
         if any(_collides(rule, content, one, at) for one in said):
             return rule.rule
     return ""
+
+
+def asked_apart(content: Content, at: datetime, asked: Iterable[Yes], names: Collection[str]) -> str:
+    """Return the rule that keeps a person from a yes, since their agent asked for the other half; empty where none.
+
+    Whatever became of what was asked for: it was this person who wanted it.
+
+    Args:
+        content: What they would say yes to.
+        at: When.
+        asked: What was proposed before, by anybody, and when.
+        names: Of the person, normalised, as `names.key_of` has them.
+    """
+    return separated_by(content, at, (one for one in asked if asks(one.content, names)))
+
+
+def asks(content: Content, names: Collection[str]) -> bool:
+    """Whether somebody of these names asked for it: as the owner of the agent, or as the agent."""
+    return not {key_of(content.owner), key_of(content.agent)}.isdisjoint(names)
+
+
+def separated_tools(terms: Terms) -> tuple[str, ...]:
+    """Return the tools that terms keep apart from one another, sorted."""
+    return tuple(sorted({tool for rule in terms.separations for tool in rule.tools}))
 
 
 def over_quota(terms: Terms, at: datetime, earlier: Iterable[datetime]) -> bool:

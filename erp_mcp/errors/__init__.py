@@ -59,6 +59,7 @@ from erp_mcp.errors.conflict import (
     TaskClosedError,
 )
 from erp_mcp.errors.denied import (
+    AskedOtherHalfError,
     BoundaryError,
     DutiesSeparatedError,
     LimitExceededError,
@@ -133,6 +134,7 @@ __all__ = [
     "AlreadySentError",
     "ApproverExistsError",
     "ApproverNotFoundError",
+    "AskedOtherHalfError",
     "AuditUnavailableError",
     "BadAnswerError",
     "BadBundleError",

@@ -85,6 +85,14 @@ class DutiesSeparatedError(DeniedError):
     advice = "Ask another approver; `separations:` of the policy says what one person may not approve together."
 
 
+class AskedOtherHalfError(DeniedError):
+    """An approval by somebody whose agent asked for what policy keeps apart from it."""
+
+    code = "approval.asked_other_half"
+    summary = "Whoever's agent asked for the other half of this does not approve this one."
+    advice = "Ask another approver; `separations:` of the policy says what one person may not bring about together."
+
+
 class QuotaReachedError(DeniedError):
     """An approval by somebody who has approved as often as policy lets one person in an hour."""
 

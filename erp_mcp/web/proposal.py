@@ -277,13 +277,13 @@ def _turn(visit: Visit, proposal: Proposal, decisions: Sequence[SignedDecision])
         no_glass = administration.why_not(visit.office.deployment, content, who.approver, "break_glass")
     return Turn(
         may_approve=waits and not objection,
-        may_reject=waits and objection in {"", "requester"},
+        may_reject=waits and objection in {"", "requester", "asked_half"},
         why_not=why_not_you(objection) if waits else "",
         passphrase=always or not visit.office.sessions.holds_key(who),
         always=always,
         self_approval=is_self_approval(content, who.approver),
         may_break_glass=waits and not no_glass,
-        no_glass_now=why_not_you(no_glass) if no_glass in {"review_overdue", "separated"} else "",
+        no_glass_now=why_not_you(no_glass) if no_glass in {"review_overdue", "separated", "asked_half"} else "",
         approve=visit.form_token(f"{here}/approve"),
         break_glass=visit.form_token(f"{here}/break-glass"),
         reject=visit.form_token(f"{here}/reject"),

@@ -66,6 +66,7 @@ WHY_NOT: Final[Mapping[str, str]] = {
     "decided": "has decided",
     "quota": "may not now: has approved as much in this hour as policy lets one person",
     "separated": "may not approve: approved what policy keeps apart from this",
+    "asked_half": "may not approve: owns the agent that asked for what policy keeps apart from this",
     "requester": "may not approve: is one of those who asked (agent, owner, or changed the policy within a day)",
     "not_named": "may not: the policy names others for this",
 }
@@ -75,6 +76,7 @@ YOURS: Final[Mapping[str, str]] = {
     "requester": "You are one of those who asked (agent, owner, or changed the policy today): you may only reject.",
     "not_named": "The policy names others for this.",
     "separated": "You approved what policy keeps apart from this.",
+    "asked_half": "Your agent asked for what policy keeps apart from this: you may only reject.",
     "review_overdue": "An earlier break-glass was not reviewed in time: until it is, there is no other.",
 }
 

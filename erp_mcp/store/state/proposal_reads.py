@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -26,7 +26,7 @@ from erp_mcp.errors import ProposalDamagedError, ProposalNotFoundError
 from erp_mcp.ports import Clock
 from erp_mcp.store.state import glass, limits
 from erp_mcp.store.state.audit import record_of
-from erp_mcp.store.state.duties import earlier
+from erp_mcp.store.state.duties import asked, earlier
 from erp_mcp.store.state.engine import Engine, Session
 from erp_mcp.store.state.parts import orders_of, parts_of
 from erp_mcp.store.state.rows import (
@@ -46,6 +46,7 @@ from erp_mcp.store.state.rows import (
 )
 
 _ONE: Final = f"SELECT {COLUMNS} FROM proposal WHERE proposal_id = ?"
+_BEARING: Final = f"SELECT {COLUMNS} FROM proposal WHERE content LIKE ? ORDER BY proposal_id DESC"
 _BY_KEY: Final = f"SELECT {COLUMNS} FROM proposal WHERE agent = ? AND tool = ? AND idempotency_key = ?"
 _OF_AGENT: Final = (
     f"SELECT {COLUMNS} FROM proposal WHERE agent = :agent AND part_of = '' AND proposal_id < :before"
@@ -125,6 +126,15 @@ class ProposalReads:
         """
         with self._engine.reading() as session:
             return found(session, proposal_id).proposal
+
+    def bearing(self, reference: str) -> list[str]:
+        """Return the ids of the proposals with a reference, newest first; that of a damaged row counts by its text.
+
+        Every proposal is looked at: it is a person who asks.
+        """
+        with self._engine.reading() as session:
+            rows = [stored(row) for row in session.execute(_BEARING, (f'%"reference":"{reference}"%',))]
+        return [one.proposal_id for one in rows if one.content is None or one.content.command.reference == reference]
 
     def by_key(self, agent: str, tool: str, idempotency_key: str) -> Proposal | None:
         """Return the proposal that an agent made with a key, if there is one; raises as `get`."""
@@ -224,6 +234,11 @@ class ProposalReads:
         """Return what somebody said yes to after a moment, newest first, at most 1,000."""
         with self._engine.reading() as session:
             return earlier(session, approver_id, since)
+
+    def asked_for(self, tools: Sequence[str], names: Collection[str], since: datetime) -> list[Yes]:
+        """Return what people of these normalised names asked for with some tools after a moment."""
+        with self._engine.reading() as session:
+            return asked(session, tools, names, since)
 
     def parts(self, proposal_id: str) -> list[Proposal]:
         """Return the parts of a saga that were begun, oldest first; raises as `get`."""
