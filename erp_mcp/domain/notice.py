@@ -18,7 +18,8 @@ class Notice:
     """One message, the same for every way it goes.
 
     `id` stays the same however often it is sent. `approvers` are the ids of those who may decide, empty where anybody
-    enrolled may, and for operators. Of an alarm they are all who are to know.
+    enrolled may, and for operators. Of an alarm they are all who are to know; where anybody enrolled may decide that
+    is `everybody`.
     `subject` and `lines` are ours, of printable characters; `link` is empty where no page is configured.
     """
 
@@ -29,6 +30,7 @@ class Notice:
     subject: str
     lines: tuple[str, ...]
     link: str
+    everybody: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

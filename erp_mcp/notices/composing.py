@@ -93,6 +93,7 @@ def _alarm(event: Event, proposal: Proposal, *, page: str) -> Notice:
         kind="glass_broken",
         proposal_id=content.proposal_id,
         approvers=tuple(dict.fromkeys((*reviewers, *content.terms.approvers, content.owner))),
+        everybody=not content.terms.approvers,  # anybody enrolled may decide it, so all of them are passed over
         subject=_short(f"{'Review overdue' if late else 'Glass broken'}: {headline}"),
         lines=(
             headline,

@@ -58,7 +58,8 @@ class MailChannel:
     def receivers(self, notice: Notice) -> tuple[str, ...]:
         """Return the addresses a notice goes to: those who may decide, the operators where nobody decides, or all."""
         if notice.kind in ALARMS:
-            people = [self._people[one] for one in notice.approvers if one in self._people]
+            told = tuple(self._people) if notice.everybody else notice.approvers
+            people = [self._people[one] for one in told if one in self._people]
             return tuple(dict.fromkeys((*people, *self._operators)))
         if notice.kind != "approval_waits":
             return self._operators

@@ -104,6 +104,17 @@ async def test_an_alarm_goes_to_all_concerned_who_have_an_address_and_to_the_ope
     assert receivers == ["eve@plant.example", "bob@plant.example", "ops@plant.example"]
 
 
+@guarantees("P3.notices", "P3.break_glass")
+async def test_where_anybody_may_decide_an_alarm_goes_to_everybody(mailbox: tuple[Mailbox, int]) -> None:
+    """Each of them was passed over; the operators are told as well."""
+    box, port = mailbox
+    plain = {"id": "evt_3", "proposal_id": "prp_1", "subject": "s", "lines": ("l",), "link": ""}
+    await channel(port).send(Notice(kind="glass_broken", approvers=("eve",), everybody=True, **plain))  # type: ignore[arg-type]
+
+    ((receivers, _),) = box.messages
+    assert sorted(receivers) == ["bob@plant.example", "eve@plant.example", "ops@plant.example"]
+
+
 @guarantees("P3.notices", "P8.secrets_stay")
 async def test_a_mail_server_that_refuses_or_is_not_there_is_named_without_its_words(
     mailbox: tuple[Mailbox, int],

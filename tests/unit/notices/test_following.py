@@ -145,6 +145,29 @@ async def test_an_approval_in_an_emergency_is_told_to_all_concerned_whatever_a_c
     assert desk.boxes[0].notices[1].approvers == notice.approvers
 
 
+@guarantees("P3.notices", "P3.break_glass")
+@pytest.mark.parametrize(("approvers", "everybody"), [((), True), (("bob",), False)], ids=["any", "named"])
+async def test_where_a_rule_names_nobody_an_alarm_is_for_everybody(
+    desk: Desk, approvers: tuple[str, ...], *, everybody: bool
+) -> None:
+    """Whoever is enrolled might have decided it; also when the review is overdue."""
+    glass = BreakGlass(people=("carl", "dora"), review_by=("olaf",), review_s=3600)
+    notifier = desk.notifier()
+    await notifier.work("w1")
+    plain = a_content(created=desk.clock.now)
+    terms = replace(plain.terms, approvers=approvers, break_glass=glass)
+    content = desk.state.proposals.create(replace(plain, terms=terms))[0].content
+    for who in ("carl", "dora"):
+        desk.state.proposals.decide(a_decision(content.proposal_id, by=who, decision="break_glass"))
+    desk.clock.pass_seconds(3600)
+    desk.state.proposals.escalate()
+    await notifier.work("w1")
+
+    alarms = [one for one in desk.boxes[0].notices if one.kind == "glass_broken"]
+    assert [one.everybody for one in alarms] == [everybody, everybody]
+    assert all(one.approvers == ("olaf", *approvers, content.owner) for one in alarms)
+
+
 @guarantees("P3.notices", "P10.survives")
 async def test_a_process_that_died_before_it_noted_how_far_it_was_tells_again_with_the_same_id(desk: Desk) -> None:
     """Told twice is better than never, and the id shows that it is the same."""
