@@ -128,6 +128,7 @@ class Turn:
     narrow: str
 
 
+_MOST_TYPED: Final = 500  # characters of what somebody typed that stand there again where it was refused
 _CHOICES: Final = {"approve": "approved", "break_glass": "approved by break-glass", "reject": "rejected"}
 
 
@@ -166,6 +167,8 @@ def page(visit: Visit, problem: str = "", status: int = 200, sight: Sight | None
         and administration.was_canary(deployment, proposal),
         "draft": None,
         "problem": problem,
+        "typed": visit.form.get("reason", "")[:_MOST_TYPED] if problem else "",
+        "typed_at": visit.address.rpartition("/")[2],
     }
     return Shown(template="proposal.html", facts=facts, status=status)
 
@@ -188,6 +191,8 @@ def draft(visit: Visit, made: Narrowed, problem: str = "", status: int = 200) ->
             token=visit.form_token(f"/proposals/{original.proposal_id}/narrowed"),
         ),
         "problem": problem,
+        "typed": "",
+        "typed_at": "",
     }
     return Shown(template="proposal.html", facts=facts, status=status)
 

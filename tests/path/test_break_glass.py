@@ -37,7 +37,11 @@ PEOPLE = ("carl", "dora", "olaf", "demo-owner")
 @pytest.fixture(scope="module")
 def glassy(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo plant with a policy that has a glass, and with those whom it names."""
-    plant = Path(shutil.copytree(prepared, tmp_path_factory.mktemp("glass") / "demo"))
+    return with_glass(Path(shutil.copytree(prepared, tmp_path_factory.mktemp("glass") / "demo")))
+
+
+def with_glass(plant: Path) -> Path:
+    """Enrol those whom the glass names in a demo plant, apply a policy that has it, and return the plant."""
     for person in PEOPLE:
         file = key(plant, person)
         file.write_text(f"four correct horses of {person}\n", encoding="utf-8")

@@ -6,6 +6,8 @@ believes one that was made on the spot) and `steps`:
 
     ["goto", ADDRESS]  ["fill", SELECTOR, TEXT]  ["click", SELECTOR]  ["tick", SELECTOR]  ["choose", SELECTOR, VALUE]
     ["press", KEY]     ["unfold"]                ["look", NAME]
+    ["reach", WHAT]    presses Tab until that has the focus: an id, an address or what a button says
+    ["type", TEXT]     key by key, to what has the focus
     ["enter"]          presses Enter, and waits for the page that comes
     ["arrive", ADDRESS]  until the page of that address is there
     ["settle"]         until nothing is asked for any more
@@ -32,6 +34,7 @@ FOCUS = """() => {
 }"""
 _PATIENCE_MS = 30_000
 _LOOKS, _PAUSE_MS = 60, 500
+_TABS = 120
 
 
 def look(page: Page, name: str, axe: str, shots: Path, *, script: bool) -> dict[str, Any]:
@@ -73,14 +76,31 @@ def walk(browser: Browser, job: dict[str, Any], axe: str, shots: Path) -> dict[s
     report: dict[str, Any] = {"looks": {}, "focus": [], "said": said, "answers": answers}
     for what, *how in job["steps"]:
         if what == "press":
-            page.keyboard.press(how[0])
-            report["focus"].append(page.evaluate(FOCUS))
+            report["focus"].append(_pressed(page, how[0]))
+        elif what == "reach":
+            report["focus"] += _reached(page, how[0])
         elif what == "look":
             report["looks"][how[0]] = look(page, f"{job['name']}-{how[0]}", axe, shots, script=script)
         else:
             STEPS[what](page, *how)
     context.close()
     return report
+
+
+def _pressed(page: Page, key: str) -> list[str]:
+    page.keyboard.press(key)
+    focus: list[str] = page.evaluate(FOCUS)
+    return focus
+
+
+def _reached(page: Page, what: str) -> list[list[str]]:
+    """Press Tab until something has the focus, and return all that had it on the way."""
+    focus: list[list[str]] = []
+    while len(focus) < _TABS:
+        focus.append(_pressed(page, "Tab"))
+        if focus[-1][1] == what:
+            return focus
+    raise TimeoutError(f"no Tab leads to {what!r}: {focus}")
 
 
 def _enter(page: Page) -> None:
@@ -113,6 +133,7 @@ STEPS: dict[str, Callable[..., Any]] = {
     "tick": lambda page, selector: page.locator(selector).check(),
     "choose": lambda page, selector, value: page.locator(selector).select_option(value),
     "enter": _enter,
+    "type": lambda page, text: page.keyboard.type(text),
     "arrive": lambda page, address: page.wait_for_url(address),
     "unfold": _unfold,
     "settle": lambda page: page.wait_for_load_state("networkidle"),

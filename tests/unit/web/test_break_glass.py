@@ -13,6 +13,7 @@ from erp_mcp.cli import checkup
 from erp_mcp.domain.decision import BreakGlass, Terms
 from erp_mcp.domain.lifecycle import State
 from erp_mcp.errors import PassphraseNeededError
+from erp_mcp.web.held_keys import HELD_FOR
 from tests.guarantees import guarantees
 from tests.unit.cli.people_at_work import PASSPHRASE, Desk
 from tests.unit.web.browsing import Browser
@@ -55,13 +56,19 @@ async def test_two_people_break_the_glass_on_the_page_and_a_third_one_reviews_it
     assert "Glass was broken for" in (await browser.get("/")).text
     shown = (await browser.get(HERE)).text
     assert shown.count(WHY) >= 2
+    assert "To be reviewed by</dt><dd>carl, before" in shown  # bob may review, and is one of the two
     words = {"verdict": "not_justified", "reason": "The buyer was there all day; I asked."}
     refused = await browser.send(f"{HERE}/review", **words, passphrase="not hers, not his")
     assert refused.status_code == 403
     await browser.get(HERE)
-    assert (await browser.send(f"{HERE}/review", **words, passphrase=f"{PASSPHRASE} of carl")).status_code == 303
+    right = {**words, "passphrase": f"{PASSPHRASE} of carl"}
+    assert "page.bad_form" in (await browser.send(f"{HERE}/review", **right, digest="0" * 64)).text
+    await browser.get(HERE)
+    assert (await browser.send(f"{HERE}/review", **right)).status_code == 303
     told = (await browser.get(HERE)).text
     assert "it was NOT justified" in told
+    assert "Reviewed by Carl Controller (carl)" in told
+    assert "To be reviewed by" not in told
     assert "The buyer was there all day; I asked." in told
     assert "Glass was broken for" not in (await browser.get("/")).text
 
@@ -77,6 +84,40 @@ async def test_without_a_reason_or_the_passphrase_nothing_is_broken(
     desk.propose(preview=without_flags(), terms=TERMS)
     assert await breaks(browser, "bob", why=why, secret=secret) == status
     assert browser.deployment.state.proposals.decisions(ID) == []
+
+
+@guarantees("P3.break_glass", "P3.page_decides")
+async def test_flagged_rules_must_be_looked_at_in_an_emergency_too(browser: Browser, desk: Desk) -> None:
+    """Whoever is in a hurry is told what is unusual about it like anybody else."""
+    desk.propose(terms=TERMS)
+    await at(browser, "ada")
+    words = {"reason": WHY, "passphrase": f"{PASSPHRASE} of ada"}
+    refused = await browser.send(f"{HERE}/break-glass", **words)
+    assert (refused.status_code, browser.deployment.state.proposals.decisions(ID)) == (400, [])
+    assert "Look at the flagged rules first" in refused.text
+    assert (await browser.send(f"{HERE}/break-glass", **words, looked="yes")).status_code == 303
+
+
+@guarantees("P3.break_glass", "P3.page_text")
+@pytest.mark.parametrize("form", ["break-glass", "reject"])
+async def test_what_somebody_typed_stands_there_again_where_it_was_refused_and_in_that_form_alone(
+    browser: Browser, desk: Desk, form: str
+) -> None:
+    """Nobody types it twice in an emergency; it is text, whatever it looks like, and gone with the next page."""
+    desk.propose(preview=without_flags(), terms=replace(TERMS, approvers=("ada",), needed=2))
+    browser.clock.ahead += HELD_FOR  # of a key, so that a no takes the passphrase, too
+    await at(browser, "ada")
+    browser.clock.ahead += HELD_FOR
+    await browser.get(HERE)
+    why = "</textarea><b>Line 2</b> stands still, and nobody answers."
+    refused = await browser.send(f"{HERE}/{form}", reason=why, passphrase="not the right one")
+    assert refused.status_code == 403
+    typed = "&lt;/textarea&gt;&lt;b&gt;Line 2&lt;/b&gt; stands still, and nobody answers.</textarea>"
+    assert refused.text.count(typed) == 1
+    assert "<b>Line 2" not in refused.text
+    where = 'id="why-glass"' if form == "break-glass" else 'id="reason"'
+    assert where in refused.text.partition(typed)[0].rpartition("<textarea")[2]
+    assert typed not in (await browser.get(HERE)).text
 
 
 @guarantees("P3.break_glass", "P3.requesters")

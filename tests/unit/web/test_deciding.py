@@ -14,6 +14,7 @@ from erp_mcp.domain.decision import Terms
 from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.proposal import Check, Preview
 from erp_mcp.web.held_keys import HELD_FOR
+from erp_mcp.web.tries import FREE, wait_after
 from tests.guarantees import guarantees
 from tests.unit.approval.people import content
 from tests.unit.cli.people_at_work import ANYBODY, PASSPHRASE, Desk
@@ -140,6 +141,29 @@ async def test_a_held_key_is_forgotten_after_minutes_and_the_passphrase_opens_it
 
     await browser.send(f"{HERE}/approve", passphrase=f"{PASSPHRASE} of bob")
 
+    assert (state(browser), holds(browser)) == (State.APPROVED, "")
+
+
+@guarantees("P3.page_decides", "P3.page_sessions")
+async def test_wrong_passphrases_under_decisions_count_together_with_those_of_signing_in(
+    browser: Browser, desk: Desk
+) -> None:
+    """Else whoever finds an open browser guesses there as fast as they like; the right one waits as well."""
+    desk.propose(preview=without_flags())
+    await at(browser, "bob")
+    browser.clock.ahead += HELD_FOR
+    for _ in range(FREE):
+        assert (await browser.send(f"{HERE}/approve", passphrase="not the passphrase")).status_code == 403
+    right = {"passphrase": f"{PASSPHRASE} of bob"}
+
+    slowed = await browser.send(f"{HERE}/approve", **right)
+    assert (slowed.status_code, state(browser)) == (429, State.AWAITING_APPROVAL)
+    assert "Nothing was decided" in slowed.text
+    assert (await browser.another().sign_in("bob")).status_code == 429
+
+    browser.clock.ahead += wait_after(FREE)
+    await browser.get(HERE)
+    await browser.send(f"{HERE}/approve", **right)
     assert (state(browser), holds(browser)) == (State.APPROVED, "")
 
 

@@ -154,6 +154,17 @@ async def test_the_word_takes_the_passphrase_each_time_and_a_wrong_one_counts(br
 
 
 @guarantees("P3.page_decides")
+async def test_the_word_is_about_what_the_page_had_shown(browser: Browser, desk: Desk) -> None:
+    """A form for something else is none, however right the passphrase."""
+    await lost(browser, desk)
+
+    answer = await browser.send(RESOLVE, verdict="not_applied", **SAID, digest="0" * 64)
+
+    assert (answer.status_code, state(browser)) == (403, State.UNKNOWN)
+    assert "page.bad_form" in answer.text
+
+
+@guarantees("P3.page_decides")
 @pytest.mark.parametrize(
     "changed", [{"verdict": ""}, {"verdict": "maybe"}, {"reason": " "}, {"reason": "x" * 501}, {"document": "x" * 81}]
 )

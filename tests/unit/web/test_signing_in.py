@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
+from hashlib import sha256
 from urllib.parse import urlencode
 
 import pytest
@@ -114,6 +116,39 @@ async def test_a_session_ends_when_nobody_is_there_and_after_a_shift(browser: Br
     browser.clock.ahead += step
     assert (await browser.get("/")).status_code == 303
     assert kinds(browser) == ["page.signed_in", "page.signed_out"] * 2
+
+
+@guarantees("P3.page_sessions", "P8.secrets_stay")
+@pytest.mark.parametrize("ends", ["signed out", "left alone"])
+async def test_a_key_is_forgotten_with_the_session_that_opened_it(browser: Browser, ends: str) -> None:
+    """What can sign stays in memory no longer than somebody is there to sign by it."""
+    await browser.sign_in("bob")
+    await browser.get("/tasks")
+    (token,) = browser.client.cookies.values()
+    held, session = browser.office.sessions.held, sha256(token.encode()).hexdigest()
+    assert held.of(session) is not None
+    key = held._held[session]
+    held._held[session] = replace(key, until=key.until + LASTS)  # its own time is no matter here
+    if ends == "signed out":
+        await browser.send("/sign-out")
+    else:
+        browser.clock.ahead += IDLE
+        await browser.get("/tasks")
+
+    assert held.of(session) is None
+
+
+@guarantees("P3.page_sessions")
+async def test_a_session_lasts_ten_hours_and_no_more_however_busy_its_person_is(browser: Browser) -> None:
+    """As docs/page.md says: one shift, with its handing over."""
+    await browser.sign_in("bob")
+    for _ in range(29):
+        browser.clock.ahead += timedelta(minutes=20)
+        assert (await browser.get("/tasks")).status_code == 200
+    browser.clock.ahead += timedelta(minutes=19, seconds=50)
+    assert (await browser.get("/tasks")).status_code == 200
+    browser.clock.ahead += timedelta(seconds=10)
+    assert (await browser.get("/tasks")).status_code == 303
 
 
 @guarantees("P3.page_sessions")

@@ -263,6 +263,20 @@ async def test_whoever_is_revoked_is_out_at_once_and_what_they_said_is_worth_not
     assert (await person.sign_in("bob")).status_code == 403
 
 
+@guarantees("P3.page_accounts", "P3.page_sessions")
+@pytest.mark.parametrize("issuer", ["", "https://login.elsewhere.example/plant"])
+async def test_a_session_ends_with_the_provider_that_it_was_begun_at(person: Traveller, issuer: str) -> None:
+    """Whoever takes a provider out of the configuration, or another in its place, has shut out whom it knew."""
+    await person.sign_in("cleo")
+    assert await let_in(person)
+    settings = person.browser.deployment.settings
+    assert settings.oidc is not None
+    oidc = replace(settings.oidc, issuer=issuer) if issuer else None
+    person.browser.deployment.settings = replace(settings, oidc=oidc)
+
+    assert not await let_in(person)
+
+
 @guarantees("P3.page_accounts")
 async def test_a_revoked_page_key_takes_back_all_that_it_signed(person: Traveller, desk: Desk) -> None:
     """Whoever has copied the page's secret is shut out by one command."""
