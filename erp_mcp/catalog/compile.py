@@ -348,6 +348,7 @@ def _tool(spec: ToolFile, toolset: str, parts: _Parts, bound: _Bound) -> Tool:
         steps=bound.steps,
         undone_by=_undone_by(bound),
         risk=spec.risk or "",
+        stock=spec.stock,
         live=spec.live or "",
         definition_id=bound.analysis.definition_id if bound.analysis else "",
         errors=tuple(spec.errors),
@@ -364,8 +365,11 @@ def _undone_by(bound: _Bound) -> str:
 
 
 def _definition(spec: ToolFile, toolset: str, bound: _Bound) -> dict[str, object]:
-    """Return what the hash of a tool covers: its file, and what is added to it here."""
-    definition = {"toolset": toolset, **spec.model_dump(mode="json", by_alias=True)}
+    """Return what the hash of a tool covers: its file, and what is added to it here.
+
+    What follows from `stock` is kept in a bundle beside the hash, so that no file changes it once a policy is applied.
+    """
+    definition = {"toolset": toolset, **spec.model_dump(mode="json", by_alias=True, exclude={"stock"})}
     if bound.fixed:
         definition["added"] = [*map(asdict, _added(spec)), *map(asdict, bound.tables)]
     return definition

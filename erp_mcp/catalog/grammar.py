@@ -137,6 +137,7 @@ class ToolFile(StrictForm):
     level: int
     scope: Scope
     risk: Risk | None = None
+    stock: bool = False  # it moves or holds stock, so what was looked at is soon another
     arguments: dict[Part, ArgumentSpec] = {}
     result: Annotated[dict[Part, TableSpec], Field(max_length=8)] = {}
     binding: BindingSpec

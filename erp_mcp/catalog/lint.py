@@ -104,6 +104,9 @@ def _effect_problems(spec: ToolFile) -> list[Problem]:
     if (bound == "write") != (spec.risk is not None):
         detail = "a tool that writes names the risk class of what is written, W1 to W4; no other tool does"
         problems.append(Problem(rule="risk.class", place=("risk",), detail=detail))
+    if spec.stock and spec.binding.command is None:
+        detail = "what moves or holds stock is a command; a saga has it of its steps"
+        problems.append(Problem(rule="stock.effect", place=("stock",), detail=detail))
     wanted = _SCOPES.get(spec.effect, f".{spec.effect}")
     if not spec.scope.endswith(wanted):
         detail = f"the scope of a {spec.effect} tool ends with {wanted}"

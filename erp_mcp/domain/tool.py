@@ -163,6 +163,7 @@ class Tool:
     discovery: str = ""
     steps: tuple[SagaStep, ...] = ()
     undone_by: str = ""  # the tool that takes back what its command wrote
+    stock: bool = False  # whether its command moves or holds stock
 
     @property
     def entities(self) -> tuple[str, ...]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from decimal import Decimal, InvalidOperation
 from itertools import pairwise
-from typing import Final, NoReturn, cast
+from typing import Final, NamedTuple, NoReturn, cast
 
 from erp_mcp.domain.call import JsonValue
-from erp_mcp.domain.decision import Limit, LimitKey, LimitMeasure, Mask, MaskWay, Obligations, Setting
+from erp_mcp.domain.decision import Limit, LimitKey, LimitMeasure, Mask, MaskWay, Obligations, Setting, Terms
 from erp_mcp.domain.principal import Principal
 from erp_mcp.domain.tool import Risk
 from erp_mcp.errors import BadBundleError
@@ -113,21 +114,21 @@ def grants(
         refuse("writes")
     if len(terms) != len(approved):
         refuse("approvals")
-    if any(tools[tool][0] != "W1" and not one.needed for tool, one in terms.items()):
+    if any(tools[tool].risk != "W1" and not one.needed for tool, one in terms.items()):
         refuse("nobody")
-    if any(tools[tool][0] in ("W3", "W4") and one.self_approval for tool, one in terms.items()):
+    if any(tools[tool].risk in ("W3", "W4") and one.self_approval for tool, one in terms.items()):
         refuse("self_approval")
     counted = {tool: tuple(one.limit for one in limits if tool in one.tools) for tool in granted}
     return {
         tool: Grant(
             level=WRITE_LEVEL,
-            risk=risk,
-            hash=definition,
-            approval=terms.get(tool, DEFAULT_TERMS),
+            risk=was.risk,
+            hash=was.hash,
+            approval=_within(terms.get(tool, DEFAULT_TERMS), was.valid_s),
             limits=counted[tool],
             settings=_settings(tool, parameters),
         )
-        for tool, (risk, definition) in tools.items()
+        for tool, was in tools.items()
     }
 
 
@@ -181,11 +182,30 @@ def _settings(tool: str, rules: Sequence[ParameterRule]) -> tuple[Setting, ...]:
     return tuple(found)
 
 
-def _granted_tool(value: JsonValue) -> tuple[Risk, str]:
-    """Return what a write tool was when it was granted: its risk class and the hash of its definition."""
-    one = fields(value, ("level", "risk", "hash"))
+class _Granted(NamedTuple):
+    """What a write tool was when it was granted; `valid_s` where its proposals wait for less than is said elsewhere."""
+
+    risk: Risk
+    hash: str
+    valid_s: int
+
+
+def _granted_tool(value: JsonValue) -> _Granted:
+    """Return its risk class, the hash of its definition, and for how long its proposals wait, where it says so."""
+    shorter = isinstance(value, dict) and "valid_s" in value  # else a bundle is as it was before this was there
+    one = fields(value, ("level", "risk", "hash", *(("valid_s",) if shorter else ())))
     within(one["level"], WRITE_LEVEL, WRITE_LEVEL)
-    return cast("Risk", one_of(one["risk"], RISKS)), matching(one["hash"], _DIGEST)
+    valid_s = within(one["valid_s"], MINUTE_S, DEFAULT_TERMS.valid_s - 1) if shorter else 0
+    return _Granted(cast("Risk", one_of(one["risk"], RISKS)), matching(one["hash"], _DIGEST), valid_s)
+
+
+def _within(terms: Terms, valid_s: int) -> Terms:
+    """Return terms with the time that the grant of a tool says, if it does; nothing in them may come after that."""
+    if not valid_s:
+        return terms
+    if terms.escalates_s >= valid_s or terms.carry_out_s > valid_s:
+        refuse("approvals")
+    return replace(terms, valid_s=valid_s)
 
 
 def _evidence(value: JsonValue) -> Evidence:

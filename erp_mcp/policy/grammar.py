@@ -245,7 +245,10 @@ class BreakGlassForm(_Form):
 
 
 class ApprovalForm(_Form):
-    """Who must say yes to proposals of some tools; without one: any enrolled approver but the agent's owner, in 4 h."""
+    """Who must say yes to proposals of some tools; without one: any enrolled approver but the agent's owner.
+
+    Where it does not say until when: within 4 hours, within 30 minutes where stock is moved or held.
+    """
 
     id: Name
     tools: Annotated[list[ToolName], Field(min_length=1)]
@@ -255,7 +258,8 @@ class ApprovalForm(_Form):
     bands: BandsForm | None = None
     escalate: EscalationForm | None = None
     self_approval: SelfApproval = "none"
-    expires_h: Annotated[int, Field(ge=1, le=MAX_VALID_H)] = 4
+    expires_h: Annotated[int, Field(ge=1, le=MAX_VALID_H)] | None = None
+    expires_min: Annotated[int, Field(ge=1, le=MAX_VALID_H * 60)] | None = None
     carry_out_min: Annotated[int, Field(ge=1, le=MAX_VALID_H * 60)] | None = None
     outage_pause_h: Annotated[int, Field(ge=1, le=MAX_VALID_H)] | None = None
     break_glass: BreakGlassForm | None = None

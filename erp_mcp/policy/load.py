@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from erp_mcp.domain.call import JsonValue
+from erp_mcp.domain.tool import Tool
 from erp_mcp.policy import bundle as bundles
 from erp_mcp.policy import people_files as writing_out
 from erp_mcp.policy.bundle import Bundle
@@ -25,6 +26,7 @@ from erp_mcp.policy.grammar import (
 )
 from erp_mcp.policy.names import KnownNames
 from erp_mcp.policy.problems import Advice, Form, Problem, Source, first_error, read_form, read_source
+from erp_mcp.policy.validity import shorter
 from erp_mcp.policy.write_checks import check_write_reach
 
 BASE: Final = "base.yaml"
@@ -151,7 +153,15 @@ def _writes(files: Files, known: KnownNames) -> JsonValue:
     """Return what the tools that permits with evidence name are: a grant is for this definition and no other."""
     granted = {tool for _, _, rule in files.rules() if rule.evidence is not None for tool in rule.tools}
     tools = [known.tools[name] for name in sorted(granted)]
-    return {tool.name: {"level": tool.level, "risk": tool.risk, "hash": tool.hash} for tool in tools}
+    return {
+        tool.name: {"level": tool.level, "risk": tool.risk, "hash": tool.hash, **_validity(files, tool, known)}
+        for tool in tools
+    }
+
+
+def _validity(files: Files, tool: Tool, known: KnownNames) -> dict[str, JsonValue]:
+    found = shorter(tool, known.tools, files.base[1])
+    return {} if found is None else {"valid_s": found}
 
 
 def _role(role: RoleForm, known: KnownNames) -> JsonValue:

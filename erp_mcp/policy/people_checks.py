@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 from erp_mcp.domain.decision import Group
 from erp_mcp.domain.quorum import BREAK_GLASS_NEEDED, can_be_met
+from erp_mcp.domain.tool import Tool
 from erp_mcp.policy.files import Files
 from erp_mcp.policy.grammar import ApprovalForm, BandForm, BandsForm, BaseFile, DeputyForm
 from erp_mcp.policy.people_files import asked_of, named_by
 from erp_mcp.policy.problems import Place, Problem, Source
+from erp_mcp.policy.rules import MINUTE_S
+from erp_mcp.policy.validity import least_s, said_s
 
 
-def check_approval(source: Source, place: Place, form: ApprovalForm, base: BaseFile) -> Iterator[Problem]:
-    """Yield what is wrong with one rule of `approvals:`."""
+def check_approval(
+    source: Source, place: Place, form: ApprovalForm, base: BaseFile, tools: Mapping[str, Tool]
+) -> Iterator[Problem]:
+    """Yield what is wrong with one rule of `approvals:`; `tools` are all there are, by name."""
     bands = form.bands
     if bands is None:
         yield from _asked(source, place, form, None, base)
@@ -22,13 +27,7 @@ def check_approval(source: Source, place: Place, form: ApprovalForm, base: BaseF
         for index, step in enumerate(bands.steps):
             yield from _asked(source, (*place, "bands", "steps", index), form, step, base)
         yield from _rising(source, (*place, "bands", "steps"), form, bands, base)
-    minutes = form.expires_h * 60
-    if form.escalate is not None and form.escalate.after_min >= minutes:
-        reason = f"nobody is left to tell: a proposal expires after {minutes} minutes"
-        yield source.problem((*place, "escalate", "after_min"), "bad_escalation", reason)
-    if form.carry_out_min is not None and form.carry_out_min > minutes:
-        reason = f"a proposal expires after {minutes} minutes, whether or not it was approved"
-        yield source.problem((*place, "carry_out_min"), "out_of_range", reason)
+    yield from _in_time(source, place, form, tools)
     yield from _in_emergency(source, (*place, "break_glass"), form, base)
 
 
@@ -37,6 +36,21 @@ def check_people(files: Files) -> Iterator[Problem]:
     source, base = files.base
     for index, one in enumerate(base.deputies or []):
         yield from _deputy(source, ("deputies", index), one)
+
+
+def _in_time(source: Source, place: Place, form: ApprovalForm, tools: Mapping[str, Tool]) -> Iterator[Problem]:
+    """Yield what would come after a proposal is gone."""
+    if form.expires_h is not None and form.expires_min is not None:
+        yield source.problem((*place, "expires_min"), "bad_window", "say `expires_h:` or `expires_min:`, not both")
+        return
+    minutes = least_s(form, tools) // MINUTE_S
+    by_itself = "" if said_s(form) is not None else ", where neither `expires_h:` nor `expires_min:` says otherwise"
+    if form.escalate is not None and form.escalate.after_min >= minutes:
+        reason = f"nobody is left to tell: a proposal expires after {minutes} minutes{by_itself}"
+        yield source.problem((*place, "escalate", "after_min"), "bad_escalation", reason)
+    if form.carry_out_min is not None and form.carry_out_min > minutes:
+        reason = f"a proposal expires after {minutes} minutes, whether or not it was approved{by_itself}"
+        yield source.problem((*place, "carry_out_min"), "out_of_range", reason)
 
 
 def _in_emergency(source: Source, place: Place, form: ApprovalForm, base: BaseFile) -> Iterator[Problem]:

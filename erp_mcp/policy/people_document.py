@@ -59,7 +59,7 @@ def approval(value: JsonValue, groups: Mapping[str, Group], *, banded: bool = Tr
         approvers=approvers,
         needed=needed,
         self_approval=reading.flag(one["self_approval"]),
-        valid_s=reading.within(one["valid_s"], HOUR_S, MAX_VALID_H * HOUR_S),
+        valid_s=reading.within(one["valid_s"], MINUTE_S, MAX_VALID_H * HOUR_S),
         groups=wanted,
     )
     if banded:

@@ -15,7 +15,8 @@ from erp_mcp.policy.grammar import (
     ParameterForm,
     SeparationForm,
 )
-from erp_mcp.policy.rules import HOUR_S
+from erp_mcp.policy.rules import DEFAULT_TERMS, HOUR_S
+from erp_mcp.policy.validity import said_s
 
 _MINUTE_S: Final = 60
 _DAY_S: Final = 24 * HOUR_S
@@ -29,7 +30,7 @@ def approval(form: ApprovalForm, base: BaseFile) -> JsonValue:
         "tools": _texts(sorted(set(form.tools))),
         **_asked(form, None, base),
         "self_approval": form.self_approval == "owner",
-        "valid_s": form.expires_h * HOUR_S,
+        "valid_s": said_s(form) or DEFAULT_TERMS.valid_s,
         "bands": None
         if bands is None
         else {"currency": bands.currency, "steps": [{"to": one.to, **_asked(form, one, base)} for one in bands.steps]},

@@ -27,6 +27,7 @@ MAX_REVIEW_H: Final = 7 * 24  # in which what was approved in an emergency is lo
 
 # Where no rule of `approvals:` names a tool: any one enrolled approver but the agent's owner, within four hours.
 DEFAULT_TERMS: Final = Terms(rule="", approvers=(), needed=1, self_approval=False, valid_s=4 * HOUR_S)
+STOCK_VALID_S: Final = 30 * MINUTE_S  # of a tool that moves or holds stock, where no rule says for how long
 
 Sites = tuple[str, ...] | None
 

@@ -126,7 +126,7 @@ def _tools(
 
 
 def _approval(source: Source, place: Place, form: ApprovalForm, known: KnownNames, base: BaseFile) -> Iterator[Problem]:
-    yield from people_checks.check_approval(source, place, form, base)
+    yield from people_checks.check_approval(source, place, form, base, known.tools)
     if form.needed == 0:
         for index, name in enumerate(form.tools):
             if name in known.tools and known.tools[name].command != CREATE:
