@@ -224,6 +224,7 @@ GUARANTEES: dict[str, tuple[str, str]] = {
     "P3.page_provider": ("What a provider answers counts only in the browser that began it, for that request, at that moment, and decides nothing.", "design: approver's page"),
     "P3.page_logout": ("What a provider says has ended there ends here, in every process; a word that is not its own, not for us, old or used ends nothing.", "design: approver's page"),
     "P3.page_text": ("Whatever text a system or an agent brings is shown as text on the page, with all that hides in it; none of it runs.", "design: approver's page"),
+    "P3.outliers_first": ("Of a change of many lines, what is out of the ordinary is shown first and why, all of it, and what is sealed stays as it is.", "design: D17"),
     "P3.page_told": ("Whoever decides sees what would change, why they are asked, what it adds up to and what became of it, with any eyes and without a mouse.", "design: approver's page"),
     "P4.page_worker": ("What is approved on the page is written by a worker of its own, which is kept alive and ends with the page.", "design: approver's page"),
     "P3.called_directly": ("A tool that writes is never called through another one.", "promise P3"),
