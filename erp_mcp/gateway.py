@@ -265,6 +265,7 @@ class Gateway:
         Raises:
             NotAllowedError: `policy.not_allowed`, when the role may not propose it, or not what takes it back.
         """
+        from erp_mcp.preparing import check_way_back
         from erp_mcp.proposing import AllowedCall, AllowedStep
 
         arguments = arguments_of(step, call.arguments)
@@ -284,6 +285,7 @@ class Gateway:
             way_back = decide.decide(bundle, principal, self.catalog.tools[tool.undone_by], {})
             if not way_back.allowed or way_back.obligations is None:
                 raise NotAllowedError(reason="way_back", step=step.name)
+            check_way_back(self.catalog.tools[tool.undone_by], way_back.obligations)
             back = way_back.obligations.approval
         asked = AllowedCall(
             principal=principal,

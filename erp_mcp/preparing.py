@@ -18,6 +18,7 @@ from erp_mcp.domain.decision import Obligations
 from erp_mcp.domain.entities import Record
 from erp_mcp.domain.freshness import FreshnessBudget
 from erp_mcp.domain.instants import instant_text
+from erp_mcp.domain.left_to_people import unseen
 from erp_mcp.domain.operation import CommandFacts, Draft, Operation
 from erp_mcp.domain.parameters import declared
 from erp_mcp.domain.tool import Query, Tool
@@ -80,7 +81,8 @@ class Preparation:
         Raises:
             StaleDataError, ReadModelNotReadyError, DeadlineError: as for reads.
             RuleRefusedError: `rule.refused`, the first rule that refuses; R-GONE for a record that its system has not.
-            RuleNotEvaluableError: `rule.not_evaluable`, when facts are missing or were cut.
+            RuleNotEvaluableError: `rule.not_evaluable`, when facts are missing or were cut, and for a rule whose facts
+                nothing here has and that policy leaves to no person.
             SystemReadOnlyError: `adapter.read_only`, when the record's system takes no such change here.
             NotAllowedError: `policy.not_allowed`, when a field that the role may not read would be looked at, or policy
                 says a parameter that the operation has not.
@@ -109,6 +111,7 @@ class Preparation:
             parameters=parameters,
         )
         draft = self._accepted(operation, await _worked_out(operation, facts))
+        _check_left_to_people(tool, draft, obligations)
         return Prepared(draft=draft, sources=(*fresh.sources, *live_sources), stale=stale, parameters=parameters)
 
     @property
@@ -204,6 +207,44 @@ def _check_masks(tool: Tool, obligations: Obligations) -> None:
     for one in seen:
         if one in hidden:
             raise NotAllowedError(reason="mask", rule=hidden[one])
+
+
+def check_way_back(tool: Tool, obligations: Obligations) -> None:
+    """Refuse a step of a saga that could never be taken back by itself, since its way back would refuse each time.
+
+    Args:
+        tool: By which the step would be taken back.
+        obligations: Of the decision about it.
+
+    Raises:
+        RuleNotEvaluableError: `rule.not_evaluable`.
+    """
+    always = {rule: one.words for rule, one in unseen(tool.command).items() if not one.when}
+    _refuse_left_to_nobody(tool, always, obligations)
+
+
+def _check_left_to_people(tool: Tool, draft: Draft, obligations: Obligations) -> None:
+    """Refuse what only a person can look at and policy leaves to none."""
+    known = unseen(tool.command)
+    found = [one for one in draft.checks if one.verdict == "person"]
+    asked = {one.rule: known[one.rule].words if one.rule in known else one.message for one in found}
+    _refuse_left_to_nobody(tool, asked, obligations)
+
+
+def _refuse_left_to_nobody(tool: Tool, asked: Mapping[str, str], obligations: Obligations) -> None:
+    """Refuse where policy leaves a rule to nobody; each of them is named, and what would pass."""
+    nobody = sorted({*asked} - {*obligations.left_to_people})
+    if nobody:
+        rules = ", ".join(nobody)
+        raise RuleNotEvaluableError(
+            rule=rules,
+            missing="; ".join(asked[rule] for rule in nobody),
+            reason="left_to_nobody",
+            message=(
+                f"Nothing here knows what {rules} ask{'s' if len(nobody) == 1 else ''} for. An administrator may leave"
+                f" that to people: `left_to_people: [{rules}]` in the rule of the policy that grants {tool.name}."
+            ),
+        )
 
 
 def _parameters(operation: Operation, obligations: Obligations) -> dict[str, int]:

@@ -95,6 +95,7 @@ GUARANTEES: dict[str, tuple[str, str]] = {
     "rules.production_commitment": ("Planning commits to a finish only of an order that has not begun, and to none before its schedule ends.", "request: business rules"),
     "rules.impact": ("Who becomes late by a new date, and who is rescued, is worked out by the rule that explains late orders.", "request: business rules"),
     "rules.not_evaluable": ("A rule whose facts are missing refuses; it never passes unseen.", "design: rules"),
+    "rules.left_to_people": ("A rule that nothing here can look at refuses, unless policy names it for people, who then see it before all else.", "request: business rules"),
     "rules.own_words": ("What a person decides on is in our words: no name, note or other text of a system stands in it.", "promise P8"),
     "P7.same_answers": ("The same firm behind another system gives the same answers, field by field; what can't be the same is named.", "promise P7"),
     "P7.right_cause": ("A late order's cause is found where a naive join is wrong.", "promise P7"),

@@ -69,7 +69,7 @@ def _doubted(command: Command, checks: Sequence[Check]) -> frozenset[str]:
     known = OPERATIONS.get(command.operation)
     if known is None:
         return frozenset()
-    flagged = {one.rule for one in checks if one.verdict == "flag"}
+    flagged = {one.rule for one in checks if one.verdict != "ok"}
     return known.unverified.union(*(names for rule, names in known.doubted.items() if rule in flagged))
 
 

@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from erp_mcp.answers.shape import RawCell
+from erp_mcp.domain import outliers
 from erp_mcp.domain.instants import instant_text, parse_instant
 from erp_mcp.domain.lifecycle import ENDS, State
-from erp_mcp.domain.proposal import Proposal
+from erp_mcp.domain.proposal import Check, Proposal
 
 APPROVAL: Final = "approval"
 WORKER: Final = "worker"
@@ -119,17 +120,23 @@ def _stands(part: Proposal) -> str:
     return f"Now: {content.step} {way} at {part.state}{document} ({content.proposal_id})."
 
 
+def _person_first(checks: Sequence[Check]) -> list[Check]:
+    """Return what nothing here knows before all that was looked at."""
+    return sorted(checks, key=lambda one: one.verdict != "person")
+
+
 def tables_of(proposal: Proposal, parts: Sequence[Proposal] = ()) -> dict[str, list[tuple[RawCell, ...]]]:
     """Return the rows of all tables that show one proposal; of a saga, where each part of it stands as well."""
     preview, receipt = proposal.content.preview, proposal.receipt
+    changes = outliers.arranged(proposal.content).changes  # should a long one be cut, what stands out is kept
     receipts: list[tuple[RawCell, ...]] = []
     if receipt is not None:
         at = instant_text(parse_instant(receipt.committed_at))
         receipts.append((receipt.written.document, receipt.written.version_token or None, at, receipt.found))
     return {
         "proposal": [row_of(proposal)],
-        "changes": [(one.field, one.before or None, one.after or None, one.unit or None) for one in preview.changes],
-        "checks": [(check.rule, str(check.verdict), check.message) for check in preview.checks],
+        "changes": [(one.field, one.before or None, one.after or None, one.unit or None) for one in changes],
+        "checks": [(check.rule, str(check.verdict), check.message) for check in _person_first(preview.checks)],
         "effects": [*((effect,) for effect in preview.effects), *((_stands(part),) for part in parts)],
         "receipt": receipts,
     }

@@ -14,6 +14,7 @@ from erp_mcp.bootstrap import Deployment
 from erp_mcp.cli.passphrase import is_terminal
 from erp_mcp.cli.person import account, ask, signing, voucher
 from erp_mcp.errors import PolicyNeedsApproverError
+from erp_mcp.policy.left_to_people import refusing
 
 DEMO_ADMIN: Final = "demo-admin"
 DEMO_CONTROLLER: Final = "demo-controller"  # beside demo-approver, where two have to decide
@@ -53,9 +54,14 @@ def apply(deployment: Deployment, plan: Activation, *, approver: str, file: str,
 
 
 def warn(deployment: Deployment, plan: Activation) -> None:
-    """Say which people a plan names as approvers who are none; it may be meant so, so nothing is refused."""
+    """Say which people a plan names as approvers who are none, and which writes refuse by themselves.
+
+    It may be meant so, so nothing is refused.
+    """
     for one in administration.unenrolled(deployment, plan.bundle):
         click.secho(f"{one}: they decide about nothing until `erp-mcp approvals enrol`.", fg="yellow", err=True)
+    for write in refusing(plan.bundle, deployment.catalog):
+        click.secho(str(write), fg="yellow", err=True)
 
 
 def _places(deployment: Deployment, plan: Activation) -> Iterator[str]:

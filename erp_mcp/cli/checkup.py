@@ -16,6 +16,7 @@ from erp_mcp.domain.proposal import Proposal
 from erp_mcp.errors import ProposalDamagedError
 from erp_mcp.policy import writing
 from erp_mcp.policy.bundle import Bundle, from_json
+from erp_mcp.policy.left_to_people import refusing
 
 Status = Literal["ok", "note", "bad"]
 _NAME: Final = "writes"
@@ -40,6 +41,7 @@ def writes(deployment: Deployment) -> Iterator[Check]:
     yield _granted(deployment, bundle)
     if bundle is not None and bundle.writes:
         yield from _redefined(deployment, bundle)
+        yield from _refusing(deployment, bundle)
         yield from _prepared(deployment, bundle, len(approvers))
         yield from _undecided(deployment, bundle) if approvers else ()
     yield from _stopped(deployment)
@@ -62,6 +64,15 @@ def _redefined(deployment: Deployment, bundle: Bundle) -> Iterator[Check]:
     for tool in writing.redefined(bundle, deployment.catalog):
         advice = "Look at what changed in it; `erp-mcp policy apply` as an approver grants it as it is now."
         yield Check(name=_NAME, status="bad", detail=f"{tool} changed since it was granted: denied", advice=advice)
+
+
+def _refusing(deployment: Deployment, bundle: Bundle) -> Iterator[Check]:
+    """Name what may be proposed and refuses all the same, since nobody is to look at what nothing here knows."""
+    for one in refusing(bundle, deployment.catalog):
+        often = "each proposal" if one.always else "some proposals"
+        detail = f"{one.tool} refuses {often} of {one.role}: nothing here knows what {', '.join(one.missing)} ask for"
+        advice = f"Where people are to look: `{one.line}` in the rule {', '.join(one.rules)}, and apply."
+        yield Check(name=_NAME, status="bad" if one.always else "note", detail=detail, advice=advice)
 
 
 def _undecided(deployment: Deployment, bundle: Bundle) -> Iterator[Check]:

@@ -20,12 +20,14 @@ from erp_mcp.answers.visible import shown, visible
 from erp_mcp.approval import envelope
 from erp_mcp.approval.requesters import is_self_approval
 from erp_mcp.cli import saga_view
+from erp_mcp.domain import outliers
 from erp_mcp.domain.approver import Enrolment
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.command import Command
 from erp_mcp.domain.instants import parse_instant
 from erp_mcp.domain.lifecycle import State
-from erp_mcp.domain.proposal import Change, Content, Event, Proposal, SignedDecision
+from erp_mcp.domain.outliers import Arranged
+from erp_mcp.domain.proposal import Change, Check, Content, Event, Proposal, SignedDecision
 from erp_mcp.domain.tool import Tool
 from erp_mcp.policy import writing
 
@@ -39,7 +41,7 @@ _WHY_NOT: Final = {
 }
 _COLUMNS: Final = 72
 _MIN_SCREEN: Final = 40
-_MARKS: Final = {"ok": "ok    ", "flag": "FLAG  ", "refuse": "REFUSE"}
+_MARKS: Final = {"ok": "ok    ", "flag": "FLAG  ", "person": "CHECK ", "refuse": "REFUSE"}
 _THEIRS: Final = "(the agent's own words, below)"
 _COMES_NEXT: Final = {
     State.AWAITING_APPROVAL: "it waits for a decision",
@@ -182,13 +184,39 @@ def _change(seen: Seen, theirs: frozenset[str]) -> Iterator[str]:
     yield f"{content.proposal_id}, risk {content.risk}, {where}"
     yield f"deployment {content.deployment} ({content.environment})"
     yield ""
-    yield from _table(preview.changes, theirs)
+    yield from _left_to_you(preview.checks)
+    shown = outliers.arranged(content)
+    yield from _first(shown)
+    yield from _table(shown.changes, theirs)
     yield ""
     yield "# Rules looked at"
-    checks = sorted(preview.checks, key=lambda one: one.verdict == "ok")  # what calls for a closer look stands first
-    yield from (f"  {_MARKS[one.verdict]}  {visible(one.rule)}: {visible(one.message)}" for one in checks)
+    looked_at = [one for one in preview.checks if one.verdict != "person"]
+    looked_at.sort(key=lambda one: one.verdict == "ok")  # what calls for a closer look stands first
+    yield from map(_check, looked_at)
     yield "# What follows"
     yield from (f"  {visible(effect)}" for effect in preview.effects or ("nothing else is known to follow",))
+
+
+def _left_to_you(checks: Sequence[Check]) -> Iterator[str]:
+    """Yield, before all else, what nothing here knows and whoever decides has to look at."""
+    left = [one for one in checks if one.verdict == "person"]
+    if left:
+        yield "# For you to check: nothing here knows this"
+        yield from map(_check, left)
+        yield ""
+
+
+def _check(one: Check) -> str:
+    return f"  {_MARKS[one.verdict]}  {visible(one.rule)}: {visible(one.message)}"
+
+
+def _first(shown: Arranged) -> Iterator[str]:
+    """Yield in which order many lines stand, and why some of them stand first."""
+    for told in shown.told:
+        yield visible(told)
+    for one in shown.parts:
+        if one.why:
+            yield f"  {visible(one.place)}: {visible('; '.join(one.why))}"
 
 
 def _table(changes: Sequence[Change], theirs: frozenset[str]) -> Iterator[str]:

@@ -69,6 +69,7 @@ rules:
 #     roles: [planner]
 #     tools: [propose_update_delivery_date]
 #     evidence: {{accepted_by: NAME, reason: why this is right without a report}}
+#     left_to_people: [R-PENALTY]   # nothing here knows contract penalties: whoever approves looks
 #
 # approvals:
 #   - {{id: delivery-dates, tools: [propose_update_delivery_date], approvers: any, needed: 1, expires_h: 4}}

@@ -33,6 +33,7 @@ from erp_mcp.cli.options import (
 from erp_mcp.commands import OPERATIONS
 from erp_mcp.domain.answer import Refusal
 from erp_mcp.domain.call import JsonValue, ToolCall
+from erp_mcp.domain.left_to_people import unseen
 from erp_mcp.domain.strict_json import decode
 from erp_mcp.domain.tool import Argument, Tool
 from erp_mcp.errors import MalformedRequestError, UnknownToolError
@@ -300,6 +301,7 @@ def _details(tool: Tool) -> dict[str, JsonValue]:
         "fields": fields,
         "entities": list(tool.entities),
         "errors": list(tool.errors),
+        "left_to_people": {rule: one.words for rule, one in sorted(unseen(tool.command).items())},
         "examples": [json.loads(example) for example in tool.examples],
     }
 
@@ -316,6 +318,12 @@ def _description(tool: Tool) -> Iterator[str]:
         yield f"\nTable {table.name}{' (paged)' if table.paged else ''}:"
         for column in table.columns:
             yield f"  {column.name:22} {column.kind:9} {', '.join(column.fields)}"
+    left = unseen(tool.command)
+    if left:
+        yield "\nRules that only people can look at, where policy leaves them to people (`left_to_people:`):"
+        yield from (
+            f"  {rule:22} {one.words}{f' ({one.when})' if one.when else ''}" for rule, one in sorted(left.items())
+        )
     yield "\nExamples:"
     yield from (f"  {example}" for example in tool.examples)
 

@@ -12,10 +12,10 @@ from erp_mcp.commands.moving import Part
 from erp_mcp.commands.reservation import material_at, usable_material
 from erp_mcp.commands.units import STEP, Units, units_of
 from erp_mcp.commands.verdicts import (
-    flag,
     live_record,
     need,
     ok,
+    person,
     refuse,
     refused,
     rows_of,
@@ -25,6 +25,7 @@ from erp_mcp.commands.verdicts import (
 from erp_mcp.domain.call import JsonValue, Rows
 from erp_mcp.domain.days import NEVER
 from erp_mcp.domain.entities.inventory import Lot, Material, Reservation
+from erp_mcp.domain.left_to_people import CUSTOMER_CONTRACT, PRIORITY
 from erp_mcp.domain.operation import CommandFacts, Draft, Operation
 from erp_mcp.domain.pegging import Hold
 from erp_mcp.domain.proposal import Change, Check
@@ -160,7 +161,7 @@ def _part_checks(case: _Case, parts: tuple[Part, ...]) -> Iterator[Check]:
     yield _picked(case)
     yield _lots(case, parts)
     yield _priority(case)
-    yield flag("R-CONTRACT", "What contracts promise customers at least is not known: there is no contract data.")
+    yield person(CUSTOMER_CONTRACT)
 
 
 def _picked(case: _Case) -> Check:
@@ -219,7 +220,7 @@ def _priority(case: _Case) -> Check:
             return refuse("R-PRIORITY", message, from_demand=one.from_demand, to_demand=one.to_demand)
     if unknown:
         message = f"How important the customer of order {unknown[0]} is, is not known."
-        return flag("R-PRIORITY", message, demand_id=unknown[0], orders=len(set(unknown)))
+        return person(PRIORITY, message, demand_id=unknown[0], orders=len(set(unknown)))
     return ok("R-PRIORITY", "No customer gives to a less important one.")
 
 

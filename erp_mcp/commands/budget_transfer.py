@@ -7,18 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from erp_mcp.commands.rows_finance import BudgetRefRow
-from erp_mcp.commands.verdicts import (
-    flag,
-    live_record,
-    ok,
-    refuse,
-    refused,
-    rows_of,
-    stale_checks,
-    text_argument,
-)
+from erp_mcp.commands.verdicts import live_record, ok, person, refuse, refused, rows_of, stale_checks, text_argument
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.entities.finance import Budget
+from erp_mcp.domain.left_to_people import AUTHORITY
 from erp_mcp.domain.operation import CommandFacts, Draft, Operation, Undo, Undoing
 from erp_mcp.domain.proposal import Change, Check
 from erp_mcp.domain.value import MONEY_DIGITS, money_text, to_scaled
@@ -129,10 +121,7 @@ def _checks(wanted: _Transfer) -> Iterator[Check]:
     yield _company(wanted)
     yield _period(wanted)
     yield from _amount(wanted)
-    message = (
-        "Not looked at here: the authority matrix, that is, whether who approves may decide over both cost centres."
-    )
-    yield flag("R-AUTHORITY", message)
+    yield person(AUTHORITY)
 
 
 def _company(wanted: _Transfer) -> Check:

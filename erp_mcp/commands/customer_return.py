@@ -14,6 +14,7 @@ from erp_mcp.commands.verdicts import (
     live_record,
     need,
     ok,
+    person,
     refuse,
     refused,
     rows_of,
@@ -23,6 +24,7 @@ from erp_mcp.commands.verdicts import (
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.days import shift
 from erp_mcp.domain.entities.orders import SalesOrderLine
+from erp_mcp.domain.left_to_people import WARRANTY
 from erp_mcp.domain.operation import CommandFacts, Draft, Operation
 from erp_mcp.domain.proposal import Change, Check
 from erp_mcp.domain.value import money_text, quantity_text
@@ -152,7 +154,7 @@ def _checks(wanted: _Return) -> Iterator[Check]:
     yield _lot(wanted)
     yield _in_window(wanted)
     yield _open(wanted)
-    yield flag("R-WARRANTY", "Not looked at here: warranty, serial numbers, and what was agreed with the customer.")
+    yield person(WARRANTY)
 
 
 def _code(wanted: _Return) -> Check:

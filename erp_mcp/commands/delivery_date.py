@@ -17,6 +17,7 @@ from erp_mcp.commands.verdicts import (
     live_record,
     need,
     ok,
+    person,
     refuse,
     refused,
     rows_of,
@@ -27,6 +28,7 @@ from erp_mcp.domain import proposal
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.days import NEVER, days_between, shift
 from erp_mcp.domain.entities.procurement import PurchaseOrderLine
+from erp_mcp.domain.left_to_people import PENALTY
 from erp_mcp.domain.operation import CommandFacts, Draft, Operation, Undo, Undoing
 from erp_mcp.domain.proposal import Check
 from erp_mcp.domain.value import quantity_text
@@ -168,7 +170,7 @@ def _impact_checks(case: _Case, found: Impact) -> Iterator[Check]:
     else:
         yield ok("R-IMPACT", "No open demand is hurt by the new date.", worse=0, better=len(found.better))
     if case.is_later:
-        yield flag("R-PENALTY", "Contract penalties are not known: there is no contract data.")
+        yield person(PENALTY)
 
 
 # --- What follows -----------------------------------------------------------------------------------------------------

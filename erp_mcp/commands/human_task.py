@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from typing import Final
 
 from erp_mcp.commands.safe_work import goes_around
-from erp_mcp.commands.verdicts import MAX_AHEAD_DAYS, flag, ok, refuse, text_argument
+from erp_mcp.commands.verdicts import MAX_AHEAD_DAYS, ok, person, refuse, text_argument
 from erp_mcp.domain import human_task
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.days import shift
+from erp_mcp.domain.left_to_people import ROSTER
 from erp_mcp.domain.operation import CommandFacts, Draft, Operation
 from erp_mcp.domain.proposal import Change, Check
 
@@ -72,7 +73,7 @@ def _checks(facts: CommandFacts) -> Iterator[Check]:
     strange = [one for one in _evidence(facts) if _CALL_ID.fullmatch(one) is None]
     if strange:
         yield refuse("R-TASK-EVIDENCE", "Evidence is the `call_id` of answers that you got; leave out anything else.")
-    yield flag("R-TASK-ROSTER", "Not looked at here: whether somebody of this role is on shift.")
+    yield person(ROSTER)
 
 
 def _changes(fields: dict[str, JsonValue]) -> Iterator[Change]:

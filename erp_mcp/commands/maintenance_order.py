@@ -14,6 +14,7 @@ from erp_mcp.commands.verdicts import (
     live_record,
     need,
     ok,
+    person,
     refuse,
     refused,
     rows_of,
@@ -24,6 +25,7 @@ from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.days import NEVER, days_between, shift
 from erp_mcp.domain.entities.production import MaintenanceNotification
 from erp_mcp.domain.instants import parse_instant
+from erp_mcp.domain.left_to_people import MAINTENANCE_BUDGET
 from erp_mcp.domain.operation import CommandFacts, Draft, Operation
 from erp_mcp.domain.proposal import Change, Check
 from erp_mcp.errors import RuleNotEvaluableError
@@ -123,7 +125,7 @@ def _checks(plan: _Plan) -> Iterator[Check]:
         yield _capacity(plan)
     if not plan.permit:
         yield flag("R-PERMIT", "No permit to work is asked for; maintenance has to know that none is needed.")
-    yield flag("R-BUDGET", "Not looked at here: budget of the cost centre, spare parts, tools and who can do it.")
+    yield person(MAINTENANCE_BUDGET)
 
 
 def _dates(plan: _Plan) -> Check:

@@ -9,11 +9,12 @@ from typing import Final
 from erp_mcp.commands import movement_lines, rows, rows_planning
 from erp_mcp.commands.holding import USABLE, live_of
 from erp_mcp.commands.movement_lines import ISSUE, RECEIPT, SCRAP, TRANSFER, Line
-from erp_mcp.commands.verdicts import flag, known, live_record, need, ok, refuse, rows_of
+from erp_mcp.commands.verdicts import flag, known, live_record, need, ok, person, refuse, rows_of
 from erp_mcp.domain.days import NEVER
 from erp_mcp.domain.entities.inventory import Lot, Material
 from erp_mcp.domain.entities.procurement import PurchaseOrderLine
 from erp_mcp.domain.entities.production import ProductionComponent, ProductionOrder
+from erp_mcp.domain.left_to_people import BACKFLUSH, PERIOD, SERIAL, TRANSFER_REFERENCE
 from erp_mcp.domain.operation import CommandFacts
 from erp_mcp.domain.proposal import Check
 from erp_mcp.domain.value import quantity_text
@@ -54,10 +55,10 @@ def checks(case: Case) -> Iterator[Check]:
         yield flag("R-INSPECTION", "It goes into quality stock; quality releases it.")
     else:
         yield _stock(case)
-    yield flag("R-PERIOD", "Whether the posting period is open is not looked at here; the ERP refuses a closed one.")
-    yield flag("R-SERIAL", "Serial numbers are not looked at here.")
+    yield person(PERIOD)
+    yield person(SERIAL)
     if case.movement == ISSUE:
-        yield flag("R-BACKFLUSH", "Whether components are booked out by themselves at the end is not looked at here.")
+        yield person(BACKFLUSH)
 
 
 def _witness(case: Case) -> Check:
@@ -138,10 +139,7 @@ def _production(case: Case) -> Check:
 
 
 def _transfer(_: Case) -> Check:
-    message = (
-        "The request for the transfer and the place it goes to are named and not looked up: no system tells of them."
-    )
-    return flag("R-REFERENCE", message)
+    return person(TRANSFER_REFERENCE)
 
 
 def _notice(case: Case) -> Check:

@@ -19,6 +19,7 @@ from erp_mcp.commands.verdicts import (
     live_record,
     need,
     ok,
+    person,
     refuse,
     refused,
     rows_of,
@@ -28,6 +29,7 @@ from erp_mcp.commands.verdicts import (
 from erp_mcp.domain.call import JsonValue, Rows
 from erp_mcp.domain.days import shift
 from erp_mcp.domain.entities.orders import SalesOrder, SalesOrderLine
+from erp_mcp.domain.left_to_people import EXPORT
 from erp_mcp.domain.operation import CommandFacts, Draft, Operation
 from erp_mcp.domain.proposal import Change, Check
 from erp_mcp.domain.value import quantity_text
@@ -235,7 +237,7 @@ def _same_material(wanted: _Wanted, line: SalesOrderLine) -> set[tuple[str, str]
 
 def _told(wanted: _Wanted) -> Iterator[Check]:
     del wanted
-    yield flag("R-EXPORT", "Not looked at here: export control, dangerous goods, and whether the address is complete.")
+    yield person(EXPORT)
 
 
 # --- What follows -----------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from erp_mcp.commands.verdicts import (
     live_record,
     need,
     ok,
+    person,
     refuse,
     refused,
     rows_of,
@@ -25,6 +26,7 @@ from erp_mcp.commands.verdicts import (
 from erp_mcp.domain.call import JsonValue, Rows
 from erp_mcp.domain.entities.inventory import Material
 from erp_mcp.domain.entities.procurement import PurchaseOrderLine, Supplier, SupplySource
+from erp_mcp.domain.left_to_people import ORDER_BUDGET, ORDER_TERMS, SANCTIONS
 from erp_mcp.domain.operation import CommandFacts, Draft, Operation, Undo, Undoing
 from erp_mcp.domain.parameters import PRICE_OFF_SOURCE
 from erp_mcp.domain.proposal import Change, Check
@@ -245,9 +247,9 @@ def _duplicates(order: _Order) -> Iterator[Check]:
 
 def not_looked_at() -> Iterator[Check]:
     """Say what no system tells, so that nobody takes silence for a yes."""
-    yield flag("R-SANCTIONS", "Not looked at here: sanctions lists.")
-    yield flag("R-BUDGET", "Not looked at here: whether a budget covers it.")
-    yield flag("R-TERMS", "Not looked at here: delivery terms, taxes and contracts.")
+    yield person(SANCTIONS)
+    yield person(ORDER_BUDGET)
+    yield person(ORDER_TERMS)
 
 
 # --- What a person sees -----------------------------------------------------------------------------------------------

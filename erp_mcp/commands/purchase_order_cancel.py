@@ -10,8 +10,9 @@ from erp_mcp.commands import purchase_line, rows, rows_buying, told
 from erp_mcp.commands.buying_lines import value_at
 from erp_mcp.commands.impact import Impact
 from erp_mcp.commands.purchase_line import StandingLine
-from erp_mcp.commands.verdicts import flag, ok, refuse, refused, rows_of, stale_checks, text_argument
+from erp_mcp.commands.verdicts import flag, ok, person, refuse, refused, rows_of, stale_checks, text_argument
 from erp_mcp.domain.call import JsonValue
+from erp_mcp.domain.left_to_people import CANCEL_TERMS
 from erp_mcp.domain.operation import CommandFacts, Draft, Operation
 from erp_mcp.domain.proposal import Change, Check
 from erp_mcp.domain.value import money_text, quantity_text
@@ -111,7 +112,7 @@ def _told(case: _Case) -> Iterator[Check]:
     if confirmed:
         message = "The supplier has confirmed it and may have begun: a buyer has to agree the end of it with them."
         yield flag("R-CONFIRMED", message, lines=", ".join(confirmed))
-    yield flag("R-TERMS", "Not looked at here: what the contract says about cancelling, and penalties.")
+    yield person(CANCEL_TERMS)
 
 
 # --- What follows -----------------------------------------------------------------------------------------------------

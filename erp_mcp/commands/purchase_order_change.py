@@ -17,6 +17,7 @@ from erp_mcp.commands.verdicts import (
     flag,
     need,
     ok,
+    person,
     refuse,
     refused,
     rows_of,
@@ -26,6 +27,7 @@ from erp_mcp.commands.verdicts import (
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.days import shift
 from erp_mcp.domain.entities.procurement import PurchaseOrderLine, SupplySource
+from erp_mcp.domain.left_to_people import CHANGE_TERMS, MINIMUM, RISE
 from erp_mcp.domain.operation import CommandFacts, Draft, Operation, Undo, Undoing
 from erp_mcp.domain.parameters import PRICE_OFF_SOURCE
 from erp_mcp.domain.proposal import Change, Check
@@ -157,7 +159,7 @@ def _quantity(case: _Case) -> Iterator[Check]:
     if source is None or not source.min_order_qty:
         yield ok("R-MIN-QTY", "No minimum order quantity is known.")
     elif source.uom != live.uom:
-        yield flag("R-MIN-QTY", f"The minimum order quantity can't be compared with {live.uom}.")
+        yield person(MINIMUM, f"The minimum order quantity can't be compared with {live.uom}.")
     elif case.qty < source.min_order_qty:
         would = quantity_text(source.min_order_qty)
         message = f"The supplier takes no less than {would} {live.uom}; that would pass."
@@ -220,9 +222,9 @@ def _source(case: _Case) -> SupplySource | None:
 def _told(case: _Case) -> Iterator[Check]:
     if case.live.confirmed:
         yield flag("R-CONFIRMED", "The supplier has confirmed the line as it was, and is not told by this change.")
-    yield flag("R-TERMS", "Not looked at here: what the contract says about changes.")
+    yield person(CHANGE_TERMS)
     if case.is_dearer:
-        yield flag("R-BUDGET", "Not looked at here: whether a budget covers the rise.")
+        yield person(RISE)
 
 
 # --- What follows -----------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from erp_mcp.commands.verdicts import (
     live_record,
     need,
     ok,
+    person,
     refuse,
     refused,
     rows_of,
@@ -23,6 +24,7 @@ from erp_mcp.commands.verdicts import (
 )
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.entities.procurement import Supplier, SupplySource
+from erp_mcp.domain.left_to_people import SUPPLIER_CONTRACT
 from erp_mcp.domain.operation import CommandFacts, Draft, Operation, Undo, Undoing
 from erp_mcp.domain.proposal import Change, Check
 from erp_mcp.domain.value import money_text
@@ -108,7 +110,7 @@ def _checks(case: _Case) -> Iterator[Check]:
     yield _supplier(case)
     yield from revision_checks(case.facts, Fraction(case.before), case.price)
     yield _rivals(case)
-    yield flag("R-CONTRACT", "Not looked at here: contracts and price agreements with the supplier.")
+    yield person(SUPPLIER_CONTRACT)
 
 
 def _supplier(case: _Case) -> Check:

@@ -25,6 +25,7 @@ from erp_mcp.commands.verdicts import (
     live_record,
     need,
     ok,
+    person,
     refuse,
     refused,
     rows_of,
@@ -35,6 +36,7 @@ from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.days import shift
 from erp_mcp.domain.entities.inventory import Material
 from erp_mcp.domain.entities.procurement import Supplier
+from erp_mcp.domain.left_to_people import MINIMUM, ORDER_BUDGET
 from erp_mcp.domain.operation import CommandFacts, Draft, Operation
 from erp_mcp.domain.proposal import Change, Check
 from erp_mcp.domain.value import money_text, quantity_text
@@ -190,6 +192,7 @@ def _checks(request: _Request, value: int | None) -> Iterator[Check]:
     )
     if value is None and request.source is not None:
         yield flag("R-VALUE", "The source has no price in a unit that can be compared, so the value is not known.")
+    yield person(ORDER_BUDGET)
     yield from stale_checks(request.facts)
 
 
@@ -237,7 +240,7 @@ def _minimum(request: _Request) -> Check:
     minimum = f"{quantity_text(source.min_order_qty)} {unit}"
     if ratio is None:
         message = f"The minimum order quantity of {minimum} can't be compared with {request.uom}."
-        return flag("R-MIN-QTY", message, min_order_qty=quantity_text(source.min_order_qty), uom=unit)
+        return person(MINIMUM, message, min_order_qty=quantity_text(source.min_order_qty), uom=unit)
     least = source.min_order_qty * ratio
     if request.qty < least:
         would = passing(least)

@@ -10,18 +10,10 @@ from erp_mcp.commands.budget_transfer import CENT
 from erp_mcp.commands.customer_return import sold_line, value_of
 from erp_mcp.commands.rows_finance import InvoicedRow, RefundRow
 from erp_mcp.commands.rows_selling import ReturnedRow, SoldLineRow
-from erp_mcp.commands.verdicts import (
-    flag,
-    need,
-    ok,
-    refuse,
-    refused,
-    rows_of,
-    stale_checks,
-    text_argument,
-)
+from erp_mcp.commands.verdicts import flag, need, ok, person, refuse, refused, rows_of, stale_checks, text_argument
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.entities.orders import SalesOrderLine
+from erp_mcp.domain.left_to_people import OPEN_ITEMS
 from erp_mcp.domain.operation import CommandFacts, Draft, Operation
 from erp_mcp.domain.proposal import Change, Check
 from erp_mcp.domain.value import money_text
@@ -129,7 +121,7 @@ def _checks(request: _Request) -> Iterator[Check]:
     yield billed
     if billed.verdict != "refuse":
         yield _return(request)
-    yield flag("R-OPEN-ITEMS", "Not looked at here: taxes, unpaid invoices, and what was agreed with the customer.")
+    yield person(OPEN_ITEMS)
 
 
 def _prior(request: _Request) -> Check:

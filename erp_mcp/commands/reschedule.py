@@ -10,8 +10,9 @@ from erp_mcp.commands import order_schedule, rows_planning, told
 from erp_mcp.commands.dates_back import schedule_back
 from erp_mcp.commands.impact import PEGGED, Impact, compared, ledger_of, needed
 from erp_mcp.commands.order_schedule import OrderCase
-from erp_mcp.commands.verdicts import flag, need, ok, refuse, refused, rows_of, stale_checks, text_argument
+from erp_mcp.commands.verdicts import flag, need, ok, person, refuse, refused, rows_of, stale_checks, text_argument
 from erp_mcp.domain.days import days_between, local_day, shift
+from erp_mcp.domain.left_to_people import ORDER_CAPACITY, ORDER_COMPONENTS
 from erp_mcp.domain.operation import CommandFacts, Draft, Operation, Undo
 from erp_mcp.domain.proposal import Change, Check
 from erp_mcp.errors import RuleNotEvaluableError
@@ -153,9 +154,9 @@ def _window(order: rows_planning.MaintenanceRow, today: str) -> tuple[str, str]:
 
 
 def _flags(move: _Move) -> Iterator[Check]:
-    yield flag("R-CAPACITY", "Capacity of the work centres on the new days is not looked at here.")
+    yield person(ORDER_CAPACITY)
     if move.days < 0:
-        yield flag("R-COMPONENTS", "Whether its components are there so early is not looked at here.")
+        yield person(ORDER_COMPONENTS)
     need(move.case.facts, "R-CHILDREN", "children")
     late = [
         one

@@ -19,6 +19,7 @@ from erp_mcp.commands.verdicts import (
     live_record,
     need,
     ok,
+    person,
     refuse,
     refused,
     rows_of,
@@ -27,6 +28,7 @@ from erp_mcp.commands.verdicts import (
 )
 from erp_mcp.domain.days import NEVER, days_between, shift
 from erp_mcp.domain.entities.inventory import Material
+from erp_mcp.domain.left_to_people import SAFETY_STOCK
 from erp_mcp.domain.operation import CommandFacts, Draft, Operation, Undo
 from erp_mcp.domain.pegging import Hold
 from erp_mcp.domain.proposal import Change, Check
@@ -275,7 +277,7 @@ def _free(request: _Request) -> Check:
         message = f"{quantity_text(left)} {request.base} of the lot are held by nobody; up to that would pass."
         return refuse("R-STOCK", message, would_pass=quantity_text(left), uom=request.base)
     if safety is None:
-        return flag("R-SAFETY", "The safety stock of the material at this site is not known.")
+        return person(SAFETY_STOCK)
     above = max(0, free - safety)
     if request.qty > above:
         message = (

@@ -17,6 +17,7 @@ from erp_mcp.commands.verdicts import (
     live_record,
     need,
     ok,
+    person,
     refuse,
     refused,
     rows_of,
@@ -25,6 +26,7 @@ from erp_mcp.commands.verdicts import (
 )
 from erp_mcp.domain.days import NEVER, days_between, shift
 from erp_mcp.domain.entities.orders import SalesOrderLine
+from erp_mcp.domain.left_to_people import PENALTY
 from erp_mcp.domain.operation import CommandFacts, Draft, Operation, Undo
 from erp_mcp.domain.pegging import allocate
 from erp_mcp.domain.proposal import Change, Check
@@ -171,7 +173,7 @@ def _told(case: _Case) -> Iterator[Check]:
     elif case.is_later:
         yield ok("R-REQUESTED", "The new date is not after the one that the customer asked for.")
     if case.is_later:
-        yield flag("R-PENALTY", "Not looked at here: penalties of the contract, since there is no contract data.")
+        yield person(PENALTY)
 
 
 # --- What follows -----------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from erp_mcp.commands.verdicts import (
     live_record,
     need,
     ok,
+    person,
     refuse,
     refused,
     rows_of,
@@ -24,6 +25,7 @@ from erp_mcp.commands.verdicts import (
 )
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.entities.orders import SalesOrderLine
+from erp_mcp.domain.left_to_people import AGREED
 from erp_mcp.domain.operation import CommandFacts, Draft, Operation, Undo, Undoing
 from erp_mcp.domain.proposal import Change, Check
 from erp_mcp.domain.value import MONEY_DIGITS, QUANTITY_DIGITS, money_text, quantity_text, to_scaled
@@ -136,7 +138,7 @@ def _checks(case: _Case) -> Iterator[Check]:
     if live.qty_delivered > 0:
         sent = f"{quantity_text(live.qty_delivered)} {live.uom}"
         yield flag("R-DELIVERED", f"{sent} have left at the price as it is; they would be billed at the new one.")
-    yield flag("R-AGREED", "Not looked at here: price agreements, discounts and surcharges of the customer.")
+    yield person(AGREED)
 
 
 def _billed(case: _Case) -> Check:

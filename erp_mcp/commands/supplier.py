@@ -8,8 +8,9 @@ from typing import Final
 
 from erp_mcp.commands.party_names import plain_name
 from erp_mcp.commands.rows_buying import KnownSupplierRow
-from erp_mcp.commands.verdicts import flag, need, ok, refuse, rows_of, stale_checks, text_argument
+from erp_mcp.commands.verdicts import flag, need, ok, person, refuse, rows_of, stale_checks, text_argument
 from erp_mcp.domain.bank_data import has_bank_data
+from erp_mcp.domain.left_to_people import SANCTIONS, TAX_ID_KNOWN, TAX_OFFICE
 from erp_mcp.domain.operation import CommandFacts, Draft, Operation
 from erp_mcp.domain.proposal import Change, Check
 from erp_mcp.errors import RuleNotEvaluableError
@@ -61,9 +62,9 @@ def _checks(asked: dict[str, str], known: Sequence[KnownSupplierRow], reason: st
     yield _tax_id(asked["tax_id"], asked["country"])
     yield _terms(asked["payment_terms"], known)
     yield _duplicate(asked, known)
-    yield flag("R-TAX-ID-KNOWN", "Not looked at here: whether another supplier has this tax number; its system does.")
-    yield flag("R-SANCTIONS", "Not looked at here: sanctions lists.")
-    yield flag("R-TAX-OFFICE", "Not looked at here: whether the tax office knows this number and name.")
+    yield person(TAX_ID_KNOWN)
+    yield person(SANCTIONS)
+    yield person(TAX_OFFICE)
 
 
 def _country(country: str) -> Check:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple, TypeVar, cast
 
 from erp_mcp.domain.entities import Record
+from erp_mcp.domain.left_to_people import Unseen
 from erp_mcp.domain.operation import CommandFacts
 from erp_mcp.domain.proposal import Check
 from erp_mcp.errors import RuleNotEvaluableError, RuleRefusedError
@@ -23,6 +24,12 @@ def ok(rule: str, message: str, **facts: str | int) -> Check:
 def flag(rule: str, message: str, **facts: str | int) -> Check:
     """Return what an approver has to know of a rule."""
     return Check(rule=rule, verdict="flag", message=message, facts=facts)
+
+
+def person(unseen: Unseen, message: str = "", **facts: str | int) -> Check:
+    """Return that nothing here has the facts of a rule, so that a person has to look; `message` where more is known."""
+    told = message or f"Not looked at here: {unseen.words}."
+    return Check(rule=unseen.rule, verdict="person", message=told, facts=facts)
 
 
 def refuse(rule: str, message: str, **facts: str | int) -> Check:

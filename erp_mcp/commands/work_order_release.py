@@ -16,6 +16,7 @@ from erp_mcp.commands.verdicts import (
     live_record,
     need,
     ok,
+    person,
     refuse,
     refused,
     rows_of,
@@ -24,13 +25,13 @@ from erp_mcp.commands.verdicts import (
 )
 from erp_mcp.domain import human_task
 from erp_mcp.domain.entities.production import MaintenanceOrder, ProductionOrder
+from erp_mcp.domain.left_to_people import PERMIT, SPARE_PARTS
 from erp_mcp.domain.operation import CommandFacts, Draft, Operation
 from erp_mcp.domain.proposal import Change, Check
 
 NAMED: Final = 5  # materials, orders and lots that are named; the rest are counted
 _UNRELEASED: Final = ("Forecast", "Waiting")
 _FINISHED: Final = ("Completed", "Closed")
-_NOT_LOOKED_AT: Final = "tools and fixtures, permits to work, whether the work centre is free and safe, who is on shift"
 
 
 class OrderRow(NamedTuple):
@@ -164,8 +165,8 @@ def _checklist(asked: _Asked) -> Iterator[Check]:
         fine = "No lot of its materials at the site is on hold."
         yield _verdict("R-HOLDS", _held(asked.facts), fine, "On hold at the site, of its materials:")
     else:
-        yield flag("R-STAGED", "Not looked at here: spare parts of a maintenance order.")
-    yield flag("R-PERMIT", f"Not looked at here: {_NOT_LOOKED_AT}.")
+        yield person(SPARE_PARTS)
+    yield person(PERMIT)
 
 
 def _verdict(rule: str, found: Sequence[str], fine: str, otherwise: str) -> Check:

@@ -159,7 +159,8 @@ def check_same(content: Content, prepared: Prepared) -> None:
     Raises:
         HeldBackError: `go_stale`; what was approved is never made to fit a changed record. `hand_over`, when people
             were shown another change than this: nobody but the gateway makes previews. `deny`, when business rules go
-            by a stricter parameter now than people decided under.
+            by a stricter parameter now than people decided under, or nothing here knows what one of them asks for that
+            people were shown as kept.
     """
     approved, draft, shown = content.command, prepared.draft, content.preview
     if (draft.system, draft.key, draft.version_token) != (approved.system, approved.key, approved.version_token):
@@ -170,5 +171,9 @@ def check_same(content: Content, prepared: Prepared) -> None:
         now = prepared.parameters.get(name)
         if now is not None and isinstance(then, int) and now < then:
             raise HeldBackError("deny", "parameters_stricter", {"parameter": name})
+    shown_open = {one.rule for one in shown.checks if one.verdict != "ok"}
+    for one in draft.checks:
+        if one.verdict == "person" and one.rule not in shown_open:
+            raise HeldBackError("deny", "left_to_people_unasked", {"rule": one.rule})
     if (draft.headline, draft.document, draft.changes) != (shown.headline, shown.document, shown.changes):
         raise HeldBackError("hand_over", "preview_differs")

@@ -142,7 +142,8 @@ class Obligations:
     `sites` is the row filter: site codes in scope, or `None` for all sites. `max_age_factor` times the freshness budget
     is the age at which a read is refused. `budgets_s` overrides freshness budgets per entity, in seconds. `approval`
     says who must say yes to a proposal of this tool, `limits` what it counts against, `settings` what its business
-    rules go by; all only where the tool writes.
+    rules go by, `left_to_people` which of them people look at, since nothing here has their facts; all only where the
+    tool writes.
     """
 
     sites: tuple[str, ...] | None
@@ -154,6 +155,7 @@ class Obligations:
     approval: Terms | None = None
     limits: tuple[Limit, ...] = ()
     settings: tuple[Setting, ...] = ()
+    left_to_people: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.tool import Risk
 from erp_mcp.domain.value import money_text
 
-Verdict = Literal["ok", "flag", "refuse"]
+Verdict = Literal["ok", "flag", "person", "refuse"]
 Decided = Literal["approve", "reject", "break_glass"]  # the last: a yes in an emergency, by whom policy names for it
 ReviewVerdict = Literal["justified", "not_justified"]
 
@@ -33,6 +33,9 @@ class Change:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
     """One business rule looked at. A flag is shown to the approver; a refusal ends the proposal before it exists.
+
+    `person`: nothing here has the facts of the rule, so somebody has to look; where policy leaves it to nobody, it
+    refuses as well.
 
     `message` is one sentence of ours, without text of a system; for a refusal it says what would pass.
     """

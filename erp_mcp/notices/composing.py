@@ -139,7 +139,7 @@ def _state_of(event: Event) -> str:
 
 def _waiting(proposal: Proposal) -> tuple[str, ...]:
     content = proposal.content
-    flags = sum(check.verdict == "flag" for check in content.preview.checks)
+    flags = sum(check.verdict in ("flag", "person") for check in content.preview.checks)
     people = "one person" if content.terms.needed == 1 else f"{content.terms.needed} people"
     flagged = f" {flags} of its checks need a look." if flags else ""
     asked = f"Proposed by agent {visible(content.agent)} for {visible(content.owner)}."

@@ -125,7 +125,8 @@ def from_document(document: JsonValue) -> Bundle:
     declared = reading.named(top["roles"])
     roles = {name: reading.role_terms(one, sites, shows=form > _BEFORE_SHOWS) for name, one in declared}
     written = [_without_evidence(one) if old else one for one in reading.items(top["rules"])]
-    rules = tuple(reading.rule(one, roles, sites) for one in written)
+    newest = form > _BEFORE_PARAMETERS
+    rules = tuple(reading.rule(one, roles, sites, latest=newest) for one in written)
     approvals, limits, grants = _writes(top, rules, latest=latest)
     text = canonical(top)
     digest = digest_of(text)
@@ -171,9 +172,15 @@ def write_terms(bundle: Bundle | None) -> str:
             "approval": _plain(grant.approval),
             "limits": [_plain(limit) for limit in grant.limits],
             "parameters": {one.name: one.value for one in grant.settings},
+            **_left(cell.obligations),
             "agents": [*sorted(f"{one.agent} {one.owner}" for one in bundle.agents.values() if one.role == role)],
         }
     return canonical(found)
+
+
+def _left(terms: Obligations) -> dict[str, JsonValue]:
+    """Return what is left to people, nothing where nothing is: then the text is as it was before this was there."""
+    return {"left_to_people": [*terms.left_to_people]} if terms.left_to_people else {}
 
 
 def _plain(terms: object) -> JsonValue:

@@ -75,6 +75,7 @@ def with_sites(terms: Obligations, sites: Sites) -> Obligations:
         approval=terms.approval,
         limits=terms.limits,
         settings=terms.settings,
+        left_to_people=terms.left_to_people,
     )
 
 
@@ -102,10 +103,20 @@ def _cell(rules: list[Rule], terms: Obligations, grant: Grant | None, given: Com
     obligations = with_sites(terms, scope)
     if grant is not None:
         obligations = dataclasses.replace(
-            obligations, approval=grant.approval, limits=grant.limits, settings=grant.settings
+            obligations,
+            approval=grant.approval,
+            limits=grant.limits,
+            settings=grant.settings,
+            left_to_people=_left_to_people(permits),
         )
     reasons = ("shadow",) if shadows else ()
     return Decision(allowed=True, rules=matched, reasons=reasons, obligations=obligations, bundle=given.digest)
+
+
+def _left_to_people(permits: list[Rule]) -> tuple[str, ...]:
+    """Return what every permit leaves to people: one that says less, perhaps for another site, holds for all."""
+    left = set.intersection(*({*rule.left_to_people} for rule in permits))
+    return tuple(sorted(left))
 
 
 def _scope(permits: list[Rule], forbids: list[Rule], role: Sites, declared: tuple[str, ...]) -> Sites:

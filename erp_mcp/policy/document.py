@@ -39,6 +39,8 @@ LIMIT_KEYS: Final[tuple[str, ...]] = ("agent", "owner", "material", "supplier", 
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}")
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 _FIELD: Final = re.compile(r"[a-z][a-z0-9_]{0,63}")
+_BUSINESS_RULE: Final = re.compile(r"R-[A-Z][A-Z0-9-]{0,30}")
+_RULE_KEYS: Final = ("id", "effect", "roles", "tools", "sites", "levels", "shadow", "evidence")
 _DECIMAL: Final = re.compile(r"(0|[1-9][0-9]{0,10})(\.[0-9]{1,4})?")
 _AMOUNT: Final = {"count": re.compile(r"[1-9][0-9]{0,8}"), "value": _DECIMAL, "change_pct": _DECIMAL}
 
@@ -75,9 +77,11 @@ def role_shows(value: JsonValue) -> tuple[str, ...] | None:
     return None if shown is None else texts(shown)
 
 
-def rule(value: JsonValue, roles: Mapping[str, Obligations], declared: tuple[str, ...]) -> Rule:
-    """Return a rule, whose evidence is read apart."""
-    one = fields(value, ("id", "effect", "roles", "tools", "sites", "levels", "shadow", "evidence"))
+def rule(value: JsonValue, roles: Mapping[str, Obligations], declared: tuple[str, ...], *, latest: bool = True) -> Rule:
+    """Return a rule; `latest` tells whether one of a document of this age can leave business rules to people."""
+    # Only where it says so: without the key a bundle is as it was before this was there.
+    leaves = latest and isinstance(value, dict) and "left_to_people" in value
+    one = fields(value, (*_RULE_KEYS, "left_to_people") if leaves else _RULE_KEYS)
     found = Rule(
         id=text(one["id"]),
         effect=one_of(one["effect"], ("permit", "forbid")),
@@ -87,6 +91,7 @@ def rule(value: JsonValue, roles: Mapping[str, Obligations], declared: tuple[str
         levels=None if one["levels"] is None else levels(one["levels"]),
         shadow=flag(one["shadow"]),
         evidence=None if one["evidence"] is None else _evidence(one["evidence"]),
+        left_to_people=_business_rules(one["left_to_people"]) if leaves else (),
     )
     if (found.shadow and found.effect == "permit") or not set(found.roles) <= set(roles):
         refuse("rule")
@@ -94,6 +99,8 @@ def rule(value: JsonValue, roles: Mapping[str, Obligations], declared: tuple[str
         refuse("rule")
     if found.evidence and (found.effect, len(found.roles), len(found.tools)) != ("permit", 1, 1):
         refuse("evidence")
+    if found.left_to_people and found.evidence is None:
+        refuse("left_to_people")
     return found
 
 
@@ -215,6 +222,14 @@ def _evidence(value: JsonValue) -> Evidence:
     found = Evidence(accepted_by=text(one["accepted_by"]), reason=text(one["reason"]))
     if not found.accepted_by.isprintable() or not found.reason.isprintable():
         refuse("evidence")
+    return found
+
+
+def _business_rules(value: JsonValue) -> tuple[str, ...]:
+    """Return codes of business rules; whether a tool has them is for whoever prepares to see."""
+    found = distinct(value)
+    if not all(_BUSINESS_RULE.fullmatch(one) for one in found):
+        refuse("left_to_people")
     return found
 
 

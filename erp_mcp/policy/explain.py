@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from erp_mcp.domain.call import ArgumentValue, JsonValue
 from erp_mcp.domain.decision import Band, BreakGlass, Decision, Limit, Mask, Obligations, Terms
+from erp_mcp.domain.left_to_people import left_to_nobody
 from erp_mcp.domain.tool import Tool
 from erp_mcp.policy import writing
 from erp_mcp.policy.bundle import Bundle
@@ -41,7 +42,8 @@ class Explanation:
 
     Of a call that is denied because masks can't hold, they are these masks. `evidence` is what earned a write, by rule.
     `status` says why a tool that the gateway answers of itself is there, or is not. `redefined` says of a
-    write whose definition is not the granted one which they are, and what to do.
+    write whose definition is not the granted one which they are, and what to do. `refuses` are the business rules that
+    nothing here has the facts of and that are left to nobody.
     """
 
     role: str
@@ -52,6 +54,7 @@ class Explanation:
     evidence: tuple[tuple[str, Evidence], ...] = ()
     status: str = ""
     redefined: str = ""
+    refuses: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, JsonValue]:
         """Return it for programs."""
@@ -70,6 +73,7 @@ class Explanation:
             "evidence": [{"rule": rule, **evidence.as_json()} for rule, evidence in self.evidence],
             "status": self.status or None,
             "redefined": self.redefined or None,
+            "left_to_nobody": [*self.refuses],
             "broken_masks": [] if terms is not None else [_mask_json(mask) for mask in self.masks],
         }
 
@@ -89,6 +93,8 @@ class Explanation:
         yield from (f"  evidence of {rule}: {evidence}" for rule, evidence in self.evidence)
         if self.decision.obligations is not None:
             yield from _terms_lines(self.decision.obligations, self.masks)
+        if self.refuses:
+            yield f"  left to nobody, so what they come into is refused: {', '.join(self.refuses)}"
 
 
 def explain(bundle: Bundle, role: str, tool: Tool, arguments: Mapping[str, ArgumentValue]) -> Explanation:
@@ -114,7 +120,12 @@ def explain(bundle: Bundle, role: str, tool: Tool, arguments: Mapping[str, Argum
         evidence=bundle.evidence(decision) if writes else (),
         status=_of_itself(bundle, role, tool),
         redefined=_redefined(bundle, tool) if "write" in decision.reasons else "",
+        refuses=_left_to_nobody(tool, decision.obligations) if writes else (),
     )
+
+
+def _left_to_nobody(tool: Tool, terms: Obligations | None) -> tuple[str, ...]:
+    return left_to_nobody(tool.command, terms.left_to_people) if terms else ()
 
 
 def _redefined(bundle: Bundle, tool: Tool) -> str:
@@ -180,6 +191,7 @@ def _terms_json(terms: Obligations, masks: tuple[Mask, ...]) -> dict[str, JsonVa
         "approval": None if terms.approval is None else _approval_json(terms.approval),
         "limits": [_limit_json(limit) for limit in terms.limits],
         "parameters": {one.name: one.value for one in terms.settings},
+        "left_to_people": [*terms.left_to_people],
     }
 
 

@@ -71,6 +71,7 @@ Names = Annotated[list[Name], Field(min_length=1)]
 People = Literal["any"] | Names
 Needed = Annotated[int, Field(ge=0, le=MAX_NEEDED)]
 Day = Annotated[str, AfterValidator(_a_day)]
+BusinessRule = Annotated[str, Field(pattern=r"^R-[A-Z][A-Z0-9-]{0,30}$")]
 Edge = Annotated[str, Field(pattern=r"^-?\d{1,15}(\.\d{1,6})?$")]
 
 # What can be wrong with a policy file: stable codes, documented in docs/policy.md.
@@ -84,6 +85,7 @@ ProblemCode = Literal[
     "bad_edges",
     "bad_escalation",
     "bad_evidence",
+    "bad_left_to_people",
     "bad_level",
     "bad_measure",
     "bad_name",
@@ -313,7 +315,11 @@ class ParameterForm(_Form):
 
 
 class RuleForm(_Form):
-    """One rule: who may (or may not) call what, where. `orders/*` stands for every read tool of a toolset."""
+    """One rule: who may (or may not) call what, where. `orders/*` stands for every read tool of a toolset.
+
+    `left_to_people:` names the business rules of a write tool whose facts nothing here has: where it is silent they
+    refuse, where it names one a person looks.
+    """
 
     id: Name
     effect: Literal["permit", "forbid"]
@@ -323,6 +329,7 @@ class RuleForm(_Form):
     levels: Annotated[list[int], Field(min_length=1)] | None = None
     enforcement: Literal["hard", "shadow"] = "hard"
     evidence: EvidenceForm | None = None
+    left_to_people: Annotated[list[BusinessRule], Field(min_length=1, max_length=20)] | None = None
 
 
 class BaseFile(_Form):

@@ -24,6 +24,7 @@ from erp_mcp.policy.grammar import (
     RuleForm,
     SiteFile,
 )
+from erp_mcp.policy.left_to_people import left_out
 from erp_mcp.policy.names import KnownNames
 from erp_mcp.policy.problems import Advice, Form, Problem, Source, first_error, read_form, read_source
 from erp_mcp.policy.validity import shorter
@@ -82,7 +83,7 @@ def check(folder: Path, known: KnownNames) -> Checked:
         problems = failures(bundle, cases, known.tools)
     if problems:
         return _wrong(problems)
-    advice = tuple(shown_in_vain(files, known, bundle))
+    advice = (*shown_in_vain(files, known, bundle), *left_out(files, known))
     return Checked(problems=(), loaded=Loaded(bundle=bundle, cases=cases), advice=advice)
 
 
@@ -195,6 +196,7 @@ def _rule(rule: RuleForm, known: KnownNames, site: str | None) -> JsonValue:
         "levels": None if rule.levels is None else [*sorted(set(rule.levels))],
         "shadow": rule.enforcement == "shadow",
         "evidence": None if rule.evidence is None else _evidence(rule.evidence),
+        **({"left_to_people": _texts(sorted(set(rule.left_to_people)))} if rule.left_to_people else {}),
     }
 
 

@@ -57,7 +57,8 @@ class Evidence:
 class Rule:
     """One rule. `sites` and `levels` narrow it (`None`: all); a `shadow` rule is recorded and forbids nothing.
 
-    A permit with `evidence` grants one write tool to one role, and nothing else does.
+    A permit with `evidence` grants one write tool to one role, and nothing else does. `left_to_people` are the business
+    rules of the tool whose facts nothing here has, and which people look at.
     """
 
     id: str
@@ -68,6 +69,7 @@ class Rule:
     levels: tuple[int, ...] | None = None
     shadow: bool = False
     evidence: Evidence | None = None
+    left_to_people: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from erp_mcp.policy.bundle import Bundle
 from erp_mcp.policy.decide import decide_role
 from erp_mcp.policy.files import Files
 from erp_mcp.policy.grammar import ApprovalForm, BaseFile, LimitForm, ParameterForm, RuleForm, SeparationForm
+from erp_mcp.policy.left_to_people import check_left
 from erp_mcp.policy.names import WILDCARD, KnownNames
 from erp_mcp.policy.problems import Place, Problem, Source
 from erp_mcp.policy.rules import WRITE_LEVEL
@@ -22,6 +23,7 @@ def check_writes(files: Files, known: KnownNames) -> Iterator[Problem]:
     """Yield what is wrong with rules that name tools that are no reads, and with approvals and limits."""
     for source, place, rule in files.rules():
         yield from _rule(source, place, rule, known)
+        yield from check_left(source, place, rule, known)
     source, base = files.base
     named: set[str] = set()
     granted = {tool for _, _, rule in files.rules() if rule.evidence is not None for tool in rule.tools}

@@ -62,6 +62,8 @@ def terms(obligations: Obligations) -> Iterator[str]:
         yield approval(obligations.approval)
         yield from map(limit, obligations.limits) if obligations.limits else ("no limit",)
         yield from (f"{one.name} {one.value} ({one.rule})" for one in obligations.settings)
+        if obligations.left_to_people:
+            yield f"left to people {', '.join(obligations.left_to_people)}"
 
 
 def approval(terms: Terms) -> str:

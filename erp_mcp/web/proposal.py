@@ -6,10 +6,8 @@ Nothing that decides is made of the agent's words; they stand apart, at the end,
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
 from typing import Final
 
 from erp_mcp import administration
@@ -17,9 +15,11 @@ from erp_mcp.administration import Narrowed
 from erp_mcp.answers.visible import visible
 from erp_mcp.approval import envelope
 from erp_mcp.approval.requesters import is_self_approval, needs_passphrase
+from erp_mcp.domain import outliers
 from erp_mcp.domain.approver import Enrolment
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.lifecycle import State
+from erp_mcp.domain.outliers import Arranged
 from erp_mcp.domain.proposal import Change, Content, Proposal, SignedDecision
 from erp_mcp.web import in_emergency, own_words, sagas
 from erp_mcp.web.outcomes import Sight, outcome
@@ -29,21 +29,18 @@ from erp_mcp.web.visit import Answer, Shown, Visit
 from erp_mcp.web.way_back import way_back
 from erp_mcp.web.words import RISKS, STATES, flags, why_not, why_not_you
 
-_PART: Final = re.compile(r"[A-Za-z0-9_-]{1,40}(?:\[[0-9]{1,4}\])?")
-_LONGEST_NAME: Final = 200
-_PLACE: Final = re.compile(r"lines\[([0-9]{1,4})\]")
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
     """Fields of one line of a document, or of the document itself where `name` is empty.
 
-    `theirs` are those that hold the agent's own words.
+    `theirs` are those that hold the agent's own words; `why` says why a line stands before others.
     """
 
     name: str
     changes: tuple[Change, ...]
     theirs: frozenset[str] = frozenset()
+    why: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,7 +204,10 @@ def _facts(visit: Visit, proposal: Proposal, decisions: Sequence[SignedDecision]
         "standing": STATES[proposal.state],
         "risk": RISKS.get(content.risk, content.risk),
         **_own_words(visit, content),
-        "checks": sorted(content.preview.checks, key=lambda one: one.verdict == "ok"),
+        "left": [one for one in content.preview.checks if one.verdict == "person"],
+        "checks": sorted(
+            (one for one in content.preview.checks if one.verdict != "person"), key=lambda one: one.verdict == "ok"
+        ),
         "flags": flags(content),
         "uses": list(_uses(visit, content)),
         "sent": [(name, _told(value)) for name, value in sagas.sent(content)],
@@ -235,39 +235,29 @@ def _own_words(visit: Visit, content: Content) -> dict[str, object]:
     """Return the changes, and what of a proposal is made of the agent's own words, which nobody checked."""
     tool, preview = own_words.tools(visit)(content.tool), content.preview
     theirs = administration.free_text_fields(tool, content)
+    shown = outliers.arranged(content)
     return {
-        "groups": list(grouped(preview.changes, theirs)),
+        "groups": list(grouped(shown, theirs)),
+        "order_told": shown.told,
         "theirs": theirs,
         "headline_quotes": administration.quotes_free_text(tool, content, preview.headline),
         "effects_quote": [one for one in preview.effects if administration.quotes_free_text(tool, content, one)],
     }
 
 
-def grouped(changes: Sequence[Change], theirs: frozenset[str] = frozenset()) -> Iterator[Group]:
-    """Yield changes by the line that they are about, in their order: `lines[0].qty` and `00010/qty` are of one each.
+def grouped(shown: Arranged, theirs: frozenset[str] = frozenset()) -> Iterator[Group]:
+    """Yield changes by the line that they are about, as they are arranged; each field without the name of its line.
 
     `theirs` are the fields, by their whole names, that hold the agent's own words.
     """
-    for name, some in groupby(changes, key=lambda one: _line_of(one.field)):
-        fields = [(one, one.field[len(name) :].lstrip("./") or one.field) for one in some]
+    for part in shown.parts:
+        fields = list(zip(part.changes, part.fields, strict=True))
         yield Group(
-            name=_called(name),
+            name=part.place,
             changes=tuple(replace(one, field=short) for one, short in fields),
             theirs=frozenset(short for one, short in fields if one.field in theirs),
+            why=part.why,
         )
-
-
-def _called(name: str) -> str:
-    """Return what a line is called: `lines[0]` is the first one of a table, anything else has its own number."""
-    place = _PLACE.fullmatch(name)
-    return f"Line {int(place[1]) + 1}" if place else name
-
-
-def _line_of(name: str) -> str:
-    """Return the line that a field is of, empty for one of the document itself."""
-    if len(name) > _LONGEST_NAME or not all(_PART.fullmatch(part) for part in re.split("[./]", name)):
-        return ""  # no name of ours: it is shown as it is
-    return name[: max(name.rfind("/"), name.rfind("."), 0)]
 
 
 def _turn(visit: Visit, proposal: Proposal, decisions: Sequence[SignedDecision]) -> Turn:

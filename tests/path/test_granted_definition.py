@@ -24,6 +24,7 @@ RULE = f"""
     roles: [buyer]
     tools: [{OWN}]
     evidence: {{accepted_by: demo-admin, reason: a tool of the operator's own}}
+    left_to_people: [R-PENALTY]
 """
 CASES = f"""\
 version: 1

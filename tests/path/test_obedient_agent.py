@@ -70,7 +70,8 @@ ADDED: Final = {
     effect: permit
     roles: [obedient]
     tools: [propose_update_delivery_date]
-    evidence: {accepted_by: demo-admin, reason: the worst agent that there can be}""",
+    evidence: {accepted_by: demo-admin, reason: the worst agent that there can be}
+    left_to_people: [R-PENALTY]""",
 }
 CASES: Final = """
 version: 1

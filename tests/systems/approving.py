@@ -17,6 +17,7 @@ from ruamel.yaml import YAML
 from erp_mcp.bootstrap import open_deployment
 from erp_mcp.domain.instants import parse_instant
 from erp_mcp.testing import CommandFault
+from tests import left_to_people
 from tests.path.test_end_to_end import records
 from tests.systems.tryton.test_gateway import ask, planner, run
 
@@ -33,12 +34,14 @@ RULES: Final = """
     roles: [planner]
     tools: [propose_update_delivery_date]
     evidence: {accepted_by: anna, reason: a test system}
+    left_to_people: [R-PENALTY]
 
   - id: planner-requisitions
     effect: permit
     roles: [planner]
     tools: [propose_create_purchase_requisition]
     evidence: {accepted_by: anna, reason: a test system}
+    left_to_people: [R-BUDGET, R-MIN-QTY]
 """
 CASES: Final = """
   - name: a planner proposes a date
@@ -108,7 +111,7 @@ def permitting(*tools: str) -> tuple[str, str]:
     """Return rules by which a planner may propose by each of some tools, two at least, and a case for each of them."""
     rules = [
         f"  - id: planner-{tool}\n    effect: permit\n    roles: [planner]\n    tools: [{tool}]\n"
-        "    evidence: {accepted_by: anna, reason: a test system}\n"
+        f"    evidence: {{accepted_by: anna, reason: a test system}}\n{left_to_people.line(tool)}"
         for tool in tools
     ]
     cases = [

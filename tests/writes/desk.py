@@ -21,6 +21,7 @@ from erp_mcp.administration import Signing
 from erp_mcp.bootstrap import Deployment, open_deployment
 from erp_mcp.domain.answer import Answer, Refusal
 from erp_mcp.domain.call import JsonValue, ToolCall
+from erp_mcp.domain.left_to_people import unseen
 from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.proposal import Proposal, Receipt
 from erp_mcp.domain.tool import Tool
@@ -229,9 +230,12 @@ def _write_policy(folder: Path, tools: Sequence[Tool]) -> None:
 
 def _base(tools: Sequence[Tool], writes: Sequence[Tool]) -> Mapping[str, JsonValue]:
     grants: list[JsonValue] = [
-        {"id": one.name, "effect": "permit", "roles": [AGENT], "tools": [one.name], "evidence": dict(_EVIDENCE)}
+        {
+            "id": one.name, "effect": "permit", "roles": [AGENT], "tools": [one.name], "evidence": dict(_EVIDENCE),
+            **({"left_to_people": [*sorted(unseen(one.command))]} if unseen(one.command) else {}),
+        }
         for one in writes
-    ]
+    ]  # fmt: skip
     toolsets: list[JsonValue] = [f"{name}/*" for name in sorted(KnownNames.of(tools).toolsets)]
     reads: JsonValue = {"id": "reads", "effect": "permit", "roles": [AGENT], "tools": toolsets}
     return {

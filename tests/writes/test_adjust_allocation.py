@@ -69,7 +69,7 @@ def test_people_see_who_loses_and_what_nobody_knows(desk: WriteDesk) -> None:
     preview = desk.propose(TOOL, **MOVES).content.preview
     checks = {one.rule: one.verdict for one in preview.checks}
     assert checks["R-SUM"] == checks["R-PICKED"] == checks["R-LOT"] == checks["R-PRIORITY"] == "ok"
-    assert checks["R-CONTRACT"] == "flag"
+    assert checks["R-CONTRACT"] == "person"
     fields = [(one.field, one.before, one.after, one.unit) for one in preview.changes]
     assert ("000001000619/RS00000006/qty", "48", "17.5", "EA") in fields
     assert (f"{TAKER}/0010/reserved", "0", "42.5", "EA") in fields

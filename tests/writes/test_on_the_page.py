@@ -12,7 +12,7 @@ from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.proposal import Proposal
 from tests.guarantees import guarantees
 from tests.unit.web.browsing import Browser
-from tests.writes.desk import APPROVERS, WriteDesk, passphrase_of
+from tests.writes.desk import ADMIN, APPROVERS, WriteDesk, passphrase_of
 from tests.writes.test_create_purchase_order import ORDER, TOOL
 from tests.writes.test_procurement import ASKED as PROCURE
 from tests.writes.test_procurement import TOOL as SAGA
@@ -131,6 +131,63 @@ async def test_a_smaller_change_counts_for_who_worked_it_out_alone(
 
     assert (answer.status_code, desk.proposal(asked.content.proposal_id).state) == (403, State.AWAITING_APPROVAL)
     await other.leave()
+
+
+@guarantees("P3.narrowed", "P3.page_forms")
+async def test_a_smaller_change_is_no_word_about_another_proposal(
+    browser: Browser, desk: WriteDesk, asked: Proposal, procurement: Proposal
+) -> None:
+    """Its form leads to its own place, and is none anywhere else, whoever signed it."""
+    here, other = f"/proposals/{asked.content.proposal_id}", f"/proposals/{procurement.content.proposal_id}"
+    passphrase = await signed_in(browser, desk, APPROVERS[0])
+    await browser.get(here)
+    await browser.send(f"{here}/narrow", **{"leave lines[1]": "yes"})
+    digest = browser.seen.forms[f"{here}/narrowed"]["digest"]
+    token = browser.office.sessions.form_token(next(iter(browser.client.cookies.values())), f"{other}/narrowed")
+
+    fields = {"token": token, "digest": digest, "looked": "yes", "passphrase": passphrase}
+    answer = await browser.post(f"{other}/narrowed", fields)
+
+    assert (answer.status_code, "page.bad_form" in answer.text) == (403, True)
+    for one in (asked, procurement):
+        assert desk.proposal(one.content.proposal_id).state is State.AWAITING_APPROVAL
+
+
+@guarantees("P3.narrowed", "P3.page_forms")
+async def test_of_two_smaller_changes_the_one_that_was_shown_last_counts(
+    browser: Browser, desk: WriteDesk, asked: Proposal
+) -> None:
+    """The form of another tab says yes to what it shows, or to nothing."""
+    here = f"/proposals/{asked.content.proposal_id}"
+    passphrase = await signed_in(browser, desk, APPROVERS[0])
+    await browser.get(here)
+    await browser.send(f"{here}/narrow", **{"leave lines[1]": "yes"})
+    older = browser.seen.forms[f"{here}/narrowed"]
+    await browser.get(here)
+    await browser.send(f"{here}/narrow", **{"size lines[0].qty": "60.5"})
+
+    answer = await browser.post(f"{here}/narrowed", {**older, "looked": "yes", "passphrase": passphrase})
+
+    assert (answer.status_code, "page.bad_form" in answer.text) == (403, True)
+    assert desk.proposal(asked.content.proposal_id).state is State.AWAITING_APPROVAL
+
+
+@guarantees("P3.narrowed", "P3.requesters")
+async def test_who_may_not_say_yes_is_shown_no_smaller_change(
+    browser: Browser, desk: WriteDesk, asked: Proposal
+) -> None:
+    """Whoever stands for the policy that lets it be asked for gets no such form, and one that they make up is none."""
+    here = f"/proposals/{asked.content.proposal_id}"
+    await signed_in(browser, desk, ADMIN)
+    await browser.get(here)
+    assert f"{here}/narrow" not in browser.seen.forms
+    made_up = {**browser.seen.forms[f"{here}/reject"], "leave lines[1]": "yes"}
+    made_up["token"] = browser.office.sessions.form_token(next(iter(browser.client.cookies.values())), f"{here}/narrow")
+
+    answer = await browser.post(f"{here}/narrow", made_up)
+
+    assert answer.status_code == 403
+    assert "Nothing of this is stored yet" not in answer.text
 
 
 @guarantees("P3.page_told")

@@ -65,6 +65,19 @@ def test_a_moved_date_is_moved_back_by_a_proposal_of_its_own(desk: WriteDesk) ->
     assert desk.work() == []
 
 
+@guarantees("P4.undo", "P4.one_effect")
+def test_one_way_back_of_a_change_waits_at_a_time_whatever_the_agent_says_of_the_first(desk: WriteDesk) -> None:
+    """Under another key, and with the word that it knows of the other one."""
+    first = moved(desk)
+    back = desk.propose("propose_undo", **undo(first.content.proposal_id))
+    for known in ({}, {"acknowledge_duplicate_of": back.content.proposal_id}):
+        again = desk.refusal("propose_undo", **undo(first.content.proposal_id, "undo-key-0002"), **known)
+        assert (again.code, again.facts["rule"]) == ("rule.refused", "R-UNDO-TWICE")
+        assert again.facts["proposal_id"] == back.content.proposal_id
+    desk.reject(back)
+    assert desk.propose("propose_undo", **undo(first.content.proposal_id, "undo-key-0003")).content.undoes
+
+
 @guarantees("P4.undo")
 def test_what_somebody_changed_since_is_not_taken_back(desk: WriteDesk) -> None:
     """Their change would be lost with it."""

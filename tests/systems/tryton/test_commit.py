@@ -41,6 +41,7 @@ RULE: Final = """
     roles: [planner]
     tools: [propose_change_purchase_order]
     evidence: {accepted_by: anna, reason: a test system}
+    left_to_people: [R-BUDGET, R-MIN-QTY, R-TERMS]
 """
 CASE: Final = """
   - name: a planner proposes a change

@@ -22,6 +22,7 @@ WRITE = """
     roles: [planner]
     tools: [propose_update_delivery_date]
     evidence: {accepted_by: anna, reason: a start under supervision}
+    left_to_people: [R-PENALTY]
 """
 LIMIT = """
 limits:

@@ -101,6 +101,17 @@ def test_describe_shows_the_contract_and_where_columns_come_from() -> None:
     assert _run("describe", "get_stok").exit_code == 2
 
 
+@guarantees("cli.teaches", "rules.left_to_people")
+def test_describe_names_the_rules_that_only_people_can_look_at() -> None:
+    """Whoever grants the tool writes them into the policy, each by its code."""
+    order = _run("describe", "propose_create_purchase_order")
+    assert "`left_to_people:`" in order.output
+    assert "R-SANCTIONS            sanctions lists" in order.output
+    told = json.loads(_run("describe", "propose_post_goods_movement", "--json").stdout)["left_to_people"]
+    assert sorted(told) == ["R-BACKFLUSH", "R-PERIOD", "R-REFERENCE", "R-SERIAL"]
+    assert "left_to_people" not in _run("describe", "get_stock").output
+
+
 @guarantees("cli.teaches")
 def test_call_answers_as_text_and_as_json(plant: str) -> None:
     """The same call as an agent's, for people and for programs."""

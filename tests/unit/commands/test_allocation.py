@@ -128,12 +128,12 @@ def test_what_is_picked_or_running_is_left_alone() -> None:
         ("B", "B", "ok"),
         ("C", "B", "ok"),
         ("B", "A", "ok"),
-        (None, "B", "flag"),
-        ("B", "?", "flag"),
+        (None, "B", "person"),
+        ("B", "?", "person"),
     ],
 )
 def test_no_customer_gives_to_a_less_important_one(giver: str | None, taker: str, verdict: str) -> None:
-    """Where the class is not known, a person is told so."""
+    """Where the class is not known, a person has to know it."""
     assert _ranked(P8=giver, P1=taker).verdict("R-PRIORITY") == verdict
 
 

@@ -103,7 +103,7 @@ def test_an_earlier_date_is_held_against_the_lead_time_since_the_order(
 @guarantees("rules.delivery_date")
 def test_penalties_are_never_invented() -> None:
     """A later date may cost something; nobody here knows what."""
-    assert MOVE.verdict("R-PENALTY") == "flag"
+    assert MOVE.verdict("R-PENALTY") == "person"
     assert not [one for one in MOVE.given(new_date="2026-03-20").draft().checks if one.rule == "R-PENALTY"]
 
 

@@ -17,7 +17,7 @@ from tests.unit.commands.cases import MATERIAL, REQUEST, REQUISITION, SOURCE, UN
 def test_a_sound_request_becomes_a_draft_without_flags() -> None:
     """Payload, preview and value come of the arguments and the best source alone."""
     draft = REQUEST.draft()
-    assert {one.verdict for one in draft.checks} == {"ok"}
+    assert {one.rule: one.verdict for one in draft.checks if one.verdict != "ok"} == {"R-BUDGET": "person"}
     assert (draft.system, draft.key, draft.version_token, draft.document) == ("erp", "", "", "")
     assert draft.fields == {
         "material_id": "RM-1",
@@ -114,7 +114,7 @@ def test_less_than_the_minimum_is_refused_with_the_quantity_that_passes_in_the_u
 def test_a_minimum_in_an_unknown_unit_is_told_and_not_guessed() -> None:
     """It neither passes nor refuses by chance."""
     case = REQUEST.having(sources=(SOURCE._replace(uom="PF"),))
-    assert case.verdict("R-MIN-QTY") == "flag"
+    assert case.verdict("R-MIN-QTY") == "person"
     assert (case.verdict("R-VALUE"), case.draft().amounts) == ("flag", {})
 
 

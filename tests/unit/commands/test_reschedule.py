@@ -128,7 +128,7 @@ def test_the_customer_it_is_made_for_is_named_when_he_has_to_wait() -> None:
 def test_what_is_not_looked_at_and_what_feeds_it_is_told() -> None:
     """Capacity never is; components when it comes earlier; orders that feed it when they finish too late."""
     earlier = RESCHEDULE.given(new_finish="2026-03-30")
-    assert earlier.verdict("R-COMPONENTS") == earlier.verdict("R-CAPACITY") == "flag"
+    assert earlier.verdict("R-COMPONENTS") == earlier.verdict("R-CAPACITY") == "person"
     child = rows_planning.ChildRow("C1", None, "2026-04-06")
     assert RESCHEDULE.having(children=(child,)).verdict("R-CHILDREN") == "ok"
     late = RESCHEDULE.having(children=(child._replace(scheduled_finish="2026-04-07"),))

@@ -64,7 +64,7 @@ def test_safety_stock_is_left_alone() -> None:
     assert others.given(qty=10 * UNIT).verdict("R-STOCK") == "ok"
     assert _fact(others.given(qty=10 * UNIT + 1000), "R-SAFETY") == "10"
     unknown = RESERVE.having(planning=(rows_planning.SafetyRow("erp", "1000", None),))
-    assert unknown.verdict("R-SAFETY") == "flag"
+    assert unknown.verdict("R-SAFETY") == "person"
 
 
 @guarantees("rules.reservation")

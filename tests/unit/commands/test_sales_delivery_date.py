@@ -29,7 +29,7 @@ def test_a_sound_date_becomes_a_draft_on_the_version_that_the_system_has_now() -
     assert draft.changes == (Change(field="confirmed_date", before="2026-03-27", after="2026-03-30"),)
     assert draft.amounts == {"material_id": "RM-1", "site": "1000"}
     assert {one.rule: one.verdict for one in draft.checks} == {
-        "R-OPEN": "ok", "R-DATE": "ok", "R-ATP": "ok", "R-REQUESTED": "flag", "R-PENALTY": "flag",
+        "R-OPEN": "ok", "R-DATE": "ok", "R-ATP": "ok", "R-REQUESTED": "flag", "R-PENALTY": "person",
     }  # fmt: skip
     assert "The promise moves 3 days later." in draft.effects
     assert "No customer is told by this change: a person sends that message." in draft.effects

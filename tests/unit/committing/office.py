@@ -21,7 +21,7 @@ from erp_mcp.domain.decision import Obligations, Terms
 from erp_mcp.domain.entities import Record
 from erp_mcp.domain.lifecycle import State as Stand
 from erp_mcp.domain.operation import Draft, Operation
-from erp_mcp.domain.proposal import Content, Proposal
+from erp_mcp.domain.proposal import Check, Content, Proposal
 from erp_mcp.domain.tool import Argument, Tool
 from erp_mcp.policy.bundle import canonical, digest_of
 from erp_mcp.ports import Commands
@@ -113,6 +113,7 @@ class Desk:
     fields: dict[str, JsonValue] = field(default_factory=dict)
     headline: str = ""
     amounts: dict[str, str] = field(default_factory=dict)
+    checks: tuple[Check, ...] = ()
     before: Callable[[], None] = lambda: None
     asked: list[Obligations] = field(default_factory=list)
 
@@ -139,7 +140,7 @@ class Desk:
         draft = Draft(
             system="erp", key=command.key, version_token=command.version_token,
             fields={**command.fields, **self.fields}, document=SHOWN.document,
-            headline=self.headline or SHOWN.headline, changes=SHOWN.changes, checks=(), amounts=self.amounts,
+            headline=self.headline or SHOWN.headline, changes=SHOWN.changes, checks=self.checks, amounts=self.amounts,
         )  # fmt: skip
         return Prepared(draft=draft, sources=(), stale=())
 

@@ -6,17 +6,20 @@ import json
 import sqlite3
 from collections.abc import Callable
 from dataclasses import fields, replace
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import pytest
 
 from erp_mcp.approval.envelope import digest
+from erp_mcp.committing import today
+from erp_mcp.committing.held_back import HeldBackError
 from erp_mcp.domain.approver import Approver
 from erp_mcp.domain.canonical_json import canonical
 from erp_mcp.domain.decision import Deputy, Group, Separation, Terms
 from erp_mcp.domain.forms import to_json
 from erp_mcp.domain.instants import parse_instant
-from erp_mcp.domain.proposal import Content
+from erp_mcp.domain.operation import Draft
+from erp_mcp.domain.proposal import Check, Content
 from erp_mcp.errors import (
     BadAnswerError,
     ReadModelNotReadyError,
@@ -29,6 +32,7 @@ from erp_mcp.errors import (
     SystemUnreachableError,
 )
 from erp_mcp.policy.bundle import from_document
+from erp_mcp.preparing import Prepared
 from tests.guarantees import guarantees
 from tests.unit.approval import people
 from tests.unit.approval.people import BOB, EVE, ROOT, Person
@@ -70,6 +74,47 @@ async def test_another_payload_than_the_approved_one_is_not_written(office: Offi
     content = office.approved()
     office.desk.fields = {"new_date": "2026-04-02"}
     assert await ends_at(office, content) == ("STALE", "payload_changed")
+
+
+@guarantees("P3.binding", "rules.left_to_people")
+@pytest.mark.parametrize(
+    ("then", "now", "ending"),
+    [
+        ("R-DATE-1", "person", ("COMMITTED", "")),  # what was sealed before there was the verdict
+        ("R-OTHER", "ok", ("COMMITTED", "")),
+        ("R-OTHER", "person", ("DENIED", "left_to_people_unasked")),
+    ],
+    ids=["shown as a flag", "kept", "not shown"],
+)
+async def test_what_nothing_here_knows_any_more_is_written_only_where_people_were_asked(
+    then: str, now: Literal["ok", "person"], ending: tuple[str, str], office: Office
+) -> None:
+    """Who was not told to look has not looked."""
+    content = office.approved()
+    office.desk.checks = (Check(rule=then, verdict=now, message="Not looked at here: it."),)
+    await office.work_off()
+    assert office.stand(content) == ending
+    assert office.effects(content) == (1 if ending[0] == "COMMITTED" else 0)
+
+
+@guarantees("P3.binding", "rules.left_to_people")
+def test_a_rule_that_people_were_shown_as_kept_was_not_left_to_them(office: Office) -> None:
+    """It was known then; by now it is not."""
+    content = office.approved()
+    asked = Check(rule="R-SAFETY", verdict="person", message="Not looked at here: it.")
+    shown = replace(content.preview, checks=(replace(asked, verdict="ok"),))
+    approved, command = replace(content, preview=shown), content.command
+    draft = Draft(
+        system=command.system, key=command.key, version_token=command.version_token, fields=command.fields,
+        document=shown.document, headline=shown.headline, changes=shown.changes, checks=(asked,),
+    )  # fmt: skip
+    prepared = Prepared(draft=draft, sources=(), stale=())
+    with pytest.raises(HeldBackError) as held:
+        today.check_same(approved, prepared)
+    assert (held.value.move, held.value.reason, held.value.facts) == (
+        "deny", "left_to_people_unasked", {"rule": "R-SAFETY"},
+    )  # fmt: skip
+    today.check_same(replace(approved, preview=replace(shown, checks=(asked,))), prepared)
 
 
 @guarantees("P4.stale", "P3.not_stricter", "P10.outage")

@@ -294,7 +294,7 @@ def test_an_explanation_of_a_write_tells_its_approvers_its_limits_and_its_eviden
         "id": "two", "approvers": ["ann", "bob"], "needed": 2, "self_approval": "none", "valid_s": 14_400,
         "all_of": [], "bands": [], "escalation": None, "carry_out_s": None, "outage_s": None,
         "quota_per_hour": None, "taint_s": None,
-        "deputies": [], "separations": [],
+        "deputies": [], "separations": [], "break_glass": None,
     }  # fmt: skip
     assert terms["limits"] == [
         {

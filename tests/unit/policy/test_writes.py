@@ -231,6 +231,7 @@ def test_narrowing_the_sites_keeps_every_other_obligation() -> None:
         approval=Terms(rule="r", approvers=("ann",), needed=1, self_approval=True, valid_s=3600),
         limits=(Limit(id="l", measure="count", key="owner", maximum="5", window_s=3600),),
         settings=(Setting(rule="p", name="price_step_most_pct", value=20),),
+        left_to_people=("R-TERMS",),
     )
     blank = Obligations(sites=None)
 
