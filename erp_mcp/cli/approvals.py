@@ -15,7 +15,7 @@ from erp_mcp.answers.visible import visible
 from erp_mcp.approval.envelope import Choice
 from erp_mcp.bootstrap import Deployment
 from erp_mcp.cli import accounts, approvers, one_shot_worker, proposal_view, reviewing, watching
-from erp_mcp.cli.options import clear_errors, counted, deployment_options, json_option, print_json
+from erp_mcp.cli.options import clear_errors, deployment_options, json_option, print_json
 from erp_mcp.cli.person import account, ask, opened, person_options, signing
 from erp_mcp.cli.proposal_view import Seen
 from erp_mcp.domain.call import JsonValue
@@ -359,8 +359,8 @@ def _decide(
 
 def _question(proposal: Proposal, choice: Choice, approver_id: str) -> str:
     """Return the question, with what it is about: the top of what was shown may have left the screen by now."""
-    flags = proposal_view.flags(proposal.content)
-    told = f", {counted(flags, 'flag')}" if flags else ""
+    look = proposal_view.to_look_at(proposal.content)
+    told = f", {look}" if look else ""
     asked = "Approve by break-glass, and answer for it," if choice == "break_glass" else f"{choice.capitalize()},"
     return f"{visible(proposal.content.preview.headline)}{told}\n{asked} as {approver_id}?"
 

@@ -20,6 +20,7 @@ from erp_mcp.answers.visible import shown, visible
 from erp_mcp.approval import envelope
 from erp_mcp.approval.requesters import is_self_approval
 from erp_mcp.cli import saga_view
+from erp_mcp.cli.options import counted
 from erp_mcp.domain import outliers
 from erp_mcp.domain.approver import Enrolment
 from erp_mcp.domain.call import JsonValue
@@ -100,9 +101,12 @@ def screen(stream: TextIO) -> int:
     return max(_MIN_SCREEN, shutil.get_terminal_size().columns) if stream.isatty() else sys.maxsize
 
 
-def flags(content: Content) -> int:
-    """Return how many rules call for a closer look."""
-    return sum(one.verdict != "ok" for one in content.preview.checks)
+def to_look_at(content: Content) -> str:
+    """Return how many rules are left to whoever decides and how many are flagged, empty where none is."""
+    verdicts = [one.verdict for one in content.preview.checks]
+    left = verdicts.count("person")
+    flagged = len(verdicts) - verdicts.count("ok") - left
+    return ", ".join([f"{left} to check"] * bool(left) + [counted(flagged, "flag")] * bool(flagged))
 
 
 def folded(text: str) -> Iterator[str]:

@@ -21,7 +21,7 @@ from erp_mcp.errors import (
 )
 from erp_mcp.web import proposal
 from erp_mcp.web.visit import Answer, GoTo, Visit
-from erp_mcp.web.words import flags
+from erp_mcp.web.words import NOT_LOOKED, to_look_at
 
 _MAX_WORDS = 500
 _UNFINISHED = frozenset({State.APPROVED, State.CLAIMED, State.SENDING})
@@ -33,16 +33,16 @@ Again = Callable[[str, int], Answer]
 def approve(visit: Visit) -> Answer:
     """Say yes to what was shown, and wait a moment for the worker, so that the receipt is there."""
     before = shown(visit)
-    if flags(before.content) and visit.form.get("looked") != "yes":
-        return proposal.page(visit, "Look at the flagged rules first, and tick the box that says so.", 400)
+    if (what := to_look_at(before.content, "you")) and visit.form.get("looked") != "yes":
+        return proposal.page(visit, NOT_LOOKED % what, 400)
     return _decided(visit, before, "approve", "comment", least=0)
 
 
 def break_glass(visit: Visit) -> Answer:
     """Say yes in an emergency, in the place of those whom policy names, and why."""
     before = shown(visit)
-    if flags(before.content) and visit.form.get("looked") != "yes":
-        return proposal.page(visit, "Look at the flagged rules first, and tick the box that says so.", 400)
+    if (what := to_look_at(before.content, "you")) and visit.form.get("looked") != "yes":
+        return proposal.page(visit, NOT_LOOKED % what, 400)
     return _decided(visit, before, "break_glass", "reason", least=MIN_REASON)
 
 

@@ -11,7 +11,7 @@ from erp_mcp.domain.proposal import Proposal
 from erp_mcp.errors import CallerError, DeniedError, FormNotOursError, GatewayError, NotSmallerError, RuleRefusedError
 from erp_mcp.web import deciding, proposal
 from erp_mcp.web.visit import Answer, GoTo, Visit
-from erp_mcp.web.words import flags
+from erp_mcp.web.words import NOT_LOOKED, to_look_at
 
 
 def work_out(visit: Visit) -> Answer:
@@ -43,8 +43,8 @@ def approve(visit: Visit) -> Answer:
     made = visit.office.drafts.of(who.session.token_hash, visit.form.get("digest", ""))
     if made is None or made.original.content.proposal_id != visit.path["id"]:
         raise FormNotOursError
-    if flags(made.content) and visit.form.get("looked") != "yes":
-        return proposal.draft(visit, made, "Look at the flagged rules first, and tick the box that says so.", 400)
+    if (what := to_look_at(made.content, "you")) and visit.form.get("looked") != "yes":
+        return proposal.draft(visit, made, NOT_LOOKED % what, 400)
 
     def act(signing: administration.Signing, words: str) -> Proposal:
         return administration.narrow(visit.office.deployment, made, signing, words)

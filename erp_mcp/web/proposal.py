@@ -27,7 +27,7 @@ from erp_mcp.web.proving import account_of
 from erp_mcp.web.times import local, until
 from erp_mcp.web.visit import Answer, Shown, Visit
 from erp_mcp.web.way_back import way_back
-from erp_mcp.web.words import RISKS, STATES, flags, why_not, why_not_you
+from erp_mcp.web.words import RISKS, STATES, flags, to_look_at, why_not, why_not_you
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,6 +209,7 @@ def _facts(visit: Visit, proposal: Proposal, decisions: Sequence[SignedDecision]
             (one for one in content.preview.checks if one.verdict != "person"), key=lambda one: one.verdict == "ok"
         ),
         "flags": flags(content),
+        "to_look_at": to_look_at(content, "me"),
         "uses": list(_uses(visit, content)),
         "sent": [(name, _told(value)) for name, value in sagas.sent(content)],
         "steps": sagas.steps_of(content, deployment.state.proposals.parts(content.proposal_id)),

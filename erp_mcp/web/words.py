@@ -71,6 +71,8 @@ WHY_NOT: Final[Mapping[str, str]] = {
     "not_named": "may not: the policy names others for this",
 }
 
+NOT_LOOKED: Final = "Look at %s first, and tick the box that says so."
+
 YOURS: Final[Mapping[str, str]] = {
     "decided": "You have decided.",
     "requester": "You are one of those who asked (agent, owner, or changed the policy today): you may only reject.",
@@ -94,3 +96,18 @@ def why_not(objection: str) -> str:
 def flags(content: Content) -> int:
     """Return how many rules call for a closer look."""
     return sum(one.verdict != "ok" for one in content.preview.checks)
+
+
+def to_look_at(content: Content, whom: str) -> str:
+    """Return in words what somebody has to look at before they say yes, empty where that is nothing.
+
+    Args:
+        content: What they are asked about.
+        whom: `you`, or `me` where they are who says it.
+    """
+    verdicts = [one.verdict for one in content.preview.checks]
+    left, flagged = verdicts.count("person"), len(verdicts) - verdicts.count("person") - verdicts.count("ok")
+    words = [f"what is left for {whom} to check"] if left else []
+    if flagged:
+        words.append("the flagged rule" if flagged == 1 else f"the {flagged} flagged rules")
+    return " and ".join(words)

@@ -591,13 +591,14 @@ def test_the_question_repeats_what_it_is_about_and_how_many_rules_raise_a_flag(d
     """The top of what was shown has left a small screen by then."""
     preview = content().preview
     fine = Check(rule="R-OPEN", verdict="ok", message="The line is open.")
-    checks = (fine, Check(rule="R-IMPACT", verdict="flag", message="1 open demand gets it later."))
+    left = Check(rule="R-TERMS", verdict="person", message="Not looked at here: taxes.")
+    checks = (fine, Check(rule="R-IMPACT", verdict="flag", message="1 open demand gets it later."), left)
     desk.propose(preview=replace(preview, checks=checks))
 
     _, shown = desk.at_terminal([("[y/N]", "n")], "approvals", "approve", ID, "--as", "bob", "--no-worker")
 
     question = shown[shown.rindex(preview.headline) :]
-    assert question.startswith(f"{preview.headline}, 1 flag")
+    assert question.startswith(f"{preview.headline}, 1 to check, 1 flag\r\n")
     assert "Approve, as bob?" in question
     assert shown.index("FLAG") < shown.index("  ok  ")
 

@@ -94,7 +94,7 @@ async def test_flagged_rules_must_be_looked_at_in_an_emergency_too(browser: Brow
     words = {"reason": WHY, "passphrase": f"{PASSPHRASE} of ada"}
     refused = await browser.send(f"{HERE}/break-glass", **words)
     assert (refused.status_code, browser.deployment.state.proposals.decisions(ID)) == (400, [])
-    assert "Look at the flagged rules first" in refused.text
+    assert "Look at the flagged rule first" in refused.text
     assert (await browser.send(f"{HERE}/break-glass", **words, looked="yes")).status_code == 303
 
 

@@ -127,6 +127,31 @@ async def test_flagged_rules_must_be_looked_at_before_a_yes(browser: Browser, de
     assert state(browser) is State.APPROVED
 
 
+@guarantees("P3.page_decides", "rules.left_to_people")
+@pytest.mark.parametrize(
+    ("flagged", "what"),
+    [(0, "what is left for {} to check"), (2, "what is left for {} to check and the 2 flagged rules")],
+)
+async def test_who_says_yes_says_that_they_checked_what_nothing_here_knows(
+    browser: Browser, desk: Desk, flagged: int, what: str
+) -> None:
+    """It is told apart from flags, which stand for what was looked at."""
+    left = Check(rule="R-SANCTIONS", verdict="person", message="Not looked at here: sanctions lists.")
+    flag = Check(rule="R-IMPACT", verdict="flag", message="1 open demand gets it later.")
+    desk.propose(preview=replace(without_flags(), checks=(left, *[flag] * flagged)))
+    await at(browser, "bob")
+    assert f"I have looked at {what.format('me')}." in browser.seen.text
+    assert "1 to check" in browser.seen.text
+    assert ("2 flags" in browser.seen.text) is (flagged > 0)
+
+    refused = await browser.send(f"{HERE}/approve")
+    assert (refused.status_code, state(browser)) == (400, State.AWAITING_APPROVAL)
+    assert f"Look at {what.format('you')} first, and tick the box" in refused.text
+
+    await browser.send(f"{HERE}/approve", looked="yes")
+    assert state(browser) is State.APPROVED
+
+
 @guarantees("P3.page_decides")
 async def test_a_held_key_is_forgotten_after_minutes_and_the_passphrase_opens_it_again(
     browser: Browser, desk: Desk
