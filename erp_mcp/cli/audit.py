@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -11,7 +12,7 @@ import click
 from erp_mcp.answers.clean import clean_code
 from erp_mcp.audit.verify import Finding, Head, Report, verify
 from erp_mcp.bootstrap import Deployment, open_deployment
-from erp_mcp.cli.options import clear_errors, deployment_file, deployment_options, json_option, print_json
+from erp_mcp.cli.options import clear_errors, counted, deployment_file, deployment_options, json_option, print_json
 from erp_mcp.domain.audit import AuditRecord
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.errors import ConfigurationError
@@ -28,6 +29,7 @@ _MEANING = {
     "value_changed": "a kept value is not the one that was recorded",
     "value_missing": "a recorded value is gone",
     "value_added": "a value is kept that was never recorded",
+    "bad_signature": "what is recorded as signed by a person is not, or by no key that was enrolled then",
     "head_missing": "the remembered head is not in the log: it was cut off or rewritten",
     "illegal_move": "a proposal can't have moved like this",
     "unapproved": "a change was sent without the approvals that it needed",
@@ -124,35 +126,40 @@ Exit status: 0 intact, 1 tampered or damaged.
 def verify_command(
     expect_head: str, head_file: Path | None, save_head: Path | None, config: str, demo_dir: str, *, as_json: bool
 ) -> None:
-    """Check every record, link and value of the log."""
+    """Check every record, link, value and signature of the log."""
     expected = _expected(expect_head, head_file)
     deployment = open_deployment(deployment_file(config, demo_dir))
     try:
-        report = _verified(deployment, expected)
+        report, held = _verified(deployment, expected)
     finally:
         deployment.close()
     if report.intact and save_head is not None:
         save_head.write_text(json.dumps(_head_json(report.head)) + "\n", encoding="utf-8")
     if as_json:
-        print_json(_report_json(report))
+        print_json({**_report_json(report), "signatures": held})
     else:
-        _print_report(report, checked_head=expected is not None)
+        _print_report(report, held, checked_head=expected is not None)
     if not report.intact:
         sys.exit(1)
 
 
 def verify_deployment(deployment: Deployment) -> Report:
     """Return the verification of a deployment's log, without a remembered head."""
-    return _verified(deployment, None)
+    return _verified(deployment, None)[0]
 
 
-def _verified(deployment: Deployment, expected: Head | None) -> Report:
-    state = deployment.state
+def _verified(deployment: Deployment, expected: Head | None) -> tuple[Report, int]:
+    """Return what is wrong, and how many signatures of people hold."""
+    from erp_mcp.approval.recorded import Signatures  # `audit show` needs no cryptography
+
+    state, signatures = deployment.state, Signatures()
     with state.engine.snapshot():  # others may write meanwhile, and rows must not run ahead of their records
-        records, strays = state.audit.read_all(), state.audit.strays()
-        return verify(
+        records, strays = signatures.through(state.audit.read_all()), state.audit.strays()
+        report = verify(
             records, expected=expected, strays=strays, proposals=state.proposals.kept(), rows=state.kept_rows()
         )
+    bad = [Finding(seq=seq, code="bad_signature", detail=why) for seq, why in signatures.flaws]
+    return replace(report, findings=(*report.findings, *bad)), signatures.held
 
 
 def _expected(expect_head: str, head_file: Path | None) -> Head | None:
@@ -167,12 +174,14 @@ def _expected(expect_head: str, head_file: Path | None) -> Head | None:
         raise ConfigurationError(file=str(head_file), line=0, key="--head", reason="not a head file") from error
 
 
-def _print_report(report: Report, *, checked_head: bool) -> None:
+def _print_report(report: Report, held: int, *, checked_head: bool) -> None:
     for finding in report.findings:
         colour = "yellow" if finding.is_notice else "red"
         click.secho(f"record {finding.seq}: {finding.code}: {_MEANING[finding.code]}{_detail(finding)}", fg=colour)
     if report.intact:
         click.secho(f"Intact: {report.records} records, head {report.head.leaf_hash}", fg="green")
+        if held:
+            click.echo(f"{counted(held, 'signature')} of people, each by a key that was enrolled then.")
         if not checked_head:
             click.echo("Records cut off at the end are found only with --head or --expect-head.")
         return
