@@ -83,7 +83,7 @@ def prepare(plant: Path, url: str) -> list[tuple[str, str]]:
     config = plant / "erp-mcp.yaml"
     text = config.read_text(encoding="utf-8")
     limits = f"{{concurrent: {PLACES}, requests_per_s: 1000, burst: 1000}}"
-    system = f"erp: {{profile: slow-shop, url: {url}, timeout_s: 60, limits: {limits}}}"
+    system = f"erp: {{profile: slow-shop, url: {url}, timeout_s: 600, limits: {limits}}}"
     changed = text.replace("erp: {profile: demo-erp, url: erp.sqlite, write: {}}", system)
     assert changed != text
     config.write_text(f"{changed}profiles: [profiles]\n", encoding="utf-8")
