@@ -133,9 +133,10 @@ def test_a_key_counts_only_while_its_person_is_enrolled(log: list[AuditRecord]) 
     at = next(place for place, one in enumerate(log) if one.seq == of_first[0])
     assert held([*log[:at], revoked, *log[at:]])[1] == [(seq, "not_enrolled") for seq in of_first]
 
-    key = json.loads(enrolments[second].leaf)["facts"]["public_key"]
-    swapped = [with_facts(one, public_key=key) if one is enrolments[first] else one for one in log]
-    assert held(swapped)[1] == [(seq, "not_enrolled") for seq in of_first]
+    keys = {who: json.loads(enrolments[who].leaf)["facts"]["public_key"] for who in (first, second)}
+    theirs = {id(enrolments[first]): keys[second], id(enrolments[second]): keys[first]}
+    swapped = [with_facts(one, public_key=theirs[id(one)]) if id(one) in theirs else one for one in log]
+    assert held(swapped) == (0, [(seq, "not_enrolled") for seq in signed_at(log)])
 
 
 @guarantees("P5.tamper_evident")
