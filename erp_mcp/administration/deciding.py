@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any, Final
 
 from erp_mcp.administration import watching
 from erp_mcp.administration.people import Signing, sign_as, trusted
+from erp_mcp.administration.refusals import recorded
 from erp_mcp.approval import check, envelope, oidc
 from erp_mcp.approval.envelope import Choice, Envelope, OidcEnvelope, meaning_of
 from erp_mcp.approval.requesters import APPLIED_WITHIN, is_self_approval, names_of, proves_anew, requesters
 from erp_mcp.bootstrap import Deployment
 from erp_mcp.domain import duties
 from erp_mcp.domain.approver import Enrolment, SignIn
-from erp_mcp.domain.audit import AuditEntry
 from erp_mcp.domain.instants import exact_instant, parse_instant
 from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.proposal import BrokenGlass, Content, Proposal, SignedDecision
@@ -26,7 +25,6 @@ from erp_mcp.errors import (
     AskedOtherHalfError,
     DecidedAlreadyError,
     DutiesSeparatedError,
-    GatewayError,
     NoBreakGlassError,
     NotAnApproverError,
     PassphraseNeededError,
@@ -93,7 +91,7 @@ def may_decide(deployment: Deployment, proposal: Proposal, approver_id: str, cho
         NoBreakGlassError: `approval.no_break_glass`. ReviewOverdueError: `approval.review_overdue`.
         RegistryDamagedError: `approval.broken_registry`.
     """
-    with _recorded(deployment, proposal, approver_id, choice):
+    with recorded(deployment, proposal, approver_id, "decision.refused", decision=choice):
         return _admitted(deployment, proposal, approver_id, choice)
 
 
@@ -187,7 +185,7 @@ def signed_decision(
         comment=comment,
     )
     text, message = envelope.message(said)
-    with _recorded(deployment, shown, signing.approver_id, choice):
+    with recorded(deployment, shown, signing.approver_id, "decision.refused", decision=choice):
         signature = sign_as(deployment, signing, text, message).signature
     return SignedDecision(
         proposal_id=said.proposal_id,
@@ -225,26 +223,6 @@ def check_signed_in(sign_in: SignIn, anew_for: Collection[str], now: datetime) -
     """
     if not oidc.is_timely(sign_in, now, frozenset(filter(None, anew_for))):
         raise SignInAgainError
-
-
-@contextmanager
-def _recorded(deployment: Deployment, proposal: Proposal, approver_id: str, choice: Choice) -> Iterator[None]:
-    """Leave a record of a decision that was refused: who tried, about what, and why not."""
-    try:
-        yield
-    except GatewayError as refusal:
-        deployment.state.audit.append(
-            AuditEntry(
-                kind="decision.refused",
-                correlation_id=proposal.content.correlation_id,
-                causation_id="",
-                trace="",
-                actor=approver_id[:64],
-                facts={"proposal_id": proposal.content.proposal_id, "decision": choice, "code": refusal.code},
-                fields={},
-            )
-        )
-        raise
 
 
 def _check_waiting(deployment: Deployment, proposal: Proposal) -> None:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import Final
 
 from erp_mcp.administration.deciding import check_signed_in
 from erp_mcp.administration.looking import Sight
 from erp_mcp.administration.people import Signing, sign_as, trusted
+from erp_mcp.administration.refusals import recorded
 from erp_mcp.approval import envelope, resolution
 from erp_mcp.approval.requesters import APPLIED_WITHIN, requesters
 from erp_mcp.approval.resolution import OidcResolution, Resolution, Verdict
 from erp_mcp.bootstrap import Deployment
 from erp_mcp.domain.approver import Enrolment
-from erp_mcp.domain.audit import AuditEntry
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.command import Written
 from erp_mcp.domain.forms import to_json
@@ -27,7 +25,6 @@ from erp_mcp.domain.proposal import Content, DamagedProposal, Event, Proposal, R
 from erp_mcp.domain.saga import is_saga
 from erp_mcp.errors import (
     ApproverNotFoundError,
-    GatewayError,
     InvalidArgumentError,
     PassphraseNeededError,
     ProposalDamagedError,
@@ -134,7 +131,7 @@ def may_resolve(
         ApproverNotFoundError: `approval.not_found`. RequesterError: `approval.requester`.
         RegistryDamagedError: `approval.broken_registry`.
     """
-    with _recorded(deployment, proposal, approver_id):
+    with recorded(deployment, proposal, approver_id, "resolution.refused"):
         content = proposal.content
         if envelope.digest(content) != proposal.digest or content.deployment != deployment.settings.deployment:
             raise ProposalDamagedError(proposal_id=content.proposal_id)
@@ -188,7 +185,7 @@ def resolve(
         raise PassphraseNeededError(approver=signing.approver_id, risk=shown.content.risk)
     said = _by(signing, _said(deployment, shown, approver, verdict, reason=reason.strip(), there=there))
     text, message = resolution.message(said)
-    with _recorded(deployment, shown, signing.approver_id):
+    with recorded(deployment, shown, signing.approver_id, "resolution.refused"):
         signature = sign_as(deployment, signing, text, message).signature
     stored = SignedResolution(
         proposal_id=said.proposal_id,
@@ -311,23 +308,3 @@ def _facts(deployment: Deployment, event: Event) -> dict[str, JsonValue]:
     except (ValueError, KeyError, TypeError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-@contextmanager
-def _recorded(deployment: Deployment, proposal: Proposal, approver_id: str) -> Iterator[None]:
-    """Leave a record of a statement that was refused: who tried, about what, and why not."""
-    try:
-        yield
-    except GatewayError as refusal:
-        deployment.state.audit.append(
-            AuditEntry(
-                kind="resolution.refused",
-                correlation_id=proposal.content.correlation_id,
-                causation_id="",
-                trace="",
-                actor=approver_id[:64],
-                facts={"proposal_id": proposal.content.proposal_id, "code": refusal.code},
-                fields={},
-            )
-        )
-        raise

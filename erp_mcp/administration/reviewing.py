@@ -4,25 +4,24 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from typing import Final
 
 from erp_mcp.administration.deciding import check_signed_in
 from erp_mcp.administration.people import Signing, sign_as, trusted
+from erp_mcp.administration.refusals import recorded
 from erp_mcp.approval import check, envelope, review
 from erp_mcp.approval.requesters import requesters
 from erp_mcp.approval.review import OidcReview, Review
 from erp_mcp.bootstrap import Deployment
 from erp_mcp.domain.approver import Enrolment
-from erp_mcp.domain.audit import AuditEntry
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.instants import exact_instant
 from erp_mcp.domain.proposal import BrokenGlass, Content, Proposal, ReviewVerdict, SignedReview
 from erp_mcp.errors import (
     ApproverNotFoundError,
     BadBundleError,
-    GatewayError,
     InvalidArgumentError,
     NotAReviewerError,
     PassphraseNeededError,
@@ -102,7 +101,7 @@ def may_review(deployment: Deployment, proposal: Proposal, approver_id: str) -> 
             `approval.not_reviewer`. RequesterError: `approval.requester`.
         RegistryDamagedError: `approval.broken_registry`.
     """
-    with _recorded(deployment, proposal, approver_id):
+    with recorded(deployment, proposal, approver_id, "review.refused"):
         content = proposal.content
         if not check.is_whole(proposal) or content.deployment != deployment.settings.deployment:
             raise ProposalDamagedError(proposal_id=content.proposal_id)
@@ -160,7 +159,7 @@ def give_review(
         raise PassphraseNeededError(approver=signing.approver_id, risk=shown.content.risk)
     said = _by(signing, _words(deployment, shown, approver, verdict, reason))
     text, message = review.message(said)
-    with _recorded(deployment, shown, signing.approver_id):
+    with recorded(deployment, shown, signing.approver_id, "review.refused"):
         signature = sign_as(deployment, signing, text, message).signature
     store = deployment.state.proposals
     store.review(
@@ -251,23 +250,3 @@ def _by(signing: Signing, said: Review) -> Review:
         return said
     told = {one.name: getattr(said, one.name) for one in fields(said)}
     return OidcReview(**{**told, "public_key": signing.key.public}, sign_in=signing.sign_in)
-
-
-@contextmanager
-def _recorded(deployment: Deployment, proposal: Proposal, approver_id: str) -> Iterator[None]:
-    """Leave a record of a review that was refused: who tried, about what, and why not."""
-    try:
-        yield
-    except GatewayError as refusal:
-        deployment.state.audit.append(
-            AuditEntry(
-                kind="review.refused",
-                correlation_id=proposal.content.correlation_id,
-                causation_id="",
-                trace="",
-                actor=approver_id[:64],
-                facts={"proposal_id": proposal.content.proposal_id, "code": refusal.code},
-                fields={},
-            )
-        )
-        raise
