@@ -10,7 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Final
+from typing import Final, Protocol
 
 from erp_mcp.approval import keys, signed
 from erp_mcp.domain.approver import Enrolment, OidcApprover, SignIn
@@ -105,6 +105,18 @@ def is_timely(sign_in: SignIn, at: datetime, anew_for: Collection[str]) -> bool:
     return -_SKEW <= age <= (FRESH + _SKEW if anew_for else LONGEST)
 
 
+class Words(Protocol):
+    """What every statement about a proposal says."""
+
+    @property
+    def proposal_id(self) -> str:
+        """Return what it is about."""
+
+    @property
+    def public_key(self) -> str:
+        """Return whose key signed it: the person's own, or the page's."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageWord:
     """What the page signed for somebody: how they were known, when they said it, and its signature."""
@@ -133,3 +145,29 @@ def flaw(word: PageWord, approver: Enrolment, anew_for: Collection[str]) -> str:
     except ValueError:
         return "envelope"
     return "" if is_timely(word.sign_in, said, anew_for) else "envelope"
+
+
+def unsigned(
+    words: Words, said_at: str, signed_bytes: bytes, signature: str, approver: Enrolment, *, sign_in: SignIn | None
+) -> str:
+    """Return what is wrong with the signature of a statement, for which who makes it proves anew who they are.
+
+    Args:
+        words: The statement.
+        said_at: When, as it says.
+        signed_bytes: What must have been signed.
+        signature: As stored.
+        approver: Whose it is said to be, in force.
+        sign_in: How a provider knew them; `None` where they have a key of their own.
+
+    Returns:
+        `not_enrolled`, `signature`, `envelope`, or nothing.
+    """
+    if sign_in is not None:
+        word = PageWord(
+            sign_in=sign_in, page_key=words.public_key, said_at=said_at, message=signed_bytes, signature=signature
+        )
+        return flaw(word, approver, (words.proposal_id,))
+    if approver.public_key != words.public_key:
+        return "not_enrolled"
+    return "" if keys.verifies(approver.public_key, signed_bytes, signature) else "signature"

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Iterator
 from typing import Final, Protocol
 
-from erp_mcp.approval import envelope, keys, resolution, review
+from erp_mcp.approval import envelope, keys, oidc, resolution, review
 from erp_mcp.approval.envelope import OidcEnvelope
 from erp_mcp.approval.resolution import OidcResolution
 from erp_mcp.approval.review import OidcReview
@@ -22,17 +22,16 @@ _MOST: Final = 1_000  # findings that are kept
 _BY_A_PAGE: Final = (OidcEnvelope, OidcResolution, OidcReview)
 
 
-class _Words(Protocol):
+class _Words(oidc.Words, Protocol):
     """What all of them say."""
 
     @property
-    def proposal_id(self) -> str: ...
+    def digest(self) -> str:
+        """Return that of the whole content that they are about."""
+
     @property
-    def digest(self) -> str: ...
-    @property
-    def approver_id(self) -> str: ...
-    @property
-    def public_key(self) -> str: ...
+    def approver_id(self) -> str:
+        """Return whose they are."""
 
 
 class Signatures:

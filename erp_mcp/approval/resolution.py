@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from erp_mcp.approval import envelope, keys, oidc, signed
-from erp_mcp.approval.oidc import PageWord
+from erp_mcp.approval import envelope, oidc, signed
 from erp_mcp.approval.requesters import key_of, names_of
 from erp_mcp.domain.approver import Enrolment, SignIn
 from erp_mcp.domain.proposal import Content, Proposal, SignedResolution
@@ -92,7 +91,8 @@ def refusal_of(
     approver = trusted.get(stored.approver_id)
     if approver is None or approver.name != words.approver_name:
         return "not_enrolled"
-    unsigned = _unsigned(words, signed_bytes, stored.signature, approver)
+    sign_in = words.sign_in if isinstance(words, OidcResolution) else None
+    unsigned = oidc.unsigned(words, words.resolved_at, signed_bytes, stored.signature, approver, sign_in=sign_in)
     if unsigned:
         return unsigned
     return objection_to(proposal.content, approver, requesters)
@@ -105,21 +105,6 @@ def objection_to(content: Content, approver: Enrolment, requesters: frozenset[st
     """
     asked = requesters | {key_of(content.owner)}  # even where they might approve their own
     return "requester" if names_of(approver) & asked else ""
-
-
-def _unsigned(words: Resolution, signed_bytes: bytes, signature: str, approver: Enrolment) -> str:
-    if isinstance(words, OidcResolution):
-        word = PageWord(
-            sign_in=words.sign_in,
-            page_key=words.public_key,
-            said_at=words.resolved_at,
-            message=signed_bytes,
-            signature=signature,
-        )
-        return oidc.flaw(word, approver, (words.proposal_id,))
-    if approver.public_key != words.public_key:
-        return "not_enrolled"
-    return "" if keys.verifies(approver.public_key, signed_bytes, signature) else "signature"
 
 
 def _is_of(proposal: Proposal, stored: SignedResolution, words: Resolution) -> bool:

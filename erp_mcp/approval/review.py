@@ -6,8 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from erp_mcp.approval import envelope, keys, oidc, signed
-from erp_mcp.approval.oidc import PageWord
+from erp_mcp.approval import envelope, oidc, signed
 from erp_mcp.approval.requesters import asked_in_emergency, names_of
 from erp_mcp.domain.approver import Enrolment, SignIn
 from erp_mcp.domain.proposal import Content, Proposal, ReviewVerdict, SignedReview
@@ -117,26 +116,12 @@ def refusal_of(
     approver = trusted.get(stored.approver_id)
     if approver is None or approver.name != words.approver_name:
         return "not_enrolled"
-    unsigned = _unsigned(words, signed_bytes, stored.signature, approver)
+    sign_in = words.sign_in if isinstance(words, OidcReview) else None
+    unsigned = oidc.unsigned(words, words.reviewed_at, signed_bytes, stored.signature, approver, sign_in=sign_in)
     if unsigned:
         return unsigned
     broke = [trusted[one] for one in broken_by if one in trusted]
     return objection_to(proposal.content, approver, requesters, broke, also)
-
-
-def _unsigned(words: Review, signed_bytes: bytes, signature: str, approver: Enrolment) -> str:
-    if isinstance(words, OidcReview):
-        word = PageWord(
-            sign_in=words.sign_in,
-            page_key=words.public_key,
-            said_at=words.reviewed_at,
-            message=signed_bytes,
-            signature=signature,
-        )
-        return oidc.flaw(word, approver, (words.proposal_id,))
-    if approver.public_key != words.public_key:
-        return "not_enrolled"
-    return "" if keys.verifies(approver.public_key, signed_bytes, signature) else "signature"
 
 
 def _is_of(proposal: Proposal, stored: SignedReview, words: Review, broken_by: Collection[str]) -> bool:
