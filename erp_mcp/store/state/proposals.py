@@ -89,7 +89,7 @@ _FIRST: Final = (
 )
 _DUE: Final = f"SELECT proposal_id, state, tool, agent, system, '' FROM proposal WHERE {_IS_DUE}{_FIRST}"
 _DUE_AND_WHAT: Final = _DUE.replace("''", "content", 1)  # only where a site is stopped: contents are long
-_STILL_DUE: Final = f"SELECT {COLUMNS} FROM proposal WHERE proposal_id = :proposal AND {_IS_DUE}"
+_STILL_DUE: Final = f"SELECT {COLUMNS} FROM proposal WHERE proposal_id = :proposal AND state = :state AND {_IS_DUE}"
 _AT_ONCE: Final = 200  # proposals that one transaction lets go
 # What was sent before and turned away is a worker's to end, who looks first whether it is there all the same.
 _EXPIRED: Final = (
@@ -358,8 +358,8 @@ class StoredProposals(ProposalReads):
             for proposal_id, state, tool, agent, system, text in session.execute(what, {"now": due}).fetchall():
                 if state in _NOTHING_SENT and switches.hold(stopped, tool, agent, system, text):
                     continue
-                before = _still_due(session, proposal_id, due)
-                if before is None:  # another worker has it
+                before = _still_due(session, proposal_id, state, due)
+                if before is None:  # somebody else has it, or has moved it to where a stop may hold it
                     continue
                 if before.content is None:
                     self._give_up(session, before, holder, until)
@@ -516,13 +516,14 @@ def _check_never_sent(session: Session, proposal_id: str) -> None:
         raise ProposalMovedError(state=State.APPROVED, move="cancel", reason="sent_before")
 
 
-def _still_due(session: Session, proposal_id: str, now: str) -> Stored | None:
+def _still_due(session: Session, proposal_id: str, state: str, now: str) -> Stored | None:
     """Return a proposal as the caller's until its transaction ends, `None` when somebody else has it or has moved it.
 
     Raises:
         ProposalDamagedError: `proposal.damaged`, when it stands in no known state.
     """
-    row = session.execute(_STILL_DUE + session.skipping, {"now": now, "proposal": proposal_id}).fetchone()
+    said = {"now": now, "proposal": proposal_id, "state": state}
+    row = session.execute(_STILL_DUE + session.skipping, said).fetchone()
     return stored(row) if row else None
 
 

@@ -20,7 +20,8 @@ from erp_mcp.settings import PostgresqlSettings, load
 from erp_mcp.store.state.file import VERSION
 from tests.guarantees import guarantees
 from tests.systems.postgresql.server import Rig, running
-from tests.unit.store.state.fakes import a_content, a_decision, a_state, an_entry
+from tests.unit.approval import people
+from tests.unit.store.state.fakes import a_content, a_state, an_entry
 
 DATABASE = "erp_mcp_bootstrap"
 HERE = PostgresqlSettings(
@@ -73,8 +74,9 @@ def test_a_prepared_schema_keeps_the_state_of_all_who_open_it(config: Path) -> N
     assert json.loads(prepared(config)) == json.loads(prepared(config)) == {"schema": "north", "version": VERSION}
     one, other = open_deployment(config), open_deployment(config)
     content = a_content(created=one.clock.wall())
-    one.state.proposals.create(content)
-    other.state.proposals.decide(a_decision(content.proposal_id))
+    proposal, _ = one.state.proposals.create(content)
+    one.state.approvers.enrol(people.enrolled(people.ROOT, people.ROOT))
+    other.state.proposals.decide(people.decided(proposal, people.ROOT))
     assert one.state.proposals.get(content.proposal_id).state.value == "APPROVED"
     with one.state.engine.snapshot():
         kept = one.state.proposals.kept()

@@ -14,7 +14,8 @@ from erp_mcp.cli.app import main
 from erp_mcp.domain.proposal import Step
 from erp_mcp.settings import load
 from tests.guarantees import guarantees
-from tests.unit.store.state.fakes import a_content, a_decision, a_receipt, a_state
+from tests.unit.approval import people
+from tests.unit.store.state.fakes import a_content, a_receipt, a_state
 
 
 @pytest.fixture
@@ -24,8 +25,9 @@ def config(tmp_path: Path) -> Path:
     file = tmp_path / "d" / "erp-mcp.yaml"
     state = a_state(load(file).state_dir)
     written, waits = a_content("key-written"), a_content("key-waits")
-    state.proposals.create(written)
-    state.proposals.decide(a_decision(written.proposal_id))
+    state.approvers.enrol(people.enrolled(people.ROOT, people.ROOT))
+    proposal, _ = state.proposals.create(written)
+    state.proposals.decide(people.decided(proposal, people.ROOT))
     taken = state.proposals.take("worker-1", lease_s=60)
     assert taken is not None
     state.proposals.move(written.proposal_id, Step(name="send", actor="worker-1", fence=1))
@@ -163,8 +165,8 @@ def test_an_event_whose_record_is_gone_is_found(config: Path) -> None:
     connection = sqlite3.connect(load(config).state_dir / "state.sqlite")
     connection.execute("DROP TRIGGER audit_record_no_delete")
     connection.execute("DROP TRIGGER audit_detail_no_delete")
-    connection.execute("DELETE FROM audit_detail WHERE seq = 8")
-    connection.execute("DELETE FROM audit_record WHERE seq = 8")
+    connection.execute("DELETE FROM audit_detail WHERE seq = 9")
+    connection.execute("DELETE FROM audit_record WHERE seq = 9")
     connection.commit()
     connection.close()
     findings = json.loads(run(config, "audit", "verify", "--json").stdout)["findings"]
@@ -180,7 +182,7 @@ def test_the_records_of_a_proposal_read_as_its_story(config: Path) -> None:
         *("proposal.proposed", "proposal.awaiting_approval", "proposal.approved"),
         *("proposal.claimed", "proposal.sending", "proposal.committed"),
     ]
-    assert [line.split()[2] for line in told] == ["buyer", "gateway", "anna", "worker-1", "worker-1", "worker-1"]
+    assert [line.split()[2] for line in told] == ["buyer", "gateway", "ada", "worker-1", "worker-1", "worker-1"]
     assert "document=4500000001" in told[-1]
     assert "propose_update_delivery_date" in told[0]
     full = run(config, "audit", "show", "--call", proposal_id)

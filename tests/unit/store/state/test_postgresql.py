@@ -12,12 +12,15 @@ import psycopg
 import pytest
 from sqlalchemy import Engine, Inspector, create_engine, inspect
 
+from erp_mcp.domain.lifecycle import State
+from erp_mcp.domain.proposal import Step
 from erp_mcp.errors import AuditUnavailableError, SecretUnavailableError, StateUnavailableError
-from erp_mcp.store.state import postgresql_schema
+from erp_mcp.store.state import postgresql_schema, proposals
 from erp_mcp.store.state.engine import Session
 from erp_mcp.store.state.file import FILE_NAME, VERSION
 from erp_mcp.store.state.postgresql import PostgresqlState
 from erp_mcp.store.state.postgresql_engine import PostgresqlEngine
+from erp_mcp.store.state.rows import Stored
 from tests.guarantees import guarantees
 from tests.systems.processes import until
 from tests.unit.store.state.fakes import FakeClock, FakeIds, a_content, a_decision, a_state, an_entry
@@ -146,6 +149,31 @@ def test_whoever_asks_what_is_overdue_holds_no_row(schema: Schema, state: Postgr
         before = owner.execute(held).fetchall()
         assert [state.proposals.escalate(), state.proposals.expire()] == [0, 0]
         assert owner.execute(held).fetchall() == before
+
+
+@guarantees("P4.kill_switch")
+def test_what_another_worker_moved_since_it_was_listed_is_not_taken_behind_a_stop(
+    schema: Schema, state: PostgresqlState, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is being sent is looked for while all is stopped; turned away meanwhile, it is held like all that waits."""
+    content = a_content()
+    state.proposals.create(content)
+    state.proposals.decide(a_decision(content.proposal_id))
+    taken = state.proposals.take("one", lease_s=0)
+    assert taken is not None
+    sent = Step(name="send", actor="one", fence=taken.fence)
+    state.proposals.move(content.proposal_id, sent)
+    state.switches.stop("all", by="olga", reason="inventory")
+    other, looks = PostgresqlState(schema.place, clock=clock, ids=FakeIds(), busy_s=5.0), proposals._still_due
+
+    def moved_meanwhile(session: Session, *asked: str) -> Stored | None:
+        other.proposals.move(content.proposal_id, replace(sent, name="postpone", reason="busy"))
+        return looks(session, *asked)
+
+    monkeypatch.setattr(proposals, "_still_due", moved_meanwhile)
+    assert state.proposals.take("two", lease_s=60) is None
+    assert state.proposals.get(content.proposal_id).state is State.APPROVED
+    other.close()
 
 
 def _refusal(place: object) -> object:
