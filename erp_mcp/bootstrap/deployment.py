@@ -97,7 +97,7 @@ class Deployment:
         """Freshness budgets per entity."""
         from erp_mcp.systems import load_budgets
 
-        return load_budgets(self.settings.freshness)
+        return load_budgets(self.settings.freshness, kept=self.settings.state_dir / "budgets.json")
 
     @cached_property
     def reader(self) -> SqliteReadModelReader:

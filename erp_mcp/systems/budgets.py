@@ -10,16 +10,21 @@ from erp_mcp.domain.freshness import FreshnessBudget
 from erp_mcp.errors import ConfigurationError
 from erp_mcp.strict_yaml import read_model
 from erp_mcp.systems.grammar import BudgetsForm
+from erp_mcp.systems.kept import KeptText
 
 
-def load_budgets(path: Path) -> Mapping[str, FreshnessBudget]:
+def load_budgets(path: Path, *, kept: Path | None = None) -> Mapping[str, FreshnessBudget]:
     """Return the freshness budget of every canonical entity.
+
+    Args:
+        path: The file.
+        kept: File in which what it was parsed into is kept for the next process; `None` keeps nothing.
 
     Raises:
         ConfigurationError: `settings.bad_configuration`, with file and line: an unknown entity, one that is left out, a
             cadence longer than its budget.
     """
-    form, document = read_model(path, BudgetsForm, ConfigurationError)
+    form, document = read_model(path, BudgetsForm, ConfigurationError, KeptText(kept) if kept is not None else None)
     for entity in form.entities:
         if entity not in ENTITIES:
             raise document.error(("entities", entity), "no such entity")

@@ -1,8 +1,8 @@
-"""What a profile's YAML says, kept beside the catalogue in the state directory, so that the next process parses none.
+"""What the YAML of profiles and budgets says, kept beside the catalogue in the state directory for the next process.
 
-Parsing one takes a third of a second of a core, and every command, server and worker needs those of its systems. What
-is kept is the parsed text alone: each process checks it as ever. It stands for those very bytes and for the code and
-the library that parsed them; a file that is damaged or another one's is none.
+Parsing a profile takes a third of a second of a core, the budgets a twelfth, and every command, server and worker needs
+them. What is kept is the parsed text alone: each process checks it as ever. It stands for those very bytes and for the
+code and the library that parsed them; a file that is damaged or another one's is none.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from typing import Final
 from erp_mcp.domain.derivation import Derivation, Moment
 from erp_mcp.domain.entities import ENTITIES, Record, field_specs
 from erp_mcp.domain.freshness import EntityState
+from erp_mcp.domain.kept_fields import WORKED_OUT
 from erp_mcp.errors import IdentityConflictError, InternalError, LeaseLostError, ReadModelWriteError
 from erp_mcp.ports import ChangePage
 from erp_mcp.store.read_model import derived_schema
@@ -287,7 +288,9 @@ class _TableText:
         names = [spec.name for spec in field_specs(entity) if spec.name not in {"system", "as_of"}]
         columns = ["system", "as_of", "pass_number", *names]
         marks = ", ".join("?" * len(columns))
-        changes = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in {"system", "source_key"})
+        # What is worked out here stays until it is worked out anew: a row of which nothing changed makes nothing dirty.
+        ours = {"system", "source_key", *WORKED_OUT.get(entity.ENTITY, ())}
+        changes = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in ours)
         self._values = attrgetter(*names)
         self.upsert = (
             f"INSERT INTO {entity.ENTITY} ({', '.join(columns)}) VALUES ({marks})"

@@ -14,10 +14,10 @@ from erp_mcp.adapters.memory.adapter import MemoryAdapter
 from erp_mcp.analyses import DERIVATIONS
 from erp_mcp.errors import LeaseLostError
 from erp_mcp.store.read_model.writer import ReadModelWriter
-from erp_mcp.sync import ManagedSystem, run_due, work_out
+from erp_mcp.sync import ManagedSystem, run_due, sync_once, work_out
 from erp_mcp.testing import FixedClock, NumberedIds
 from tests.guarantees import guarantees
-from tests.unit.sync.plants import profile, purchase_line
+from tests.unit.sync.plants import conversion, material, profile, purchase_line, table
 from tests.unit.sync.test_schedule import OneLease
 
 
@@ -53,6 +53,34 @@ async def test_a_run_works_out_what_its_passes_have_changed(path: Path, working:
     assert await run_due(systems, working, leases, clock, NumberedIds(), budgets={}, holder="a", zone=UTC)
     assert _known(path) > 0
     assert _dirty(path) == 0
+
+
+@guarantees("P7.worked_out_ahead", "P7.exact_numbers")
+async def test_lines_read_again_as_they_were_leave_nothing_to_be_worked_out(
+    path: Path, working: ReadModelWriter
+) -> None:
+    """Their base quantities are worked out here and come with no record: they stay, until line or rate changes."""
+    clock, ids = FixedClock(), NumberedIds()
+    adapter = MemoryAdapter("erp", ["material", "unit_conversion", "purchase_order_line"], clock)
+    for one in (material(1), conversion("M2", 8, 1), purchase_line("10", 1_000_000, "M2")):
+        adapter.put(one)
+
+    await work_out(working, clock, UTC)  # from now on the file itself marks what is dirty
+
+    async def read_again(*entities: str) -> tuple[int, object]:
+        await sync_once(adapter, profile(), working, clock, ids, entities or None, full=True)
+        found = _dirty(path), table(path, "purchase_order_line")["P1/10"]["qty_open_base"]
+        await work_out(working, clock, UTC)
+        return found
+
+    assert await read_again() == (_known(path), 8_000_000)
+    assert await read_again() == await read_again("purchase_order_line") == (0, 8_000_000)
+    adapter.put(purchase_line("10", 2_000_000, "M2"))
+    dirty, base = await read_again("purchase_order_line")
+    assert (dirty > 0, base) == (True, 16_000_000)
+    adapter.put(conversion("M2", 9, 1))
+    dirty, base = await read_again()
+    assert (dirty > 0, base) == (True, 18_000_000)
 
 
 @guarantees("P7.worked_out_ahead", "P10.survives")

@@ -1,4 +1,4 @@
-"""What a profile was parsed into, kept for the next process: as good as the file, and never in its place."""
+"""What a profile or a file of budgets was parsed into, kept for the next process: as good as it, never in its place."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import NoReturn
 import pytest
 
 from erp_mcp import strict_yaml
-from erp_mcp.errors import ProfileFileError
-from erp_mcp.systems import SHIPPED, load_profile
+from erp_mcp.errors import ConfigurationError, ProfileFileError
+from erp_mcp.systems import SHIPPED, load_budgets, load_profile
 from tests.guarantees import guarantees
 
 NAME = "demo-erp"
@@ -104,3 +104,29 @@ def test_a_place_that_cannot_be_written_costs_time_and_not_the_profile(place: Pa
     """A state directory that is read-only still serves."""
     (tmp_path / "file").write_text("")
     assert load_profile(NAME, [place], kept=tmp_path / "file").name == NAME
+
+
+@guarantees("P7.freshness", "input.clear_errors")
+def test_budgets_are_parsed_once_and_an_edited_or_broken_file_counts_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a later process takes is what the file says, and a mistake has its line."""
+    file, kept = Path(shutil.copy(SHIPPED / "freshness.yaml", tmp_path)), tmp_path / "state" / "budgets.json"
+    shipped, text = load_budgets(file), file.read_text(encoding="utf-8")
+    assert load_budgets(file, kept=kept) == shipped
+    with monkeypatch.context() as once:
+        once.setattr(strict_yaml, "YAML", never)
+        assert load_budgets(file, kept=kept) == shipped
+    of_jobs = "job: {budget_s: 300, cadence_s: 60}"
+    file.write_text(text.replace(of_jobs, "job: {budget_s: 240, cadence_s: 60}"), encoding="utf-8")
+    assert load_budgets(file, kept=kept)["job"].budget_s == 240
+    kept.write_text(kept.read_text(encoding="utf-8").replace("240", "480"), encoding="utf-8")
+    assert load_budgets(file, kept=kept)["job"].budget_s == 240
+    file.write_text(text.replace(of_jobs, "job: {budget_s: 60, cadence_s: 300}"), encoding="utf-8")
+    for _ in range(2):
+        with pytest.raises(ConfigurationError) as caught:
+            load_budgets(file, kept=kept)
+        assert (caught.value.facts["key"], caught.value.facts["line"]) == (
+            "entities.job",
+            text[: text.index(of_jobs)].count("\n") + 1,
+        )
