@@ -6,15 +6,18 @@ import asyncio
 import contextlib
 import json
 import threading
-from collections.abc import Coroutine, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
+from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
-from typing import Any, Final, Generic, Protocol, Self, TypeVar
+from typing import Any, ClassVar, Final, Generic, Protocol, Self, TypeVar
 
 import anyio
 from mcp import Client
 from ruamel.yaml import YAML
 
 from erp_mcp.bootstrap import open_deployment
+from erp_mcp.domain.entities import ENTITIES
 from erp_mcp.domain.instants import parse_instant
 from erp_mcp.testing import CommandFault
 from tests import left_to_people
@@ -60,6 +63,12 @@ CASES: Final = """
 """
 
 
+SELDOM: Final = "version: 1\nentities:\n" + "".join(
+    f"  {entity}: {{budget_s: 86400, cadence_s: 14400}}\n" for entity in sorted(ENTITIES)
+)
+"""How often a server reads by itself: not while a module of tests runs, however slow, beside what they look at."""
+
+
 class RelayedSystem(Protocol):
     """What passes requests on to a system and loses some."""
 
@@ -74,6 +83,8 @@ class RelayedSystem(Protocol):
 
 
 _Relay = TypeVar("_Relay", bound=RelayedSystem)
+Asking = Callable[..., Awaitable[dict[str, Any]]]
+"""Calls a tool, by its name and arguments, that must answer."""
 
 
 class Losing(Generic[_Relay]):
@@ -105,6 +116,59 @@ class Losing(Generic[_Relay]):
 
     def _do(self, work: Coroutine[Any, Any, object]) -> None:
         asyncio.run_coroutine_threadsafe(work, self.loop).result(60)
+
+
+class Served:
+    """A server that stays, as a client keeps one: for a whole module, in a loop of its own, asked from any other."""
+
+    _at: ClassVar[dict[Path, Served]] = {}
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._over = asyncio.Event()
+        self._client: Future[Client] = Future()
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._stays = asyncio.run_coroutine_threadsafe(self._stay(), self._loop)
+        self._at[self._folder] = self
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        del self._at[self._folder]
+        self._loop.call_soon_threadsafe(self._over.set)
+        try:
+            self._stays.result(60)
+        finally:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def asking(cls, folder: Path) -> AsyncIterator[Asking]:
+        """Yield how to ask the server that stays at a deployment, or where none does, one for this time."""
+        if (served := cls._at.get(folder)) is not None:
+            yield served._ask
+            return
+        async with Client(planner(folder)) as client:
+            yield partial(ask, client)
+
+    async def _ask(self, tool: str, **arguments: Any) -> dict[str, Any]:
+        client = await asyncio.wrap_future(self._client)
+        return await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(ask(client, tool, **arguments), self._loop))
+
+    async def _stay(self) -> None:
+        try:
+            async with Client(planner(self._folder)) as client:
+                self._client.set_result(client)
+                await self._over.wait()
+        except BaseException as failure:
+            if not self._client.done():
+                self._client.set_exception(failure)
+            raise
 
 
 def permitting(*tools: str) -> tuple[str, str]:
@@ -147,8 +211,11 @@ def deploy(
         secret_file(base / name)
     run("init", str(folder), "--owner", "olga", "--approver", "anna", "--passphrase-file", str(base / "anna"))
     _quick_profile(folder / "profiles", profile, without)
+    (folder / "freshness.yaml").write_text(SELDOM, encoding="utf-8")
     text = config.read_text(encoding="utf-8")
-    config.write_text(f"profiles: [profiles]\n{text[: text.index('systems:')]}{system}", encoding="utf-8")
+    config.write_text(
+        f"profiles: [profiles]\nfreshness: freshness.yaml\n{text[: text.index('systems:')]}{system}", encoding="utf-8"
+    )
     by_anna = ("--as", "anna", "--passphrase-file", str(base / "anna"), "--config", str(config))
     run("approvals", "enrol", "bert", "--new-passphrase-file", str(base / "bert"), *by_anna)
     if declared:
@@ -203,19 +270,19 @@ async def ended_at_last(folder: Path, tool: str, **arguments: Any) -> tuple[dict
 async def _ended(
     folder: Path, tool: str, arguments: dict[str, Any], *, workers: int
 ) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    async with Client(planner(folder)) as client:
-        proposed = await ask(client, tool, reason="The supplier told us so this morning.", **arguments)
+    async with Served.asking(folder) as asking:
+        proposed = await asking(tool, reason="The supplier told us so this morning.", **arguments)
         (waiting,) = records(proposed, "proposal")
         assert (waiting["state"], waiting["waiting_for"]) == ("AWAITING_APPROVAL", "approval")
         await anyio.to_thread.run_sync(approve, folder, waiting["proposal_id"])
         wait_s = 0 if workers else 25
-        answer = await ask(client, "get_proposal", proposal_id=waiting["proposal_id"], wait_s=wait_s)
+        answer = await asking("get_proposal", proposal_id=waiting["proposal_id"], wait_s=wait_s)
         for _ in range(workers):
             if records(answer, "proposal")[0]["state"] != "APPROVED":
                 break
             await anyio.sleep(_due_in_s(folder, waiting["proposal_id"]))
             await anyio.to_thread.run_sync(run, "worker", "--once", "--config", str(folder / "erp-mcp.yaml"))
-            answer = await ask(client, "get_proposal", proposal_id=waiting["proposal_id"])
+            answer = await asking("get_proposal", proposal_id=waiting["proposal_id"])
     (found,) = records(answer, "proposal")
     return found, records(answer, "receipt")
 

@@ -10,7 +10,15 @@ import pytest
 
 from tests.faults.plant import DrivenClock, opened
 from tests.prepared import DemoPlant
+from tests.stretching import stretched_once
 from tests.writes.desk import WriteDesk, furnish, open_write_desk
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _stretched_once() -> Iterator[None]:
+    """The same few people sign again and again."""
+    with stretched_once():
+        yield
 
 
 @pytest.fixture(scope="session")

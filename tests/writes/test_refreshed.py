@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Final
 from unittest import mock
@@ -16,7 +16,6 @@ import pytest
 
 from erp_mcp import administration
 from erp_mcp.adapters.sql.adapter import SqlAdapter
-from erp_mcp.approval import keys
 from erp_mcp.bootstrap import Deployment
 from erp_mcp.commands import OPERATIONS
 from erp_mcp.domain import human_task
@@ -51,13 +50,6 @@ _INSTEAD: Final[Mapping[str, list[Mapping[str, JsonValue]]]] = {
         }
     ],
 }  # fmt: skip
-
-
-@pytest.fixture(autouse=True)
-def _stretched_once() -> Iterator[None]:
-    """Each passphrase takes a quarter of a second to be stretched; here few are stretched for many signatures."""
-    with mock.patch.object(keys, "_stretched", lru_cache(keys._stretched)):
-        yield
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from erp_mcp.bootstrap import SystemClock
 from erp_mcp.testing import CommandFault
 from tests.guarantees import guarantees
 from tests.relaying import Relay, before_odata
-from tests.systems.approving import HISTORY, Losing, deploy, ended, ended_at_last
+from tests.systems.approving import HISTORY, Losing, Served, deploy, ended, ended_at_last
 from tests.systems.cap.buying import Buyer, Line, buying
 from tests.systems.cap.server import Cap
 from tests.systems.cap.test_writes import PROFILES as SHIPPED
@@ -69,7 +69,8 @@ def place(cap: Cap, request: pytest.FixtureRequest, tmp_path_factory: pytest.Tem
     with Losing(before_odata(cap.url)) as losing:
         system = system_of(folder, cap, losing.relay.url, request.param)
         deploy(folder, request.param, system, declared=("sap", PATHWAY), without=HISTORY)
-        yield Place(folder=folder, losing=losing, profile=request.param)
+        with Served(folder):
+            yield Place(folder=folder, losing=losing, profile=request.param)
 
 
 def system_of(folder: Path, cap: Cap, url: str, profile: str) -> str:

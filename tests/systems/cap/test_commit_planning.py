@@ -11,7 +11,7 @@ import pytest
 from erp_mcp.bootstrap import SystemClock
 from tests.guarantees import guarantees
 from tests.relaying import before_odata
-from tests.systems.approving import Losing, deploy, ended, permitting
+from tests.systems.approving import Losing, Served, deploy, ended, permitting
 from tests.systems.cap.planning import Planner, planning
 from tests.systems.cap.server import Cap
 from tests.systems.cap.test_commit import PATHWAY, Place, system_of
@@ -47,7 +47,8 @@ def place(cap: Cap, planner: Planner, tmp_path_factory: pytest.TempPathFactory) 
             planner.postpone(planner.orders[number], a_day(0), a_day(2))
         system = system_of(folder, cap, losing.relay.url, _PROFILE)
         deploy(folder, _PROFILE, system, declared=("sap", PATHWAY), policy=permitting(MOVE, RESERVE, RELEASE, REPORT))
-        yield place
+        with Served(folder):
+            yield place
 
 
 def a_day(number: int) -> str:

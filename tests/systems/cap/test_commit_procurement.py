@@ -13,7 +13,7 @@ from erp_mcp.bootstrap import SystemClock
 from erp_mcp.testing import CommandFault
 from tests.guarantees import guarantees
 from tests.relaying import before_odata
-from tests.systems.approving import Losing, deploy, ended, permitting
+from tests.systems.approving import Losing, Served, deploy, ended, permitting
 from tests.systems.cap.ordering import Orders, ordering
 from tests.systems.cap.server import Cap
 from tests.systems.cap.test_commit import CAP_BY_PLACE, PATHWAY, Place, system_of
@@ -53,7 +53,8 @@ def place(
     with Losing(before_odata(cap.url)) as losing:
         system = system_of(folder, cap, losing.relay.url, request.param)
         deploy(folder, request.param, system, declared=("sap", PATHWAY), policy=permitting(*TOOLS))
-        yield Place(folder=folder, losing=losing, profile=request.param)
+        with Served(folder):
+            yield Place(folder=folder, losing=losing, profile=request.param)
 
 
 def a_day(number: int) -> str:

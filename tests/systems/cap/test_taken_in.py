@@ -21,7 +21,7 @@ from mcp import Client
 from erp_mcp.bootstrap import SystemClock
 from tests.guarantees import guarantees
 from tests.path.test_end_to_end import records
-from tests.systems.approving import Losing, approve, deploy
+from tests.systems.approving import HISTORY, Losing, approve, deploy
 from tests.systems.cap.buying import Buyer, buying
 from tests.systems.cap.server import Cap
 from tests.systems.cap.test_commit import PATHWAY, system_of
@@ -82,7 +82,8 @@ def place(cap: Cap, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]
     """A deployment whose profile says that requisitions may be taken in first."""
     folder = tmp_path_factory.mktemp("queued") / "plant"
     with Losing(Queued(cap.url)) as losing:
-        deploy(folder, PROFILE, system_of(folder, cap, losing.relay.url, PROFILE), declared=("sap", PATHWAY))
+        system = system_of(folder, cap, losing.relay.url, PROFILE)
+        deploy(folder, PROFILE, system, declared=("sap", PATHWAY), without=HISTORY)
         profile = folder / "profiles" / f"{PROFILE}-quick.yaml"
         text = profile.read_text(encoding="utf-8")
         assert text.count(_HEAD) == 1

@@ -18,7 +18,7 @@ from erp_mcp.testing import CommandFault
 from tests.guarantees import guarantees
 from tests.path.test_end_to_end import records
 from tests.relaying import Relay, before_json_rpc
-from tests.systems.approving import Losing, approve, deploy, ended
+from tests.systems.approving import Losing, Served, approve, deploy, ended
 from tests.systems.matrix.covering import CHANGE_TOOL, CREATE_TOOL, DATE_TOOL, LOST_REPLY, TRYTON, covers
 from tests.systems.tryton import buying
 from tests.systems.tryton.conftest import ROOT
@@ -88,7 +88,7 @@ def deployment(
     changing: buying.Ordered,
     person: Rpc,
     tmp_path_factory: pytest.TempPathFactory,
-) -> Path:
+) -> Iterator[Path]:
     """A deployment with two approvers and both writes on: `anna` signs the policy, `bert` decides."""
     earlier: list[Value] = [["state", "=", "draft"], ["lines.product.code", "in", list(ITEMS.values())]]
     person("purchase.requisition.cancel", [row["id"] for row in person.find("purchase.requisition", earlier, [])])
@@ -101,7 +101,8 @@ def deployment(
         file.write_text(file.read_text(encoding="utf-8") + added, encoding="utf-8")
     by_anna = ("--as", "anna", "--passphrase-file", str(folder.parent / "anna"))
     run("policy", "apply", "--yes", *by_anna, "--config", str(folder / "erp-mcp.yaml"))
-    return folder
+    with Served(folder):
+        yield folder
 
 
 def system_of(tryton: Running, url: str) -> str:

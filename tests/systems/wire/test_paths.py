@@ -13,7 +13,7 @@ import pytest
 
 from erp_mcp.bootstrap import SystemClock
 from tests.guarantees import guarantees
-from tests.systems.approving import HISTORY, deploy, ended_at_last
+from tests.systems.approving import HISTORY, Served, deploy, ended_at_last
 from tests.systems.cap import test_commit as cap_commit
 from tests.systems.cap.buying import Buyer
 from tests.systems.cap.buying import buying as cap_buying
@@ -65,9 +65,11 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     folder = tmp_path_factory.mktemp("path") / "plant"
     with ExitStack() as stack:
         if request.param == "tryton":
-            yield tryton_place(folder, request.getfixturevalue("tryton"), request.getfixturevalue("person"), stack)
+            found = tryton_place(folder, request.getfixturevalue("tryton"), request.getfixturevalue("person"), stack)
         else:
-            yield cap_place(folder, request.getfixturevalue("cap"), request.param, stack)
+            found = cap_place(folder, request.getfixturevalue("cap"), request.param, stack)
+        stack.enter_context(Served(folder))
+        yield found
 
 
 def cap_place(folder: Path, cap: Cap, profile: str, stack: ExitStack) -> Place:
