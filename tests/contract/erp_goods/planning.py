@@ -98,11 +98,13 @@ GOODS: Final[Mapping[str, Goods]] = {
         touch=_QUANTITY_CHANGED,
     ),
     MOVE_RESERVATION: Goods(
-        records="SELECT r.resv_no, r.mat_no, r.plant, r.uom, min(c.ord_no), c.item_no, r.changed_at FROM resv r"
-        " JOIN prod_comp c USING (mat_no, plant) JOIN batch b USING (lot_no) WHERE r.dem_type = 'PRD'"
-        " AND c.ord_no <> r.dem_no AND CAST(c.qty_open AS REAL) > 0 AND b.disp = 'U'"
-        " AND (b.expires_on IS NULL OR b.expires_on > '2026-03-30') AND NOT EXISTS"
-        " (SELECT 1 FROM resv o WHERE o.dem_no = c.ord_no AND o.dem_item = c.item_no) GROUP BY 1 ORDER BY 1",
+        # What is open and unserved first, once: looked for anew at each pair, it takes seconds.
+        records="WITH c AS MATERIALIZED (SELECT * FROM prod_comp WHERE CAST(qty_open AS REAL) > 0 AND NOT EXISTS"
+        " (SELECT 1 FROM resv o WHERE o.dem_no = prod_comp.ord_no AND o.dem_item = prod_comp.item_no))"
+        " SELECT r.resv_no, r.mat_no, r.plant, r.uom, min(c.ord_no), c.item_no, r.changed_at FROM resv r"
+        " JOIN c USING (mat_no, plant) JOIN batch b USING (lot_no) WHERE r.dem_type = 'PRD'"
+        " AND c.ord_no <> r.dem_no AND b.disp = 'U' AND (b.expires_on IS NULL OR b.expires_on > '2026-03-30')"
+        " GROUP BY 1 ORDER BY 1",
         good=_other_order,
         wrong={"uom": "ZZZ"},
         touch="UPDATE resv SET qty = '0.500', changed_at = '2026-03-16T04:59:59Z' WHERE resv_no = ?",
