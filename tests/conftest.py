@@ -13,8 +13,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.prepared import DemoPlant, TakenTour, copies_of_one, tours_of_one
+from tests.warm import Warm, used, warmed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from xdist.remote import Producer
     from xdist.scheduler import LoadFileScheduling
     from xdist.workermanage import WorkerController
@@ -109,6 +112,20 @@ def demo_plant(tmp_path_factory: pytest.TempPathFactory) -> DemoPlant:
 def taken_tour(tmp_path_factory: pytest.TempPathFactory, demo_plant: DemoPlant) -> TakenTour:
     """Put what one tour of that plant left behind into a folder: `taken_tour(folder)`; each is its asker's own."""
     return tours_of_one(tmp_path_factory.getbasetemp(), demo_plant)
+
+
+@pytest.fixture(scope="module")
+def warm() -> Iterator[Warm]:
+    """Start commands from a process that has imported the package: for those whose start proves nothing new."""
+    with warmed() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def warm_servers(warm: Warm) -> Iterator[None]:
+    """Start the servers of a file so: `pytestmark = pytest.mark.usefixtures("warm_servers")`."""
+    with used(warm):
+        yield
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -23,6 +23,8 @@ from tests.path.test_brought_answers import DECLARES, SAYS_YES, nothing_was_deci
 from tests.path.test_end_to_end import ERAS, server
 from tests.path.wire_client import HELLO, META, PATIENCE_S, RawServer
 
+pytestmark = pytest.mark.usefixtures("warm_servers")
+
 __all__ = ["paged"]
 
 ANSWERS: Final[dict[str, dict[str, Any]]] = {

@@ -26,6 +26,8 @@ from tests.path.conftest import open_desk
 from tests.path.test_end_to_end import ERAS, server
 from tests.path.wire_client import META, RawServer
 
+pytestmark = pytest.mark.usefixtures("warm_servers")
+
 SAYS_YES: Final = {"action": "accept", "content": {"approve": True, "confirm": True, "decision": "approve"}}
 STATES: Final = ("eyJhcHByb3ZlZCI6dHJ1ZX0", "AWAITING_APPROVAL", "", "x" * 10_000)
 DECLARES: Final = {

@@ -14,6 +14,8 @@ from tests.path.buyer import DATE_TOOL, NEW_DATE, shown
 from tests.path.offers import CARD, FACTS, PAGE, SHOWS_PAGES, paged
 from tests.path.test_end_to_end import ERAS, server
 
+pytestmark = pytest.mark.usefixtures("warm_servers")
+
 __all__ = ["paged"]
 
 ASKS = "propose_undo", "cancel_proposal", "get_proposal"

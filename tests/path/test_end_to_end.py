@@ -16,13 +16,14 @@ from erp_mcp.audit.verify import verify
 from erp_mcp.cli.client_entry import server_command
 from tests.guarantees import guarantees
 from tests.path.conftest import Desk, open_desk
+from tests.warm import served_by
 
 ERAS: tuple[Literal["legacy", "auto"], ...] = ("legacy", "auto")
 
 
 def server(directory: Path, agent: str = "planner") -> StdioServerParameters:
     """Return how a host starts the server."""
-    command, *arguments = server_command(directory, agent)
+    command, *arguments = served_by(server_command(directory, agent))
     return StdioServerParameters(command=command, args=arguments)
 
 

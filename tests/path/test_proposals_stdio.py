@@ -21,6 +21,9 @@ from tests.path.buyer import DATE_TOOL, NEW_DATE, REQUISITION_TOOL, kept, shown
 from tests.path.conftest import open_desk
 from tests.path.test_end_to_end import ERAS, server
 from tests.path.wire_client import PATIENCE_S, ROOT, RawServer, environment
+from tests.warm import COLD, used
+
+pytestmark = pytest.mark.usefixtures("warm_servers")
 
 STATUS_TOOLS = ("cancel_proposal", "get_proposal", "list_my_proposals")
 
@@ -106,7 +109,8 @@ async def test_a_hidden_propose_tool_and_one_that_never_was_answer_alike(plant: 
 @pytest.mark.parametrize("way", ["client dies", "server is killed"])
 def test_whoever_dies_after_the_request_the_same_key_finds_one_proposal(plant: Path, way: str, wait_s: float) -> None:
     """Between request and answer, at several moments; then the host starts again and repeats the call."""
-    dying = started(plant)
+    with used(COLD):  # what is killed is the server itself
+        dying = started(plant)
     with dying:
         dying.handshake()
         dying.call(1, DATE_TOOL, **NEW_DATE)

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.guarantees import guarantees
-from tests.path.wire_client import FAKE_SERVER, PATIENCE_S, RawServer, environment
+from tests.path.wire_client import PATIENCE_S, RawServer, environment
+from tests.warm import FAKE_SERVER
 
 
 @guarantees("P10.survives", "mcp.clean_wire")

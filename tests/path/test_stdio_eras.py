@@ -15,7 +15,10 @@ from mcp.client.subscriptions import ToolsListChanged
 from mcp.shared.exceptions import MCPError
 
 from tests.guarantees import guarantees
-from tests.path.wire_client import FAKE_SERVER, HELLO, META, RawServer, environment
+from tests.path.wire_client import HELLO, META, RawServer, environment
+from tests.warm import FAKE_SERVER, served_by
+
+pytestmark = pytest.mark.usefixtures("warm_servers")
 
 Mode = Literal["legacy", "auto"]
 BOTH: list[Mode] = ["legacy", "auto"]
@@ -23,9 +26,8 @@ BOTH: list[Mode] = ["legacy", "auto"]
 
 def server(*arguments: Path) -> StdioServerParameters:
     """The fake server as the official client starts it."""
-    return StdioServerParameters(
-        command=sys.executable, args=[str(FAKE_SERVER), *map(str, arguments)], env=environment()
-    )
+    command, *words = served_by([sys.executable, str(FAKE_SERVER), *map(str, arguments)])
+    return StdioServerParameters(command=command, args=words, env=environment())
 
 
 @guarantees("mcp.both_eras")

@@ -11,6 +11,9 @@ import pytest
 from erp_mcp.server.wire import write_all
 from tests.guarantees import guarantees
 from tests.path.wire_client import META, RawServer
+from tests.warm import COLD, used
+
+pytestmark = pytest.mark.usefixtures("warm_servers")
 
 CALL = b'{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"echo","arguments":%s}}\n'
 DEEP = b"[" * 40 + b"]" * 40
@@ -220,7 +223,7 @@ def test_only_the_id_itself_cancels_a_request() -> None:
 def test_ten_thousand_pipelined_calls_are_all_answered_in_bounded_memory() -> None:
     """A client that writes without reading is held up by its own pipe, not collected in memory."""
     calls = b"".join(CALL.replace(b'"id":7', b'"id":%d' % number) % b'{"text":"x"}' for number in range(1, 10_001))
-    with RawServer() as wire:
+    with used(COLD), RawServer() as wire:  # whose memory is looked at
         wire.handshake()
         wire.call(0, "echo", text="warm")
         wire.receive()

@@ -23,6 +23,8 @@ from tests.path.test_commit_end_to_end import approve
 from tests.path.test_end_to_end import ERAS, server
 from tests.path.wire_client import HELLO, META, RawServer
 
+pytestmark = pytest.mark.usefixtures("warm_servers")
+
 __all__ = ["paged"]
 
 FIELDS = {"taskId", "status", "statusMessage", "createdAt", "lastUpdatedAt", "ttlMs", "pollIntervalMs", "resultType"}

@@ -13,8 +13,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tests.warm import FAKE_SERVER, served_by
+
 ROOT = Path(__file__).resolve().parents[2]
-FAKE_SERVER = Path(__file__).with_name("fake_server.py")
 PATIENCE_S = 120.0  # generous: it only ends a test that has failed
 
 META = {
@@ -40,7 +41,7 @@ class RawServer:
     def __init__(self, *arguments: str | Path, command: list[str] | None = None) -> None:
         """Start the fake server with `arguments`, or `command`."""
         self.process = subprocess.Popen(
-            command or [sys.executable, str(FAKE_SERVER), *map(str, arguments)],
+            served_by(command or [sys.executable, str(FAKE_SERVER), *map(str, arguments)]),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

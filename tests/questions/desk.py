@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,6 +12,8 @@ from typing import Any
 
 from mcp import Client, StdioServerParameters
 from mcp.shared.exceptions import MCPError
+
+from tests.warm import COLD, Warm
 
 Row = dict[str, Any]
 PAGE = 10  # small on purpose: whoever forgets to page loses most of an answer
@@ -114,10 +115,11 @@ def _tokens(text: str) -> int:
 
 
 @asynccontextmanager
-async def desk(directory: Path, agent: str, *, page: int | None = PAGE, offline: str = "") -> AsyncIterator[Desk]:
+async def desk(
+    directory: Path, agent: str, *, page: int | None = PAGE, offline: str = "", warm: Warm = COLD
+) -> AsyncIterator[Desk]:
     """Start the server of a demo plant as an agent and connect to it."""
-    server = StdioServerParameters(
-        command=sys.executable, args=["-m", "erp_mcp", "serve", "--demo-dir", str(directory), "--as", agent]
-    )
+    command, *arguments = warm.command("serve", "--demo-dir", str(directory), "--as", agent)
+    server = StdioServerParameters(command=command, args=arguments)
     async with Client(server) as client:
         yield Desk(client, page=page, offline=offline)

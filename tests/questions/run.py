@@ -40,6 +40,7 @@ from tests.questions.scoring import (
     invented_causes,
     naive_join,
 )
+from tests.warm import COLD, Warm
 
 SMALL_PAGE: Final = 10
 
@@ -98,7 +99,7 @@ class Score:
         return explained and not (self.wrong or self.silent or self.leaked)
 
 
-async def ask_all(directory: Path, found: Score, way: Way) -> None:
+async def ask_all(directory: Path, found: Score, way: Way, warm: Warm) -> None:
     """Ask every question of a prepared plant in one way and count what comes."""
     truth, started = Truth(path=directory / "truth.sqlite"), time.perf_counter()
     private = badges(directory)
@@ -107,7 +108,7 @@ async def ask_all(directory: Path, found: Score, way: Way) -> None:
         stack.enter_context(offline(directory, way.offline) if way.offline else nullcontext())
         for question in every_question():
             if question.agent not in desks:
-                opened = desk(directory, question.agent, page=way.page, offline=way.offline)
+                opened = desk(directory, question.agent, page=way.page, offline=way.offline, warm=warm)
                 desks[question.agent] = await stack.enter_async_context(opened)
             await _one(desks[question.agent], question, truth, found, way)
             heard = json.dumps(desks[question.agent].heard, ensure_ascii=False)
@@ -172,7 +173,9 @@ def _names(answer: dict[str, Any], system: str) -> bool:
     return (gaps and not answer["complete"]) or old
 
 
-async def score(directory: Path, seed: int, *, size: str = "S", way: Way = WAYS[0], deep: bool = True) -> Score:
+async def score(
+    directory: Path, seed: int, *, size: str = "S", way: Way = WAYS[0], deep: bool = True, warm: Warm = COLD
+) -> Score:
     """Ask all there is to ask of a prepared plant.
 
     Args:
@@ -181,12 +184,13 @@ async def score(directory: Path, seed: int, *, size: str = "S", way: Way = WAYS[
         size: Its size.
         way: How it is asked.
         deep: Also have every open line explained; at the end healthy lines are declared late, which stays so.
+        warm: How servers are started.
     """
     found = Score(seed=seed, size=size, way=way.name)
-    await ask_all(directory, found, way)
+    await ask_all(directory, found, way, warm)
     if deep:
         truth = Truth(path=directory / "truth.sqlite")
-        async with desk(directory, "planner") as planner:
+        async with desk(directory, "planner", warm=warm) as planner:
             found.explained = await explain_all(planner, truth)
             found.naive = naive_join(directory)
             declare_late(directory)

@@ -14,6 +14,7 @@ from tests.questions.plants import badges, badges_in, offline, prepare
 from tests.questions.run import WAYS, Score, Way, score
 from tests.questions.scoring import Question, Truth, every_question, questions
 from tests.systems.matrix.covering import DEMO_PLANT, QUESTIONS, covers
+from tests.warm import Warm
 
 SEEDS = (1, 2)
 VARIANTS = WAYS[1:]
@@ -29,20 +30,20 @@ def plants(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
 
 
 @pytest.fixture(scope="module")
-def varied(plants: dict[int, Path]) -> dict[tuple[int, str], Score]:
+def varied(plants: dict[int, Path], warm: Warm) -> dict[tuple[int, str], Score]:
     """Every question asked of every plant in every other way."""
     return {
-        (seed, way.name): asyncio.run(score(plant, seed, way=way, deep=False))
+        (seed, way.name): asyncio.run(score(plant, seed, way=way, deep=False, warm=warm))
         for seed, plant in plants.items()
         for way in VARIANTS
     }
 
 
 @pytest.fixture(scope="module")
-def scored(plants: dict[int, Path], varied: dict[tuple[int, str], Score]) -> dict[int, Score]:
+def scored(plants: dict[int, Path], varied: dict[tuple[int, str], Score], warm: Warm) -> dict[int, Score]:
     """Everything asked of the plants as they are, last of all: of the first one also why each line is late."""
     assert varied
-    return {seed: asyncio.run(score(plant, seed, deep=seed == SEEDS[0])) for seed, plant in plants.items()}
+    return {seed: asyncio.run(score(plant, seed, deep=seed == SEEDS[0], warm=warm)) for seed, plant in plants.items()}
 
 
 @covers(QUESTIONS, DEMO_PLANT)
