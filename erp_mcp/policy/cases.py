@@ -56,6 +56,7 @@ def _wrong(bundle: Bundle, form: CaseForm, tool: Tool) -> str:
         or _wrong_sites(form, decision)
         or _wrong_approval(form, decision)
         or _wrong_parameters(form, tool, decision)
+        or _wrong_left(form, decision)
     )
 
 
@@ -111,6 +112,17 @@ def _wrong_parameters(form: CaseForm, tool: Tool, decision: Decision) -> str:
         if found.get(name) != value:
             return f"expected {name} {value}, got {found.get(name, 'no such parameter')}"
     return ""
+
+
+def _wrong_left(form: CaseForm, decision: Decision) -> str:
+    """Compare which business rules people look at; all others of the tool that nothing here can look at refuse."""
+    if form.left_to_people is None:
+        return ""
+    wanted = sorted(set(form.left_to_people))
+    found = sorted(decision.obligations.left_to_people) if decision.obligations else []
+    if wanted == found:
+        return ""
+    return f"expected {', '.join(wanted) or 'nothing'} to be left to people, got {', '.join(found) or 'nothing'}"
 
 
 def _shown(sites: Iterable[str] | None) -> str:

@@ -11,6 +11,7 @@ from erp_mcp.policy.bundle import Bundle
 from erp_mcp.policy.decide import decide_role
 from erp_mcp.policy.files import Files
 from erp_mcp.policy.grammar import BaseFile, CaseForm, MaskForm, RuleForm
+from erp_mcp.policy.left_to_people import check_case
 from erp_mcp.policy.names import WILDCARD, KnownNames
 from erp_mcp.policy.problems import Advice, Place, Problem, Source
 from erp_mcp.policy.rules import LEVELS, Rule
@@ -228,6 +229,7 @@ def _case(
     for name in case.arguments:
         if name not in declared:
             yield source.problem((*place, "arguments", name), "unknown_argument", f"{case.tool} has no argument {name}")
+    yield from check_case(source, place, case, tool)
     for key, names in (("by", case.by), ("not_by", case.not_by)):
         for index, name in enumerate(names or []):
             if name not in ids:

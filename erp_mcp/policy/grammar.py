@@ -370,7 +370,11 @@ class CaseApprovalForm(_Form):
 
 
 class CaseForm(_Form):
-    """One case. `by` names rules and masks that must have applied, `not_by` those that must not."""
+    """One case. `by` names rules and masks that must have applied, `not_by` those that must not.
+
+    `left_to_people` are all business rules that people look at then; an empty list: none, so that those whose facts
+    nothing here has refuse.
+    """
 
     name: Annotated[str, Field(min_length=3, max_length=120)]
     role: Name
@@ -383,6 +387,7 @@ class CaseForm(_Form):
     not_by: Annotated[list[Name], Field(min_length=1)] | None = None
     approval: CaseApprovalForm | None = None
     parameters: dict[EntityName, int] | None = None
+    left_to_people: Annotated[list[BusinessRule], Field(max_length=20)] | None = None
 
 
 class CasesFile(_Form):

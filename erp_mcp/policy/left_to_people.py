@@ -11,7 +11,7 @@ from erp_mcp.domain.left_to_people import left_to_nobody, unseen
 from erp_mcp.domain.tool import Tool
 from erp_mcp.policy.bundle import Bundle
 from erp_mcp.policy.files import Files
-from erp_mcp.policy.grammar import RuleForm
+from erp_mcp.policy.grammar import CaseForm, RuleForm
 from erp_mcp.policy.names import KnownNames
 from erp_mcp.policy.problems import Advice, Place, Problem, Source
 
@@ -49,6 +49,14 @@ def check_left(source: Source, place: Place, rule: RuleForm, known: KnownNames) 
         return  # told already
     there = unseen(tool.command)
     for index, code in enumerate(rule.left_to_people):
+        if code not in there:
+            yield source.problem((*place, KEY, index), "bad_left_to_people", _why_not(tool, code, there))
+
+
+def check_case(source: Source, place: Place, case: CaseForm, tool: Tool) -> Iterator[Problem]:
+    """Yield what a case expects to be left to people that its tool has not."""
+    there = unseen(tool.command)
+    for index, code in enumerate(case.left_to_people or ()):
         if code not in there:
             yield source.problem((*place, KEY, index), "bad_left_to_people", _why_not(tool, code, there))
 

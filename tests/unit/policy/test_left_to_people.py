@@ -180,3 +180,63 @@ def test_a_grant_that_leaves_a_rule_to_nobody_is_advised_and_not_refused(tmp_pat
     assert obligations.left_to_people == ("R-CONTRACT",) == tuple(unseen(WRITE.command))
     assert said.loaded.bundle.digest != silent.loaded.bundle.digest
     assert latest()["format"] == 5
+
+
+def expecting(folder: Path, value: object, expected: object, expect: str = "allowed") -> Path:
+    """Return a policy folder whose grant leaves this to people, and whose case expects that."""
+    written(folder, value)
+    cases = json.loads((folder / "tests" / "base.yaml").read_text(encoding="utf-8"))
+    cases["cases"].append(
+        {"name": "what people look at", "role": "planner" if expect == "allowed" else "buyer", "tool": WRITE.name,
+         "expect": expect, "left_to_people": expected}
+    )  # fmt: skip
+    (folder / "tests" / "base.yaml").write_text(json.dumps(cases), encoding="utf-8")
+    return folder
+
+
+@guarantees("rules.left_to_people", "policy.closed_language")
+@pytest.mark.parametrize(
+    ("value", "expected", "told"),
+    [
+        (["R-CONTRACT"], ["R-CONTRACT"], ""),
+        (["R-CONTRACT"], ["R-CONTRACT", "R-CONTRACT"], ""),
+        (None, [], ""),
+        (["R-CONTRACT"], [], "expected nothing to be left to people, got R-CONTRACT"),
+        (None, ["R-CONTRACT"], "expected R-CONTRACT to be left to people, got nothing"),
+    ],
+    ids=["left", "said twice", "left to nobody", "left all the same", "not left"],
+)
+def test_a_case_says_which_rules_people_look_at_and_that_the_others_refuse(
+    value: object, expected: object, told: str, tmp_path: Path
+) -> None:
+    """All of them, exactly; an empty list says that nobody looks, so that each proposal is refused."""
+    problems = check(expecting(tmp_path / "policies", value, expected), KNOWN).problems
+
+    assert [one.problem for one in problems] == (["failed_case"] if told else [])
+    assert all(told in one.reason for one in problems)
+
+
+@guarantees("rules.left_to_people", "policy.closed_language")
+def test_where_a_call_is_denied_nothing_is_left_to_people(tmp_path: Path) -> None:
+    """A case that expects otherwise does not hold."""
+    checked = check(expecting(tmp_path / "policies", ["R-CONTRACT"], ["R-CONTRACT"], "denied"), KNOWN)
+    (problem,) = checked.problems
+    assert "got nothing" in problem.reason
+    assert check(expecting(tmp_path / "none", ["R-CONTRACT"], [], "denied"), KNOWN).problems == ()
+
+
+@guarantees("rules.left_to_people", "policy.closed_language")
+@pytest.mark.parametrize(
+    ("expected", "problem", "told"),
+    [
+        (["R-CONTRACTS"], "bad_left_to_people", "did you mean R-CONTRACT?"),
+        (["R-CONTRACT", "R-SANCTIONS"], "bad_left_to_people", "those there are: R-CONTRACT"),
+        (["contract"], "bad_name", ""),
+        ("R-CONTRACT", "wrong_type", ""),
+    ],
+)
+def test_a_case_names_only_rules_that_its_tool_has(expected: object, problem: str, told: str, tmp_path: Path) -> None:
+    """Found by the place of the code in its file, before any case is run."""
+    (found,) = check(expecting(tmp_path / "policies", ["R-CONTRACT"], expected), KNOWN).problems
+    assert (found.problem, Path(found.file).name) == (problem, "base.yaml")
+    assert told in found.reason
