@@ -1,8 +1,8 @@
 """Which tool has which picture, and its page put together from the assets beside this module.
 
 A page holds everything it needs: it may load nothing, connect to nothing and run no other script than its own, by a
-content security policy of its own that stands whatever the host grants. It shows what the tool answered; it asks for
-nothing and decides nothing.
+content security policy of its own that stands whatever the host grants and wherever it puts the page. It shows what
+the tool answered; it asks for nothing and decides nothing.
 """
 
 from __future__ import annotations
@@ -21,12 +21,16 @@ _ASSETS: Final = Path(__file__).parent / "assets"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """One picture: the tool whose answers it shows, the asset that draws them, and how lists name it."""
+    """One picture: the tool whose answers it shows, the asset that draws them, and how lists name it.
+
+    `waiting` stands there until the answer has come.
+    """
 
     tool: str
     asset: str
     title: str
     description: str
+    waiting: str = "Waiting for the answer."
 
     @property
     def uri(self) -> str:
@@ -64,6 +68,7 @@ _VIEWS: Final = (
         asset="proposal",
         title="A proposal",
         description="What would change, what was looked at, where it stands and where people decide; nothing to press.",
+        waiting="Waiting for the answer. Where it is followed as a task, it comes once people have decided.",
     ),
 )
 _BY_TOOL: Final = {view.tool: view for view in _VIEWS}
@@ -93,7 +98,7 @@ def page(view: View) -> str:
     parts = "\n".join(_asset(name) for name in ("page.js", f"{view.asset}.js", "bridge.js"))
     script = f'"use strict";\n{{\n{parts}\n}}'
     policy = f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(style)}'"
-    return _PAGE.format(policy=policy, title=view.title, style=style, script=script)
+    return _PAGE.format(policy=policy, title=view.title, waiting=view.waiting, style=style, script=script)
 
 
 def _asset(name: str) -> str:
@@ -114,7 +119,7 @@ _PAGE: Final = """<!DOCTYPE html>
 <style>{style}</style>
 </head>
 <body>
-<main id="view" aria-busy="true"><p role="status">Waiting for the answer.</p></main>
+<main id="view" aria-busy="true"><p role="status">{waiting}</p></main>
 <script>{script}</script>
 </body>
 </html>

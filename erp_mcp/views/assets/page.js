@@ -1,5 +1,9 @@
 // Pieces every picture is made of. Text of an answer reaches the page by textContent only, so it stays text.
 
+// Some hosts put the whole page into the body of one of their own, where a policy counts for nothing: it moves to the
+// head, and from then on nothing runs but this script.
+document.head.append(...document.body.querySelectorAll('meta[http-equiv="Content-Security-Policy"]'));
+
 function make(name, attributes, ...children) {
   return fill(document.createElement(name), attributes, children);
 }
@@ -87,7 +91,7 @@ function remarks(answer) {
 function provenance(answer) {
   const from = (answer.sources || []).map((source) => {
     const late = source.stale ? ", older than it should be" : "";
-    return `${source.system} as of ${source.as_of} (${age(source.age_s)}${late})`;
+    return `${source.system}${source.via === "live" ? " (live)" : ""} as of ${source.as_of} (${age(source.age_s)}${late})`;
   });
   const rule = answer.definition_id ? ` Definition ${answer.definition_id}.` : "";
   return make("footer", null, `From ${from.join("; ") || (answer.tables.proposal ? "the gateway's own records" : "no source")}.${rule} Call ${answer.call_id || "unknown"}.`);

@@ -35,11 +35,11 @@ function picture(answer, asked, beside) {
     make("p", null, make("span", { class: tone ? `badge ${tone}` : "badge" }, state)),
     make("div", { class: "card" }, figures([
       ["Reference", plain(proposal.proposal_id)], ["Document", plain(proposal.document)], ["System", plain(proposal.system)],
-      ["Class", plain(facts.risk)], [waits ? "Decide until" : "Expires", minute(proposal.expires_at)],
+      ["Class", plain(facts.risk)], ["Decide until", waits ? minute(proposal.expires_at) : ""],
       ["Why it stands there", plain(words(proposal.reason))], ["Asked for by", plain(facts.agent)],
     ])),
     waits ? decides(proposal, facts) : null,
-    changes(rowsOf(answer, "changes"), said),
+    changes(rowsOf(answer, "changes"), said, waits),
     checks(rowsOf(answer, "checks")),
     listed("What follows", rowsOf(answer, "effects").map((one) => one.effect), said),
     receipt(rowsOf(answer, "receipt")),
@@ -131,13 +131,13 @@ function decides(proposal, facts) {
     make("ul", { class: "said" }, ways.map((way) => make("li", null, way))));
 }
 
-function changes(found, said) {
+function changes(found, said, waits) {
   if (!found.length) return null;
   const records = found.map((one) => ({
     field: `${plain(words(one.field))}${says(one.after, said) ? " (agent's words)" : ""}`, before: has(one.before) ? plain(one.before) : "–", after: `→ ${has(one.after) ? plain(one.after) : "–"}`,
     unit: plain(one.unit),
   }));
-  return make("section", null, make("h2", null, "What would change"),
+  return make("section", null, make("h2", null, waits ? "What would change" : "What was asked for"),
     table("Each field before and after", [["field", "Field"], ["before", "Before"], ["after", "After"], ["unit", "Unit"]], records));
 }
 
@@ -147,7 +147,7 @@ function checks(found) {
   const records = [...flags, ...found.filter((one) => one.verdict === "ok")].map((one) => ({
     verdict: Object.hasOwn(VERDICTS, one.verdict) ? VERDICTS[one.verdict] : plain(one.verdict), rule: plain(one.rule), message: plain(one.message),
   }));
-  const gist = flags.length ? `${flags.length} of ${found.length} ask for a look.` : "Nothing stands out.";
+  const gist = flags.length ? `${flags.length} of ${found.length} ${flags.length === 1 ? "asks" : "ask"} for a look.` : "Nothing stands out.";
   return make("section", null, make("h2", null, "What was looked at"), make("p", { class: flags.length ? "bad" : "good" }, gist),
     table("Business rules", [["verdict", "Verdict"], ["rule", "Rule"], ["message", "What it says"]], records));
 }

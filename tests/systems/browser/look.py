@@ -1,9 +1,9 @@
 """Shows pages of views in a headless browser and says what became of them; runs in the rig's own environment.
 
 Usage: look.py JOBS REPORT — both JSON. JOBS: `browser` (program), `axe` (script), `shots` (folder) and `jobs`, each
-with `name`, `html`, `messages` (what the host sends once the page is set up), `context`, `width` and `keys` (pressed in
-turn). REPORT: per name what the page shows, sent, asked the network for, wrote to the console, and what axe
-found.
+with `name`, `html`, `messages` (what the host sends once the page is set up), `context`, `width`, `keys` (pressed in
+turn) and `wrapped` (the host puts the page into the body of one of its own). REPORT: per name what the page shows,
+sent, asked the network for, wrote to the console, what axe found, and whether a script ran that was not its own.
 """
 
 from __future__ import annotations
@@ -22,6 +22,17 @@ POLICY = (
     "default-src 'none'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
     "media-src 'self' data:; connect-src 'none'; frame-src 'none'; object-src 'none'; base-uri 'self'"
 )
+# As a known host does it (MCP Inspector 2.12): what the page says in its own head stands in a body then.
+WRAPPED = (
+    '<!DOCTYPE html><html><head><meta http-equiv="Content-Security-Policy" content="{policy}"><meta charset="utf-8">'
+    "</head><body>{page}</body></html>"
+)
+STRANGE = """() => {
+  const strange = document.createElement("script");
+  strange.textContent = "window.strange = true";
+  document.body.append(strange);
+  return window.strange === true;
+}"""
 HERE = Path(__file__).parent
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
@@ -38,7 +49,8 @@ def look(page: Page, job: dict[str, Any], axe: str, shots: Path) -> dict[str, An
         if address == HOST:
             route.fulfill(content_type="text/html", body=(HERE / "host.html").read_text(encoding="utf-8"))
         elif address == VIEW:
-            route.fulfill(content_type="text/html", body=job["html"], headers={"Content-Security-Policy": POLICY})
+            body = WRAPPED.format(policy=POLICY, page=job["html"]) if job.get("wrapped") else job["html"]
+            route.fulfill(content_type="text/html", body=body, headers={"Content-Security-Policy": POLICY})
         else:
             asked.append(address)
             route.abort()
@@ -62,6 +74,7 @@ def look(page: Page, job: dict[str, Any], axe: str, shots: Path) -> dict[str, An
     height = inner.evaluate("document.documentElement.getBoundingClientRect().height")
     page.set_viewport_size({"width": job["width"], "height": max(200, min(6000, int(height) + 2))})
     page.screenshot(path=shots / f"{job['name']}.png", full_page=True)
+    said_by_now = list(said)
     return {
         "text": inner.evaluate("document.body.innerText"),
         "html": inner.evaluate("document.getElementById('view').innerHTML"),
@@ -73,7 +86,8 @@ def look(page: Page, job: dict[str, Any], axe: str, shots: Path) -> dict[str, An
         "fired": inner.evaluate("window.fired === true"),
         "sent": page.evaluate("seen"),
         "asked": asked,
-        "said": said,
+        "said": said_by_now,
+        "strange": inner.evaluate(STRANGE),
         "pressed": pressed,
         "violations": [
             f"{one['id']}: {one['help']}: {node['html'][:120]}" for one in found["violations"] for node in one["nodes"]

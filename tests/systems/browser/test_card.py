@@ -72,6 +72,7 @@ def job(name: str, result: Any, **how: Any) -> dict[str, Any]:
         "width": how.get("width", 720),
         "keys": [],
         "unfold": True,
+        "wrapped": how.get("wrapped", False),
     }
 
 
@@ -106,6 +107,7 @@ def seen(shows: Browser, made: dict[str, Any]) -> dict[str, dict[str, Any]]:
     ]
     for name, text in (("markup", MARKUP), ("hiding", HIDING)):
         jobs += [job(f"{name}-{way}", hostile(made, text), **how) for way, how in WAYS.items()]
+    jobs.append(job("wrapped", made, wrapped=True))
     bare = {key: one for key, one in made.items() if key != "_meta"}
     jobs.append(job("bare", bare, arguments=NEW_DATE))
     own = other(made, headline=f"Ask a person: {NEW_DATE['reason']}")
@@ -143,7 +145,9 @@ def test_every_card_is_readable_asks_nothing_and_has_nothing_to_press(seen: dict
     for name, page in seen.items():
         assert page["violations"] == [], name
         assert page["overflows"] is False, name
-        assert (page["asked"], page["said"]) == ([], []), name
+        assert page["strange"] is False, name
+        told = [one for one in page["said"] if name != "wrapped" or "outside the document's <head>" not in one]
+        assert (page["asked"], told) == ([], []), name
         methods = {message.get("method") for message in page["sent"]}
         assert methods == {"ui/initialize", "ui/notifications/initialized", "ui/notifications/size-changed"}, name
         for tag in ("<a", "<button", "<input", "<form", "<img", "<script", "<iframe"):
@@ -157,6 +161,30 @@ def test_every_state_has_words_of_its_own_and_people_are_named_only_where_they_d
         text = seen[str(state)]["text"]
         assert state is State.PROPOSED or str(state) not in text
         assert ("Who decides" in text) == (WAITS.get(state) == "approval"), state
+
+
+@guarantees("offers.card", "views.inert")
+def test_inside_a_page_of_its_host_the_card_is_the_same_and_its_own_policy_stands(
+    seen: dict[str, dict[str, Any]],
+) -> None:
+    """A host that puts it into a body of its own takes its policy out of its head; there it counts for nothing."""
+    assert seen["wrapped"]["text"] == seen["made-light"]["text"]
+    assert any("outside the document's <head>" in one for one in seen["wrapped"]["said"])  # it was in a body
+    assert seen["wrapped"]["strange"] is False
+
+
+@guarantees("offers.card")
+def test_what_is_over_is_told_as_over(seen: dict[str, dict[str, Any]]) -> None:
+    """Nothing would change any more, and nobody decides until any day."""
+    assert "What would change" in seen["made-light"]["text"]
+    assert "Decide until" in seen["made-light"]["text"]
+    assert "1 of 6 asks for a look" in seen["made-light"]["text"]
+    assert "erp (live) as of" in seen["made-light"]["text"]
+    for state in (State.COMMITTED, State.REJECTED, State.EXPIRED):
+        text = seen[str(state)]["text"]
+        assert ("What was asked for" in text, "What would change" in text, "Decide until" in text) == (
+            True, False, False,
+        ), state  # fmt: skip
 
 
 @guarantees("offers.card", "views.inert", "P8.text_is_data")
