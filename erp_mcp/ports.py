@@ -449,7 +449,10 @@ class Proposals(Protocol):
         ...
 
     def same(self, agent: str, fingerprint: str, *, within_s: int) -> str:
-        """Return the id of a live or committed proposal of the same meaning made within the last seconds, or empty."""
+        """Return the newest live or committed proposal of the same meaning made within the last seconds, or empty.
+
+        For a part of several changes as one it is the whole.
+        """
         ...
 
     def taken_back_by(self, agent: str, proposal_id: str) -> str:

@@ -181,13 +181,12 @@ class Proposing:
     def _check_not_twice(self, asked: AllowedCall, unlike: Unlike) -> None:
         """Refuse it before anything is asked of a system; `create` looks once more for what others made meanwhile."""
         agent = asked.principal.agent
-        for fingerprint in unlike.fingerprints:
-            same = self.proposals.same(agent, fingerprint, within_s=unlike.within_s)
-            if same in ("", unlike.acknowledged):
-                continue
-            there = self.proposals.by_key(agent, asked.tool.name, asked.text(_KEY))
-            if there is None or there.content.proposal_id != same:  # else another process made it this moment
-                raise PossibleDuplicateError(proposal_id=same)
+        same = unlike.like(self.proposals.same(agent, one, within_s=unlike.within_s) for one in unlike.fingerprints)
+        if not same:
+            return
+        there = self.proposals.by_key(agent, asked.tool.name, asked.text(_KEY))
+        if there is None or there.content.proposal_id != same:  # else another process made it this moment
+            raise PossibleDuplicateError(proposal_id=same)
 
     async def _saga(self, asked: AllowedCall) -> tuple[Content, tuple[Source, ...]]:
         """Work out each step as if it were proposed alone, and put them together; raises as for each of them."""

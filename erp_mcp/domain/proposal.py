@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -168,6 +168,15 @@ class Unlike:
     fingerprints: Sequence[str]
     within_s: int
     acknowledged: str = ""
+
+    def like(self, same: Iterable[str]) -> str:
+        """Return the newest of those that say the same, empty where there is none or that is the acknowledged one.
+
+        What is several changes as one may be like a different proposal in each of its steps: one word of its agent
+        covers all that is older than the one it names.
+        """
+        newest = max(same, default="")
+        return "" if newest == self.acknowledged else newest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

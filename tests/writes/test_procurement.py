@@ -135,6 +135,29 @@ def test_a_procurement_is_written_step_by_step_once_people_have_said_yes_to_all_
     assert desk.dump() == after
 
 
+@guarantees("P4.idempotent", "P10.saga", "input.clear_errors")
+def test_one_word_of_its_agent_lets_the_same_procurement_be_asked_for_again(desk: WriteDesk) -> None:
+    """What is named is the whole, not a part that carried it out, and the newest where several say the same."""
+    budget = {name: ASKED[name] for name in ("from_cost_center_id", "to_cost_center_id", "period", "amount", "reason")}
+    budget |= {"purpose_code": "project", "idempotency_key": "budget-alone-1"}
+    alone = desk.propose("propose_allocate_budget", **budget)
+    first = {**ASKED, "acknowledge_duplicate_of": alone.content.proposal_id}
+    assert desk.refusal(TOOL, **ASKED).facts["proposal_id"] == alone.content.proposal_id
+    saga = saga_of(desk, **first)
+    carried_out(desk, saga)
+    assert desk.proposal(saga.content.proposal_id).state is State.COMMITTED
+    again = {**ASKED, "idempotency_key": "procure-rm007-540"}
+    for acknowledged in ("", *(one.content.proposal_id for one in (alone, *parts(desk, saga).values()))):
+        named = {"acknowledge_duplicate_of": acknowledged} if acknowledged else {}
+        refused = desk.refusal(TOOL, **again, **named)
+        assert (refused.code, refused.facts["proposal_id"]) == (
+            "proposal.possible_duplicate",
+            saga.content.proposal_id,
+        )
+    second = desk.propose(TOOL, **again, acknowledge_duplicate_of=saga.content.proposal_id)
+    assert second.content.proposal_id not in {saga.content.proposal_id, alone.content.proposal_id}
+
+
 @guarantees("P10.saga", "P4.one_effect")
 def test_where_the_order_is_refused_budget_and_stock_are_as_before(desk: WriteDesk) -> None:
     """The supplier is blocked between two steps: what was written is taken back in reverse, and nobody is told."""

@@ -54,10 +54,11 @@ _OF_AGENT: Final = (
 )
 _IN_STATES: Final = f"SELECT {COLUMNS} FROM proposal WHERE state IN ({{states}}) ORDER BY proposal_id{{order}} LIMIT ?"
 _SAME: Final = (
-    "SELECT proposal_id FROM proposal WHERE agent = ? AND fingerprint = ? AND made_at > ?"
+    "SELECT CASE part_of WHEN '' THEN proposal_id ELSE part_of END FROM proposal"  # agents know the whole of a part
+    " WHERE agent = ? AND fingerprint = ? AND made_at > ?"
     f" AND state IN ({COUNTING}) AND NOT EXISTS (SELECT 1 FROM proposal AS whole"  # all of that one was taken back
     " WHERE whole.proposal_id = proposal.part_of AND whole.state = 'COMPENSATED')"
-    " ORDER BY proposal_id DESC LIMIT 1"
+    " ORDER BY 1 DESC LIMIT 1"
 )
 WAS_SENT: Final = (
     "EXISTS (SELECT 1 FROM outbox WHERE aggregate_id = proposal.proposal_id AND type = 'proposal.sending')"
@@ -143,7 +144,10 @@ class ProposalReads:
         return stored(row).proposal if row else None
 
     def same(self, agent: str, fingerprint: str, *, within_s: int) -> str:
-        """Return the id of a live or committed proposal of the same meaning made within the last seconds, or empty."""
+        """Return the newest live or committed proposal of the same meaning made within the last seconds, or empty.
+
+        For a part of several changes as one it is the whole.
+        """
         with self._engine.reading() as session:
             return same_as(session, agent, fingerprint, self._clock.wall() - timedelta(seconds=within_s))
 
@@ -330,7 +334,10 @@ def _in_states(states: tuple[State, ...], *, order: str = "") -> str:
 
 
 def same_as(session: Session, agent: str, fingerprint: str, since: datetime) -> str:
-    """Return the id of an agent's live or committed proposal of the same meaning made after a moment, or empty."""
+    """Return the newest live or committed proposal of an agent of the same meaning made after a moment, or empty.
+
+    For a part of several changes as one it is the whole.
+    """
     row = session.execute(_SAME, (agent, fingerprint, exact_instant(since))).fetchone()
     return str(row[0]) if row else ""
 

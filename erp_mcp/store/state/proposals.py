@@ -418,10 +418,8 @@ class StoredProposals(ProposalReads):
     def _check_unlike(self, session: Session, agent: str, unlike: Unlike) -> None:
         """Refuse what another call of the same agent proposed meanwhile, however many were made at once."""
         since = self._clock.wall() - timedelta(seconds=unlike.within_s)
-        for fingerprint in unlike.fingerprints:
-            same = same_as(session, agent, fingerprint, since)
-            if same and same != unlike.acknowledged:
-                raise PossibleDuplicateError(proposal_id=same)
+        if same := unlike.like(same_as(session, agent, one, since) for one in unlike.fingerprints):
+            raise PossibleDuplicateError(proposal_id=same)
 
     def _check_room(self, session: Session, content: Content) -> None:
         """Refuse a new proposal where writes are stopped, too many wait, or a limit is reached."""
