@@ -535,6 +535,7 @@ class Proposals(Protocol):
         Raises:
             KeyReusedError: `proposal.key_reused`. PossibleDuplicateError: `proposal.possible_duplicate`.
             LimitExceededError: `limit.exceeded`. TooManyProposalsError: `proposal.too_many`.
+            ApprovedOtherHalfError: `proposal.approved_other_half`.
             WritesStoppedError: `writes.stopped`. StateUnavailableError: `state.unavailable`.
         """
         ...

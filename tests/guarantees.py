@@ -56,6 +56,7 @@ GUARANTEES: dict[str, tuple[str, str]] = {
     "P4.idempotent": ("The same key gives the same proposal; the same key with another meaning is refused.", "promise P4"),
     "P4.whole_or_none": ("A call cut off anywhere leaves no proposal, or one that the same key finds again.", "promise P4"),
     "P4.table": ("A proposal moves only as the table of moves says, and under no lease but the present one.", "design: states"),
+    "P4.meanwhile": ("What comes between two statements of a transaction changes nothing that it goes by.", "design: processes and state"),
     "P4.limits": ("A business limit holds exactly, whichever processes propose or send at once.", "design: business limits"),
     "P4.clock": ("While a clock has jumped nothing is proposed, sent, expired or called not applied by it; a slow or sleeping machine has not jumped.", "design: failure matrix (D36)"),
     "P4.two_stores": ("The state on PostgreSQL holds the same rules as the state file, and its role can't break them.", "design: processes and state"),

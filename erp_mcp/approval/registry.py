@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from erp_mcp.approval import keys, signed
 from erp_mcp.approval.oidc import OidcEnrolment, PageEnrolment
 from erp_mcp.approval.requesters import key_of
 from erp_mcp.domain.approver import Approver, Enrolment, OidcApprover, Signed
+from erp_mcp.domain.instants import parse_instant
 from erp_mcp.errors import RegistryDamagedError
 
 
@@ -76,6 +77,32 @@ def trusted(approvers: Sequence[Approver], root_public_key: str, deployment: str
     return _trusted([_entry(row, deployment) for row in approvers], root_public_key, deployment)
 
 
+def trusted_then(
+    approvers: Sequence[Approver], root_public_key: str, deployment: str, said: Sequence[tuple[str, str]]
+) -> dict[str, Enrolment]:
+    """Return who may decide, and of those revoked since whoever had said something before that.
+
+    Args:
+        approvers: As `trusted`.
+        root_public_key: As `trusted`.
+        deployment: As `trusted`.
+        said: Who, and when.
+
+    Raises:
+        RegistryDamagedError: as `trusted`.
+    """
+    found = {**trusted(approvers, root_public_key, deployment)}
+    for who, at in said:
+        if who in found:
+            continue
+        own = [one for one in approvers if _is_of(one, who)]
+        if all(one.revocation is None or _was_before(at, one.revocation) for one in own):
+            then = [replace(one, revocation=None) if one in own else one for one in approvers]
+            back = trusted(then, root_public_key, deployment)
+            found.update({name: one for name, one in back.items() if name == who})
+    return found
+
+
 def enrolled_by(approvers: Sequence[Approver], approver_id: str) -> tuple[str, ...]:
     """Return what an approver has enrolled, sorted: keys, and accounts by one word each; a revocation keeps it."""
     found = ((row, opened(row)) for row in approvers)
@@ -92,6 +119,18 @@ def opened(row: Approver) -> tuple[Statement, bytes] | None:
     if row.approver_id.startswith("page:"):
         return signed.opened(signed.PAGE_ENROLMENT, PageEnrolment, row.enrolment.text)
     return signed.opened(signed.ENROLMENT, Enrolment, row.enrolment.text)
+
+
+def _is_of(row: Approver, approver_id: str) -> bool:
+    """Whether an enrolment is of this person: of their key, or of an account of theirs at a provider."""
+    found = opened(row)
+    return found is not None and getattr(found[0], "approver_id", "") == approver_id  # a page's is of nobody
+
+
+def _was_before(at: str, revocation: Signed) -> bool:
+    """Whether what somebody said is of a time before they were revoked."""
+    found = signed.opened(signed.REVOCATION, Revocation, revocation.text)
+    return found is not None and parse_instant(at) <= parse_instant(found[0].revoked_at)
 
 
 def row_id(enrolment: Statement) -> str:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from erp_mcp.approval import bundles as bundle_approval
-from erp_mcp.approval import check, registry, resolution, signed
-from erp_mcp.approval.requesters import APPLIED_WITHIN, names_of, requesters
+from erp_mcp.approval import check, registry, resolution
+from erp_mcp.approval.oidc import OidcEnrolment
+from erp_mcp.approval.requesters import APPLIED_WITHIN, key_of, names_of, requesters
 from erp_mcp.committing.held_back import later
 from erp_mcp.domain import duties, saga
-from erp_mcp.domain.approver import Approver, Enrolment, Signed
+from erp_mcp.domain.approver import Approver, Enrolment
 from erp_mcp.domain.forms import FormError
 from erp_mcp.domain.instants import parse_instant
 from erp_mcp.domain.lifecycle import RESOLVE_TAKE_BACK
@@ -40,7 +41,8 @@ class Signatures:
 
         Returns:
             `registry_damaged`, `other_deployment`, `content_altered`, or `approval_` with the reason of
-            `approval.check.refusal_of`, or `separated` or `quota` for what else somebody had said yes to, or
+            `approval.check.refusal_of`, or `separated`, `asked_half` or `quota` for what else somebody had said yes to
+            or asked for, or `approved_half` for what whoever asks for it had said yes to, or
             `not_of_saga` for a part that its saga does not name. Of a way back it is asked as in `never_approved`.
         """
         if proposal.content.part_of and proposal.content.undoes:
@@ -121,7 +123,18 @@ class Signatures:
         asking = requesters(content, applied, now)
         decisions = self.proposals.decisions(content.proposal_id)
         reason = check.refusal_of(proposal, decisions, trusted, asking, now) or self._not_to_be_reviewed(decisions)
-        return reason or next(filter(None, (self._besides(content, one, trusted) for one in decisions)), "")
+        besides = (self._besides(content, one, trusted) for one in decisions)
+        return reason or next(filter(None, besides), "") or self._approved_half(content)
+
+    def _approved_half(self, content: Content) -> str:
+        """What was asked for by the agent of somebody who had said yes to the other half by then is not sent."""
+        if not content.terms.separations:
+            return ""
+        at, names = parse_instant(content.created_at), duties.askers(content)
+        since = at - duties.longest(content.terms)
+        mine = {who for row in self.approvers.all() for who, known in _named(row) if known & names}
+        said = [yes for who in sorted(mine) for yes in self.proposals.said_yes(who, since) if yes.at <= at]
+        return "approved_half" if duties.separated_by(content, at, said) else ""
 
     def _not_to_be_reviewed(self, decisions: Sequence[SignedDecision]) -> str:
         """What was approved in an emergency is not written unless it stands there that somebody has to look at it."""
@@ -151,17 +164,7 @@ class Signatures:
         Raises:
             RegistryDamagedError: as `registry.trusted`.
         """
-        rows = self.approvers.all()
-        found = {**registry.trusted(rows, self.root_key, self.deployment)}
-        for who, at in said:
-            if who in found:
-                continue
-            own = [one for one in rows if _is_of(one, who)]
-            if all(one.revocation is None or _was_before(at, one.revocation) for one in own):
-                then = [replace(one, revocation=None) if one in own else one for one in rows]
-                back = registry.trusted(then, self.root_key, self.deployment)
-                found.update({name: one for name, one in back.items() if name == who})
-        return found
+        return registry.trusted_then(self.approvers.all(), self.root_key, self.deployment, said)
 
     def _besides(self, content: Content, decision: SignedDecision, trusted: Mapping[str, Enrolment]) -> str:
         """Return why a yes does not count for what else its person had said yes to, or had asked for, by then."""
@@ -189,13 +192,9 @@ def _told(reason: str) -> str:
     return "content_altered" if reason == "digest" else f"approval_{reason}"
 
 
-def _is_of(row: Approver, approver_id: str) -> bool:
-    """Whether an enrolment is of this person: of their key, or of an account of theirs at a provider."""
+def _named(row: Approver) -> Iterator[tuple[str, frozenset[str]]]:
+    """Yield whom an enrolment is of, revoked or not, and their normalised names; a page's is of nobody."""
     found = registry.opened(row)
-    return found is not None and getattr(found[0], "approver_id", "") == approver_id  # a page's is of nobody
-
-
-def _was_before(at: str, revocation: Signed) -> bool:
-    """Whether what somebody said is of a time before they were revoked."""
-    found = signed.opened(signed.REVOCATION, registry.Revocation, revocation.text)
-    return found is not None and parse_instant(at) <= parse_instant(found[0].revoked_at)
+    if found is not None and isinstance(found[0], Enrolment | OidcEnrolment):
+        who = found[0]
+        yield who.approver_id, frozenset(filter(None, (key_of(who.approver_id), key_of(who.name))))

@@ -1,8 +1,9 @@
 """What one person may not do besides: say yes to two of what policy keeps apart, or more often in an hour than it lets.
 
-Who asked for one half, since it was their agent that proposed it, says no yes to the other one either.
+Who asked for one half, since it was their agent that proposed it, says no yes to the other one either; and who said yes
+to one half has the other one asked for by nobody of theirs.
 
-Pure: the store asks while it stores a decision, the worker once more before anything is sent.
+Pure: the store asks while it stores a proposal or a decision, the worker once more before anything is sent.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Final, NamedTuple
 from erp_mcp.domain.decision import Separation, Terms
 from erp_mcp.domain.names import key_of
 from erp_mcp.domain.proposal import Content
+from erp_mcp.domain.saga import is_saga, tools_of
 
 HOUR: Final = timedelta(hours=1)
 
@@ -57,7 +59,12 @@ def asked_apart(content: Content, at: datetime, asked: Iterable[Yes], names: Col
 
 def asks(content: Content, names: Collection[str]) -> bool:
     """Whether somebody of these names asked for it: as the owner of the agent, or as the agent."""
-    return not {key_of(content.owner), key_of(content.agent)}.isdisjoint(names)
+    return not askers(content).isdisjoint(names)
+
+
+def askers(content: Content) -> frozenset[str]:
+    """Return the normalised names of those who ask for it: the agent, and its owner."""
+    return frozenset(filter(None, (key_of(content.owner), key_of(content.agent))))
 
 
 def separated_tools(terms: Terms) -> tuple[str, ...]:
@@ -78,6 +85,17 @@ def longest(terms: Terms) -> timedelta:
 
 def _collides(rule: Separation, content: Content, said: Yes, at: datetime) -> bool:
     other = said.content
-    if other.tool == content.tool or other.tool not in rule.tools or said.at <= at - timedelta(seconds=rule.window_s):
+    if said.at <= at - timedelta(seconds=rule.window_s) or not _are_halves(rule, content, other):
         return False
     return not set(content.about(rule.key)).isdisjoint(other.about(rule.key))
+
+
+def _are_halves(rule: Separation, content: Content, other: Content) -> bool:
+    """Whether the rule keeps a tool of the one from another tool of the other; several changes as one count by each."""
+    # A rule that only a way back of a step brought names no tool of the whole: it stands against each that it names.
+    own = _halves(rule, content) or {content.tool}
+    return any(one != half for one in own for half in _halves(rule, other))
+
+
+def _halves(rule: Separation, content: Content) -> set[str]:
+    return {content.tool, *(tools_of(content) if is_saga(content) else ())}.intersection(rule.tools)

@@ -224,6 +224,13 @@ def plan_of(content: Content) -> tuple[PlannedStep, ...]:
     return tuple(from_json(PlannedStep, one) for one in steps)
 
 
+def tools_of(content: Content) -> frozenset[str]:
+    """Return the tools of a saga's steps; what is no plan names none."""
+    steps = content.command.fields.get(_STEPS)
+    named = [one.get("tool") for one in steps if isinstance(one, dict)] if isinstance(steps, list) else []
+    return frozenset(one for one in named if isinstance(one, str))
+
+
 def part_of(saga: Content, step: PlannedStep) -> Content:
     """Return the part that carries out a step: a change like any other, by the terms and in the time of the saga.
 

@@ -59,6 +59,7 @@ from erp_mcp.errors.conflict import (
     TaskClosedError,
 )
 from erp_mcp.errors.denied import (
+    ApprovedOtherHalfError,
     AskedOtherHalfError,
     BoundaryError,
     DutiesSeparatedError,
@@ -132,6 +133,7 @@ from erp_mcp.errors.transient import (
 __all__ = [
     "AccountTooPowerfulError",
     "AlreadySentError",
+    "ApprovedOtherHalfError",
     "ApproverExistsError",
     "ApproverNotFoundError",
     "AskedOtherHalfError",

@@ -93,6 +93,14 @@ class AskedOtherHalfError(DeniedError):
     advice = "Ask another approver; `separations:` of the policy says what one person may not bring about together."
 
 
+class ApprovedOtherHalfError(DeniedError):
+    """A proposal of somebody's agent who approved what policy keeps apart from it."""
+
+    code = "proposal.approved_other_half"
+    summary = "Whoever this agent acts for has approved the other half of this; one person does not bring about both."
+    advice = "Leave it to somebody else's agent; `separations:` of the policy says what is kept apart, and how long."
+
+
 class QuotaReachedError(DeniedError):
     """An approval by somebody who has approved as often as policy lets one person in an hour."""
 

@@ -1,10 +1,10 @@
 """`python -m tests.torture`: schedules of deaths and of faults, over all write tools, contracts, sagas and stores.
 
-One stage is of people who die in an emergency (`glass`); the last lets everything happen at once, beside a model
-(`tests.model`). It prints a line for each tool and contract as it goes, the sums at the end, what became of changes
-whose answer got lost, and exits 1 where anything was wrong. In pieces: `--tools`, `--contracts`,
-`--ways`, `--stages`, `--store`. Where PostgreSQL is not installed its store is left out with a line that says so, and
-with `REQUIRE_ALL=1` that is an error.
+One stage is of people who die in an emergency (`glass`), one lets two transactions come between each other at every
+statement, on PostgreSQL (`meanwhile`); the last lets everything happen at once, beside a model (`tests.model`). It
+prints a line for each tool and contract as it goes, the sums at the end, what became of changes whose answer got lost,
+and exits 1 where anything was wrong. In pieces: `--tools`, `--contracts`, `--ways`, `--stages`, `--store`. Where
+PostgreSQL is not installed its store is left out with a line that says so, and with `REQUIRE_ALL=1` that is an error.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from tests.systems.postgresql.server import installed
 from tests.torture import stage as stages
 from tests.torture.glass import glass
 from tests.torture.homes import ErpFile, home_on
+from tests.torture.meanwhile import meanwhile
 from tests.torture.plant import ERP, Kit, Template, prepared, remembering
 from tests.torture.ports import KINDS, PLANTED, WAYS
 from tests.torture.sagas import sagas
@@ -37,8 +38,14 @@ from tests.torture.side_by_side import pieces, side_by_side
 from tests.torture.stage import Asked, Set, Stage, Tally
 from tests.torture.world import World
 
-STAGES: Final[Mapping[str, Stage]] = {**stages.STAGES, "saga": sagas, "glass": glass, "model": everything}
-_OWN: Final = frozenset({"saga", "glass", "model"})  # stages that make what they play
+STAGES: Final[Mapping[str, Stage]] = {
+    **stages.STAGES,
+    "saga": sagas,
+    "glass": glass,
+    "meanwhile": meanwhile,
+    "model": everything,
+}
+_OWN: Final = frozenset({"saga", "glass", "meanwhile", "model"})  # stages that make what they play
 STORES: Final = ("sqlite", "postgresql")
 _LACKS: Final = "PostgreSQL is not installed (initdb, pg_ctl, postgres and pg_basebackup): its store is left out"
 _LOST_HEAD: Final = ("schedules", "resolved", "parked", "neither", "duplicates")
@@ -129,7 +136,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--ways", nargs="*", default=list(WAYS), choices=WAYS, help="of the stage crash")
     one.add_argument("--pairs", default=None, type=int, help="so many pairs by chance instead of all")
     one.add_argument("--triples", default=0, type=int, help="so many schedules of three deaths by chance")
-    one.add_argument("--sample", default=None, type=int, help="so many faults of each tool and contract by chance")
+    one.add_argument("--sample", default=None, type=int, help="so many of each tool and contract, or scene, by chance")
     one.add_argument("--steps", default=4_000, type=int, help="of the stage model, on each store")
     one.add_argument("--every", action="store_true", help="play also what leaves the same, and longer faults")
     one.add_argument("--seed", default=1, type=int)
@@ -173,7 +180,7 @@ def print_lost_answers(tallies: Sequence[Tally]) -> None:
 def _line(one: Tally) -> str:
     states = ", ".join(f"{state} {count}" for state, count in sorted(one.states.items()))
     figures = f"{one.schedules:6} schedules  {one.duplicates} duplicates  {one.lost} lost  {one.illegal} illegal"
-    name = f"{one.stage:6}{one.store:11}{one.tool:40}{one.kind:12}{one.way:14}"
+    name = f"{one.stage:10}{one.store:11}{one.tool:40}{one.kind:12}{one.way:14}"
     return "\n".join([f"{name}{figures}  {one.ms:4.0f} ms  {states}", *(f"    {wrong}" for wrong in one.wrongs)])
 
 

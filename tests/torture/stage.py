@@ -22,7 +22,7 @@ from tests.torture.ports import KINDS, WAYS, Planted, Way, kinds_of, meets
 from tests.torture.wire import LENGTHS, Wire, cases
 from tests.torture.world import Ending, World
 
-_SHOWN: Final = 20  # wrongs that are kept of each tally
+SHOWN: Final = 20  # wrongs that are kept of each tally
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class Asked:
             ways, where a system fails too, they are played with `every`, and by chance with a number.
         triples: Schedules of three deaths, by chance.
         every: Play also deaths that leave nothing else than the death one point before did, and faults of any length.
-        sample: So many faults of each tool and contract, by chance; `None` for all of them.
+        sample: So many faults of each tool and contract, and pairs in each scene, by chance; `None` for all of them.
         seed: Of all chance.
         own: Only the contract that a tool's operation has.
         planted: A worker or a system that is wrong, which must be found.
@@ -87,7 +87,7 @@ class Tally:
         self.states[ending.state.value] += 1
         if ending.effects and not answers:
             self.answer_lost[ending.state.value] += 1
-        if (ending.is_duplicate or ending.is_lost or ending.wrongs) and len(self.wrongs) < _SHOWN:
+        if (ending.is_duplicate or ending.is_lost or ending.wrongs) and len(self.wrongs) < SHOWN:
             facts = f"{ending.state} [{ending.reason}] {ending.effects} effects, {ending.sends} sends"
             self.wrongs.append(f"{told}: {facts} {'; '.join(ending.wrongs)}".rstrip())
 

@@ -12,12 +12,12 @@ from erp_mcp.domain.call import JsonValue
 from erp_mcp.errors import ApproverExistsError, ApproverNotFoundError
 from erp_mcp.store.state.audit import StoredAudit
 from erp_mcp.store.state.engine import Engine
+from erp_mcp.store.state.words import LOCK
 
 _ALL: Final = (
     "SELECT approver_id, enrolment, enrolment_signer, enrolment_signature, sealed_key,"
     " revocation, revocation_signer, revocation_signature FROM approver ORDER BY position"
 )
-_LOCK: Final = "approvers"
 _TAKEN: Final = (
     "SELECT approver_id = :approver FROM approver WHERE approver_id = :approver OR public_key = :key ORDER BY 1 DESC"
 )
@@ -67,7 +67,7 @@ class StoredApprovers:
         """
         signed, public_key = approver.enrolment, approver.account or _public_key(approver.enrolment.text)
         with self._engine.writing() as session:
-            session.lock(_LOCK)
+            session.lock(LOCK)
             taken = session.execute(_TAKEN, {"approver": approver.approver_id, "key": public_key}).fetchone()
             if taken is not None:
                 what = "account" if approver.account else "id" if taken[0] else "key"
@@ -84,7 +84,7 @@ class StoredApprovers:
             StateUnavailableError: `state.unavailable`; nothing was written.
         """
         with self._engine.writing() as session:
-            session.lock(_LOCK)
+            session.lock(LOCK)
             values = (revocation.text, revocation.signer, revocation.signature, approver_id)
             if session.execute(_REVOKE, values).rowcount != 1:
                 raise ApproverNotFoundError(approver_id=approver_id)

@@ -1,4 +1,7 @@
-"""What a person said yes to or asked for before, looked at in the transaction that stores one more of their words."""
+"""What a person said yes to or asked for before, looked at in the transaction that stores one more of their words.
+
+The words of a decision, and those of their agent.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,8 @@ from erp_mcp.domain.duties import Yes
 from erp_mcp.domain.instants import exact_instant, parse_instant
 from erp_mcp.domain.names import key_of
 from erp_mcp.domain.proposal import Content, SignedDecision
-from erp_mcp.errors import AskedOtherHalfError, DutiesSeparatedError, QuotaReachedError
+from erp_mcp.domain.saga import SYSTEM
+from erp_mcp.errors import ApprovedOtherHalfError, AskedOtherHalfError, DutiesSeparatedError, QuotaReachedError
 from erp_mcp.store.state.engine import Session
 from erp_mcp.store.state.rows import COLUMNS, Stored, in_table, stored
 
@@ -24,21 +28,23 @@ _EARLIER: Final = (
 )
 
 _ASKED: Final = f"SELECT {COLUMNS} FROM proposal WHERE tool IN (%s) AND made_at > rtrim(?, 'Z')"
-_ENROLMENT: Final = "SELECT enrolment FROM approver WHERE approver_id = ?"
+_ASKED_AS_ONE: Final = f"SELECT {COLUMNS} FROM proposal WHERE system = '{SYSTEM}' AND made_at > rtrim(?, 'Z')"
+_ENROLMENTS: Final = "SELECT approver_id, enrolment FROM approver ORDER BY position"
 _ASKER: Final = re.compile(r'"(?:agent|owner)":"((?:[^"\\]|\\.)*)"')
 
 
 def asked(session: Session, tools: Sequence[str], names: Collection[str], since: datetime) -> list[Yes]:
     """Return what people of these names asked for with some tools after a moment; what is damaged says nothing.
 
-    However much others asked for in that time: their rows are told apart by a look at the text alone.
+    Several changes as one are among it, whatever their tools: their steps say what they are. However much others asked
+    for in that time: their rows are told apart by a look at the text alone.
     """
     if not tools or not names:
         return []
-    marks = ", ".join("?" * len(tools))
-    rows = session.execute(_ASKED % marks, (*tools, exact_instant(since)))
-    mine = [row for row in rows if any(key_of(_unquoted(one)) in names for one in _ASKER.findall(row[1]))]
-    found = [stored(row).content for row in mine]
+    marks, after = ", ".join("?" * len(tools)), exact_instant(since)
+    rows = [*session.execute(_ASKED % marks, (*tools, after)), *session.execute(_ASKED_AS_ONE, (after,))]
+    mine = {row[0]: row for row in rows if any(key_of(_unquoted(one)) in names for one in _ASKER.findall(row[1]))}
+    found = [stored(row).content for row in mine.values()]
     return [Yes(one, parse_instant(one.created_at)) for one in found if one is not None and duties.asks(one, names)]
 
 
@@ -50,14 +56,23 @@ def _unquoted(text: str) -> str:
 
 
 def _names(session: Session, approver_id: str) -> frozenset[str]:
-    """Return the normalised names of an approver: id, and the name that they are enrolled with."""
-    row = session.execute(_ENROLMENT, (approver_id,)).fetchone()
-    try:
-        enrolled = json.loads(row[0]) if row else {}
-    except ValueError:
-        enrolled = {}
-    name = enrolled.get("name", "") if isinstance(enrolled, dict) else ""
-    return frozenset(filter(None, (key_of(approver_id), key_of(str(name)))))
+    """Return the normalised names of an approver: id, and the names that they are enrolled with."""
+    return _people(session).get(approver_id, frozenset()) | frozenset(filter(None, (key_of(approver_id),)))
+
+
+def _people(session: Session) -> dict[str, frozenset[str]]:
+    """Return the normalised names of everybody who is or was enrolled, by a key or by an account at a provider."""
+    found: dict[str, frozenset[str]] = {}
+    for row_id, text in session.execute(_ENROLMENTS).fetchall():
+        try:
+            enrolled = json.loads(text)
+        except ValueError:
+            enrolled = None
+        told = enrolled if isinstance(enrolled, dict) else {}
+        who = str(told.get("approver_id", row_id))
+        names = (key_of(who), key_of(str(told.get("name", ""))))
+        found[who] = found.get(who, frozenset()) | frozenset(filter(None, names))
+    return found
 
 
 def earlier(session: Session, approver_id: str, since: datetime) -> list[Yes]:
@@ -78,9 +93,11 @@ def check(session: Session, content: Content, decision: SignedDecision) -> None:
     """
     terms = content.terms
     back = duties.longest(terms)
-    if decision.decision == "reject" or not back:
+    if decision.decision == "reject":
         return
-    session.lock(f"approver:{decision.approver_id}")
+    session.lock(f"approver:{decision.approver_id}")  # also where nothing is asked: this yes counts for others
+    if not back:
+        return
     at = parse_instant(decision.decided_at)
     since = at - back - timedelta(seconds=1)
     said = earlier(session, decision.approver_id, since)
@@ -93,3 +110,32 @@ def check(session: Session, content: Content, decision: SignedDecision) -> None:
         raise AskedOtherHalfError(approver=decision.approver_id, rule=rule)
     if decision.decision == "approve" and duties.over_quota(terms, at, (one.at for one in said)):
         raise QuotaReachedError(approver=decision.approver_id, per_hour=terms.quota)
+
+
+def check_asked(session: Session, content: Content) -> None:
+    """Refuse what somebody's agent asks for who said yes to the other half of it; their next yes waits until the end.
+
+    A part of a saga was looked at with its saga.
+
+    Raises:
+        ApprovedOtherHalfError: `proposal.approved_other_half`.
+    """
+    at = parse_instant(content.created_at)
+    since = at - duties.longest(content.terms) - timedelta(seconds=1)
+    for who in hold_askers(session, content):
+        rule = duties.separated_by(content, at, earlier(session, who, since))
+        if rule:
+            raise ApprovedOtherHalfError(rule=rule)
+
+
+def hold_askers(session: Session, content: Content, *others: str) -> list[str]:
+    """Let nobody who asks for it say yes to anything until this transaction ends, nor others; return who they are.
+
+    Nobody where nothing is kept apart from it.
+    """
+    if content.part_of or not content.terms.separations:
+        return []
+    names = duties.askers(content)
+    mine = [who for who, known in _people(session).items() if known & names]
+    session.lock(*(f"approver:{who}" for who in (*mine, *others)))
+    return mine

@@ -13,8 +13,10 @@ from typing import Any, Final, Protocol
 Values = Sequence[object] | Mapping[str, object]
 
 # Names of locks, in the order in which a transaction takes them: a proposal's row comes before all, `AUDIT` after all.
+# Between them, of those it takes: `agent:…`, `SWITCHES`, `approver:…`, `FROZEN`, `glass`, `limit:…`, `approvers`.
 # Behind `AUDIT` nothing is waited for, only passed by (`skipping`), so that no two transactions wait for each other.
 SWITCHES: Final = "switches"
+FROZEN: Final = "frozen"
 AUDIT: Final = "audit"
 
 

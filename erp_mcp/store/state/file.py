@@ -21,7 +21,7 @@ from erp_mcp.store.state.engine import Values
 FILE_NAME: Final = "state.sqlite"
 BUSY_S: Final = 2.0  # how long to wait for another process's transaction; they take well under a millisecond
 _MIGRATIONS: Final = Path(__file__).parent / "migrations"
-VERSION: Final = 13  # number of the newest migration
+VERSION: Final = 14  # number of the newest migration
 
 
 class FileSession:

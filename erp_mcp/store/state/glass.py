@@ -12,6 +12,7 @@ from erp_mcp.domain.quorum import BREAK_GLASS_NEEDED
 from erp_mcp.errors import NoBreakGlassError, ReviewedAlreadyError, ReviewOverdueError
 from erp_mcp.store.state.engine import Session
 from erp_mcp.store.state.rows import REVIEW_COLUMNS, broken_glass, in_table
+from erp_mcp.store.state.words import check_not_revoked
 
 _BROKEN: Final = (
     f"SELECT glass.proposal_id, glass.broken_at, glass.due_at, {in_table('glass_review', REVIEW_COLUMNS)}"
@@ -76,7 +77,9 @@ def add_review(session: Session, said: SignedReview) -> None:
 
     Raises:
         ReviewedAlreadyError: `approval.reviewed_already`, where somebody has, or nothing is to be looked at.
+        ApproverNotFoundError: `approval.not_found`, for somebody revoked meanwhile.
     """
+    check_not_revoked(session, said.approver_id)
     there = one(session, said.proposal_id)
     if there is None or there.review is not None:
         raise ReviewedAlreadyError(proposal_id=said.proposal_id, reason="no_review_due" if there is None else "done")

@@ -52,6 +52,7 @@ class Mover:
             WritesStoppedError, LimitExceededError: for the move `send` alone.
         """
         move = self._checked(before, step)
+        parts.freeze(session, before.content, move.target)
         if step.name == "send":
             self.may_send(session, before)
         after = self._after(before, move, step)

@@ -25,6 +25,7 @@ _UNTOUCHED: Final = (
     "SELECT proposal_id, digest, since FROM proposal WHERE state = 'APPROVED' AND fence = 0 ORDER BY proposal_id"
 )
 _CONTENT: Final = "SELECT content FROM proposal WHERE proposal_id = ?"
+_ONE: Final = f"SELECT {COLUMNS} FROM proposal WHERE proposal_id = ?"
 _HELD: Final = f"SELECT {COLUMNS} FROM proposal WHERE proposal_id = ? AND state = ? AND fence = 0"
 _NEVER: Final = (0, "")
 
@@ -74,6 +75,16 @@ def held_untouched(session: Session, proposal_id: str, now: datetime) -> Stored 
     if one is None or one.content is None:
         return None
     return one if _is_over(one.content.terms.carry_out_s, one.since, now) else None
+
+
+def held(session: Session, proposal_id: str) -> Stored | None:
+    """Return a proposal wherever it stands, the caller's until its transaction ends; `None` where somebody has it.
+
+    Raises:
+        ProposalDamagedError: `proposal.damaged`, when it stands in no known state.
+    """
+    row = session.execute(_ONE + session.skipping, (proposal_id,)).fetchone()
+    return stored(row) if row else None
 
 
 def _held(session: Session, proposal_id: str, state: State) -> Stored | None:

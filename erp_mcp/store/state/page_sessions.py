@@ -130,9 +130,10 @@ class StoredPageSessions:
                 return None
             found = [_session(row) for row in statements.execute(_ACCOUNTS).fetchall()]
             ended = tuple(one for one in found if told.covers(one))
-            for one in ended:
-                if statements.execute(_END, (one.token_hash,)).rowcount == 1:
-                    self._audit.add(statements, _entry("page.signed_out", one.approver_id, reason="provider"))
+            # All of them before the first record: behind the records nothing waits for a row.
+            gone = [one for one in ended if statements.execute(_END, (one.token_hash,)).rowcount == 1]
+            for one in gone:
+                self._audit.add(statements, _entry("page.signed_out", one.approver_id, reason="provider"))
         return tuple(one.token_hash for one in ended)
 
     def come_back(self, state: str, client: str, limits: ReturnLimits) -> CameBack:

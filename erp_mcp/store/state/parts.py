@@ -10,9 +10,11 @@ from erp_mcp.domain.proposal import Content, Proposal, SignedResolution, TakeBac
 from erp_mcp.domain.saga import MAX_ORDERS, is_saga, plan_of
 from erp_mcp.errors import ObjectFrozenError, ProposalDamagedError, ProposalMovedError, WritesStoppedError
 from erp_mcp.store.state import switches
-from erp_mcp.store.state.engine import Session
+from erp_mcp.store.state.engine import FROZEN, Session
 from erp_mcp.store.state.rows import COLUMNS, ORDER_COLUMNS, Stored, in_table, order, stored
+from erp_mcp.store.state.words import check_not_revoked
 
+_FREEZES: Final = frozenset({State.NEEDS_HUMAN, State.COMPENSATION_STUCK})
 _OF_SAGA: Final = f"SELECT {COLUMNS} FROM proposal WHERE part_of = ? AND part_of <> '' ORDER BY made_at, proposal_id"
 _ORDERS: Final = f"SELECT {ORDER_COLUMNS} FROM take_back_order WHERE proposal_id = ? ORDER BY fence"
 _ADD_ORDER: Final = f"INSERT INTO take_back_order ({ORDER_COLUMNS}, fence) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
@@ -55,7 +57,9 @@ def add_order(session: Session, said: SignedResolution, *, fence: int, made_at: 
 
     Raises:
         ProposalMovedError: `proposal.moved`, where as many were given as may be.
+        ApproverNotFoundError: `approval.not_found`, for somebody revoked meanwhile.
     """
+    check_not_revoked(session, said.approver_id)
     if len(orders_of(session, said.proposal_id)) >= MAX_ORDERS:
         raise ProposalMovedError(state=State.COMPENSATION_STUCK, reason="ordered_too_often")
     row = (said.proposal_id, said.approver_id, said.statement, said.signature, said.nonce, said.resolved_at, made_at)
@@ -71,12 +75,24 @@ def wake(session: Session, after: Stored) -> None:
             session.execute(_WAKE, (saga_id,))
 
 
+def hold_frozen(session: Session) -> None:
+    """Let nothing be frozen until this transaction ends, whoever else looks."""
+    session.lock(FROZEN, shared=True)
+
+
+def freeze(session: Session, content: Content | None, target: State) -> None:
+    """Wait for those who have looked at what is frozen, where this move freezes something, and keep others waiting."""
+    if target in _FREEZES and (content is None or content.part_of or is_saga(content)):
+        session.lock(FROZEN)
+
+
 def check_not_frozen(session: Session, content: Content) -> None:
     """Refuse to change what a saga has left half done or half taken back, until a person has said how it stands.
 
     Raises:
         ObjectFrozenError: `proposal.object_frozen`, naming what they have to resolve.
     """
+    hold_frozen(session)
     rows = session.execute(_HALF_DONE).fetchall()
     wanted = _touched(content) if rows else frozenset()
     for resolves, *row in rows:

@@ -37,6 +37,7 @@ from erp_mcp.domain.proposal import (
 from erp_mcp.domain.quorum import Said
 from erp_mcp.errors import (
     KeyReusedError,
+    NotAReviewerError,
     PossibleDuplicateError,
     ProposalDamagedError,
     ProposalMovedError,
@@ -47,20 +48,28 @@ from erp_mcp.ports import Clock, Ids
 from erp_mcp.store.state import duties, glass, limits, overdue, switches
 from erp_mcp.store.state.audit import StoredAudit
 from erp_mcp.store.state.engine import Engine, Session
+from erp_mcp.store.state.left_behind import holds, left_at
 from erp_mcp.store.state.moving import Mover, decision_facts, proposal_facts, resolution_facts, review_facts
 from erp_mcp.store.state.overdue import Overdue
-from erp_mcp.store.state.parts import add_order, check_not_frozen, check_part_not_stopped, orders_of, parts_of
+from erp_mcp.store.state.parts import (
+    add_order,
+    check_not_frozen,
+    check_part_not_stopped,
+    freeze,
+    hold_frozen,
+    orders_of,
+    parts_of,
+)
 from erp_mcp.store.state.proposal_reads import WAS_SENT, ProposalReads, found, same_as
 from erp_mcp.store.state.rows import (
     COLUMNS,
-    DECISION_COLUMNS,
-    RESOLUTION_COLUMNS,
     Stored,
     beside,
     content_digest,
     content_text,
     stored,
 )
+from erp_mcp.store.state.words import add_decision, add_resolution
 
 MAX_WAITING: Final = 50  # proposals of one agent that wait for a decision
 _BY_KEY: Final = f"SELECT {COLUMNS} FROM proposal WHERE agent = ? AND tool = ? AND idempotency_key = ?"
@@ -70,8 +79,6 @@ _ADD: Final = (
     " needed, part_of, undoes, agent, tool, system, idempotency_key, fingerprint, made_at, ends_at)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, rtrim(?, 'Z'), rtrim(?, 'Z'))"
 )
-_ADD_DECISION: Final = f"INSERT INTO decision ({DECISION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
-_ADD_RESOLUTION: Final = f"INSERT INTO resolution ({RESOLUTION_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _DECIDED: Final = "SELECT 1 FROM decision WHERE nonce = ? OR (proposal_id = ? AND approver_id = ?)"
 _APPROVALS: Final = "SELECT approver_id, decided_at FROM decision WHERE proposal_id = ? AND decision = 'approve'"
 _OVER: Final = "SELECT 1 FROM proposal WHERE proposal_id = ? AND ends_at <= ?"
@@ -151,6 +158,7 @@ class StoredProposals(ProposalReads):
             KeyReusedError: `proposal.key_reused`. PossibleDuplicateError: `proposal.possible_duplicate`.
             WritesStoppedError: `writes.stopped`.
             TooManyProposalsError: `proposal.too_many`. LimitExceededError: `limit.exceeded`.
+            ApprovedOtherHalfError: `proposal.approved_other_half`.
             ProposalDamagedError: `proposal.damaged`, for what is stored under the key.
             StateUnavailableError: `state.unavailable`. Nothing was written in any of these cases.
         """
@@ -191,6 +199,7 @@ class StoredProposals(ProposalReads):
             ProposalNotFoundError: `proposal.not_found`. ProposalDamagedError: `proposal.damaged`.
             ProposalMovedError: `proposal.moved`, when it does not wait for a decision (any more), its time is over, or
                 this person has decided or this nonce was used; nothing was written.
+            ApproverNotFoundError: `approval.not_found`, for somebody revoked meanwhile; nothing was written.
             NoBreakGlassError, ReviewOverdueError: for a yes in an emergency; nothing was written.
             StateUnavailableError: `state.unavailable`; nothing was written.
         """
@@ -218,6 +227,36 @@ class StoredProposals(ProposalReads):
             step = Step(name="review", actor=said.approver_id, reason=said.verdict, facts=review_facts(said))
             self._mover.tell(session, before, step, GLASS_REVIEWED, source=before.state, statement=said.statement)
 
+    def review_damaged(self, said: SignedReview, digest: str) -> None:
+        """Store that nobody could look at what was approved in an emergency, since its row is not what was signed.
+
+        Its record goes on from where the log left it, and says so.
+
+        Args:
+            said: `not_justified`, about that digest; its signature was checked.
+            digest: Of the content that those signed who approved it.
+
+        Raises:
+            ProposalMovedError: `proposal.moved`, where the row is what was signed, or for another verdict.
+            ProposalDamagedError: `proposal.damaged`, where the log does not know that content either.
+            NotAReviewerError: `approval.not_reviewer`, for one of those who approved it.
+            ReviewedAlreadyError, StateUnavailableError: as `review`. Nothing was written in any of these cases.
+        """
+        with self._engine.writing() as session:
+            is_whole = holds(session, said.proposal_id, digest)
+            logged = left_at(session, said.proposal_id)
+            if is_whole or said.verdict != "not_justified":
+                raise ProposalMovedError(state=logged.state, move="review", reason="not_damaged")
+            if logged.digest != digest:
+                raise ProposalDamagedError(proposal_id=said.proposal_id)
+            if said.approver_id in glass.broken_by(session, said.proposal_id):
+                raise NotAReviewerError(approver=said.approver_id, reason="broke_it")
+            session.lock(glass.LOCK)
+            glass.add_review(session, said)
+            facts = {**review_facts(said), "damaged": True}
+            step = Step(name="review", actor=said.approver_id, reason=said.verdict, facts=facts)
+            self._mover.tell(session, logged, step, GLASS_REVIEWED, source=logged.state, statement=said.statement)
+
     def narrow(self, rejection: SignedDecision, content: Content, approval: SignedDecision) -> Proposal:
         """Put a smaller proposal in the place of one that waits, with the yes of whoever made it smaller.
 
@@ -241,9 +280,11 @@ class StoredProposals(ProposalReads):
             # Every lock that this takes, before the first record is written: behind the records nothing waits.
             session.lock(f"agent:{content.agent}")
             switches.check_not_stopped(session, content)
+            duties.hold_askers(session, content, approval.approver_id)
             duties.check(session, content, approval)
+            hold_frozen(session)
             limits.hold(session, content)
-            self._add_decision(session, rejection)
+            add_decision(session, rejection)
             facts = {**decision_facts(rejection), "narrowed_to": content.proposal_id}
             rejected = Step(name="reject", actor=rejection.approver_id, reason="narrowed", facts=facts)
             self._mover.make(session, before, rejected, envelope=rejection.envelope)
@@ -270,6 +311,7 @@ class StoredProposals(ProposalReads):
         text = content_text(content)
         with self._engine.writing() as session:
             before = found(session, content.part_of, held=True)
+            session.lock(f"agent:{content.agent}")  # so that it proposes nothing of the same meaning meanwhile
             begun = parts_of(session, content.part_of)
             if not saga.may_begin(content, begun, orders_of(session, content.part_of)):
                 raise ProposalMovedError(state=before.state, move="begin", reason="begun_already")
@@ -292,6 +334,7 @@ class StoredProposals(ProposalReads):
         Raises:
             ProposalNotFoundError: `proposal.not_found`. ProposalDamagedError: `proposal.damaged`.
             ProposalMovedError: `proposal.moved`, where nobody has to say it (any more); nothing was written.
+            ApproverNotFoundError: as `decide`.
             StateUnavailableError: `state.unavailable`; nothing was written.
         """
         name = _RESOLVES[resolution.verdict]
@@ -303,8 +346,7 @@ class StoredProposals(ProposalReads):
             if resolution.verdict == "take_back":
                 add_order(session, resolution, fence=before.fence, made_at=exact_instant(self._clock.wall()))
             else:
-                row = (resolution.statement, resolution.signature, resolution.nonce, resolution.resolved_at)
-                session.execute(_ADD_RESOLUTION, (before.proposal_id, resolution.approver_id, resolution.verdict, *row))
+                add_resolution(session, resolution)
             step = Step(
                 name=name,
                 actor=resolution.approver_id,
@@ -327,7 +369,7 @@ class StoredProposals(ProposalReads):
         with self._engine.reading() as session:
             due, late = self._overdue.escalated(session, now), glass.untold(session, now)
         told = sum(self._escalated(proposal_id, now) for proposal_id in due)
-        return told + (self._told_overdue(now) if late else 0)
+        return told + sum(self._told_overdue(one.proposal_id, now) for one in late)
 
     def expire(self) -> int:
         """Let everything go whose time is over, damaged or not; return how many.
@@ -385,7 +427,7 @@ class StoredProposals(ProposalReads):
 
     def _decided(self, session: Session, before: Stored, decision: SignedDecision) -> Proposal:
         """Store a decision, and make its move where that ends it or enough people have said yes."""
-        self._add_decision(session, decision)
+        add_decision(session, decision)
         proposal = before.proposal
         step = Step(name=decision.decision, actor=decision.approver_id, facts=decision_facts(decision))
         if decision.decision == "break_glass":
@@ -411,10 +453,6 @@ class StoredProposals(ProposalReads):
         self._mover.tell(session, after, alarm, GLASS_BROKEN, source=after.state)
         return after.proposal
 
-    def _add_decision(self, session: Session, decision: SignedDecision) -> None:
-        row = (decision.envelope, decision.signature, decision.nonce, decision.decided_at)
-        session.execute(_ADD_DECISION, (decision.proposal_id, decision.approver_id, decision.decision, *row))
-
     def _check_unlike(self, session: Session, agent: str, unlike: Unlike) -> None:
         """Refuse what another call of the same agent proposed meanwhile, however many were made at once."""
         since = self._clock.wall() - timedelta(seconds=unlike.within_s)
@@ -422,9 +460,10 @@ class StoredProposals(ProposalReads):
             raise PossibleDuplicateError(proposal_id=same)
 
     def _check_room(self, session: Session, content: Content) -> None:
-        """Refuse a new proposal where writes are stopped, too many wait, or a limit is reached."""
+        """Refuse a new proposal where writes are stopped, duties are apart, too many wait, or a limit is reached."""
         now = self._clock.wall()
         switches.check_not_stopped(session, content)
+        duties.check_asked(session, content)
         (waiting,) = session.execute(_WAITING, (content.agent, exact_instant(now))).fetchone()
         if waiting >= MAX_WAITING:
             raise TooManyProposalsError(waiting=waiting, maximum=MAX_WAITING)
@@ -449,16 +488,16 @@ class StoredProposals(ProposalReads):
             self._mover.tell(session, before, step, ESCALATED, source=before.state)
         return True
 
-    def _told_overdue(self, now: datetime) -> int:
-        with self._engine.writing() as session:
-            session.lock(glass.LOCK)
-            late = glass.untold(session, now)
-            for one in late:
-                with suppress(ProposalDamagedError):  # one that stands in no known state holds nobody's work up
-                    there = found(session, one.proposal_id)
-                    step = Step(name="ask_for_review", actor="clock", facts={"review_due_at": one.due_at})
-                    self._mover.tell(session, there, step, REVIEW_OVERDUE, source=there.state)
-        return len(late)
+    def _told_overdue(self, proposal_id: str, now: datetime) -> bool:
+        with suppress(ProposalDamagedError), self._engine.writing() as session:  # it holds nobody's work up
+            before = overdue.held(session, proposal_id)
+            late = [one for one in glass.untold(session, now) if one.proposal_id == proposal_id]
+            if before is None or not late:  # somebody has it this moment, told of it, or reviewed it
+                return False
+            step = Step(name="ask_for_review", actor="clock", facts={"review_due_at": late[0].due_at})
+            self._mover.tell(session, before, step, REVIEW_OVERDUE, source=before.state)
+            return True
+        return False
 
     def _expire_some(self) -> int:
         now = exact_instant(self._clock.wall())
@@ -467,6 +506,8 @@ class StoredProposals(ProposalReads):
                 return 0
         with self._engine.writing() as session:
             over = session.execute(_EXPIRED + session.skipping, (now, now)).fetchall()
+            # A row that another one wrote while this looked is seen as it is now, its events as they were: once more.
+            over = [row for row in over if not session.execute(_SENT_BEFORE, row[:1]).fetchone()]
             return sum(self._expired(session, found(session, one), _TOO_LATE[state]) for one, state in over)
 
     def _expire_untouched(self) -> int:
@@ -491,6 +532,7 @@ class StoredProposals(ProposalReads):
             fence += 1
             state = _TAKEN_TO[state]
         end = "stick" if state is State.COMPENSATING else "hand_over"
+        freeze(session, None, State.NEEDS_HUMAN)  # before the first record
         steps.append(Step(name=end, actor=holder, fence=fence, reason="damaged"))
         self._apart(session, before, steps)
 

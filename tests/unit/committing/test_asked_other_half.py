@@ -18,8 +18,8 @@ SEPARATED: Final = replace(TERMS, separations=(APART,))
 
 
 def of_bob(office: Office, asked_at: str) -> Content:
-    """Store what Bob's own agent asked for, by its words at that moment."""
-    plain = people.content(proposal_id="prp_00000000000b", terms=SEPARATED)
+    """Store what Bob's own agent asked for, by its words at that moment; under terms that kept nothing apart then."""
+    plain = people.content(proposal_id="prp_00000000000b", terms=TERMS)
     made = replace(
         plain, owner="Bob Buyer", agent="another", tool=CREATE, idempotency_key="of bob", created_at=asked_at
     )

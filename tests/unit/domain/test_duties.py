@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from erp_mcp.domain.decision import Separation, Terms
 from erp_mcp.domain.duties import Yes, longest, over_quota, separated_by
 from erp_mcp.domain.proposal import Content
+from erp_mcp.domain.saga import ENTITY, SYSTEM
 from tests.guarantees import guarantees
 from tests.unit.approval import people
 
@@ -90,3 +91,14 @@ def test_nothing_is_looked_up_where_policy_keeps_nothing_apart() -> None:
     assert longest(plain) == timedelta(0)
     assert longest(replace(plain, quota=3)) == timedelta(hours=1)
     assert longest(replace(plain, quota=3, separations=(RULE,))) == timedelta(days=7)
+
+
+@guarantees("P3.separation", "P10.saga")
+def test_a_rule_that_only_a_way_back_brought_stands_against_each_tool_that_it_names() -> None:
+    """Several changes as one whose step would be taken back by one half: nobody's who has approved the other."""
+    whole = replace(proposed("propose_both", "V-9"), proposal_id="prp_whole")
+    command = replace(whole.command, system=SYSTEM, entity=ENTITY, fields={"steps": [{"tool": "price"}, "no step"]})
+    before = Yes(proposed("supplier", "V-9", number=2), START)
+
+    assert separated_by(replace(whole, command=command), START, [before]) == "apart"
+    assert separated_by(replace(whole, command=command), START, [Yes(proposed("price", "V-9", number=2), START)]) == ""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -10,8 +12,9 @@ from erp_mcp.domain.approver import Signed
 from erp_mcp.errors import ApproverExistsError, ApproverNotFoundError, BadScopeError
 from erp_mcp.store.state.deployment_state import DeploymentState
 from tests.guarantees import guarantees
-from tests.unit.store.state.fakes import FakeClock, an_approver
-from tests.unit.store.state.stores import REFUSED, Behind
+from tests.unit.store.state.fakes import FakeClock, a_content, a_decision, a_resolution, an_approver
+from tests.unit.store.state.stores import REFUSED, Behind, stand
+from tests.unit.store.state.test_break_glass import a_review, broken, made
 
 REVOCATION = Signed(text='{"approver_id":"anna"}', signer="bea", signature="1" * 128)
 
@@ -73,6 +76,37 @@ def test_the_store_itself_refuses_to_change_enrolments(statement: str, state: De
     state.approvers.revoke("anna", REVOCATION)
     with pytest.raises(REFUSED):
         behind.run(statement)
+
+
+@guarantees("P3.enrolled", "P5.moves_proved")
+@pytest.mark.parametrize("word", ["approve", "reject", "narrow", "resolve", "take back", "review"])
+def test_nobody_who_was_revoked_since_they_signed_is_heard(word: str, state: DeploymentState, behind: Behind) -> None:
+    """Between their signature and its being stored lies a moment; by the log nobody signs who was revoked before."""
+    content = broken(state) if word == "review" else made(state)
+    handle = content.proposal_id
+    less = replace(a_content("key-less0001"), narrows=handle)
+    stands = {"resolve": "NEEDS_HUMAN", "take back": "COMPENSATION_STUCK"}
+    if word in stands:
+        stand(behind, handle, stands[word])
+    said: dict[str, Callable[[], object]] = {
+        "approve": lambda: state.proposals.decide(a_decision(handle)),
+        "reject": lambda: state.proposals.decide(a_decision(handle, decision="reject")),
+        "narrow": lambda: state.proposals.narrow(
+            a_decision(handle, decision="reject"), less, a_decision(less.proposal_id)
+        ),
+        "resolve": lambda: state.proposals.resolve(a_resolution(handle, applied=False), None),
+        "take back": lambda: state.proposals.resolve(replace(a_resolution(handle), verdict="take_back"), None),
+        "review": lambda: state.proposals.review(a_review(content, by="anna")),
+    }
+    state.approvers.enrol(an_approver("anna"))
+    state.approvers.revoke("anna", REVOCATION)
+    before = behind.everything()
+
+    with pytest.raises(ApproverNotFoundError) as refusal:
+        said[word]()
+
+    assert refusal.value.facts == {"approver": "anna"}
+    assert behind.everything() == before
 
 
 @guarantees("P4.kill_switch")
