@@ -22,17 +22,29 @@ def recorded(deployment: Deployment, proposal: Proposal, approver_id: str, kind:
         kind: Of the record, `decision.refused`, `resolution.refused` or `review.refused`.
         facts: What else the record says.
     """
+    content = proposal.content
+    with recorded_of(
+        deployment, content.proposal_id, approver_id, kind, correlation_id=content.correlation_id, **facts
+    ):
+        yield
+
+
+@contextmanager
+def recorded_of(
+    deployment: Deployment, proposal_id: str, approver_id: str, kind: str, *, correlation_id: str = "", **facts: str
+) -> Iterator[None]:
+    """Leave a record as `recorded`, about what can be read no more."""
     try:
         yield
     except GatewayError as refusal:
         deployment.state.audit.append(
             AuditEntry(
                 kind=kind,
-                correlation_id=proposal.content.correlation_id,
+                correlation_id=correlation_id,
                 causation_id="",
                 trace="",
                 actor=approver_id[:64],
-                facts={"proposal_id": proposal.content.proposal_id, **facts, "code": refusal.code},
+                facts={"proposal_id": proposal_id, **facts, "code": refusal.code},
                 fields={},
             )
         )

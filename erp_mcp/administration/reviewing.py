@@ -11,7 +11,7 @@ from typing import Final
 from erp_mcp.administration.deciding import check_signed_in
 from erp_mcp.administration.people import Signing, sign_as, trusted
 from erp_mcp.administration.refusals import recorded
-from erp_mcp.approval import check, envelope, review
+from erp_mcp.approval import check, damaged, envelope, review
 from erp_mcp.approval.requesters import requesters
 from erp_mcp.approval.review import OidcReview, Review
 from erp_mcp.bootstrap import Deployment
@@ -83,7 +83,7 @@ def emergency(deployment: Deployment, proposal: Proposal) -> Emergency | None:
 
 
 def to_review(deployment: Deployment) -> list[Emergency]:
-    """Return what waits for a review, what is due first before; damaged proposals are left out, see `doctor`."""
+    """Return what waits for a review, what is due first before, without damaged proposals."""
     return list(_readable(deployment, deployment.state.proposals.to_review()))
 
 
@@ -103,7 +103,9 @@ def may_review(deployment: Deployment, proposal: Proposal, approver_id: str) -> 
     """
     with recorded(deployment, proposal, approver_id, "review.refused"):
         content = proposal.content
-        if not check.is_whole(proposal) or content.deployment != deployment.settings.deployment:
+        decisions = deployment.state.proposals.decisions(content.proposal_id)
+        is_signed = check.is_whole(proposal) and damaged.names_digest(decisions, proposal.digest)
+        if not is_signed or content.deployment != deployment.settings.deployment:
             raise ProposalDamagedError(proposal_id=content.proposal_id)
         glass = deployment.state.proposals.broken_glass(content.proposal_id)
         if glass is None or glass.review is not None:
@@ -146,43 +148,70 @@ def give_review(
             `approval.sign_in_again`, likewise at a provider. BadPassphraseError: `approval.bad_passphrase`.
         Otherwise as `may_review`. Nothing was stored.
     """
-    reason = reason.strip()
-    if len(reason) < envelope.MIN_REASON:
-        raise ReasonNeededError(at_least=envelope.MIN_REASON)
-    if len(reason) > MAX_REASON:
-        raise InvalidArgumentError(argument="reason", rule="length", expected=f"at most {MAX_REASON} characters")
+    reason = stated(reason)
     deployment.watch.check()
     approver = may_review(deployment, shown, signing.approver_id)
-    if signing.sign_in is not None:
-        check_signed_in(signing.sign_in, (shown.content.proposal_id,), deployment.clock.wall())
-    elif signing.key is not None:
-        raise PassphraseNeededError(approver=signing.approver_id, risk=shown.content.risk)
-    said = _by(signing, _words(deployment, shown, approver, verdict, reason))
-    text, message = review.message(said)
+    check_proved(deployment, signing, shown.content.proposal_id, shown.content.risk)
+    said = _words(deployment, shown, approver, verdict, reason)
     with recorded(deployment, shown, signing.approver_id, "review.refused"):
-        signature = sign_as(deployment, signing, text, message).signature
+        made = signed_review(deployment, signing, said)
     store = deployment.state.proposals
-    store.review(
-        SignedReview(
-            proposal_id=said.proposal_id,
-            approver_id=said.approver_id,
-            verdict=verdict,
-            statement=text,
-            signature=signature,
-            nonce=said.nonce,
-            reviewed_at=said.reviewed_at,
-        )
-    )
+    store.review(made)
     found = emergency(deployment, store.get(said.proposal_id))
     if found is None:
         raise ProposalDamagedError(proposal_id=said.proposal_id)
     return found
 
 
+def stated(reason: str) -> str:
+    """Return somebody's own words without blanks around them.
+
+    Raises:
+        ReasonNeededError: `approval.reason_needed`. InvalidArgumentError: `call.invalid_argument`.
+    """
+    reason = reason.strip()
+    if len(reason) < envelope.MIN_REASON:
+        raise ReasonNeededError(at_least=envelope.MIN_REASON)
+    if len(reason) > MAX_REASON:
+        raise InvalidArgumentError(argument="reason", rule="length", expected=f"at most {MAX_REASON} characters")
+    return reason
+
+
+def check_proved(deployment: Deployment, signing: Signing, proposal_id: str, risk: str) -> None:
+    """Refuse a reviewer who has not proved who they are for this very statement.
+
+    Raises:
+        PassphraseNeededError: `approval.passphrase_needed`. SignInAgainError: `approval.sign_in_again`.
+    """
+    if signing.sign_in is not None:
+        check_signed_in(signing.sign_in, (proposal_id,), deployment.clock.wall())
+    elif signing.key is not None:
+        raise PassphraseNeededError(approver=signing.approver_id, risk=risk)
+
+
+def signed_review(deployment: Deployment, signing: Signing, said: Review) -> SignedReview:
+    """Return a statement with its signature; raises as `sign_as`."""
+    said = _by(signing, said)
+    text, message = review.message(said)
+    return SignedReview(
+        proposal_id=said.proposal_id,
+        approver_id=said.approver_id,
+        verdict=said.verdict,
+        statement=text,
+        signature=sign_as(deployment, signing, text, message).signature,
+        nonce=said.nonce,
+        reviewed_at=said.reviewed_at,
+    )
+
+
 def _readable(deployment: Deployment, broken: Iterable[BrokenGlass]) -> Iterator[Emergency]:
+    """Yield those whose row is what was signed; `damaged_glass` has the others."""
+    store = deployment.state.proposals
     for one in broken:
         with suppress(ProposalDamagedError):
-            yield _seen(deployment, deployment.state.proposals.get(one.proposal_id), one)
+            proposal = store.get(one.proposal_id)
+            if damaged.names_digest(store.decisions(one.proposal_id), proposal.digest):
+                yield _seen(deployment, proposal, one)
 
 
 def _seen(deployment: Deployment, proposal: Proposal, glass: BrokenGlass) -> Emergency:
@@ -212,13 +241,18 @@ def _flaw(deployment: Deployment, proposal: Proposal, glass: BrokenGlass) -> str
 
 def _reviewers(deployment: Deployment, content: Content) -> tuple[str, ...]:
     """Return who may review it: whom its terms name, and whom the policy in force names for the same tool."""
+    then = content.terms.break_glass
+    return tuple(dict.fromkeys((*(then.review_by if then else ()), *reviewers_now(deployment, content.tool))))
+
+
+def reviewers_now(deployment: Deployment, tool: str) -> tuple[str, ...]:
+    """Return whom the policy in force names as reviewers of a tool."""
     digest, text = deployment.state.bundles.active()
     grant = None
     with suppress(BadBundleError):
-        grant = from_json(text, digest).grants.get(content.tool) if digest else None
+        grant = from_json(text, digest).grants.get(tool) if digest else None
     now = grant.approval.break_glass if grant is not None else None
-    then = content.terms.break_glass
-    return tuple(dict.fromkeys((*(then.review_by if then else ()), *(now.review_by if now else ()))))
+    return now.review_by if now else ()
 
 
 def _broken_by(deployment: Deployment, proposal: Proposal) -> tuple[str, ...]:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from erp_mcp.approval import envelope, oidc, signed
 from erp_mcp.approval.requesters import asked_in_emergency, names_of
 from erp_mcp.domain.approver import Enrolment, SignIn
 from erp_mcp.domain.proposal import Content, Proposal, ReviewVerdict, SignedReview
 
+DAMAGED: Final = (
+    "I could not look at what the glass was broken for: what is stored of it is not what was signed. It counts as not"
+    " justified."
+)
 _MEANINGS: Final[Mapping[ReviewVerdict, str]] = {
     "justified": "I have looked at why and how the glass was broken for this: it was justified.",
     "not_justified": "I have looked at why and how the glass was broken for this: it was not justified.",
@@ -109,31 +113,77 @@ def refusal_of(
     Returns:
         `envelope`, `not_enrolled`, `signature`, as `objection_to`, or nothing.
     """
+    content = proposal.content
+    about = _About(
+        deployment=content.deployment,
+        proposal_id=content.proposal_id,
+        digest=envelope.digest(content),
+        broken_by=tuple(sorted(broken_by)),
+    )
+    # Its row may have been put right since somebody closed the review of what they could not look at.
+    meanings = (meaning_of(stored.verdict), *((DAMAGED,) if stored.verdict == "not_justified" else ()))
+    approver = signer_of(stored, trusted, about, meanings)
+    if isinstance(approver, str):
+        return approver
+    broke = [trusted[one] for one in broken_by if one in trusted]
+    return objection_to(content, approver, requesters, broke, also)
+
+
+class About(Protocol):
+    """What a statement has to be about."""
+
+    @property
+    def deployment(self) -> str:
+        """Return where."""
+
+    @property
+    def proposal_id(self) -> str:
+        """Return of which proposal."""
+
+    @property
+    def digest(self) -> str:
+        """Return of which content."""
+
+    @property
+    def broken_by(self) -> tuple[str, ...]:
+        """Return the ids of those who approved it in an emergency, sorted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _About:
+    deployment: str
+    proposal_id: str
+    digest: str
+    broken_by: tuple[str, ...]
+
+
+def signer_of(
+    stored: SignedReview, trusted: Mapping[str, Enrolment], about: About, meanings: Collection[str]
+) -> Enrolment | str:
+    """Return who signed a stored statement that says one of these of this, or why it does not count.
+
+    Args:
+        stored: As stored.
+        trusted: Approvers as `registry.trusted` found them.
+        about: What it has to be about.
+        meanings: What it may say.
+
+    Returns:
+        The approver; or `envelope`, `not_enrolled`, `signature`.
+    """
     found = opened(stored.statement)
-    if found is None or not _is_of(proposal, stored, found[0], broken_by):
+    if found is None:
         return "envelope"
     words, signed_bytes = found
+    row = (stored.proposal_id, stored.approver_id, stored.verdict, stored.nonce, stored.reviewed_at)
+    said = (words.proposal_id, words.approver_id, words.verdict, words.nonce, words.reviewed_at)
+    told = (words.deployment, words.proposal_id, words.digest, words.broken_by)
+    wanted = (about.deployment, about.proposal_id, about.digest, about.broken_by)
+    if row != said or told != wanted or words.meaning not in meanings:
+        return "envelope"
     approver = trusted.get(stored.approver_id)
     if approver is None or approver.name != words.approver_name:
         return "not_enrolled"
     sign_in = words.sign_in if isinstance(words, OidcReview) else None
     unsigned = oidc.unsigned(words, words.reviewed_at, signed_bytes, stored.signature, approver, sign_in=sign_in)
-    if unsigned:
-        return unsigned
-    broke = [trusted[one] for one in broken_by if one in trusted]
-    return objection_to(proposal.content, approver, requesters, broke, also)
-
-
-def _is_of(proposal: Proposal, stored: SignedReview, words: Review, broken_by: Collection[str]) -> bool:
-    content = proposal.content
-    about = (words.deployment, words.proposal_id, words.digest, words.meaning, words.broken_by)
-    row = (stored.proposal_id, stored.approver_id, stored.verdict, stored.nonce, stored.reviewed_at)
-    said = (words.proposal_id, words.approver_id, words.verdict, words.nonce, words.reviewed_at)
-    meaning, broke = meaning_of(words.verdict), tuple(sorted(broken_by))
-    return row == said and about == (
-        content.deployment,
-        content.proposal_id,
-        envelope.digest(content),
-        meaning,
-        broke,
-    )
+    return unsigned or approver

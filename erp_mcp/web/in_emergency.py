@@ -11,7 +11,7 @@ from erp_mcp.domain.proposal import Proposal
 from erp_mcp.web.times import local
 from erp_mcp.web.visit import Visit
 
-_STANDS: Final = {
+STANDS: Final = {
     "open": "to be reviewed",
     "overdue": "review overdue: no other glass can be broken",
     "justified": "reviewed: it was justified",
@@ -50,7 +50,7 @@ def emergency(visit: Visit, of: Proposal) -> Emergency | None:
     is_open = one.glass.review is None
     found = one.found
     return Emergency(
-        stands=_STANDS[one.stands],
+        stands=STANDS[one.stands],
         bad=one.stands in {"overdue", "not_justified"} or bool(one.flaw),
         broken_at=local(one.glass.broken_at, zone),
         due_at=local(one.glass.due_at, zone),
