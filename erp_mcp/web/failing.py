@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from erp_mcp.errors import (
@@ -10,6 +11,7 @@ from erp_mcp.errors import (
     DeniedError,
     FormNotOursError,
     GatewayError,
+    ProposalNotFoundError,
     StateUnavailableError,
     TooManySignInsError,
     TransientError,
@@ -24,6 +26,9 @@ _STATUS: Final = (
     (TooManySignInsError, 429),
     (TransientError, 503),
 )
+_FOR_PEOPLE: Final[Mapping[type[GatewayError], str]] = {
+    ProposalNotFoundError: "The address may be cut off. The lists of the queue lead to every proposal that there is.",
+}
 
 
 def failure(error: GatewayError) -> Shown:
@@ -32,7 +37,8 @@ def failure(error: GatewayError) -> Shown:
     details = [(name, _told(fact)) for name, fact in error.facts.items() if fact not in ("", 0)]
     if isinstance(error, StateUnavailableError):
         details = []
-    facts = {"title": error.summary, "advice": error.advice, "code": error.code, "details": details}
+    advice = _FOR_PEOPLE.get(type(error), error.advice)
+    facts = {"title": error.summary, "advice": advice, "code": error.code, "details": details}
     wait = error.facts.get("retry_after_s", 0)
     return Shown(
         template="message.html", facts=facts, status=status, retry_after_s=wait if isinstance(wait, int) else 0

@@ -20,7 +20,7 @@ from erp_mcp.web.visit import Answer, Shown, Visit
 _DAYS: Final = ("7", "30", "90")
 _MOST: Final = 2000  # waiting proposals that are counted
 _AGES: Final = ((15, "up to 15 min"), (60, "up to 1 h"), (240, "up to 4 h"), (1440, "up to 1 day"), (0, "older"))
-_ROW: Final = 28  # pixels a bar takes
+_ROW: Final = 44  # pixels a bar takes, with its name above it
 _WIDTH: Final = 180  # of the longest bar
 
 

@@ -24,6 +24,7 @@ _NOBODY: Final[dict[str, object]] = {
     "deployment": "",
     "environment": "",
     "here": "",
+    "looks": False,
 }
 _COUNTED: Final = (State.AWAITING_APPROVAL, *RESOLVABLE)  # what is over may be very many, and is told of by no page
 
@@ -50,6 +51,7 @@ def frame(visit: Visit) -> dict[str, object]:
         "deployment": settings.deployment,
         "environment": settings.environment,
         "here": visit.address,
+        "looks": visit.address == "/" and visit.query.get("view", "") == "look",
     }
     if visit.who is None:
         return facts

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from erp_mcp import administration
-from erp_mcp.administration import Narrowed
+from erp_mcp.administration import Narrowed, damaged_glass
 from erp_mcp.answers.visible import visible
 from erp_mcp.approval import envelope
 from erp_mcp.approval.requesters import is_self_approval, needs_passphrase
@@ -21,7 +21,7 @@ from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.outliers import Arranged
 from erp_mcp.domain.proposal import Change, Content, Proposal, SignedDecision
-from erp_mcp.web import in_emergency, own_words, sagas
+from erp_mcp.web import damaged, in_emergency, own_words, sagas
 from erp_mcp.web.outcomes import Sight, outcome
 from erp_mcp.web.proving import account_of
 from erp_mcp.web.times import local, until
@@ -125,7 +125,6 @@ class Turn:
     narrow: str
 
 
-_MOST_TYPED: Final = 500  # characters of what somebody typed that stand there again where it was refused
 _CHOICES: Final = {"approve": "approved", "break_glass": "approved by break-glass", "reject": "rejected"}
 
 
@@ -143,6 +142,9 @@ def page(visit: Visit, problem: str = "", status: int = 200, sight: Sight | None
     deployment = visit.office.deployment
     store = deployment.state.proposals
     deployment.expire()
+    lost = damaged_glass.emergency(deployment, visit.path["id"])
+    if lost is not None:
+        return damaged.page(visit, lost, problem, status)
     proposal = store.get(visit.path["id"])
     decisions, zone = store.decisions(visit.path["id"]), visit.office.zone
     facts: dict[str, object] = {
@@ -164,7 +166,7 @@ def page(visit: Visit, problem: str = "", status: int = 200, sight: Sight | None
         and administration.was_canary(deployment, proposal),
         "draft": None,
         "problem": problem,
-        "typed": visit.form.get("reason", "")[:_MOST_TYPED] if problem else "",
+        "typed": visit.form.get("reason", "")[: damaged.MOST_TYPED] if problem else "",
         "typed_at": visit.address.rpartition("/")[2],
     }
     return Shown(template="proposal.html", facts=facts, status=status)
@@ -202,6 +204,7 @@ def _facts(visit: Visit, proposal: Proposal, decisions: Sequence[SignedDecision]
         "proposal": proposal,
         "content": content,
         "standing": STATES[proposal.state],
+        "waits": proposal.state is State.AWAITING_APPROVAL,
         "risk": RISKS.get(content.risk, content.risk),
         **_own_words(visit, content),
         "left": [one for one in content.preview.checks if one.verdict == "person"],

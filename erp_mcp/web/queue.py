@@ -13,7 +13,7 @@ from erp_mcp.domain.tool import Tool
 from erp_mcp.web import own_words
 from erp_mcp.web.times import until
 from erp_mcp.web.visit import Answer, Shown, Visit
-from erp_mcp.web.words import STATES, flags, why_not_you
+from erp_mcp.web.words import STATES, flags, left, why_not_you
 
 _MOST: Final = 200  # proposals in one list
 _UNDER_WAY: Final = tuple(one for one in State if one not in ENDS and one is not State.AWAITING_APPROVAL)
@@ -36,7 +36,8 @@ _RISKS: Final = ("W3", "W4", "W2", "W1")
 class Row:
     """One proposal in a list. `yours` says whether it waits for the person who looks; `why_not` is why it does not.
 
-    `quotes` says that the headline has words of the agent's own in it.
+    `quotes` says that the headline has words of the agent's own in it; `left` of the `flags` are what people have to
+    find out themselves.
     """
 
     id: str
@@ -44,6 +45,7 @@ class Row:
     quotes: bool
     risk: str
     flags: int
+    left: int
     state: str
     agent: str
     owner: str
@@ -104,6 +106,7 @@ def row_of(visit: Visit, proposal: Proposal, tool: Callable[[str], Tool | None])
         quotes=administration.quotes_free_text(tool(content.tool), content, content.preview.headline),
         risk=content.risk,
         flags=flags(content),
+        left=left(content),
         state=STATES[proposal.state].title,
         agent=content.agent,
         owner=content.owner,

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from erp_mcp.answers.visible import visible
+from erp_mcp.web.words import called, shortened
 
 _HERE: Final = Path(__file__).parent
 STATIC: Final = {"page.css": "text/css", "icon.svg": "image/svg+xml"}
+# A date, and a number with its unit of time: a browser breaks a line after a hyphen and at a space.
+_ONE_PIECE: Final = re.compile(r"\b(?:\d{4}-\d\d-\d\d|\d{1,6} (?:s|min|h|days))\b", re.ASCII)
 
 
 @cache
 def _templates() -> Environment:
-    return Environment(
+    made = Environment(
         loader=FileSystemLoader(_HERE / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
@@ -26,6 +30,8 @@ def _templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    made.filters |= {"pieces": pieces, "called": called, "shortened": shortened}
+    return made
 
 
 @cache
@@ -37,6 +43,12 @@ def static(name: str) -> bytes:
 def render(template: str, facts: Mapping[str, object]) -> str:
     """Return a template with its facts."""
     return _templates().get_template(template).render(**facts)
+
+
+def pieces(text: str) -> Markup:
+    """Return a text as any other is put out, but for dates and spans of time, each of which stays on one line."""
+    escaped = str(escape(visible(text)))
+    return Markup(_ONE_PIECE.sub(r'<span class="piece">\g<0></span>', escaped))  # noqa: S704 - escaped above
 
 
 def _finalized(value: object) -> object:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -71,6 +72,10 @@ WHY_NOT: Final[Mapping[str, str]] = {
     "not_named": "may not: the policy names others for this",
 }
 
+_ROW: Final = re.compile(
+    r"(?:(?P<step>[a-z_]{1,60})\.)?(?P<rows>[a-z_]{1,60})\[(?P<at>[0-9]{1,4})\](?:\.(?P<field>[a-z_.]{1,60}))?"
+)
+_LONGEST_LABEL: Final = 32
 NOT_LOOKED: Final = "Look at %s first, and tick the box that says so."
 
 YOURS: Final[Mapping[str, str]] = {
@@ -96,6 +101,26 @@ def why_not(objection: str) -> str:
 def flags(content: Content) -> int:
     """Return how many rules call for a closer look."""
     return sum(one.verdict != "ok" for one in content.preview.checks)
+
+
+def left(content: Content) -> int:
+    """Return how many rules nothing here can look at, so that whoever decides has to."""
+    return sum(one.verdict == "person" for one in content.preview.checks)
+
+
+def called(path: str) -> str:
+    """Return what a row or a field of one is called, counted as people count: `lines[0].qty` is `Line 1: qty`."""
+    found = _ROW.fullmatch(path)
+    if found is None:
+        return path
+    row = f"{found['rows'].removesuffix('s')} {int(found['at']) + 1}"
+    row = f"{found['step']}, {row}" if found["step"] else f"{row[0].upper()}{row[1:]}"
+    return f"{row}: {found['field']}" if found["field"] else row
+
+
+def shortened(name: str) -> str:
+    """Return a name that fits above a bar of a picture; beside it, it stands in full."""
+    return name if len(name) <= _LONGEST_LABEL else f"{name[: _LONGEST_LABEL - 1]}…"
 
 
 def to_look_at(content: Content, whom: str) -> str:

@@ -18,7 +18,7 @@ from typing import Any, Final
 import pytest
 from click.testing import CliRunner
 
-from erp_mcp.administration import Signing, decide
+from erp_mcp.administration import Signing, decide, enrol
 from erp_mcp.bootstrap import open_deployment
 from erp_mcp.cli.app import main
 from erp_mcp.domain.lifecycle import State
@@ -33,6 +33,8 @@ APPROVER: Final = "demo-approver"
 ORDER, LINE, NEW_DATE = "4500000722", "00020", "2026-03-25"
 HOSTILE: Final = "<img src=x onerror='window.fired=true'><script>window.fired=true</script>\u202e\u200b"
 HOSTILE_ID, LARGE_ID, LOST_ID = "prp_0Hx000000001", "prp_0Hx000000002", "prp_0Hx000000003"
+OVER_ID: Final = "prp_0Hx000000004"
+LONG_NAME: Final = "approver-of-the-night-shift-in-the-second-plant"
 SCREENS: Final = ({"width": 1000, "scheme": "light"}, {"width": 320, "scheme": "dark"})
 
 
@@ -111,6 +113,12 @@ def proposed(plant: Path) -> str:
         (made,) = store.in_states((State.AWAITING_APPROVAL,))
         for content in (hostile(made.content), large(made.content), like(made.content, LOST_ID)):
             store.create(content)
+        admin = (plant / "keys" / "demo-admin.passphrase").read_text(encoding="ascii").strip()
+        enrolled_by = Signing(approver_id="demo-admin", passphrase=admin)
+        enrol(deployment, LONG_NAME, "Approver of the night", "four correct horses", by=enrolled_by)
+        store.create(like(made.content, OVER_ID))
+        night = Signing(approver_id=LONG_NAME, passphrase="four correct horses")
+        decide(deployment, store.get(OVER_ID), night, "reject", "not this one")
         passphrase = (plant / "keys" / f"{APPROVER}.passphrase").read_text(encoding="ascii").strip()
         decide(deployment, store.get(LOST_ID), Signing(approver_id=APPROVER, passphrase=passphrase), "approve")
         taken = store.take("worker", lease_s=60)
@@ -162,6 +170,11 @@ def flaws(walk: dict[str, Any], address: str) -> list[str]:
     """Return what is wrong with anything that was seen on a walk."""
     found = [f"{name}: {one}" for name, look in walk["looks"].items() for one in look["violations"]]
     found += [f"{name} is wider than the screen" for name, look in walk["looks"].items() if look["overflows"]]
+    found += [
+        f"{name} tears {look['torn']} or cuts {look['cut']}"
+        for name, look in walk["looks"].items()
+        if look["torn"] or look["cut"]
+    ]
     found += [f"{name} ran a script" for name, look in walk["looks"].items() if look["fired"]]
     found += [f"asked {one['url']}" for one in walk["answers"] if not one["url"].startswith(f"{address}/")]
     return found + [one for one in walk["said"] if not one.startswith("verbose")]
@@ -177,7 +190,13 @@ def test_every_page_can_be_used_and_nothing_in_it_runs(site: Site, shown: Browse
         *site.sign_in,
         ["look", "queue"],
     ]
-    for name, place in (("date", site.proposal), ("hostile", HOSTILE_ID), ("large", LARGE_ID), ("lost", LOST_ID)):
+    for name, place in (
+        ("date", site.proposal),
+        ("hostile", HOSTILE_ID),
+        ("large", LARGE_ID),
+        ("lost", LOST_ID),
+        ("over", OVER_ID),
+    ):
         steps += [["goto", site.at(place)], ["unfold"], ["look", name]]
     for name, place in (("look", "/?view=look"), ("ended", "/?view=ended"), ("stop", "/stop"), ("figures", "/figures")):
         steps += [["goto", f"{site.address}{place}"], ["look", name]]
@@ -186,6 +205,10 @@ def test_every_page_can_be_used_and_nothing_in_it_runs(site: Site, shown: Browse
     walk = shown.walk([{"name": name, **screen, "steps": steps}])[name]
 
     assert flaws(walk, site.address) == []
+    for look in ("date", "queue"):  # where a line may end in it, a date is one piece
+        assert f'<span class="piece">{NEW_DATE}</span>' in walk["looks"][look]["html"]
+    assert LONG_NAME in walk["looks"]["figures"]["text"]  # in the table, where the picture cuts it
+    assert "Who may decide" not in walk["looks"]["over"]["text"]
     hostile_page = walk["looks"]["hostile"]
     assert "⟨U+202E⟩⟨U+200B⟩" in hostile_page["text"]
     assert "<img src=x" in hostile_page["text"]

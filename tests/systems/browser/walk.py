@@ -32,6 +32,14 @@ FOCUS = """() => {
   return [one.tagName.toLowerCase(), one.id || one.getAttribute("href") || one.textContent.trim().slice(0, 80),
           getComputedStyle(one).outlineStyle];
 }"""
+# Dates of which one half stands on one line and the rest on the next, where they are meant to stay together.
+TORN = """() => [...document.querySelectorAll(".piece")].filter(one => one.getClientRects().length > 1)
+  .map(one => one.textContent)"""
+# Words of pictures that reach beyond them, so that nobody sees them whole.
+CUT = """() => [...document.querySelectorAll("svg text")].filter(one => {
+  const own = one.getBoundingClientRect(), all = one.ownerSVGElement.getBoundingClientRect();
+  return own.left < all.left - 1 || own.right > all.right + 1 || own.top < all.top - 1 || own.bottom > all.bottom + 1;
+}).map(one => one.textContent)"""
 _PATIENCE_MS = 30_000
 _LOOKS, _PAUSE_MS = 60, 500
 _TABS = 120
@@ -50,6 +58,8 @@ def look(page: Page, name: str, axe: str, shots: Path, *, script: bool) -> dict[
         "text": page.evaluate("document.body.innerText"),
         "overflows": page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"),
         "fired": page.evaluate("window.fired === true"),
+        "torn": page.evaluate(TORN),
+        "cut": page.evaluate(CUT),
         "violations": [
             f"{one['id']}: {one['help']}: {node['html'][:160]}" for one in found["violations"] for node in one["nodes"]
         ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any, Final
 
@@ -75,8 +76,8 @@ def skeleton(seen: Seen) -> list[tuple[str, tuple[str, ...]]]:
 @guarantees("P3.page_text")
 @pytest.mark.parametrize("attack", ATTACKS.values(), ids=ATTACKS.keys())
 async def test_text_stays_text_wherever_it_stands(browser: Browser, desk: Desk, attack: str) -> None:
-    """The page has the same elements as with harmless words, and the words stand there letter by letter."""
-    desk.propose(**everywhere("harmless"))
+    """The page has the same elements as with harmless words (and dates), and the words stand there letter by letter."""
+    desk.propose(**everywhere(" ".join(["harmless", *re.findall(r"\d{4}-\d\d-\d\d", attack)])))
     desk.propose("prp_000000000002", **everywhere(attack))
     browser.deployment.state.switches.stop("all", by="ada", reason=attack)
     await browser.sign_in("bob")
