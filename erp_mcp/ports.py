@@ -449,10 +449,7 @@ class Proposals(Protocol):
         ...
 
     def same(self, agent: str, fingerprint: str, *, within_s: int) -> str:
-        """Return the newest live or committed proposal of the same meaning made within the last seconds, or empty.
-
-        For a part of several changes as one it is the whole.
-        """
+        """Return the newest live or committed proposal of this meaning of the last seconds, the whole of a part."""
         ...
 
     def taken_back_by(self, agent: str, proposal_id: str) -> str:
