@@ -195,6 +195,20 @@ async def test_without_the_content_in_the_log_its_headline_is_not_known_and_it_c
     assert damaged_glass.close(browser.deployment, seen(browser), signing("dora"), FOUND).stands == "not_justified"
 
 
+@guarantees("P3.break_glass", "P5.tamper_evident")
+async def test_words_that_somebody_changed_in_the_log_too_are_not_taken_for_what_was_signed(
+    browser: Browser, desk: Desk
+) -> None:
+    """Whoever can change the row can change the log's copy; only what has the signed digest is what was signed."""
+    await damaged(browser, desk)
+    forge(desk, "UPDATE audit_detail SET value = replace(value, 'Move line', 'Leave line') WHERE name = 'content'")
+    known = seen(browser).known
+    assert (known.headline, known.tool, known.owner) == ("", "propose_update_delivery_date", "olga")
+    told = " ".join((await at(browser, "dora")).seen.text.split())
+    assert "Leave line" not in told
+    assert "the audit log has it no more, only its digest" in told
+
+
 FORGED: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
     "a changed envelope": ("UPDATE decision SET envelope = replace(envelope, 'Line 2', 'Line 3')", ()),
     "one changed envelope": (
