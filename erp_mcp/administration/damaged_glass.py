@@ -69,6 +69,11 @@ class DamagedEmergency:
     flaw: str = ""
 
     @property
+    def closers(self) -> tuple[str, ...]:
+        """Those of the reviewers who did not break it themselves."""
+        return reviewing.who_did_not(self.reviewers, self.said)
+
+    @property
     def stands(self) -> str:
         """`overdue`, `open`, or what was found."""
         if self.glass.review is not None:

@@ -52,6 +52,11 @@ class Emergency:
     flaw: str = ""
 
     @property
+    def closers(self) -> tuple[str, ...]:
+        """Those of the reviewers who did not break it themselves."""
+        return who_did_not(self.reviewers, self.said)
+
+    @property
     def stands(self) -> str:
         """`overdue`, `open`, or what was found."""
         if self.glass.review is not None:
@@ -74,6 +79,12 @@ class Emergency:
             "review_reason": self.found.reason if self.found else None,
             "review_flaw": self.flaw or None,
         }
+
+
+def who_did_not(reviewers: tuple[str, ...], said: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
+    """Return those of the reviewers who are not among those who broke it."""
+    broke = {who for who, _ in said}
+    return tuple(one for one in reviewers if one not in broke)
 
 
 def emergency(deployment: Deployment, proposal: Proposal) -> Emergency | None:

@@ -159,7 +159,7 @@ def damaged_lines(one: DamagedEmergency) -> Iterator[str]:
     elif one.digest:
         yield "  not known: whose tool it was, and who asked for it; its row has to be put right first"
     yield "  not known: whether it was written, as what, and where; ask its system. Who changed the row, and when"
-    by = visible(", ".join(one.reviewers)) or "nobody: the policy of today names no reviewer of it"
+    by = visible(", ".join(one.closers)) or "nobody: the policy of today names no reviewer of it"
     yield f"  {_STANDS[one.stands]}, to be closed as not_justified by {by}, before {one.glass.due_at}"
     if one.found is not None:
         yield f"  {visible(one.found.approver_id)} ({visible(one.found.approver_name)}), {one.found.reviewed_at}:"
@@ -176,7 +176,7 @@ def lines(one: Emergency) -> Iterator[str]:
     for who, why in one.said:
         yield f"  {visible(who)}:"
         yield from (f"    | {line}" for line in folded(why))
-    yield f"  {_STANDS[one.stands]}, by {visible(', '.join(one.reviewers))} before {one.glass.due_at}"
+    yield f"  {_STANDS[one.stands]}, by {visible(', '.join(one.closers))} before {one.glass.due_at}"
     if one.found is not None:
         yield f"  {visible(one.found.approver_id)} ({visible(one.found.approver_name)}), {one.found.reviewed_at}:"
         yield from (f"    | {line}" for line in folded(one.found.reason))

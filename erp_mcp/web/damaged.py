@@ -31,7 +31,7 @@ def page(visit: Visit, shown: DamagedEmergency, problem: str = "", status: int =
         "broken_at": local(shown.glass.broken_at, zone),
         "due_at": local(shown.glass.due_at, zone),
         "said": [(visible(who), visible(why)) for who, why in shown.said],
-        "reviewers": shown.reviewers,
+        "reviewers": shown.closers,
         "account": account_of(visit, shown.proposal_id),
         "token": visit.form_token(f"{here}/review") if is_open and not objection else "",
         "closed_by": f"{visible(found.approver_name)} ({found.approver_id})" if found else "",

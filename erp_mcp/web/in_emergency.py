@@ -55,7 +55,7 @@ def emergency(visit: Visit, of: Proposal) -> Emergency | None:
         broken_at=local(one.glass.broken_at, zone),
         due_at=local(one.glass.due_at, zone),
         said=tuple((visible(who), visible(why)) for who, why in one.said),
-        reviewers=tuple(name for name in one.reviewers if name not in {who for who, _ in one.said}),
+        reviewers=one.closers,
         token=visit.form_token(f"/proposals/{of.content.proposal_id}/review") if is_open and not objection else "",
         why_not=objection if is_open else "",
         verdict_by=f"{visible(found.approver_name)} ({found.approver_id})" if found else "",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,8 +11,16 @@ import pytest_asyncio
 from click.testing import CliRunner
 
 from erp_mcp.cli.app import main
+from tests.stretching import stretched_once
 from tests.unit.cli.people_at_work import Desk
 from tests.unit.web.browsing import Browser
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _stretched_once() -> Iterator[None]:
+    """The same few people sign again and again."""
+    with stretched_once():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -125,7 +125,7 @@ async def test_the_page_says_what_is_known_and_what_is_not_and_a_reviewer_of_tod
         f"{HEADLINE} (by the audit log, which has what was signed)",
         "propose_update_delivery_date",
         "planner for olga",
-        "To be closed by dora or bob, before",
+        "To be closed by dora, before",
         "Whether it was written, as what, and where",
     ):
         assert part in " ".join(told.split()), part
