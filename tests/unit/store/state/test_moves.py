@@ -36,7 +36,7 @@ def a_step(move: Move, *, fence: int = FENCE) -> Step:
     return Step(
         name=move.name,
         actor="worker-1",
-        fence=fence,
+        fence=fence if move.mover == "worker" else 0,
         reason="some_reason",
         not_before="2026-03-02T06:30:00Z",
         lease_expires_at=LATER if move.takes_lease else "",
@@ -130,6 +130,26 @@ def test_a_worker_without_the_present_fence_moves_nothing(move: Move, state: Dep
         with pytest.raises(ProposalMovedError):
             state.proposals.move(proposal_id, a_step(move, fence=fence))
     assert behind.everything() == before
+
+
+@guarantees("P4.table", "P4.one_effect")
+def test_a_worker_of_an_earlier_lease_does_not_expire_what_another_one_sent_and_got_turned_away(
+    state: DeploymentState,
+) -> None:
+    """A clock needs no lease for it; whoever claimed it once and comes back to life is no clock."""
+    proposal_id = state.proposals.create(a_content())[0].content.proposal_id
+    state.proposals.decide(a_decision(proposal_id))
+    early = state.proposals.take("early", lease_s=0)
+    late = state.proposals.take("late", lease_s=60)
+    assert early is not None
+    assert late is not None
+    for name in ("send", "postpone"):
+        state.proposals.move(proposal_id, Step(name=name, actor="late", fence=late.fence, reason="busy"))
+    with pytest.raises(ProposalMovedError):
+        state.proposals.move(
+            proposal_id, Step(name="expire", actor="early", fence=early.fence, reason="not_carried_out")
+        )
+    assert state.proposals.get(proposal_id).state is State.APPROVED
 
 
 @guarantees("P4.table")
