@@ -37,8 +37,8 @@ _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _LIVE: Final = "=+\\-@\t\r\n＝＋－＠"  # the wide forms of the signs count as the signs in some locales
 _STARTS: Final = re.compile(rf"""^(?=["' ]*[{_LIVE}])""")
 # The separators of other locales; a tab, which some take for one too; a line break, which ends a record where a quote
-# in the middle of a field is a character like any other.
-_INSIDE: Final = re.compile(rf"""([;|\t\r\n][ ]*["']?)(?=[{_LIVE}])""")
+# in the middle of a field is a character like any other. Blanks and quotes behind it, however many, hide nothing.
+_INSIDE: Final = re.compile(rf"""([;|\t\r\n][ "']*)(?=[{_LIVE}])""")
 _EXACT_DIGITS: Final = 15
 _WIDTH: Final = 24  # of a column, in characters
 _LONGEST: Final = 32_767  # characters that a cell of a workbook holds

@@ -26,6 +26,7 @@ KINDS = ("id", "text", "quantity", "money", "integer", "date", "flag", "ref")
 LIVE = (
     '=HYPERLINK("http://x","y")', "+1+1", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "＝1", " =1", '"=1', "a;=1", "a; -1",
     "a\t=1", "a\n=1", "a\r\n=1", 'a,\n"=1',
+    ';""=1', "a|\" '\" =1", 'a\t"" "@SUM(A1)',
 )  # fmt: skip
 MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 
