@@ -16,6 +16,7 @@ from typing import Final
 from erp_mcp.administration import reviewing
 from erp_mcp.administration.people import Signing, trusted
 from erp_mcp.administration.refusals import recorded_of
+from erp_mcp.administration.reviewing import Broken
 from erp_mcp.approval import damaged, envelope, registry, review
 from erp_mcp.approval.damaged import Standing
 from erp_mcp.approval.review import Review
@@ -50,35 +51,16 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DamagedEmergency:
+class DamagedEmergency(Broken):
     """An approval in an emergency that nobody can look at any more.
 
-    `digest` is of the content that the two signed, empty where their words are not in order either. `said` is who
-    broke the glass, by id, and why. `reviewers` are those whom the policy of today names. `found` and `flaw` are as in
-    `reviewing.Emergency`.
+    `digest` is of the content that the two signed, empty where their words are not in order either. `reviewers` are
+    those whom the policy of today names.
     """
 
     proposal_id: str
-    glass: BrokenGlass
-    overdue: bool
     digest: str
-    said: tuple[tuple[str, str], ...]
-    reviewers: tuple[str, ...]
     known: Known
-    found: Review | None = None
-    flaw: str = ""
-
-    @property
-    def closers(self) -> tuple[str, ...]:
-        """Those of the reviewers who did not break it themselves."""
-        return reviewing.who_did_not(self.reviewers, self.said)
-
-    @property
-    def stands(self) -> str:
-        """`overdue`, `open`, or what was found."""
-        if self.glass.review is not None:
-            return self.glass.review.verdict
-        return "overdue" if self.overdue else "open"
 
     def as_json(self) -> dict[str, JsonValue]:
         """Return it for programs."""
@@ -91,15 +73,7 @@ class DamagedEmergency:
             "owner": self.known.owner or None,
             "signed_digest": self.digest or None,
             "state": None,
-            "broken_at": self.glass.broken_at,
-            "broken_by": [{"approver": who, "reason": why} for who, why in self.said],
-            "review_by": [*self.reviewers],
-            "review_due_at": self.glass.due_at,
-            "review": self.stands,
-            "reviewed_by": self.found.approver_id if self.found else None,
-            "reviewed_at": self.found.reviewed_at if self.found else None,
-            "review_reason": self.found.reason if self.found else None,
-            "review_flaw": self.flaw or None,
+            **self.review_json(),
         }
 
 

@@ -36,14 +36,13 @@ MAX_REASON: Final = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Emergency:
-    """An approval in an emergency as people look at it.
+class Broken:
+    """A broken glass as people look at it, whatever became of its proposal.
 
-    `said` is who broke the glass, by id, and why. `found` is the words of the review, `None` where there is none or
-    its stored words are not in order; `flaw` says why a stored one counts for nothing.
+    `said` is who broke it, by id, and why. `reviewers` are whom policy names. `found` is the words of the review,
+    `None` where there is none or its stored words are not in order; `flaw` says why a stored one counts for nothing.
     """
 
-    proposal: Proposal
     glass: BrokenGlass
     overdue: bool
     said: tuple[tuple[str, str], ...]
@@ -54,7 +53,8 @@ class Emergency:
     @property
     def closers(self) -> tuple[str, ...]:
         """Those of the reviewers who did not break it themselves."""
-        return who_did_not(self.reviewers, self.said)
+        broke = {who for who, _ in self.said}
+        return tuple(one for one in self.reviewers if one not in broke)
 
     @property
     def stands(self) -> str:
@@ -63,12 +63,9 @@ class Emergency:
             return self.glass.review.verdict
         return "overdue" if self.overdue else "open"
 
-    def as_json(self) -> dict[str, JsonValue]:
-        """Return it for programs."""
+    def review_json(self) -> dict[str, JsonValue]:
+        """Return who broke it and what was found, for programs."""
         return {
-            "proposal_id": self.proposal.content.proposal_id,
-            "headline": self.proposal.content.preview.headline,
-            "state": str(self.proposal.state),
             "broken_at": self.glass.broken_at,
             "broken_by": [{"approver": who, "reason": why} for who, why in self.said],
             "review_by": [*self.reviewers],
@@ -81,10 +78,20 @@ class Emergency:
         }
 
 
-def who_did_not(reviewers: tuple[str, ...], said: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
-    """Return those of the reviewers who are not among those who broke it."""
-    broke = {who for who, _ in said}
-    return tuple(one for one in reviewers if one not in broke)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Emergency(Broken):
+    """An approval in an emergency as people look at it."""
+
+    proposal: Proposal
+
+    def as_json(self) -> dict[str, JsonValue]:
+        """Return it for programs."""
+        return {
+            "proposal_id": self.proposal.content.proposal_id,
+            "headline": self.proposal.content.preview.headline,
+            "state": str(self.proposal.state),
+            **self.review_json(),
+        }
 
 
 def emergency(deployment: Deployment, proposal: Proposal) -> Emergency | None:
