@@ -34,7 +34,7 @@ _SETTINGS: Final = (
     "synchronous_commit=off",
     "full_page_writes=off",
     "wal_level=logical",
-    "max_connections=100",
+    "max_connections=300",
     "timezone=UTC",
     "log_timezone=UTC",
 )
