@@ -9,16 +9,14 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from hashlib import sha256
 from typing import Final, Protocol
 
 from erp_mcp.approval import keys, signed
-from erp_mcp.domain.approver import Enrolment, OidcApprover, SignIn
+from erp_mcp.domain.approver import Enrolment, OidcApprover, SignIn, account_identity, account_row, page_row
 from erp_mcp.domain.instants import parse_instant
 
 FRESH: Final = timedelta(minutes=5)  # between proving who one is for something, and signing it
 LONGEST: Final = timedelta(hours=12)  # between proving who one is and any decision
-_APART: Final = "\n"  # stands in no issuer
 _SKEW: Final = timedelta(minutes=1)  # between the provider's clock and ours
 
 
@@ -37,12 +35,12 @@ class OidcEnrolment:
     @property
     def row_id(self) -> str:
         """Return under which id this is stored; a person's own id may have a key as well."""
-        return f"oidc:{self.identity.removeprefix('oidc:')[:24]}"
+        return account_row(self.issuer, self.subject)
 
     @property
     def identity(self) -> str:
         """Return what only one enrolment may have."""
-        return identity_of(self.issuer, self.subject)
+        return account_identity(self.issuer, self.subject)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,17 +56,12 @@ class PageEnrolment:
     @property
     def row_id(self) -> str:
         """Return under which id this is stored."""
-        return f"page:{self.public_key[:16]}"
+        return page_row(self.public_key)
 
     @property
     def identity(self) -> str:
         """Return what only one enrolment may have."""
         return self.public_key
-
-
-def identity_of(issuer: str, subject: str) -> str:
-    """Return one word for an account at a provider; the subject itself stands in the signed words alone."""
-    return f"oidc:{sha256(_APART.join((issuer, subject)).encode()).hexdigest()}"
 
 
 def oidc_message(enrolment: OidcEnrolment) -> tuple[str, bytes]:

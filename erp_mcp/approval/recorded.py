@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from erp_mcp.approval import envelope, keys, oidc, resolution, review
 from erp_mcp.approval.envelope import OidcEnvelope
 from erp_mcp.approval.resolution import OidcResolution
 from erp_mcp.approval.review import OidcReview
+from erp_mcp.domain.approver import account_row, page_row
 from erp_mcp.domain.audit import AuditRecord
 from erp_mcp.domain.call import JsonValue
 from erp_mcp.domain.lifecycle import GLASS_REVIEWED
@@ -34,6 +35,13 @@ class _Words(oidc.Words, Protocol):
         """Return whose they are."""
 
 
+class _Enrolled(NamedTuple):
+    """What the record of an enrolment says; `person` is empty where its words were erased, or are those of a page."""
+
+    public_key: str
+    person: str
+
+
 class Signatures:
     """Gathers through the log who was enrolled with which key, and holds each signed record against that.
 
@@ -46,7 +54,8 @@ class Signatures:
         """Begin with nobody enrolled."""
         self.held = 0
         self.flaws: list[tuple[int, str]] = []
-        self._enrolled: dict[str, str] = {}
+        self._enrolled: dict[str, _Enrolled] = {}
+        self._revoked: set[str] = set()
 
     def through(self, records: Iterable[AuditRecord]) -> Iterator[AuditRecord]:
         """Yield records as they come, in the order of the log, and look at each."""
@@ -63,9 +72,10 @@ class Signatures:
         if not isinstance(facts, dict):
             return
         if kind == "approver.enrolled":
-            self._enrolled[str(facts.get("approver"))] = str(facts.get("public_key", ""))
+            self._enrolled[str(facts.get("approver"))] = _Enrolled(str(facts.get("public_key", "")), _person(record))
         elif kind == "approver.revoked":
             self._enrolled.pop(str(facts.get("approver")), None)
+            self._revoked.add(str(facts.get("approver")))
         elif str(kind).startswith("proposal.") and "signature" in facts and (text := _text(record)) is not None:
             self._judge(record.seq, str(kind), facts, text)
 
@@ -89,9 +99,14 @@ class Signatures:
         return "" if self._is_known(words) else "not_enrolled"
 
     def _is_known(self, words: _Words) -> bool:
-        if isinstance(words, _BY_A_PAGE):
-            return words.approver_id in self._enrolled and words.public_key in self._enrolled.values()
-        return self._enrolled.get(words.approver_id) == words.public_key
+        if not isinstance(words, _BY_A_PAGE):
+            own = self._enrolled.get(words.approver_id)
+            return own is not None and own.public_key == words.public_key
+        account = self._enrolled.get(account_row(words.sign_in.issuer, words.sign_in.subject))
+        page = self._enrolled.get(page_row(words.public_key))
+        if account is None or page is None or words.approver_id in self._revoked:  # with their own key goes all of them
+            return False
+        return account.person in ("", words.approver_id) and page.public_key == words.public_key
 
 
 def _text(record: AuditRecord) -> str | None:
@@ -101,6 +116,16 @@ def _text(record: AuditRecord) -> str | None:
         if isinstance(value, str):
             return value
     return None
+
+
+def _person(record: AuditRecord) -> str:
+    """Return whom the words of an enrolment let decide, empty where they are gone or name nobody."""
+    _, text = record.details.get("text", ("", None))
+    try:
+        told = json.loads(text) if isinstance(text, str) else {}
+        return str(told.get("approver_id", ""))
+    except (ValueError, AttributeError, RecursionError):
+        return ""
 
 
 def _opened(kind: str, facts: dict[str, JsonValue], text: str) -> tuple[_Words, bytes] | None:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
+
+_APART: Final = "\n"  # stands in no issuer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,3 +94,36 @@ class Stop:
     set_by: str
     set_at: str
     reason: str
+
+
+def account_identity(issuer: str, subject: str) -> str:
+    """Return one word for an account at a provider; the subject itself stands in the signed words alone."""
+    return f"oidc:{sha256(_APART.join((issuer, subject)).encode()).hexdigest()}"
+
+
+def account_row(issuer: str, subject: str) -> str:
+    """Return under which id an account at a provider is enrolled; a person's own id may have a key as well."""
+    return account_identity(issuer, subject)[: len("oidc:") + 24]
+
+
+def page_row(public_key: str) -> str:
+    """Return under which id the key of a page is enrolled."""
+    return f"page:{public_key[:16]}"
+
+
+def rows_of_words(approver_id: str, text: str) -> tuple[str, ...]:
+    """Return the ids of the enrolments that somebody's signed words stand on.
+
+    Args:
+        approver_id: Whose words they are.
+        text: The words, canonical JSON; nothing of them is verified here.
+
+    Returns:
+        The person's own id, and where a page signed for somebody whom a provider knew, those of account and page.
+    """
+    try:
+        told = json.loads(text)
+        known, key = told["sign_in"], told["public_key"]
+        return (approver_id, account_row(known["issuer"], known["subject"]), page_row(key))
+    except (ValueError, TypeError, KeyError, RecursionError):  # a person's own words, or none at all
+        return (approver_id,)

@@ -107,7 +107,7 @@ def asks_nothing_for_what_counts_for_others(monkeypatch: pytest.MonkeyPatch) -> 
 
 def believes_who_was_revoked(monkeypatch: pytest.MonkeyPatch) -> None:
     """A word is stored whoever has been revoked since it was signed."""
-    monkeypatch.setattr(words, "check_not_revoked", lambda session, approver_id: None)
+    monkeypatch.setattr(words, "check_not_revoked", lambda session, approver_id, text: None)
 
 
 MENDED: Final[dict[str, tuple[Planting, Pair]]] = {

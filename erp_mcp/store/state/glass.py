@@ -79,7 +79,7 @@ def add_review(session: Session, said: SignedReview) -> None:
         ReviewedAlreadyError: `approval.reviewed_already`, where somebody has, or nothing is to be looked at.
         ApproverNotFoundError: `approval.not_found`, for somebody revoked meanwhile.
     """
-    check_not_revoked(session, said.approver_id)
+    check_not_revoked(session, said.approver_id, said.statement)
     there = one(session, said.proposal_id)
     if there is None or there.review is not None:
         raise ReviewedAlreadyError(proposal_id=said.proposal_id, reason="no_review_due" if there is None else "done")

@@ -59,7 +59,7 @@ def add_order(session: Session, said: SignedResolution, *, fence: int, made_at: 
         ProposalMovedError: `proposal.moved`, where as many were given as may be.
         ApproverNotFoundError: `approval.not_found`, for somebody revoked meanwhile.
     """
-    check_not_revoked(session, said.approver_id)
+    check_not_revoked(session, said.approver_id, said.statement)
     if len(orders_of(session, said.proposal_id)) >= MAX_ORDERS:
         raise ProposalMovedError(state=State.COMPENSATION_STUCK, reason="ordered_too_often")
     row = (said.proposal_id, said.approver_id, said.statement, said.signature, said.nonce, said.resolved_at, made_at)

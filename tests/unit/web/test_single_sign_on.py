@@ -85,11 +85,11 @@ async def let_in(person: Traveller) -> bool:
     return (await person.browser.get("/")).status_code == 200
 
 
-@guarantees("P3.page_accounts", "P3.signed")
+@guarantees("P3.page_accounts", "P3.signed", "P5.tamper_evident")
 async def test_who_signs_in_at_the_provider_decides_by_the_pages_key_in_words_that_say_how_they_were_known(
     person: Traveller, desk: Desk
 ) -> None:
-    """The worker believes the page for people enrolled with that account, and sees who, by whom and when."""
+    """The worker believes the page for people enrolled with that account, as the log does: who, by whom and when."""
     desk.propose(preview=unflagged())
     answer = await person.sign_in("cleo")
     assert answer.status_code == 200
@@ -107,6 +107,8 @@ async def test_who_signs_in_at_the_provider_decides_by_the_pages_key_in_words_th
     assert said.sign_in.amr == ("pwd",)
     assert said.sign_in.session.startswith("page-")
     assert said.public_key == administration.accounts.page_enrolments(person.browser.deployment)[0].public_key
+    verified = desk.json("audit", "verify")
+    assert (verified["intact"], verified["signatures"]) == (True, 1)
 
 
 @guarantees("P3.page_accounts")

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any, Final
 
 import pytest
 
-from erp_mcp.domain.approver import Signed
+from erp_mcp.domain.approver import Signed, account_row, page_row
+from erp_mcp.domain.call import JsonValue
+from erp_mcp.domain.canonical_json import canonical
+from erp_mcp.domain.proposal import SignedDecision
 from erp_mcp.errors import ApproverExistsError, ApproverNotFoundError, BadScopeError
 from erp_mcp.store.state.deployment_state import DeploymentState
 from tests.guarantees import guarantees
@@ -78,35 +82,96 @@ def test_the_store_itself_refuses_to_change_enrolments(statement: str, state: De
         behind.run(statement)
 
 
-@guarantees("P3.enrolled", "P5.moves_proved")
-@pytest.mark.parametrize("word", ["approve", "reject", "narrow", "resolve", "take back", "review"])
-def test_nobody_who_was_revoked_since_they_signed_is_heard(word: str, state: DeploymentState, behind: Behind) -> None:
-    """Between their signature and its being stored lies a moment; by the log nobody signs who was revoked before."""
+WORDS = ["approve", "reject", "narrow", "resolve", "take back", "review"]
+KNOWN: Final = {"issuer": "https://login.example.com", "subject": "sub-anna"}  # how a provider knew her
+PAGE = "5" * 64
+
+
+def by_a_page(said: Any) -> Any:
+    """The same decision, statement or review, as a page signs it for somebody whom a provider knew."""
+    name = "envelope" if isinstance(said, SignedDecision) else "statement"
+    told: dict[str, JsonValue] = {**json.loads(getattr(said, name)), "public_key": PAGE, "sign_in": {**KNOWN}}
+    return replace(said, **{name: canonical(told).decode("utf-8")})
+
+
+def annas(
+    word: str, state: DeploymentState, behind: Behind, as_signed: Callable[[Any], Any] = lambda said: said
+) -> Callable[[], object]:
+    """Return what lets the store hear a word of Anna's about a proposal that waits for just that."""
     content = broken(state) if word == "review" else made(state)
     handle = content.proposal_id
     less = replace(a_content("key-less0001"), narrows=handle)
     stands = {"resolve": "NEEDS_HUMAN", "take back": "COMPENSATION_STUCK"}
     if word in stands:
         stand(behind, handle, stands[word])
+    yes, no = as_signed(a_decision(handle)), as_signed(a_decision(handle, decision="reject"))
+    there = replace(as_signed(a_resolution(handle)), verdict="take_back")
     said: dict[str, Callable[[], object]] = {
-        "approve": lambda: state.proposals.decide(a_decision(handle)),
-        "reject": lambda: state.proposals.decide(a_decision(handle, decision="reject")),
-        "narrow": lambda: state.proposals.narrow(
-            a_decision(handle, decision="reject"), less, a_decision(less.proposal_id)
-        ),
-        "resolve": lambda: state.proposals.resolve(a_resolution(handle, applied=False), None),
-        "take back": lambda: state.proposals.resolve(replace(a_resolution(handle), verdict="take_back"), None),
-        "review": lambda: state.proposals.review(a_review(content, by="anna")),
+        "approve": lambda: state.proposals.decide(yes),
+        "reject": lambda: state.proposals.decide(no),
+        "narrow": lambda: state.proposals.narrow(no, less, as_signed(a_decision(less.proposal_id))),
+        "resolve": lambda: state.proposals.resolve(as_signed(a_resolution(handle, applied=False)), None),
+        "take back": lambda: state.proposals.resolve(there, None),
+        "review": lambda: state.proposals.review(as_signed(a_review(content, by="anna"))),
     }
+    return said[word]
+
+
+@guarantees("P3.enrolled", "P5.moves_proved")
+@pytest.mark.parametrize("word", WORDS)
+def test_nobody_who_was_revoked_since_they_signed_is_heard(word: str, state: DeploymentState, behind: Behind) -> None:
+    """Between their signature and its being stored lies a moment; by the log nobody signs who was revoked before."""
+    say = annas(word, state, behind)
     state.approvers.enrol(an_approver("anna"))
     state.approvers.revoke("anna", REVOCATION)
     before = behind.everything()
 
     with pytest.raises(ApproverNotFoundError) as refusal:
-        said[word]()
+        say()
 
     assert refusal.value.facts == {"approver": "anna"}
     assert behind.everything() == before
+
+
+@guarantees("P3.enrolled", "P3.page_accounts", "P5.moves_proved")
+@pytest.mark.parametrize("gone", ["the account", "the key of the page"])
+@pytest.mark.parametrize("word", WORDS)
+def test_what_a_page_signed_is_not_heard_once_the_account_or_its_key_was_revoked(
+    word: str, gone: str, state: DeploymentState, behind: Behind
+) -> None:
+    """Either of them carries these words; another account or page, revoked at the same time, does not."""
+    say = annas(word, state, behind, by_a_page)
+    account, page = account_row(KNOWN["issuer"], KNOWN["subject"]), page_row(PAGE)
+    others = account_row(KNOWN["issuer"], "sub-bea"), page_row("6" * 64)
+    for row in (account, page, *others):
+        state.approvers.enrol(an_approver(row))
+    for row in others:
+        state.approvers.revoke(row, REVOCATION)
+    state.approvers.revoke(account if gone == "the account" else page, REVOCATION)
+    before = behind.everything()
+
+    with pytest.raises(ApproverNotFoundError) as refusal:
+        say()
+
+    assert refusal.value.facts == {"approver": "anna"}
+    assert behind.everything() == before
+
+
+@guarantees("P3.page_accounts")
+@pytest.mark.parametrize("word", WORDS)
+def test_what_a_page_signed_is_heard_while_account_and_key_stand(
+    word: str, state: DeploymentState, behind: Behind
+) -> None:
+    """The accounts and pages of others may have been revoked."""
+    say = annas(word, state, behind, by_a_page)
+    others = account_row(KNOWN["issuer"], "sub-bea"), page_row("6" * 64)
+    for row in (account_row(KNOWN["issuer"], KNOWN["subject"]), page_row(PAGE), *others):
+        state.approvers.enrol(an_approver(row))
+    for row in others:
+        state.approvers.revoke(row, REVOCATION)
+    before = behind.everything()
+    say()
+    assert behind.everything() != before
 
 
 @guarantees("P4.kill_switch")
