@@ -11,7 +11,9 @@ from typing import Any, Final
 from erp_mcp.domain.instants import exact_instant
 from erp_mcp.domain.lifecycle import moves
 from erp_mcp.domain.proposal import Content, Decided, Proposal, SignedDecision, Step
+from erp_mcp.ports import Lease
 from erp_mcp.store.state.deployment_state import DeploymentState
+from tests.torture.holding import Given
 from tests.torture.two import Act
 from tests.unit.store.state.fakes import (
     FakeClock,
@@ -30,10 +32,11 @@ Prepare = Callable[[DeploymentState, "Cast"], None]
 
 @dataclass(slots=True, kw_only=True)
 class Cast:
-    """What a scene holds beside the rows: proposals by what they are called in it."""
+    """What a scene holds beside the rows: proposals by what they are called in it, and what was told of leases."""
 
     clock: FakeClock
     by_name: dict[str, Content] = field(default_factory=dict)
+    told: Given = field(default_factory=Given)
 
     @property
     def now(self) -> datetime:
@@ -59,6 +62,29 @@ class Cast:
     def decides(self, name: str, who: str, decision: Decided = "approve") -> Act:
         """Return that somebody decides."""
         return lambda state: state.proposals.decide(self.said(self.by_name[name], who, decision))
+
+    def acquires(self, name: str, who: str) -> Callable[[DeploymentState], Lease | None]:
+        """Return that somebody asks for a lease."""
+
+        def acquired(state: DeploymentState) -> Lease | None:
+            given = state.leases.acquire(name, who, ttl_s=LEASE_S)
+            if given is None:
+                self.told.refused.append((name, who))
+            else:
+                self.told.given.append(given)
+            return given
+
+        return acquired
+
+    def gives_back(self, lease: Lease) -> Act:
+        """Return that a lease is given back by whoever had it, or believes so."""
+
+        def given_back(state: DeploymentState) -> bool:
+            state.leases.release(lease)
+            self.told.released.append(lease)
+            return True
+
+        return given_back
 
     def moves(self, state: DeploymentState, name: str, *steps: str) -> Proposal:
         """Let a worker that has it make some moves."""

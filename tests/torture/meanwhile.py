@@ -19,8 +19,11 @@ from unittest import mock
 
 import psycopg
 
+from erp_mcp.domain.instants import exact_instant
+from erp_mcp.ports import Lease
 from erp_mcp.store.state import proposals
 from tests.torture.acting import Acts, Cast, Scene
+from tests.torture.holding import UNDER_LEASE, misheld
 from tests.torture.homes import SCHEMA, SchemaHome
 from tests.torture.order import wrongs
 from tests.torture.scenes import ROOM, scenes
@@ -44,6 +47,9 @@ class Stage:
     clock: FakeClock
     _puts: int = 0
     _last: int = 0  # number of the newest record of the scene
+    _running: frozenset[str] = frozenset()  # proposals whose leases run in it
+    _leases: Mapping[str, Lease] = field(default_factory=dict)
+    _cast: Cast = field(default_factory=lambda: Cast(clock=FakeClock()))
     _at: datetime = field(default_factory=lambda: FakeClock().now)
 
     def play(
@@ -96,7 +102,8 @@ class Stage:
             f"{who}: {one}" for who, one in (("first", told.first), ("second", told.second)) if "unavailable" in one
         ]
         flaws += () if told.reached else ("the moment was not reached",)
-        flaws += wrongs(self.two.first, self.clock.now, played_from=self._last)
+        flaws += wrongs(self.two.first, self.clock.now, played_from=self._last, running=self._running)
+        flaws += misheld(self._leases, self._leases_now(), self._cast.told, self.clock.now)
         tally.played += 1
         tally.illegal += bool(flaws)
         tally.states["deadlock"] += any("Deadlock" in one for one in flaws)
@@ -110,20 +117,29 @@ class Stage:
         """Make a scene, and keep what it holds."""
         self._empty()
         self.clock.now = FakeClock().now
-        cast = Cast(clock=self.clock)
+        cast = self._cast = Cast(clock=self.clock)
         scene.prepare(self.two.first, cast)
         self._at = self.clock.now
         for table in self.tables:
             self.owner.execute(f"DELETE FROM {_KEPT}.{table}; INSERT INTO {_KEPT}.{table} SELECT * FROM {table}")
         newest = self.owner.execute("SELECT max(seq) FROM audit_record").fetchone()
-        self._last = newest[0] if newest else 0
+        self._last = (newest[0] or 0) if newest else 0
+        held = self.two.first.proposals.in_states(tuple(UNDER_LEASE))
+        runs = [one for one in held if one.lease_expires_at > exact_instant(self.clock.now)]
+        self._running = frozenset(one.content.proposal_id for one in runs)
+        self._leases = self._leases_now()
         assert wrongs(self.two.first, self.clock.now, played_from=self._last) == []
         return cast
+
+    def _leases_now(self) -> dict[str, Lease]:
+        rows = self.owner.execute("SELECT name, holder, fence, expires_at FROM lease").fetchall()
+        return {name: Lease(name=name, holder=who, fence=fence, expires_at=ends) for name, who, fence, ends in rows}
 
     def _put(self) -> None:
         """Make the schema hold the scene again."""
         self.clock.now = self._at
         self.two.forget()
+        self._cast.told.forget()
         self._puts += 1
         if self._puts % _SWEPT_EVERY == 0:
             self.owner.execute(f"VACUUM {', '.join(self.tables)}")

@@ -11,43 +11,50 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from erp_mcp.audit.verify import verify
 from erp_mcp.domain import duties, saga
 from erp_mcp.domain.duties import Yes
 from erp_mcp.domain.instants import parse_instant
-from erp_mcp.domain.lifecycle import ESCALATED, GLASS_BROKEN, GLASS_REVIEWED, REVIEW_OVERDUE, State, moves
+from erp_mcp.domain.lifecycle import ESCALATED, GLASS_BROKEN, GLASS_REVIEWED, REVIEW_OVERDUE, State
 from erp_mcp.domain.proposal import Content
 from erp_mcp.store.state import proposals
 from erp_mcp.store.state.deployment_state import DeploymentState
 from erp_mcp.store.state.rows import COUNTING, SENT
+from tests.torture.holding import Facts, Hands
 
 ONCE: Final = "once "  # begins the fingerprint of what must not be there twice
 _SAYS: Final = frozenset({"approve", "break_glass"})
 _ONCE_TOLD: Final = frozenset({ESCALATED, GLASS_BROKEN, GLASS_REVIEWED, REVIEW_OVERDUE})
-_UNDER_LEASE: Final = frozenset({State.CLAIMED, State.SENDING, State.RECONCILING, State.COMPENSATING})
 _HALF: Final = frozenset({State.COMPENSATION_STUCK, State.NEEDS_HUMAN})
 _WAITING: Final = frozenset({State.PROPOSED, State.AWAITING_APPROVAL, State.APPROVED})
-Facts = Mapping[str, Any]
 
 
-def wrongs(state: DeploymentState, now: datetime, *, played_from: int) -> list[str]:
+def wrongs(
+    state: DeploymentState, now: datetime, *, played_from: int, running: frozenset[str] = frozenset()
+) -> list[str]:
     """Return what must not be, by the records and by the rows beside them.
 
     Args:
         state: What was played on.
         now: The time at which it was.
         played_from: The number of the last record before.
+        running: The proposals whose leases ran then.
     """
     records = list(state.audit.read_all())
     report = verify(records, strays=state.audit.strays(), proposals=state.proposals.kept(), rows=state.kept_rows())
     found = [f"{one.seq} {one.code} {one.detail}" for one in report.findings if not one.is_notice]
-    contents = {one.content.proposal_id: one.content for one in state.proposals.in_states(tuple(State), limit=100)}
-    order = Order(contents=contents, now=now)
+    rows = state.proposals.in_states(tuple(State), limit=100)
+    order = Order(
+        contents={one.content.proposal_id: one.content for one in rows}, now=now, hands=Hands(running=running)
+    )
     for record in records:
+        if record.seq == played_from + 1:
+            order.hands.begin()
         leaf = json.loads(record.leaf)
-        order.see(leaf["kind"], leaf["facts"], leaf["time"], is_played=record.seq > played_from)
+        order.see(leaf["kind"], leaf["facts"], leaf["time"], leaf["actor"], is_played=record.seq > played_from)
+    found += order.hands.unlike(rows, now) if records and records[-1].seq > played_from else ()
     told = {one.audit_seq for one in state.proposals.events(limit=1000)}
     of_proposals = {one.seq for one in records if json.loads(one.leaf)["kind"].startswith("proposal.")}
     if told != of_proposals:
@@ -61,19 +68,19 @@ class Order:
 
     contents: Mapping[str, Content]
     now: datetime
+    hands: Hands
     wrongs: list[str] = field(default_factory=list)
     _stands: dict[str, State] = field(default_factory=dict)
     _counts_from: dict[str, datetime] = field(default_factory=dict)
     _stopped: set[str] = field(default_factory=set)
     _said: dict[str, list[Yes]] = field(default_factory=dict)
     _sent: set[str] = field(default_factory=set)
-    _held: set[str] = field(default_factory=set)
     _due: dict[str, datetime] = field(default_factory=dict)
     _bundle: str = ""
     _revoked: set[str] = field(default_factory=set)
     _told: Counter[tuple[str, str]] = field(default_factory=Counter)
 
-    def see(self, kind: str, facts: Facts, time: str, *, is_played: bool) -> None:
+    def see(self, kind: str, facts: Facts, time: str, actor: str, *, is_played: bool) -> None:
         """Follow one record, and note what may not be behind those before it."""
         if kind in ("writes.stopped", "writes.resumed"):
             (self._stopped.add if kind == "writes.stopped" else self._stopped.discard)(facts["scope"])
@@ -87,18 +94,15 @@ class Order:
         if not kind.startswith("proposal.") or content is None:
             return
         if is_played:
-            self.wrongs += [f"{facts['move']} of {content.idempotency_key}: {one}" for one in self._not(content, facts)]
+            wrong = [*self._not(content, facts), *self.hands.wrongs(content.proposal_id, actor, facts)]
+            self.wrongs += [f"{facts['move']} of {content.idempotency_key}: {one}" for one in wrong]
         self._follow(kind, content, facts, parse_instant(time))
-        if not is_played:  # its lease may be over by now
-            self._held.clear()
+        self.hands.follow(content.proposal_id, actor, facts)
 
     # --- what may not be ----------------------------------------------------------------------------------------------
 
     def _not(self, content: Content, facts: Facts) -> Iterator[str]:
         move, one = facts["move"], content.proposal_id
-        taken = moves(move, State(facts["from"])) if facts["from"] else None
-        if taken is not None and taken.takes_lease and one in self._held:
-            yield "taken from under a lease"
         if self._is_stopped(content, move):
             yield "behind a stop"
         if move == "propose":
@@ -184,17 +188,12 @@ class Order:
 
     def _follow(self, kind: str, content: Content, facts: Facts, at: datetime) -> None:
         one, move, target = content.proposal_id, facts["move"], State(facts["to"])
-        taken = moves(move, State(facts["from"])) if facts["from"] else None
         if move in ("propose", "send"):
             self._counts_from[one] = at
         if move in _SAYS:
             self._said.setdefault(facts["approver"], []).append(Yes(content, at))
         if target is State.SENDING:
             self._sent.add(one)
-        if taken is not None:
-            (self._held.add if taken.takes_lease and target in _UNDER_LEASE else _nothing)(one)
-            if target not in _UNDER_LEASE or move == "wait":
-                self._held.discard(one)
         self._stands[one] = target
         self._told[kind, one] += 1
         if kind in _ONCE_TOLD and self._told[kind, one] > 1:
@@ -205,7 +204,3 @@ class Order:
             self._due.pop(one, None)
         if kind == REVIEW_OVERDUE and one not in self._due:
             self.wrongs.append(f"{kind} of {content.idempotency_key}, which was reviewed")
-
-
-def _nothing(one: str) -> None:
-    """Hold nothing."""

@@ -209,9 +209,43 @@ def _kept_acts(cast: Cast, who: str) -> Acts:
         "read": lambda state: state.audit.append(
             replace(an_entry(), facts={"tool": "get_stock", "outsider_text": ["quality_notification.text"]})
         ),
-        "lease": lambda state: state.leases.acquire("sync", who, ttl_s=60),
+        "lease": cast.acquires("sync", who),
         "apply": lambda state: state.bundles.put_bundle(sha256(b"{}").hexdigest(), "{}", applied_by=who, previous=""),
     }
+
+
+# --- leases by name ---------------------------------------------------------------------------------------------------
+
+
+def _leased(seconds: int, *, given_back: bool = False) -> Prepare:
+    """Return that somebody took a lease, so long ago; twice, so that its fence is not the first."""
+
+    def prepare(state: DeploymentState, cast: Cast) -> None:
+        for _ in range(2):
+            lease = cast.acquires("sync", "one")(state)
+            assert lease is not None
+            state.leases.release(lease)
+        lease = cast.acquires("sync", "one")(state)
+        assert lease is not None
+        if given_back:
+            state.leases.release(lease)
+        cast.clock.pass_seconds(seconds)
+
+    return prepare
+
+
+def _lease_acts(cast: Cast, who: str) -> Acts:
+    """Return what those do who ask for a lease, and whoever had it or still believes so."""
+    had = next((one for one in reversed(cast.told.given)), None)
+    acts: dict[str, Act] = {"ask": cast.acquires("sync", who), "ask for another": cast.acquires("notices", who)}
+    if had is None:
+        return {**acts, "ask by one": cast.acquires("sync", "one")}
+
+    def hands_on(state: DeploymentState) -> object:
+        cast.gives_back(had)(state)
+        return cast.acquires("sync", who)(state)
+
+    return {**acts, "renew": cast.acquires("sync", "one"), "give back": cast.gives_back(had), "hand on": hands_on}
 
 
 def scenes_of_many() -> Iterator[Scene]:
@@ -224,3 +258,7 @@ def scenes_of_many() -> Iterator[Scene]:
     yield Scene(name="saga, part for a person", prepare=_sent("hand_over"), acts=_saga_acts)
     yield Scene(name="saga taken back", prepare=_taken_back, acts=_saga_acts)
     yield Scene(name="kept beside", prepare=_kept, acts=_kept_acts)
+    yield Scene(name="lease free", prepare=lambda state, cast: None, acts=_lease_acts)
+    yield Scene(name="lease held", prepare=_leased(10), acts=_lease_acts)
+    yield Scene(name="lease over", prepare=_leased(LEASE_S), acts=_lease_acts)
+    yield Scene(name="lease given back", prepare=_leased(10, given_back=True), acts=_lease_acts)

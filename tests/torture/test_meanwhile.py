@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from random import Random
 from typing import Final
 
 import pytest
 
+from erp_mcp.domain.lifecycle import Move, State, moves
 from erp_mcp.domain.page_session import EndedThere
-from erp_mcp.domain.proposal import Content, SignedDecision
-from erp_mcp.store.state import duties, overdue, page_sessions, proposals, words
+from erp_mcp.domain.proposal import Content, SignedDecision, Step
+from erp_mcp.store.state import duties, leases, overdue, page_sessions, proposals, words
 from erp_mcp.store.state.engine import Session
+from erp_mcp.store.state.moving import Mover
 from erp_mcp.store.state.page_sessions import StoredPageSessions
 from erp_mcp.store.state.postgresql_engine import PostgresqlSession
 from erp_mcp.store.state.proposal_reads import found
+from erp_mcp.store.state.rows import COLUMNS, Stored
 from tests.guarantees import guarantees
 from tests.systems.postgresql.server import running
 from tests.torture.homes import schema_home
@@ -110,6 +114,46 @@ def believes_who_was_revoked(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(words, "check_not_revoked", lambda session, approver_id, text: None)
 
 
+def asks_nobody_who_holds_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A move is made whatever the fence, and whoever has the lease."""
+
+    def known(self: Mover, before: Stored, step: Step) -> Move:
+        move = moves(step.name, before.state)
+        assert move is not None
+        return move
+
+    monkeypatch.setattr(Mover, "_checked", known)
+
+
+def takes_what_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker goes by the lease that it listed, under which another one has it by now."""
+    asks_nobody_who_holds_it(monkeypatch)
+    again = f"SELECT {COLUMNS} FROM proposal WHERE proposal_id = :proposal AND state = :state"
+    monkeypatch.setattr(proposals, "_STILL_DUE", again)
+
+
+def leaves_the_fence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever takes a change over has it under the fence that was there; the database can't tell it from a wait."""
+    after = Mover._after
+
+    def same(self: Mover, before: Stored, move: Move, step: Step) -> Stored:
+        now = after(self, before, move, step)
+        return replace(now, fence=before.fence) if before.state is State.CLAIMED else now
+
+    monkeypatch.setattr(Mover, "_after", same)
+
+
+def gives_back_what_others_have(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lease by name is given back whatever its holder and fence are by now."""
+    anybody = leases._RELEASE.replace("holder = ? AND fence = ?", "? <> '' AND ? > 0")
+    monkeypatch.setattr(leases, "_RELEASE", anybody)
+
+
+def leaves_the_fence_of_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lease by name that goes to another one keeps its fence."""
+    monkeypatch.setattr(leases, "_HOLD", leases._HOLD.replace("fence = excluded.fence", "fence = lease.fence"))
+
+
 MENDED: Final[dict[str, tuple[Planting, Pair]]] = {
     "claims what was turned away behind a stop": (
         trusts_what_was_listed, ("sending and lost, stopped", "take", "worker's postpone")
@@ -132,6 +176,14 @@ PLANTED: Final[dict[str, tuple[Planting, Pair]]] = {
     "no lock of an agent": (without_lock("agent:"), ("approved", "propose", "propose")),
     "no lock of an approver": (without_lock("approver:"), ("awaiting", "approve", "approve other")),
     "no row held in deciding": (without_rows, ("half broken", "approve", "reject")),
+    "no lock of a lease that is over": (without_lock("lease:"), ("lease over", "ask", "ask")),
+    "no lock of a lease that goes on": (without_lock("lease:"), ("lease held", "renew", "hand on")),
+    "no lock of a lease that nobody had": (without_lock("lease:"), ("lease free", "ask", "ask")),
+    "gives back what others have": (gives_back_what_others_have, ("lease over", "ask", "give back")),
+    "the fence of a name stays": (leaves_the_fence_of_a_name, ("lease over", "ask", "ask")),
+    "sends what another one has taken over": (asks_nobody_who_holds_it, ("claimed and lost", "worker's send", "take")),
+    "takes what another one has taken": (takes_what_is_held, ("claimed and lost", "take", "take")),
+    "the fence of a change stays": (leaves_the_fence, ("claimed and lost", "take", "worker's send")),
 }
 
 
