@@ -7,8 +7,8 @@ import functools
 import importlib
 from typing import TYPE_CHECKING
 
-from erp_mcp.server import app
 from erp_mcp.server.session import Load, Session
+from erp_mcp.server.sparing import built_when_used
 
 if TYPE_CHECKING:
     from erp_mcp.domain.proposal import Proposal
@@ -19,6 +19,8 @@ def prepare(*, demo_dir: str, config: str, agent: str) -> Run:
     """Import what serving needs and return the server; a broken set-up shows when it loads, not here."""
     with contextlib.suppress(Exception):  # raised again, and told, by `load`
         importlib.import_module("erp_mcp.bootstrap")
+    with built_when_used():
+        from erp_mcp.server import app
     return functools.partial(app.run, session_of(demo_dir=demo_dir, config=config, agent=agent))
 
 
