@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-import signal
 from collections.abc import Callable, Collection
 from enum import Enum
-from types import FrameType
 from typing import Final
 
+from erp_mcp.administration.signals import on_end_signals
 from erp_mcp.server.handlers import Handlers
 from erp_mcp.server.listeners import Listeners
 from erp_mcp.server.report import describe, say, tell_logs
@@ -45,7 +44,7 @@ async def serve_stdio(load: Load, opening: Opening) -> int:
     stdio = StdioLoop(opening.reader, writer, first=opening.first)
     handlers = Handlers(load)
     peer = SdkPeer(handlers, Listeners(), stdio.notify)
-    _on_signals(lambda: _end(end, End.SIGNAL))
+    on_end_signals(lambda: _end(end, End.SIGNAL))
 
     attending = asyncio.create_task(_attend(handlers, peer.lists_changed))
     serving = asyncio.create_task(stdio.run(peer))
@@ -98,16 +97,3 @@ async def _stop(task: asyncio.Task[None]) -> bool:
 def _end(end: asyncio.Future[End], reason: End) -> None:
     if not end.done():
         end.set_result(reason)
-
-
-def _on_signals(stop: Callable[[], None]) -> None:
-    loop = asyncio.get_running_loop()
-
-    def from_handler(_number: int, _frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(stop)
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        try:
-            loop.add_signal_handler(number, stop)
-        except NotImplementedError:  # Windows: no wake-up through the loop
-            signal.signal(number, from_handler)

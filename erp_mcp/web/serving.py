@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
-from erp_mcp.bootstrap.signals import on_end_signals
+from erp_mcp.administration.signals import on_end_signals
 from erp_mcp.web.app import application
 from erp_mcp.web.guard import MAX_HEADERS
 from erp_mcp.web.office import Office

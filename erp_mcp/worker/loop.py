@@ -9,8 +9,8 @@ from contextlib import suppress
 from functools import partial
 from typing import Final
 
+from erp_mcp.administration.signals import on_end_signals
 from erp_mcp.bootstrap import Deployment
-from erp_mcp.bootstrap.signals import on_end_signals
 from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.proposal import Proposal
 from erp_mcp.errors import GatewayError
