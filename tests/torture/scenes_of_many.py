@@ -123,8 +123,8 @@ def _saga_acts(cast: Cast, who: str) -> Acts:
     acts: dict[str, Act] = {
         "propose": lambda state: state.proposals.create(same, Unlike(fingerprints=[same.fingerprint], within_s=600)),
         "propose beside": lambda state: state.proposals.create(more),
-        "begin": _unless_refused(_begins(next_)),
-        "begin back": _unless_refused(_begins(back)),
+        "begin": _begins(next_),
+        "begin back": _begins(back),
         "take": lambda state: state.proposals.take(f"worker {who}", lease_s=LEASE_S),
         "resolve": lambda state: state.proposals.resolve(a_resolution(part.proposal_id, applied=False), None),
         "take back": lambda state: state.proposals.resolve(

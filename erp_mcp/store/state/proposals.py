@@ -302,8 +302,9 @@ class StoredProposals(ProposalReads):
             The part, approved.
 
         Raises:
-            ProposalMovedError: `proposal.moved`, when another worker has the saga, or began this part; a way back that
-                certainly wrote nothing may be begun anew, as `saga.may_begin` says.
+            ProposalMovedError: `proposal.moved`, when another worker has the saga, or began this part, or it goes the
+                other way than the part; a way back that certainly wrote nothing may be begun anew, as
+                `saga.may_begin` says.
             LimitExceededError, ObjectFrozenError: before the first part alone. WritesStoppedError: likewise, and for a
                 way back that nobody may send now; its time would run out while it waits.
             ProposalNotFoundError, ProposalDamagedError: as `move`. Nothing was written in any of these cases.
@@ -312,6 +313,8 @@ class StoredProposals(ProposalReads):
         with self._engine.writing() as session:
             before = found(session, content.part_of, held=True)
             session.lock(f"agent:{content.agent}")  # so that it proposes nothing of the same meaning meanwhile
+            if before.state is not (State.COMPENSATING if content.undoes else State.CLAIMED):
+                raise ProposalMovedError(state=before.state, move="begin")
             begun = parts_of(session, content.part_of)
             if not saga.may_begin(content, begun, orders_of(session, content.part_of)):
                 raise ProposalMovedError(state=before.state, move="begin", reason="begun_already")

@@ -122,6 +122,28 @@ def taken_back(state: DeploymentState, clock: FakeClock) -> tuple[Proposal, Cont
     return state.proposals.move(again.content.proposal_id, Step(name="compensate", actor="w1", fence=again.fence)), part
 
 
+@guarantees("P10.saga", "P5.moves_proved")
+def test_nothing_is_begun_the_other_way_than_its_saga_goes(state: DeploymentState, clock: FakeClock) -> None:
+    """No next step of what is being taken back, no way back of what goes on: refused as moved, and nothing written."""
+    onward = claimed(state, a_saga("key-onward01"))
+    first = a_part(onward.content)
+    state.proposals.begin(waits(onward, clock), first)
+    committed(state, first.proposal_id)
+    again = state.proposals.take("w1", lease_s=60)
+    assert again is not None
+    back, whole = a_part(onward.content, undoes=first.proposal_id), again
+    for part in (back, a_part(onward.content, "second")):
+        before = state.audit.last(1)
+        with pytest.raises(ProposalMovedError) as moved:
+            state.proposals.begin(waits(whole, clock), part)
+        assert moved.value.facts == {"state": whole.state, "move": "begin"}
+        assert [one.content for one in state.proposals.parts(onward.content.proposal_id)] == [first]
+        assert state.audit.last(1) == before
+        step = Step(name="compensate", actor="w1", fence=again.fence)
+        whole = state.proposals.move(onward.content.proposal_id, step) if part is back else whole
+    assert state.proposals.begin(waits(whole, clock), back).state is State.APPROVED
+
+
 def a_way_back(whole: Content, part: Content, number: int) -> Content:
     """Return the n-th way back of a step."""
     made = a_part(whole, undoes=part.proposal_id)
