@@ -32,6 +32,7 @@ _NAMED: Final = re.compile(r":([a-z_]+)")
 _CONNECT_S: Final = 3
 _IDLE_S: Final = 5.0  # after this long nobody knows whether the other side is still there
 _STATEMENT_S: Final = 30  # none of ours takes a hundredth of it
+_LOOKING: Final = "BEGIN; SELECT version FROM about"  # on one way to the server and back
 _HUNG_S: Final = 15  # a process that stops in the middle of a transaction holds up all others for so long
 
 
@@ -66,9 +67,12 @@ class PostgresqlSession:
         """Run statements on `connection`; names of locks are those of `schema`."""
         self._connection = connection
         self._schema = schema
+        self._alone: set[int] = set()  # keys that this transaction holds until its end
 
     def execute(self, statement: str, values: Values = ()) -> psycopg.Cursor:
         """Run one statement; see `engine.Session`."""
+        if statement.startswith("ROLLBACK"):  # to a savepoint lets go of what was locked behind it
+            self._alone.clear()
         try:
             return self._connection.execute(_bound(statement), values)
         except (psycopg.Error, UnicodeError) as error:
@@ -80,12 +84,17 @@ class PostgresqlSession:
             self.execute(statement, row)
 
     def lock(self, *names: str, shared: bool = False) -> None:
-        """Hold names until the transaction ends, in one order for all transactions; see `engine.Session`."""
-        if not names:
+        """Hold names until the transaction ends, in one order for all transactions; see `engine.Session`.
+
+        What is held alone already is not asked for again.
+        """
+        keys = sorted({_key(self._schema, name) for name in names} - self._alone)
+        if not keys:
             return
         word = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
-        keys = sorted({_key(self._schema, name) for name in names})
         self.execute(f"SELECT {', '.join(f'{word}(?)' for _ in keys)}", keys)
+        if not shared:
+            self._alone.update(keys)
 
     def mark(self) -> None:
         """Return `None`: nothing tells what others have written but to look."""
@@ -135,8 +144,10 @@ class PostgresqlEngine:
     @contextmanager
     def recording(self) -> Iterator[PostgresqlSession]:
         """Give a session inside one transaction that survives the death of the process; see `engine.Engine`."""
-        with self._lock, _told(), _transaction(self._begun("off")) as session:
-            yield session
+        with self._lock, _told():
+            session, _ = self._begun("off", "BEGIN")
+            with _transaction(session):
+                yield session
 
     @contextmanager
     def writing(self) -> Iterator[PostgresqlSession]:
@@ -144,10 +155,13 @@ class PostgresqlEngine:
 
         Until it ends nobody renews the schema: `postgresql_schema.prepare` waits for whoever has read `about`.
         """
-        with self._lock, _told(), _transaction(self._begun("on")) as session:
-            (version,) = session.execute("SELECT version FROM about").fetchone() or (0,)
-            check_not_newer(version)
-            yield session
+        with self._lock, _told():
+            session, looked = self._begun("on", _LOOKING)
+            with _transaction(session):
+                looked.nextset()
+                (version,) = looked.fetchone() or (0,)
+                check_not_newer(version)
+                yield session
 
     def close(self) -> None:
         """Let go of the connections; nothing happens the second time."""
@@ -156,17 +170,22 @@ class PostgresqlEngine:
             for connection, _ in self._connections.values():
                 connection.close()
 
-    def _begun(self, durability: str) -> PostgresqlSession:
-        """Return a session in a new transaction; where the server has gone and come back, nothing was lost by that."""
+    def _begun(
+        self, durability: str, statement: str, *, again: bool = False
+    ) -> tuple[PostgresqlSession, psycopg.Cursor]:
+        """Return a session in a new transaction, and what the statement that began it gave.
+
+        Where the server has gone and come back, nothing was lost by that.
+        """
         session = self._session(durability)
         try:
-            session.execute("BEGIN")
+            return session, session.execute(statement)
         except StateUnavailableError:
-            if not self._connections[durability][0].closed:
-                raise
-            session = self._session(durability)
-            session.execute("BEGIN")
-        return session
+            if self._connections[durability][0].closed and not again:
+                return self._begun(durability, statement, again=True)
+            with suppress(StateUnavailableError):  # it may have begun, and failed behind that
+                session.execute("ROLLBACK")
+            raise
 
     def _session(self, durability: str) -> PostgresqlSession:
         """Return a session on the connection of this durability, opened anew where the one there was is lost."""
