@@ -9,6 +9,7 @@ from erp_mcp.domain.instants import exact_instant
 from erp_mcp.ports import Clock, Lease
 from erp_mcp.store.state.engine import Engine
 
+_AHEAD_S: Final = 3600  # clocks of machines that differ by less are taken to be right
 _HELD: Final = "SELECT holder, fence, expires_at FROM lease WHERE name = ?"
 _HOLD: Final = (
     "INSERT INTO lease (name, holder, fence, expires_at) VALUES (?, ?, ?, ?) ON CONFLICT (name) DO UPDATE"
@@ -28,17 +29,18 @@ class StoredLeases:
     def acquire(self, name: str, holder: str, *, ttl_s: int) -> Lease | None:
         """Return a lease, renewed when `holder` has it already, or `None` while another holder's lease runs.
 
-        The fence rises whenever the lease was free or had run out, so work under an older fence can be told apart.
+        The fence rises whenever the lease was free or had run out, so work under an older fence can be told apart. One
+        that ends an hour later than a lease of now would was taken by a clock that is wrong, and keeps nobody out.
 
         Raises:
             StateUnavailableError: `state.unavailable`.
         """
         now = self._clock.wall()
-        expires_at = exact_instant(now + timedelta(seconds=ttl_s))
+        expires_at, latest = (exact_instant(now + timedelta(seconds=one)) for one in (ttl_s, ttl_s + _AHEAD_S))
         with self._engine.writing() as session:
             session.lock(f"lease:{name}")
             row = session.execute(_HELD, (name,)).fetchone()
-            running = row is not None and row[2] > exact_instant(now)
+            running = row is not None and exact_instant(now) < row[2] <= latest
             if running and row[0] != holder:
                 return None
             fence = row[1] if running else (row[1] if row else 0) + 1

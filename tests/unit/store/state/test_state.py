@@ -233,6 +233,23 @@ def test_a_released_lease_is_free_and_its_fence_is_never_used_again(state: Deplo
     assert state.leases.acquire("sync", "a", ttl_s=30) is None
 
 
+@guarantees("P10.survives")
+@pytest.mark.parametrize(("ahead_s", "is_held"), [(30, True), (3600, True), (3601, False), (30 * 86_400, False)])
+def test_a_lease_of_a_clock_that_was_far_ahead_keeps_nobody_out_once_it_is_right(
+    state: DeploymentState, clock: FakeClock, ahead_s: int, is_held: bool
+) -> None:
+    """Clocks of machines differ a little; by one that was a month ahead nobody would synchronise for a month."""
+    clock.pass_seconds(ahead_s)
+    ahead = state.leases.acquire("sync", "a", ttl_s=30)
+    assert ahead is not None
+    clock.pass_seconds(-ahead_s)
+    right = state.leases.acquire("sync", "b", ttl_s=30)
+    assert (right is None) == is_held
+    state.leases.release(ahead)  # by now it is somebody else's, or free
+    assert (state.leases.acquire("sync", "c", ttl_s=30) is None) == (not is_held)
+    assert right is None or right.fence == ahead.fence + 1
+
+
 @guarantees("P8.no_leaks")
 def test_files_and_folders_are_the_owners_alone(tmp_path: Path) -> None:
     """Audit values and keys are nobody else's business, whatever the umask."""
