@@ -27,7 +27,6 @@ from tests.unit.committing.erp import Fault, effects, shipped_profile
 from tests.unit.committing.office import TOOLS, Office, is_under_way
 
 LEASE_OVER_S: Final = 130  # the next worker comes when the lease of the dead one has run out
-NEVER: Final = 10**6
 _KILLED: Final = 9
 _ROUNDS: Final = 60
 _LEGAL: Final = {(move.source.value, move.target.value) for move in MOVES}
@@ -58,7 +57,6 @@ class Ending:
     effects: int
     ended: bool
     illegal: tuple[str, ...]
-    points: int  # that the last worker which was to die passed alive
 
     @property
     def is_duplicate(self) -> bool:
@@ -77,6 +75,7 @@ class Stage:
     def __init__(self, folder: Path, *, planted: str = "") -> None:
         self._folder = folder
         self._planted = planted
+        self._points: dict[tuple[str, str, tuple[int, ...]], int] = {}
         shipped_profile()  # read once, not in every worker
         for tool in TOOLS:
             template = folder / tool
@@ -91,31 +90,36 @@ class Stage:
         with tempfile.TemporaryDirectory(dir=self._folder) as name:
             folder = Path(name) / "deployment"
             shutil.copytree(self._folder / schedule.tool, folder)
-            elapsed, points = 0, 0
+            elapsed = 0
             for kill in schedule.kills:
-                points = _forked(folder, schedule, elapsed, kill)["points"]
+                _forked(folder, schedule, elapsed, kill)
                 elapsed += LEASE_OVER_S
             told = _forked(folder, schedule, elapsed, None)
+        self._points[schedule.tool, schedule.way, schedule.kills] = told["points"]
         return Ending(
             schedule=schedule,
             state=told["state"],
             effects=told["effects"],
             ended=told["ended"],
             illegal=tuple(told["illegal"]),
-            points=points,
         )
 
     def singles(self, tool: str, way: str) -> Iterator[Ending]:
         """Kill one worker at every point there is."""
-        for point in range(self.play(Schedule(tool=tool, way=way, kills=(NEVER,))).points):
+        for point in range(self._alive(tool, way)):
             yield self.play(Schedule(tool=tool, way=way, kills=(point,)))
 
     def pairs(self, tool: str, way: str) -> Iterator[Schedule]:
         """Return every schedule of two deaths: the second worker dies at each point that it comes to."""
-        for first in range(self.play(Schedule(tool=tool, way=way, kills=(NEVER,))).points):
-            alive = self.play(Schedule(tool=tool, way=way, kills=(first, NEVER)))
-            for second in range(alive.points):
+        for first in range(self._alive(tool, way)):
+            for second in range(self._alive(tool, way, first)):
                 yield Schedule(tool=tool, way=way, kills=(first, second))
+
+    def _alive(self, tool: str, way: str, *kills: int) -> int:
+        """Return how many points the worker that comes after these deaths passes, if it lives."""
+        if (tool, way, kills) not in self._points:
+            self.play(Schedule(tool=tool, way=way, kills=kills))
+        return self._points[tool, way, kills]
 
 
 def _forked(folder: Path, schedule: Schedule, elapsed: int, kill: int | None) -> dict[str, Any]:
@@ -137,7 +141,7 @@ def _forked(folder: Path, schedule: Schedule, elapsed: int, kill: int | None) ->
     code = os.waitstatus_to_exitcode(status)
     if code not in (0, _KILLED):
         raise AssertionError(f"a worker broke in {schedule}")
-    return json.loads(told) if told else {"points": 0}
+    return json.loads(told) if told else {}
 
 
 def _work(folder: Path, schedule: Schedule, elapsed: int, kill: int | None, writing: int) -> None:
@@ -161,8 +165,9 @@ def _work(folder: Path, schedule: Schedule, elapsed: int, kill: int | None, writ
         asyncio.run(_wrongly(office, content, schedule.planted))
     if kill is not None:
         asyncio.run(office.work_off(at))
-        os.write(writing, json.dumps({"points": passed}).encode())
         return
+    asyncio.run(office.work_off(at))
+    points = passed
     asyncio.run(_to_the_end(office, content.proposal_id))
     proposal = office.state.proposals.get(content.proposal_id)
     told = {
@@ -170,6 +175,7 @@ def _work(folder: Path, schedule: Schedule, elapsed: int, kill: int | None, writ
         "effects": effects(office.erp_path),
         "ended": not is_under_way(proposal),
         "illegal": _illegal(office, content),
+        "points": points,
     }
     office.close()
     os.write(writing, json.dumps(told).encode())
