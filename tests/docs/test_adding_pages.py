@@ -8,12 +8,13 @@ import pytest
 
 from tests.docs.walks import Shell, blocks, commands
 from tests.guarantees import guarantees
+from tests.prepared import DemoPlant
 
 
 @pytest.fixture
-def shell(tmp_path: Path) -> Shell:
-    """A reader's terminal in an empty folder."""
-    return Shell(folder=tmp_path)
+def shell(tmp_path: Path, demo_plant: DemoPlant) -> Shell:
+    """A reader's terminal in an empty folder; the plant is built as in `test_connect_a_system_page`, and not again."""
+    return Shell(folder=tmp_path, plant=demo_plant)
 
 
 def _append(file: Path, text: str) -> None:

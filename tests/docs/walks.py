@@ -12,7 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from tests.prepared import DemoPlant
+
 ROOT: Final = Path(__file__).parents[2]
+_PREPARES: Final = ["erp-mcp", "demo", "--prepare", "--dir"]
 _FENCE: Final = re.compile(r"^```(\w*)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 
 
@@ -30,9 +33,13 @@ def commands(page: str) -> list[str]:
 
 @dataclass(kw_only=True)
 class Shell:
-    """A reader's terminal; `told` holds what each command printed."""
+    """A reader's terminal; `told` holds what each command printed.
+
+    Where a `plant` is given, the line that builds one, word for word as it was built, is answered with a copy of it.
+    """
 
     folder: Path
+    plant: DemoPlant | None = None
     environ: Mapping[str, str] = field(default_factory=dict)
     told: dict[str, str] = field(default_factory=dict)
 
@@ -42,6 +49,9 @@ class Shell:
         words = shlex.split(piped)
         if words[0] == "cd":
             self.folder /= words[1]
+            return 0
+        if self.plant is not None and words[:-1] == _PREPARES:
+            self.plant(self.folder / words[-1])
             return 0
         program = {"erp-mcp": [sys.executable, "-m", "erp_mcp"], "pytest": [sys.executable, "-m", "pytest"]}[words[0]]
         result = subprocess.run(
