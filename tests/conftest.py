@@ -120,7 +120,7 @@ def taken_tour(tmp_path_factory: pytest.TempPathFactory, demo_plant: DemoPlant) 
     return tours_of_one(tmp_path_factory.getbasetemp(), demo_plant)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def warm() -> Iterator[Warm]:
     """Start commands from a process that has imported the package: for those whose start proves nothing new."""
     with warmed() as started:
@@ -129,7 +129,7 @@ def warm() -> Iterator[Warm]:
 
 @pytest.fixture(scope="module")
 def warm_servers(warm: Warm) -> Iterator[None]:
-    """Start the servers of a file so: `pytestmark = pytest.mark.usefixtures("warm_servers")`."""
+    """Start the servers and workers of a file so: `pytestmark = pytest.mark.usefixtures("warm_servers")`."""
     with used(warm):
         yield
 

@@ -8,10 +8,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from unittest import mock
 
 import pytest
 
+from erp_mcp.bootstrap import open_deployment
+from erp_mcp.cli import one_shot_worker
 from tests.guarantees import guarantees
 from tests.path.wire_client import PATIENCE_S, RawServer
 from tests.prepared import DemoPlant
@@ -104,11 +108,39 @@ def test_with_the_parent_all_that_it_started_ends(plant: Path) -> None:
 def test_only_servers_and_only_where_a_file_says_so_are_started_so(warm: Warm) -> None:
     """What tests of the start itself start is what a host starts."""
     server = [sys.executable, "-m", "erp_mcp", "serve", "--as", "a"]
+    worker = [sys.executable, "-P", "-m", "erp_mcp", "worker", "--once"]
     others = [sys.executable, "anything.py"], [sys.executable, "-m", "tests.worst_case.holed", "serve", "--as", "a"]
 
     assert served_by(server) == COLD.instead_of(server) == server
     with used(warm):
         assert str(START) in served_by(server)
         assert served_by(server)[-3:] == server[-3:]
+        assert str(START) in served_by(worker)
+        assert served_by(worker)[-2:] == worker[-2:]
         assert [served_by(other) for other in others] == [*others]
     assert served_by(server) == server
+
+
+@guarantees("docs.agree")
+@pytest.mark.parametrize("broken", [False, True])
+def test_the_worker_of_an_approval_is_one_of_these_where_a_file_says_so(
+    plant: Path, warm: Warm, broken: bool, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its end is waited for, and its status and last words come to whoever approved."""
+    told = []
+    deployment = open_deployment(plant / "erp-mcp.yaml")
+    settings = deployment.settings
+    if broken:
+        deployment.settings = replace(settings, file=tmp_path / "gone.yaml")
+    try:
+        for one in (warm, COLD):
+            with used(one), mock.patch("tests.warm.served_by", side_effect=served_by) as asked:
+                one_shot_worker.run(deployment)
+            assert asked.call_count == 1
+            told.append(capsys.readouterr())
+    finally:
+        deployment.settings = settings
+        deployment.close()
+
+    assert told[0] == told[1]
+    assert ("The worker ended with status" in told[0].err) == broken

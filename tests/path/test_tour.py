@@ -5,26 +5,31 @@ from __future__ import annotations
 import json
 import shutil
 import sqlite3
+import subprocess
 from collections import defaultdict
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, Final
+from unittest import mock
 
 import pytest
 from click.testing import CliRunner
 
 from erp_mcp.bootstrap import open_deployment
 from erp_mcp.cli.app import main
+from erp_mcp.cli.tour import stage
 from erp_mcp.cli.tour.tampering import COPY
 from erp_mcp.demo import cable, lock
 from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.proposal import Event, Proposal, SignedDecision
 from tests.guarantees import guarantees
 from tests.path.buyer import DATE_TOOL, kept
-from tests.prepared import TakenTour, tour
+from tests.prepared import TakenTour
+from tests.warm import Warm
 
 BUDGET_TOOL: Final = "propose_allocate_budget"
 SAGA_TOOL: Final = "propose_procurement"
@@ -266,12 +271,28 @@ def test_verification_finds_the_tampering_in_the_copy_and_nothing_in_the_plant(t
     assert codes >= {"row_changed", "unrecorded", "illegal_move"}
 
 
+def again(plant: Path, warm: Warm) -> str:
+    """Take the tour in this process and return what it prints; what it starts, `warm` starts."""
+
+    def run(command: list[str], *, check: bool, **how: Any) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(warm.command(*command[command.index("erp_mcp") + 1 :]), check=check, **how)
+
+    def serving(directory: Path, agent: str) -> list[str]:
+        return warm.command("serve", "--demo-dir", str(directory), "--as", agent)
+
+    starting = SimpleNamespace(**{**vars(subprocess), "run": run})
+    with mock.patch.object(stage, "subprocess", starting), mock.patch.object(stage, "server_command", serving):
+        taken = CliRunner().invoke(main, ["demo", "--dir", str(plant)])
+    assert taken.exit_code == 0, taken.output
+    return taken.output
+
+
 @guarantees("docs.agree")
-def test_the_tour_may_be_taken_again_and_writes_as_much_again(toured: Toured, tmp_path: Path) -> None:
+def test_the_tour_may_be_taken_again_and_writes_as_much_again(toured: Toured, tmp_path: Path, warm: Warm) -> None:
     """It chooses other lines and another amount, and makes the copy anew."""
     plant = Path(shutil.copytree(toured.plant, tmp_path / "demo"))
 
-    assert "No write to show" not in tour(plant)
+    assert "No write to show" not in again(plant, warm)
     rows = everything(plant / "erp.sqlite")
     assert len(rows["ext_ref"]) == 2 * len(toured.added("ext_ref"))
     assert len(rows["bud_doc"]) == len(toured.before["bud_doc"]) + 2 * len(toured.added("bud_doc"))

@@ -35,6 +35,11 @@ _CASE: Final = """
 def prepare(directory: Path, seed: int, size: str = "S") -> None:
     """Build the plant of a seed with its configuration and read model, and a `clerk` who reads orders of site 1000."""
     _run("demo", "--prepare", "--seed", str(seed), "--size", size, "--dir", str(directory))
+    hire_clerk(directory)
+
+
+def hire_clerk(directory: Path) -> None:
+    """Let a plant have a `clerk` who reads orders of site 1000."""
     base, cases = directory / "policies" / "base.yaml", directory / "policies" / "tests" / "base.yaml"
     text = base.read_text(encoding="utf-8")
     for place, added in (

@@ -31,6 +31,12 @@ HISTORY: Final = (
     "production_operation", "supplier_invoice",
 )  # fmt: skip
 """What neither a date nor a requisition looks at, and most of what a system holds: each write is followed by a pass."""
+MADE_AND_MOVED: Final = ("goods_movement", "inspection_lot", "production_confirmation", "production_operation")
+"""Of these, what no change of an order that is bought or sold looks at."""
+INVOICED_AND_MOVED: Final = (
+    "customer_invoice", "goods_movement", "inspection_lot", "production_confirmation", "supplier_invoice",
+)  # fmt: skip
+"""Of these, what no change of a plan, of stock or of quality looks at."""
 RULES: Final = """
   - id: planner-delivery-dates
     effect: permit

@@ -15,12 +15,15 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from types import SimpleNamespace
+from typing import Any, Final
+from unittest import mock
 
 _HERE: Final = Path(__file__).resolve().parent
 _ROOT: Final = _HERE.parents[1]
 FAKE_SERVER: Final = _HERE.parent / "path" / "fake_server.py"
 """The server of the package with a gateway that is none: a script, started by its path."""
+_STARTED: Final = frozenset({"serve", "worker"})  # what tests start so often that it counts
 _OURS: Final = frozenset({"erp-mcp", "erp_mcp"})  # the program, or Python with the module
 
 
@@ -38,11 +41,11 @@ class Warm:
         return self._started("", *arguments)
 
     def instead_of(self, command: Sequence[str]) -> list[str]:
-        """Return what does the same as a command that starts a server; any other command as it is."""
+        """Return what does the same as a command that starts a server or a worker; any other command as it is."""
         if self._place is not None and len(command) > 1:
             if Path(command[1]) == FAKE_SERVER:
                 return self._started(*command[1:])
-            place = command.index("serve") if "serve" in command else 0
+            place = next((place for place, word in enumerate(command) if word in _STARTED), 0)
             if place > 0 and Path(command[place - 1]).name in _OURS:
                 return self.command(*command[place:])
         return list(command)
@@ -58,19 +61,27 @@ _used: Warm = COLD
 
 
 def served_by(command: Sequence[str]) -> list[str]:
-    """Return what starts a server in the tests that run now: the command itself, or what does the same."""
+    """Return what starts a server or a worker in the tests that run now: the command itself, or what does the same."""
     return _used.instead_of(command)
 
 
 @contextmanager
 def used(warm: Warm) -> Iterator[None]:
-    """Have servers started by it meanwhile."""
+    """Have servers started by it meanwhile, and the worker that an approval starts."""
+    from erp_mcp.cli import one_shot_worker  # collecting tests needs it not
+
     global _used  # noqa: PLW0603 - the helpers that start servers are told nothing of the test that asks
     before, _used = _used, warm
+    starting = SimpleNamespace(**{**vars(subprocess), "Popen": _popen})
     try:
-        yield
+        with mock.patch.object(one_shot_worker, "subprocess", starting):
+            yield
     finally:
         _used = before
+
+
+def _popen(command: Sequence[str], **how: Any) -> subprocess.Popen[Any]:
+    return subprocess.Popen(served_by(command), **how)
 
 
 @contextmanager

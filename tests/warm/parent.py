@@ -11,6 +11,7 @@ import gc
 import importlib
 import json
 import os
+import pkgutil
 import runpy
 import selectors
 import signal
@@ -22,11 +23,14 @@ from typing import Final
 
 _IMPORTED: Final = (
     "erp_mcp.__main__",
+    "erp_mcp.adapters.odata",
     "erp_mcp.answers",
     "erp_mcp.bootstrap.deployment",
+    "erp_mcp.cli.worker",
     "erp_mcp.server.app",
     "erp_mcp.server.command",
 )
+_WITH_ALL: Final = "erp_mcp.analyses"  # whose modules are imported by whoever asks for them first
 _MESSAGE: Final = 1 << 20
 
 
@@ -147,6 +151,9 @@ def main() -> None:
     place = sys.argv[1]
     for module in _IMPORTED:
         importlib.import_module(module)
+    within = importlib.import_module(_WITH_ALL)
+    for found in pkgutil.iter_modules(within.__path__, f"{_WITH_ALL}."):
+        importlib.import_module(found.name)
     gc.collect()
     gc.freeze()
     parent = Parent(place)

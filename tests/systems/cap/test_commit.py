@@ -24,7 +24,7 @@ from tests.systems.cap.test_writes import UNITS, other_side
 from tests.systems.matrix.covering import CAP_V2, CAP_V4, CREATE_TOOL, DATE_TOOL, FAULTS, LOST_REPLY, STALE, Of, covers
 from tests.systems.tryton.test_gateway import ask, planner, run
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("warm_servers")]
 
 SYSTEM: Final = """\
 systems:

@@ -11,7 +11,7 @@ import pytest
 from erp_mcp.bootstrap import SystemClock
 from tests.guarantees import guarantees
 from tests.relaying import before_odata
-from tests.systems.approving import Losing, Served, deploy, ended, permitting
+from tests.systems.approving import INVOICED_AND_MOVED, Losing, Served, deploy, ended, permitting
 from tests.systems.cap.planning import Planner, planning
 from tests.systems.cap.server import Cap
 from tests.systems.cap.test_commit import PATHWAY, Place, system_of
@@ -46,7 +46,8 @@ def place(cap: Cap, planner: Planner, tmp_path_factory: pytest.TempPathFactory) 
         for number in (0, 1):
             planner.postpone(planner.orders[number], a_day(0), a_day(2))
         system = system_of(folder, cap, losing.relay.url, _PROFILE)
-        deploy(folder, _PROFILE, system, declared=("sap", PATHWAY), policy=permitting(MOVE, RESERVE, RELEASE, REPORT))
+        policy = permitting(MOVE, RESERVE, RELEASE, REPORT)
+        deploy(folder, _PROFILE, system, declared=("sap", PATHWAY), policy=policy, without=INVOICED_AND_MOVED)
         with Served(folder):
             yield place
 

@@ -13,7 +13,7 @@ from erp_mcp.bootstrap import SystemClock
 from erp_mcp.testing import CommandFault
 from tests.guarantees import guarantees
 from tests.relaying import before_odata
-from tests.systems.approving import Losing, Served, deploy, ended, permitting
+from tests.systems.approving import MADE_AND_MOVED, Losing, Served, deploy, ended, permitting
 from tests.systems.cap.ordering import Orders, ordering
 from tests.systems.cap.server import Cap
 from tests.systems.cap.test_commit import CAP_BY_PLACE, PATHWAY, Place, system_of
@@ -30,7 +30,7 @@ from tests.systems.matrix.covering import (
 )
 from tests.systems.tryton.test_gateway import ask, planner
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("warm_servers")]
 
 TOOLS: Final = (ORDER_TOOL, CHANGE_TOOL, CANCEL_TOOL, SALES_DATE_TOOL, SALES_PRICE_TOOL)
 
@@ -52,7 +52,9 @@ def place(
     orders.prolong()
     with Losing(before_odata(cap.url)) as losing:
         system = system_of(folder, cap, losing.relay.url, request.param)
-        deploy(folder, request.param, system, declared=("sap", PATHWAY), policy=permitting(*TOOLS))
+        deploy(
+            folder, request.param, system, declared=("sap", PATHWAY), policy=permitting(*TOOLS), without=MADE_AND_MOVED
+        )
         with Served(folder):
             yield Place(folder=folder, losing=losing, profile=request.param)
 

@@ -29,7 +29,7 @@ from tests.systems.cap.test_writes import UNITS
 from tests.systems.tryton.test_gateway import ask, planner, run
 from tests.taking_in import Queued
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("warm_servers")]
 
 PROFILE: Final = "s4hana-v4"
 CREATE: Final = "propose_create_purchase_requisition"

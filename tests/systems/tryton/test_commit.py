@@ -25,8 +25,9 @@ from tests.systems.tryton.conftest import ROOT
 from tests.systems.tryton.rpc import Rpc, Value
 from tests.systems.tryton.server import Running
 from tests.systems.tryton.test_gateway import SYSTEM, ask, planner, run
+from tests.warm import COLD, used
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("warm_servers")]
 
 PROFILE: Final = load_profile("tryton", [ROOT / "erp_mcp" / "systems"])
 
@@ -134,10 +135,11 @@ async def test_an_approved_date_stands_in_tryton(deployment: Path, ordered: buyi
         )  # fmt: skip
     assert [one for _, one in buying.moves(person, ordered.line).values()] == [ordered.day.isoformat()]
 
-    found, receipt = await committed(
-        deployment, "propose_update_delivery_date", purchase_order_id=ordered.number, line=ordered.key, new_date=day,
-        idempotency_key="date-of-gaskets",
-    )  # fmt: skip
+    with used(COLD):  # one worker is started as people's approvals start it
+        found, receipt = await committed(
+            deployment, "propose_update_delivery_date", purchase_order_id=ordered.number, line=ordered.key,
+            new_date=day, idempotency_key="date-of-gaskets",
+        )  # fmt: skip
 
     assert [one for _, one in buying.moves(person, ordered.line).values()] == [day]
     assert (found["document"], receipt["document"]) == (f"{ordered.number}/{ordered.key}", ordered.number)

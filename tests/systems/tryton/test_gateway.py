@@ -16,8 +16,9 @@ from tests.guarantees import guarantees
 from tests.path.test_end_to_end import records
 from tests.systems.tryton.plant import Truth
 from tests.systems.tryton.server import Running
+from tests.warm import COLD, served_by, used
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("warm_servers")]
 
 SYSTEM = """\
 systems:
@@ -56,7 +57,7 @@ def run(*arguments: str) -> str:
 
 def planner(folder: Path) -> StdioServerParameters:
     """Return how a client starts the server; `--demo-dir` names any folder with a configuration."""
-    command, *arguments = server_command(folder, "planner")
+    command, *arguments = served_by(server_command(folder, "planner"))
     return StdioServerParameters(command=command, args=arguments)
 
 
@@ -70,7 +71,9 @@ async def ask(client: Client, tool: str, **arguments: Any) -> dict[str, Any]:
 @guarantees("P7.right_cause", "P7.sync_exact")
 async def test_late_orders_of_tryton_are_found_and_explained(deployment: Path, truth: Truth) -> None:
     """Each planted late line is late, has its cause, and names the document that causes it."""
-    async with Client(planner(deployment)) as client:
+    with used(COLD):  # one server is started as hosts start it
+        server = planner(deployment)
+    async with Client(server) as client:
         listed = records(await ask(client, "list_sales_orders", late_only=True, limit=200), "lines")
         assert {(row["sales_order_id"], row["line"]) for row in listed} == {
             (one["sales_order_id"], one["line"]) for one in truth.late

@@ -27,7 +27,7 @@ from tests.systems.tryton.server import Running as Tryton
 from tests.systems.wire.proxy import Which, Wire, in_front_of
 from tests.systems.wire.writing import CAP_WRITES, CREATE, DATE, TRYTON_WRITES
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.usefixtures("warm_servers")]
 
 BY_PLACE: Final = Of("place", {"s4hana": CAP_V2, "s4hana-v4": CAP_V4, "tryton": TRYTON})
 _TIMEOUT: Final = "    timeout_s: 4\n"
