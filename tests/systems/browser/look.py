@@ -1,6 +1,7 @@
 """Shows pages of views in a headless browser and says what became of them; runs in the rig's own environment.
 
-Usage: look.py JOBS REPORT — both JSON. JOBS: `browser` (program), `axe` (script), `shots` (folder) and `jobs`, each
+Usage: look.py, and on each line of its input the names of two files, [JOBS, REPORT]; says "done" after each.
+Both are JSON. JOBS: `browser` (program), `axe` (script), `shots` (folder) and `jobs`, each
 with `name`, `html`, `messages` (what the host sends once the page is set up), `context`, `width`, `keys` (pressed in
 turn) and `wrapped` (the host puts the page into the body of one of its own). REPORT: per name what the page shows,
 sent, asked the network for, wrote to the console, what axe found, and whether a script ran that was not its own.
@@ -103,23 +104,26 @@ FOCUS = """() => {
 }"""
 
 
-def main(jobs_file: str, report_file: str) -> None:
-    """Do all jobs in one browser, each in a page of its own."""
-    task = json.loads(Path(jobs_file).read_text(encoding="utf-8"))
-    axe = Path(task["axe"]).read_text(encoding="utf-8")
-    shots = Path(task["shots"])
-    report = {}
+def main() -> None:
+    """Do the jobs of one task after the other in one browser, each in a page of its own."""
     with sync_playwright() as playwright:
-        # The browser runs as root where continuous integration does, and shows nothing but what the jobs hold.
-        browser = playwright.chromium.launch(executable_path=task["browser"], args=["--no-sandbox"])
-        for job in task["jobs"]:
-            scheme = "dark" if job["context"].get("theme") == "dark" else "light"
-            page = browser.new_page(color_scheme=scheme)
-            report[job["name"]] = look(page, job, axe, shots)
-            page.close()
-        browser.close()
-    Path(report_file).write_text(json.dumps(report), encoding="utf-8")
+        browser = None
+        for line in sys.stdin:
+            jobs_file, report_file = json.loads(line)
+            task = json.loads(Path(jobs_file).read_text(encoding="utf-8"))
+            axe, report = Path(task["axe"]).read_text(encoding="utf-8"), {}
+            # The browser runs as root where continuous integration does, and shows nothing but what the jobs hold.
+            browser = browser or playwright.chromium.launch(executable_path=task["browser"], args=["--no-sandbox"])
+            for job in task["jobs"]:
+                scheme = "dark" if job["context"].get("theme") == "dark" else "light"
+                page = browser.new_page(color_scheme=scheme)
+                report[job["name"]] = look(page, job, axe, Path(task["shots"]))
+                page.close()
+            Path(report_file).write_text(json.dumps(report), encoding="utf-8")
+            print("done", flush=True)
+        if browser:
+            browser.close()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+    main()

@@ -1,6 +1,7 @@
 """Walks through a site in a headless browser and says what was seen; runs in the rig's own environment.
 
-Usage: walk.py JOBS REPORT — both JSON. JOBS: `browser` (program), `axe` (script), `shots` (folder) and `walks`, each
+Usage: walk.py, and on each line of its input the names of two files, [JOBS, REPORT]; says "done" after each.
+Both are JSON. JOBS: `browser` (program), `axe` (script), `shots` (folder) and `walks`, each
 with `name`, `width`, `scheme` (light or dark), `script` (false: the browser runs none), `any_certificate` (true: it
 believes one that was made on the spot) and `steps`:
 
@@ -151,18 +152,22 @@ STEPS: dict[str, Callable[..., Any]] = {
 }
 
 
-def main(jobs_file: str, report_file: str) -> None:
-    """Take all walks in one browser."""
-    task = json.loads(Path(jobs_file).read_text(encoding="utf-8"))
-    axe = Path(task["axe"]).read_text(encoding="utf-8")
-    shots = Path(task["shots"])
+def main() -> None:
+    """Take the walks of one task after the other in one browser."""
     with sync_playwright() as playwright:
-        # The browser runs as root where continuous integration does, and goes nowhere but to this machine.
-        browser = playwright.chromium.launch(executable_path=task["browser"], args=["--no-sandbox"])
-        report = {job["name"]: walk(browser, job, axe, shots) for job in task["walks"]}
-        browser.close()
-    Path(report_file).write_text(json.dumps(report), encoding="utf-8")
+        browser = None
+        for line in sys.stdin:
+            jobs_file, report_file = json.loads(line)
+            task = json.loads(Path(jobs_file).read_text(encoding="utf-8"))
+            axe, shots = Path(task["axe"]).read_text(encoding="utf-8"), Path(task["shots"])
+            # The browser runs as root where continuous integration does, and goes nowhere but to this machine.
+            browser = browser or playwright.chromium.launch(executable_path=task["browser"], args=["--no-sandbox"])
+            report = {job["name"]: walk(browser, job, axe, shots) for job in task["walks"]}
+            Path(report_file).write_text(json.dumps(report), encoding="utf-8")
+            print("done", flush=True)
+        if browser:
+            browser.close()
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+    main()
