@@ -116,7 +116,8 @@ class Mover:
         move = moves(step.name, before.state)
         if move is None or (move.leased and step.fence != before.fence):
             raise ProposalMovedError(state=before.state, move=step.name)
-        if step.fence and move.mover != "worker":  # what a clock may do at any time, nobody does by a lease
+        # By the lease one has, nobody does what a clock may do at any time, nor takes anew what has gone on meanwhile.
+        if step.fence and (move.mover != "worker" or move.takes_lease):
             raise ProposalMovedError(state=before.state, move=step.name)
         held = before.lease_expires_at.rstrip("Z") > exact_instant(self._clock.wall())
         if move.takes_lease and before.state in _UNDER_LEASE and held:

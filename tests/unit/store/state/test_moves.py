@@ -36,7 +36,7 @@ def a_step(move: Move, *, fence: int = FENCE) -> Step:
     return Step(
         name=move.name,
         actor="worker-1",
-        fence=fence if move.mover == "worker" else 0,
+        fence=fence if move.leased else 0,  # taking it starts with none
         reason="some_reason",
         not_before="2026-03-02T06:30:00Z",
         lease_expires_at=LATER if move.takes_lease else "",

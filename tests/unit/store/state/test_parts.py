@@ -144,6 +144,27 @@ def test_nothing_is_begun_the_other_way_than_its_saga_goes(state: DeploymentStat
     assert state.proposals.begin(waits(whole, clock), back).state is State.APPROVED
 
 
+@guarantees("P10.saga", "P4.table")
+def test_taking_back_is_begun_once_by_a_lease_and_goes_on_only_by_a_new_one(
+    state: DeploymentState, clock: FakeClock
+) -> None:
+    """Whoever begins it again by the lease that began it, over by now, would hold it under a lease that is over."""
+    whole = claimed(state, a_saga("key-twice01"))
+    back = Step(name="compensate", actor="w1", fence=whole.fence)
+    going = state.proposals.move(whole.content.proposal_id, back)
+    clock.pass_seconds(3600)
+    before = state.audit.last(1)
+    with pytest.raises(ProposalMovedError) as moved:
+        state.proposals.move(whole.content.proposal_id, back)
+    assert moved.value.facts == {"state": State.COMPENSATING, "move": "compensate"}
+    assert (state.proposals.get(whole.content.proposal_id), state.audit.last(1)) == (going, before)
+
+    taken = state.proposals.take("w2", lease_s=60)
+    assert taken is not None
+    assert (taken.state, taken.holder, taken.fence) == (State.COMPENSATING, "w2", whole.fence + 1)
+    assert taken.lease_expires_at > going.lease_expires_at
+
+
 def a_way_back(whole: Content, part: Content, number: int) -> Content:
     """Return the n-th way back of a step."""
     made = a_part(whole, undoes=part.proposal_id)
