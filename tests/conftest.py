@@ -73,6 +73,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
     Most of them are databases, and each change of one waits for the disk; nothing here is about the power going off.
     """
+    config.addinivalue_line("markers", "bends_log(why): tests/verified_logs.py finds what this test leaves behind")
     said = config.getoption("basetemp", None) or {"PYTEST_DEBUG_TEMPROOT", "TMPDIR"} & os.environ.keys()
     if not said and has_room(_MEMORY, _ROOM_BYTES):
         os.environ["PYTEST_DEBUG_TEMPROOT"] = str(_MEMORY)

@@ -121,6 +121,11 @@ def opened(row: Approver) -> tuple[Statement, bytes] | None:
     return signed.opened(signed.ENROLMENT, Enrolment, row.enrolment.text)
 
 
+def opened_revocation(text: str) -> tuple[Revocation, bytes] | None:
+    """Return the revocation of a stored text and the bytes that must have been signed; `None` if it isn't one."""
+    return signed.opened(signed.REVOCATION, Revocation, text)
+
+
 def _is_of(row: Approver, approver_id: str) -> bool:
     """Whether an enrolment is of this person: of their key, or of an account of theirs at a provider."""
     found = opened(row)
@@ -129,7 +134,7 @@ def _is_of(row: Approver, approver_id: str) -> bool:
 
 def _was_before(at: str, revocation: Signed) -> bool:
     """Whether what somebody said is of a time before they were revoked."""
-    found = signed.opened(signed.REVOCATION, Revocation, revocation.text)
+    found = opened_revocation(revocation.text)
     return found is not None and parse_instant(at) <= parse_instant(found[0].revoked_at)
 
 
@@ -226,7 +231,7 @@ def _revocation(entry: _Entry, stored: Signed, chain: Mapping[str, Enrolment], d
 
     One that does not verify is damage, not nothing: else whoever spoils it would be an approver again.
     """
-    found = signed.opened(signed.REVOCATION, Revocation, stored.text)
+    found = opened_revocation(stored.text)
     signer, name = chain.get(stored.signer), entry.row.approver_id
     if found is None or signer is None:
         raise RegistryDamagedError(approver=name, reason="not a revocation")

@@ -46,6 +46,11 @@ def message(clearing: Clearing) -> tuple[str, bytes]:
     return signed.written(signed.OIDC_TAINT if isinstance(clearing, OidcClearing) else signed.TAINT, clearing)
 
 
+def opened(text: str) -> tuple[Clearing, bytes] | None:
+    """Return the words of a stored text and the bytes that must have been signed; `None` if it isn't any."""
+    return signed.opened(signed.TAINT, Clearing, text) or signed.opened(signed.OIDC_TAINT, OidcClearing, text)
+
+
 def asked_for(agent: str) -> str:
     """Return what somebody proves anew who they are for, to clear what an agent has read."""
     return f"taint:{agent}"
@@ -78,8 +83,7 @@ def is_cleared(
 def _clears(
     read: OutsiderText, stored: Signed, trusted: Mapping[str, Enrolment], principal: Principal, deployment: str
 ) -> bool:
-    found = signed.opened(signed.TAINT, Clearing, stored.text)
-    found = found or signed.opened(signed.OIDC_TAINT, OidcClearing, stored.text)
+    found = opened(stored.text)
     approver = trusted.get(stored.signer)
     if found is None or approver is None or not may_clear(approver, principal):
         return False

@@ -71,7 +71,7 @@ class KeptRows:
             if told[0] == "break_glass" and facts.get("from") != facts.get("to"):
                 self._vouched["glass", proposal_id] = _Vouched(seq, _texts(facts, "review_due_at"))
         elif "statement_digest" in facts:
-            told = _texts(facts, "verdict", "statement_digest", "signature", "nonce")
+            told = _texts(facts, "verdict", "statement_digest", "signature", "nonce", "approver")
             of = "review" if kind == GLASS_REVIEWED else "resolution"
             one = ("order", f"{proposal_id} {facts.get('fence')}") if told[0] == "take_back" else (of, proposal_id)
             self._vouched[one] = _Vouched(seq, told)

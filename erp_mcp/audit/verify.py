@@ -30,7 +30,7 @@ ChainCode = Literal[
     "value_changed",  # a kept value or salt does not match the digest in the leaf
     "value_missing",  # the leaf commits to a value that is not kept
     "value_added",  # a value is kept that the leaf does not commit to
-    "bad_signature",  # what is recorded as signed about a proposal is not, or by no key that was enrolled then
+    "bad_signature",  # what is recorded as signed is not, or by no key that was enrolled then
     "head_missing",  # the remembered head is not in the chain: cut off or rewritten
     "time_backwards",  # notice only: the clock went back
 ]

@@ -20,6 +20,8 @@ from erp_mcp.domain.answer import Answer, Refusal
 from erp_mcp.domain.audit import AuditRecord
 from erp_mcp.domain.call import JsonValue, ToolCall
 from tests.prepared import DemoPlant
+from tests.verified_logs import logs_hold as logs_hold  # noqa: PLC0414 - what a test leaves behind is verified
+from tests.verified_logs import logs_of_file_hold as logs_of_file_hold  # noqa: PLC0414
 
 DECEMBER = datetime.fromisoformat("2026-12-01T00:00:00Z")
 

@@ -262,6 +262,7 @@ def test_a_proposal_that_nobody_approved_is_not_sent_whatever_its_row_says(scene
 @guarantees("P3.binding")
 @pytest.mark.parametrize("field", ["headline", "after"])
 @pytest.mark.parametrize("reason", ["records_disagree", "preview_differs"])
+@pytest.mark.bends_log("the row of a proposal is changed")
 def test_a_preview_that_was_made_harmless_before_a_person_saw_it_is_found(
     prepared: Path, tmp_path: Path, field: str, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -358,6 +359,7 @@ def test_an_approver_put_into_the_file_by_hand_decides_nothing(scene: Scene, sig
 
 
 @guarantees("P4.one_effect")
+@pytest.mark.bends_log("a state that no move led to")
 def test_a_proposal_that_was_written_and_is_set_back_by_hand_is_not_written_again(
     prepared: Path, tmp_path: Path
 ) -> None:

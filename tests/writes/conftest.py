@@ -11,6 +11,8 @@ import pytest
 from tests.faults.plant import DrivenClock, opened
 from tests.prepared import DemoPlant
 from tests.stretching import stretched_once
+from tests.verified_logs import logs_hold as logs_hold  # noqa: PLC0414 - what a test leaves behind is verified
+from tests.verified_logs import logs_of_file_hold as logs_of_file_hold  # noqa: PLC0414
 from tests.writes.desk import WriteDesk, furnish, open_write_desk
 
 

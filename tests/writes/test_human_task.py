@@ -96,6 +96,7 @@ def test_a_policy_that_lets_anything_else_happen_by_nobody_is_refused(tool: str,
 
 
 @guarantees("P3.own_tasks")
+@pytest.mark.bends_log("a proposal that is said to need nobody")
 def test_what_claims_to_need_nobody_is_not_believed_by_check_or_store(desk: WriteDesk) -> None:
     """A forged bundle or row would say zero for an order as well; worker, store and verifier look at what it writes."""
     tool = "propose_create_purchase_requisition"

@@ -301,6 +301,7 @@ def test_an_agent_can_neither_cancel_a_part_nor_take_one_back_while_its_saga_is_
 
 
 @guarantees("P10.saga", "P3.binding")
+@pytest.mark.bends_log("the row of a part is changed")
 def test_a_part_that_somebody_altered_in_the_database_is_not_sent(desk: WriteDesk) -> None:
     """What people signed is the saga; a part that says something else has nobody's signature."""
     saga = saga_of(desk)

@@ -59,6 +59,7 @@ def refused_at_order(desk: WriteDesk, then: At) -> At:
 @pytest.mark.parametrize(
     ("step", "point", "back"), [("create_order", "after_deny", False), ("allocate_budget", "after_begin", True)]
 )
+@pytest.mark.bends_log("decisions are taken away")
 def test_nothing_is_taken_back_of_a_saga_that_nobody_signed(desk: WriteDesk, step: str, point: str, back: bool) -> None:
     """Somebody who can write to the database makes rows; without signatures over them they are worth nothing."""
     saga = saga_of(desk)

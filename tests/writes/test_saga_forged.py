@@ -98,6 +98,7 @@ def back_begun(desk: WriteDesk, saga: Proposal) -> Sequence[str]:
 @pytest.mark.parametrize(
     "forges", [failed_out_of_nothing, failed_and_taken_back, step_undone, step_gone, step_done, back_begun]
 )
+@pytest.mark.bends_log("rows of parts that nothing led to")
 def test_a_signed_saga_goes_neither_on_nor_back_by_rows_that_no_record_leads_to(
     desk: WriteDesk, forges: Forges
 ) -> None:
@@ -119,6 +120,7 @@ def test_a_signed_saga_goes_neither_on_nor_back_by_rows_that_no_record_leads_to(
 
 
 @guarantees("P5.rows_proved", "P10.saga", "P3.people_commit")
+@pytest.mark.bends_log("the row of a part is changed")
 def test_a_saga_that_is_done_is_not_taken_back_by_a_row_that_says_that_its_order_failed(desk: WriteDesk) -> None:
     """With the events of the order gone, nobody would look for it, and stock and budget would go from under it."""
     saga = carried_out(desk, saga_of(desk))
@@ -140,6 +142,7 @@ def test_a_saga_that_is_done_is_not_taken_back_by_a_row_that_says_that_its_order
 
 @guarantees("P5.rows_proved", "P4.one_effect", "P3.people_commit")
 @pytest.mark.parametrize("forgets", [False, True])
+@pytest.mark.bends_log("the row of what was written is changed")
 def test_what_was_written_is_not_sent_once_more_because_its_row_says_that_it_is_approved(
     desk: WriteDesk, forgets: bool
 ) -> None:
@@ -158,13 +161,29 @@ def test_what_was_written_is_not_sent_once_more_because_its_row_says_that_it_is_
 @pytest.mark.parametrize(
     "statement",
     [
-        "UPDATE audit_record SET leaf = CAST(replace(CAST(leaf AS TEXT), 'rule_refused', 'rule_x') AS BLOB)",
-        "UPDATE audit_record SET leaf_hash = printf('%064d', 1) WHERE seq = (SELECT MIN(audit_seq) - 1 FROM outbox)",
-        "DELETE FROM audit_record WHERE seq = (SELECT MIN(audit_seq) FROM outbox WHERE type = 'proposal.claimed')",
+        pytest.param(
+            "UPDATE audit_record SET leaf = CAST(replace(CAST(leaf AS TEXT), 'rule_refused', 'rule_x') AS BLOB)",
+            marks=pytest.mark.bends_log("a record is changed"),
+        ),
+        pytest.param(
+            "UPDATE audit_record SET leaf_hash = printf('%064d', 1)"
+            " WHERE seq = (SELECT MIN(audit_seq) - 1 FROM outbox)",
+            marks=pytest.mark.bends_log("a record is changed"),
+        ),
+        pytest.param(
+            "DELETE FROM audit_record WHERE seq = (SELECT MIN(audit_seq) FROM outbox WHERE type = 'proposal.claimed')",
+            marks=pytest.mark.bends_log("a record is taken away"),
+        ),
         "UPDATE outbox SET type = 'proposal.stale' WHERE type = 'proposal.denied'",
         "UPDATE outbox SET aggregate_id = (SELECT MAX(part_of) FROM proposal) WHERE type = 'proposal.denied'",
-        "UPDATE audit_detail SET salt = '00' WHERE name = 'receipt'",
-        "DELETE FROM audit_detail WHERE name = 'receipt'",
+        pytest.param(
+            "UPDATE audit_detail SET salt = '00' WHERE name = 'receipt'",
+            marks=pytest.mark.bends_log("a kept value is changed"),
+        ),
+        pytest.param(
+            "DELETE FROM audit_detail WHERE name = 'receipt'",
+            marks=pytest.mark.bends_log("kept values are taken away"),
+        ),
     ],
 )
 def test_nothing_is_taken_back_on_records_that_somebody_changed(desk: WriteDesk, statement: str) -> None:
@@ -182,6 +201,7 @@ def test_nothing_is_taken_back_on_records_that_somebody_changed(desk: WriteDesk,
     assert desk.erp("SELECT planned FROM budget WHERE cost_ctr = '4200-1000' AND period = '2026'") == [("867800.00",)]
 
 
+ORDER_BENT: Final = pytest.mark.bends_log("an order is changed or taken away")
 TOUCHED: Final = "UPDATE resv SET qty = '{}', changed_at = '2026-03-16T05:3{}:00Z' WHERE resv_no = 'RS00001700'"
 
 
@@ -194,10 +214,16 @@ def order_of(desk: WriteDesk, saga: Proposal) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("statement", "reason"),
     [
-        ("DELETE FROM take_back_order", "order_missing"),
-        ("UPDATE take_back_order SET statement = replace(statement, 'put right', 'put wrong')", "order_signature"),
-        ("UPDATE take_back_order SET signature = replace(signature, '0', '1')", "order_signature"),
-        ("UPDATE take_back_order SET approver_id = 'second-approver'", "order_envelope"),
+        pytest.param("DELETE FROM take_back_order", "order_missing", marks=ORDER_BENT),
+        pytest.param(
+            "UPDATE take_back_order SET statement = replace(statement, 'put right', 'put wrong')",
+            "order_signature",
+            marks=ORDER_BENT,
+        ),
+        pytest.param(
+            "UPDATE take_back_order SET signature = replace(signature, '0', '1')", "order_signature", marks=ORDER_BENT
+        ),
+        pytest.param("UPDATE take_back_order SET approver_id = 'second-approver'", "order_envelope", marks=ORDER_BENT),
         ("UPDATE take_back_order SET resolved_at = '2026-01-01T00:00:00.000000Z'", "order_envelope"),
     ],
 )

@@ -127,6 +127,7 @@ def test_neither_the_agent_s_owner_nor_a_wrong_passphrase_clears_anything(watche
 @pytest.mark.parametrize(
     "name", ["agent", "read_at", "deployment", "approver_id", "approver_name", "public_key", "reason"]
 )
+@pytest.mark.bends_log("a word that nobody signed")
 def test_a_word_that_somebody_wrote_into_the_database_clears_nothing(watched: WriteDesk, name: str) -> None:
     """Each part of what is signed, changed by itself under the same signature."""
     _read_a_note(watched)

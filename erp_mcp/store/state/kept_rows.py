@@ -23,12 +23,17 @@ _DECISIONS: Final = (
     "SELECT proposal_id, approver_id, decision, envelope, signature, nonce FROM decision"
     " WHERE (proposal_id, approver_id) > (?, ?) ORDER BY proposal_id, approver_id LIMIT 500"
 )
-_RESOLUTIONS: Final = "SELECT proposal_id, verdict, statement, signature, nonce FROM resolution ORDER BY proposal_id"
+_RESOLUTIONS: Final = (
+    "SELECT proposal_id, verdict, statement, signature, nonce, approver_id FROM resolution ORDER BY proposal_id"
+)
 _ORDERS: Final = (
-    "SELECT proposal_id, fence, statement, signature, nonce FROM take_back_order ORDER BY proposal_id, fence"
+    "SELECT proposal_id, fence, statement, signature, nonce, approver_id FROM take_back_order"
+    " ORDER BY proposal_id, fence"
 )
 _GLASS: Final = "SELECT proposal_id, due_at FROM glass ORDER BY proposal_id"
-_REVIEWS: Final = "SELECT proposal_id, verdict, statement, signature, nonce FROM glass_review ORDER BY proposal_id"
+_REVIEWS: Final = (
+    "SELECT proposal_id, verdict, statement, signature, nonce, approver_id FROM glass_review ORDER BY proposal_id"
+)
 _DECLARATIONS: Final = (
     "SELECT system, account, name, target, declared_by, pathway, declared_at FROM declaration ORDER BY system"
 )
@@ -75,15 +80,15 @@ def _statements(engine: Engine) -> Iterator[KeptRow]:
         orders = session.execute(_ORDERS).fetchall()
         broken = session.execute(_GLASS).fetchall()
         reviews = session.execute(_REVIEWS).fetchall()
-    for proposal_id, verdict, statement, signature, nonce in resolutions:
-        yield KeptRow(kind="resolution", name=proposal_id, told=(verdict, _digest(statement), signature, nonce))
-    for proposal_id, fence, statement, signature, nonce in orders:
-        said = ("take_back", _digest(statement), signature, nonce)
+    for proposal_id, verdict, statement, *signed in resolutions:
+        yield KeptRow(kind="resolution", name=proposal_id, told=(verdict, _digest(statement), *signed))
+    for proposal_id, fence, statement, *signed in orders:
+        said = ("take_back", _digest(statement), *signed)
         yield KeptRow(kind="order", name=f"{proposal_id} {fence}", told=said)
     for proposal_id, due_at in broken:
         yield KeptRow(kind="glass", name=proposal_id, told=(due_at,))
-    for proposal_id, verdict, statement, signature, nonce in reviews:
-        yield KeptRow(kind="review", name=proposal_id, told=(verdict, _digest(statement), signature, nonce))
+    for proposal_id, verdict, statement, *signed in reviews:
+        yield KeptRow(kind="review", name=proposal_id, told=(verdict, _digest(statement), *signed))
 
 
 def _decisions(engine: Engine) -> Iterator[KeptRow]:

@@ -12,6 +12,7 @@ from erp_mcp.domain.audit import AuditEntry
 from erp_mcp.domain.taint import OutsiderText
 from erp_mcp.store.state.audit import StoredAudit
 from erp_mcp.store.state.engine import Engine
+from erp_mcp.store.state.words import check_not_revoked
 
 _ONE: Final = "SELECT agent, read_at, fields FROM taint WHERE agent = ?"
 _ALL: Final = "SELECT agent, read_at, fields FROM taint ORDER BY agent"
@@ -56,9 +57,11 @@ class StoredTaint:
         """Store an approver's word with its audit record `taint.cleared`; survives power loss.
 
         Raises:
+            ApproverNotFoundError: `approval.not_found`, for somebody revoked meanwhile; nothing was written.
             StateUnavailableError: `state.unavailable`; nothing was written.
         """
         with self._engine.writing() as session:
+            check_not_revoked(session, statement.signer, statement.text)
             row = (nonce, agent, statement.text, statement.signer, statement.signature, at)
             session.execute(_CLEAR, row)
             entry = AuditEntry(

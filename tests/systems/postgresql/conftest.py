@@ -15,6 +15,8 @@ from erp_mcp.domain.traffic import TrafficLimits
 from erp_mcp.ports import Clock, SecretSource, Traffic
 from erp_mcp.testing import FixedClock
 from tests.systems.postgresql.server import Rig, running
+from tests.verified_logs import logs_hold as logs_hold  # noqa: PLC0414 - what a test leaves behind is verified
+from tests.verified_logs import logs_of_file_hold as logs_of_file_hold  # noqa: PLC0414
 
 DATABASE: Final = "plant"
 READER: Final = "reader"

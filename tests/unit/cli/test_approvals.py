@@ -192,6 +192,7 @@ def test_a_root_key_that_stands_alone_lets_nobody_found_the_registry_again(tmp_p
 
 
 @guarantees("P3.enrolled")
+@pytest.mark.bends_log("an approver whom nobody enrolled")
 def test_a_row_that_somebody_wrote_into_the_table_stops_every_decision(desk: Desk) -> None:
     """It is worth nothing, and not passed over."""
     desk.propose()
@@ -483,6 +484,7 @@ def test_a_wrong_passphrase_decides_nothing_and_is_recorded(desk: Desk) -> None:
 
 
 @guarantees("P3.binding")
+@pytest.mark.bends_log("the row of a proposal is changed")
 def test_a_proposal_that_was_changed_in_the_database_is_not_put_to_a_decision(desk: Desk) -> None:
     """It is refused before it is signed."""
     desk.propose()

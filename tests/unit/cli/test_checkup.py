@@ -115,6 +115,7 @@ def test_it_says_that_a_stopped_site_stops_what_says_no_site_too(deployment: Dep
 
 
 @guarantees("cli.teaches", "P10.survives")
+@pytest.mark.bends_log("a state that no move led to")
 def test_it_names_what_is_approved_and_not_picked_up_and_what_needs_a_person(deployment: Deployment) -> None:
     """Nothing waits unseen: neither for a worker that nobody started, nor for somebody to decide what happened."""
     handle = approved(deployment)

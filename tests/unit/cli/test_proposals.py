@@ -122,6 +122,7 @@ def test_what_was_taken_in_is_told_with_its_ticket_and_when_it_is_asked_again(de
 
 
 @guarantees("P3.binding", "cli.teaches")
+@pytest.mark.bends_log("the row of a proposal is changed")
 def test_a_damaged_one_is_listed_with_where_it_stands_and_nothing_of_its_content(desk: Desk) -> None:
     """What a worker hands to a person is found by that person, and what somebody wrote into it is not shown."""
     desk.propose("prp_000000000002")
@@ -273,6 +274,7 @@ def test_a_statement_that_was_changed_is_not_in_order(field: str, value: str, de
 
 
 @guarantees("P4.resolved", "P5.moves_proved")
+@pytest.mark.bends_log("a statement is taken away")
 def test_a_statement_that_somebody_took_away_is_found_by_the_verifier(desk: Desk) -> None:
     """The end of such a proposal rests on it alone."""
     lost(desk)

@@ -144,6 +144,7 @@ def test_events_are_shown_whole_by_proposal_and_from_a_place_on(config: Path) ->
 
 
 @guarantees("P5.moves_proved")
+@pytest.mark.bends_log("the row of a proposal is changed")
 def test_a_proposal_changed_behind_its_records_is_found_by_the_command(config: Path) -> None:
     """What the offline verification knows must be what an operator gets to see."""
     assert run(config, "audit", "verify").exit_code == 0
@@ -160,6 +161,7 @@ def test_a_proposal_changed_behind_its_records_is_found_by_the_command(config: P
 
 
 @guarantees("P5.moves_proved")
+@pytest.mark.bends_log("a record is taken away")
 def test_an_event_whose_record_is_gone_is_found(config: Path) -> None:
     """Whoever cuts the log off leaves the events that were written with it."""
     connection = sqlite3.connect(load(config).state_dir / "state.sqlite")

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.unit.committing.office import Office
+from tests.verified_logs import logs_hold as logs_hold  # noqa: PLC0414 - what a test leaves behind is verified
+from tests.verified_logs import logs_of_file_hold as logs_of_file_hold  # noqa: PLC0414
 
 
 @pytest.fixture

@@ -121,7 +121,10 @@ async def test_words_that_our_own_commands_would_not_have_signed_write_nothing(
 
 
 @guarantees("P3.break_glass", "P3.signed", "P3.enrolled")
-@pytest.mark.parametrize("who", ["eve", "stranger", "owner"])
+@pytest.mark.parametrize(
+    "who",
+    ["eve", pytest.param("stranger", marks=pytest.mark.bends_log("a yes of who was never enrolled")), "owner"],
+)
 async def test_a_yes_of_who_is_not_named_not_enrolled_or_asked_for_it_writes_nothing(office: Office, who: str) -> None:
     """Whatever row stands there."""
     owner = Person(id="olga", name="Olga Owner")
@@ -135,6 +138,7 @@ async def test_a_yes_of_who_is_not_named_not_enrolled_or_asked_for_it_writes_not
 
 
 @guarantees("P3.break_glass", "P3.signed")
+@pytest.mark.bends_log("a decision that nobody made")
 async def test_a_row_forged_beside_a_true_one_writes_nothing(office: Office) -> None:
     """Whoever owns the database writes a second yes, and where the proposal stands."""
     content = office.propose(terms=WITH)
@@ -153,6 +157,7 @@ async def test_a_row_forged_beside_a_true_one_writes_nothing(office: Office) -> 
 
 
 @guarantees("P3.break_glass")
+@pytest.mark.bends_log("the row of a review that is due is taken away")
 async def test_without_the_row_that_asks_for_a_review_nothing_is_written(office: Office) -> None:
     """Whoever takes it out to be looked at by nobody has nothing written."""
     content = broken(office)

@@ -409,6 +409,7 @@ async def test_what_may_have_been_sent_is_read_back_under_a_kill_switch(office: 
         ("DELETE FROM approver WHERE approver_id = 'ada'", "registry_damaged"),
     ],
 )
+@pytest.mark.bends_log("a decision or an approver is changed or taken away")
 async def test_an_approval_that_was_written_into_the_database_is_worth_nothing(
     office: Office, statement: str, reason: str
 ) -> None:
@@ -420,6 +421,7 @@ async def test_an_approval_that_was_written_into_the_database_is_worth_nothing(
 
 
 @guarantees("P3.people_commit")
+@pytest.mark.bends_log("a state that no move led to")
 async def test_a_proposal_set_to_approved_without_anybody_is_handed_to_a_person(office: Office) -> None:
     """A state is a row like any other."""
     content = office.propose()
@@ -473,6 +475,7 @@ def altered(value: object) -> object:
 
 @guarantees("P3.binding", "P4.one_effect")
 @pytest.mark.parametrize("name", [field.name for field in fields(Content)])
+@pytest.mark.bends_log("the row of what was approved is changed")
 async def test_each_field_that_is_altered_after_the_approval_is_found(office: Office, name: str) -> None:
     """The signature is over all of it, so whatever is changed in the database is found before anything is sent."""
     content = office.approved()
@@ -488,6 +491,7 @@ async def test_each_field_that_is_altered_after_the_approval_is_found(office: Of
 
 
 @guarantees("P3.binding")
+@pytest.mark.bends_log("the row of what was approved is changed")
 async def test_a_content_that_is_altered_with_its_digest_is_found_by_the_signature(office: Office) -> None:
     """A digest beside the content protects from accidents; only the signed one protects from people."""
     content = office.approved()
@@ -499,6 +503,7 @@ async def test_a_content_that_is_altered_with_its_digest_is_found_by_the_signatu
 
 
 @guarantees("P3.binding")
+@pytest.mark.bends_log("a decision is carried over to another proposal")
 async def test_the_approval_of_one_proposal_does_not_carry_out_another(office: Office) -> None:
     """An approval moved to another proposal is not about it."""
     approved = office.propose(number=1)
@@ -567,6 +572,7 @@ async def test_a_change_that_is_worth_more_by_now_needs_the_people_of_its_band(o
 
 
 @guarantees("P3.groups")
+@pytest.mark.bends_log("a state that no move led to")
 async def test_two_people_of_one_group_written_past_the_store_send_nothing(office: Office) -> None:
     """The worker counts by itself who stands for which group."""
     groups = (Group(name="buyers", approvers=("bob", "eve")), Group(name="finance", approvers=("ada",)))
@@ -591,6 +597,7 @@ APART = Separation(rule="apart", tools=(UPDATE, CREATE), key="supplier", window_
     ],
     ids=["separation", "quota"],
 )  # fmt: skip
+@pytest.mark.bends_log("a decision that the store did not take")
 async def test_a_yes_that_somebody_could_not_say_is_worth_nothing_in_the_database(
     office: Office, terms: Terms, reason: str
 ) -> None:

@@ -60,6 +60,7 @@ async def test_a_proposal_and_its_decision_carried_over_whole_are_not_sent(
 
 @guarantees("P3.binding")
 @pytest.mark.parametrize("words", ["of then", "that name the other one"])
+@pytest.mark.bends_log("a decision of another deployment")
 async def test_a_decision_carried_over_to_the_same_change_there_is_no_decision(
     there: Office, monkeypatch: pytest.MonkeyPatch, words: str
 ) -> None:
@@ -81,6 +82,7 @@ async def test_a_decision_carried_over_to_the_same_change_there_is_no_decision(
 
 
 @guarantees("P3.binding")
+@pytest.mark.bends_log("the row of what was approved is changed")
 async def test_a_carried_over_proposal_that_was_made_to_name_the_deployment_is_not_sent(
     there: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:

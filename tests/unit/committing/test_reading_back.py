@@ -133,6 +133,7 @@ async def test_a_worker_that_is_stopped_while_reading_back_leaves_it_unknown(off
 
 
 @guarantees("P3.binding", "P4.unknown")
+@pytest.mark.bends_log("the row of what was approved is changed")
 async def test_a_proposal_that_is_altered_while_its_outcome_is_unknown_goes_to_a_person(office: Office) -> None:
     """An altered reference would be looked for in vain, and not applied would be a lie."""
     content = office.approved()

@@ -241,6 +241,7 @@ async def test_an_outage_while_it_waits_takes_nothing_of_its_time(
 
 
 @guarantees("P4.accepted")
+@pytest.mark.bends_log("a record is overwritten")
 async def test_a_record_that_was_altered_gives_no_ticket(office: Office, queue: Queue) -> None:
     """The verifier finds it; until then it is looked for by our reference."""
     content = office.approved()

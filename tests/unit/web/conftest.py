@@ -14,6 +14,8 @@ from erp_mcp.cli.app import main
 from tests.stretching import stretched_once
 from tests.unit.cli.people_at_work import Desk
 from tests.unit.web.browsing import Browser
+from tests.verified_logs import logs_hold as logs_hold  # noqa: PLC0414 - what a test leaves behind is verified
+from tests.verified_logs import logs_of_file_hold as logs_of_file_hold  # noqa: PLC0414
 
 
 @pytest.fixture(autouse=True, scope="module")

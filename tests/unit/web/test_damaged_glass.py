@@ -109,6 +109,7 @@ def findings(browser: Browser) -> list[str]:
 
 
 @guarantees("P3.break_glass", "P3.page_decides", "P3.page_told", "P5.moves_proved")
+@pytest.mark.bends_log("the row of an emergency is changed")
 async def test_the_page_says_what_is_known_and_what_is_not_and_a_reviewer_of_today_closes_it(
     browser: Browser, desk: Desk
 ) -> None:
@@ -156,6 +157,7 @@ async def test_the_page_says_what_is_known_and_what_is_not_and_a_reviewer_of_tod
 
 
 @guarantees("P3.break_glass", "P3.page_told")
+@pytest.mark.bends_log("the row of an emergency is changed")
 async def test_the_terminal_says_the_same_and_takes_one_word_alone(browser: Browser, desk: Desk) -> None:
     """Listed among those that wait, in words and for programs."""
     found = await damaged(browser, desk)
@@ -179,6 +181,7 @@ async def test_the_terminal_says_the_same_and_takes_one_word_alone(browser: Brow
 
 
 @guarantees("P3.break_glass")
+@pytest.mark.bends_log("the row of an emergency is changed")
 async def test_without_the_content_in_the_log_its_headline_is_not_known_and_it_can_be_closed(
     browser: Browser, desk: Desk
 ) -> None:
@@ -196,6 +199,7 @@ async def test_without_the_content_in_the_log_its_headline_is_not_known_and_it_c
 
 
 @guarantees("P3.break_glass", "P5.tamper_evident")
+@pytest.mark.bends_log("the row of an emergency is changed")
 async def test_words_that_somebody_changed_in_the_log_too_are_not_taken_for_what_was_signed(
     browser: Browser, desk: Desk
 ) -> None:
@@ -224,6 +228,7 @@ FORGED: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
 
 @guarantees("P3.break_glass", "P3.signed")
 @pytest.mark.parametrize(("statement", "values"), FORGED.values(), ids=FORGED)
+@pytest.mark.bends_log("the row of an emergency is changed")
 async def test_where_what_they_signed_can_not_be_told_nobody_closes_it(
     browser: Browser, desk: Desk, statement: str, values: tuple[str, ...]
 ) -> None:
@@ -251,6 +256,7 @@ async def test_where_what_they_signed_can_not_be_told_nobody_closes_it(
         ("nobody", "approval.not_found"),
     ],
 )
+@pytest.mark.bends_log("the row of an emergency is changed")
 async def test_who_may_not_is_refused_and_that_is_recorded(browser: Browser, desk: Desk, who: str, code: str) -> None:
     """One of the two, one whom only the terms of then name, the owner of the agent, and a stranger."""
     names(desk, "dora", "bob", "olga")
@@ -267,6 +273,7 @@ async def test_who_may_not_is_refused_and_that_is_recorded(browser: Browser, des
 
 
 @guarantees("P3.break_glass")
+@pytest.mark.bends_log("the row of an emergency is changed")
 async def test_where_the_policy_of_today_names_nobody_the_page_says_so(browser: Browser, desk: Desk) -> None:
     """Until an administrator names somebody, whom the policy then names."""
     await damaged(browser, desk)
@@ -281,6 +288,7 @@ async def test_where_the_policy_of_today_names_nobody_the_page_says_so(browser: 
 
 
 @guarantees("P3.break_glass", "P3.signed")
+@pytest.mark.bends_log("the row of an emergency is changed")
 async def test_a_row_that_was_changed_with_its_digest_is_reviewed_by_nobody_as_if_it_were_what_was_signed(
     browser: Browser, desk: Desk
 ) -> None:
@@ -325,6 +333,7 @@ async def test_a_row_that_was_put_right_meanwhile_is_reviewed_as_always(browser:
 
 
 @guarantees("P3.break_glass", "P3.signed")
+@pytest.mark.bends_log("the row of an emergency is changed")
 async def test_it_takes_the_passphrase_and_counts_of_two_who_were_revoked_since(browser: Browser, desk: Desk) -> None:
     """Who broke the glass may have left: what they signed before that still says what it was."""
     found = await damaged(browser, desk)

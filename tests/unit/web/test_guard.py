@@ -261,6 +261,7 @@ async def test_behind_a_proxy_the_page_lies_under_a_path_of_its_own_and_nowhere_
 
 
 @guarantees("P8.no_leaks", "P3.page_forms")
+@pytest.mark.bends_log("the state file is no database any more")
 async def test_what_breaks_inside_tells_nothing(browser: Browser) -> None:
     """Where a file lies or what a line of ours says is nothing for an answer."""
     await browser.sign_in("bob")
