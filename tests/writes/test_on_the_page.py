@@ -57,6 +57,8 @@ async def test_somebody_says_yes_to_less_and_only_that_is_left(
     assert (shown.status_code, desk.proposal(asked.content.proposal_id).state) == (200, State.AWAITING_APPROVAL)
     assert "60.5" in browser.seen.text
     assert "Nothing of this is stored yet" in browser.seen.text
+    blind = await browser.send(f"{here}/narrowed", comment="enough", passphrase=passphrase)
+    assert (blind.status_code, desk.proposal(asked.content.proposal_id).state) == (400, State.AWAITING_APPROVAL)
     looked = {"looked": "yes"} if "looked" in browser.seen.fields[f"{here}/narrowed"] else {}
     done = await browser.send(f"{here}/narrowed", comment="enough", passphrase=passphrase, **looked)
 

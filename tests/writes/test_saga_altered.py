@@ -84,6 +84,18 @@ def test_what_was_written_on_the_word_of_somebody_who_was_revoked_since_is_taken
 
 
 @guarantees("P10.saga", "P3.people_commit")
+def test_nothing_is_begun_on_the_word_of_somebody_who_was_revoked_before(desk: WriteDesk) -> None:
+    """As long as nothing is written there is nothing to be taken back, so no part is there at all."""
+    before = standing(desk)
+    saga = saga_of(desk)
+    revoked(desk)
+    saga = carried_out(desk, saga)
+    assert (saga.state, saga.reason) == (State.NEEDS_HUMAN, "approval_not_enrolled")
+    assert parts(desk, saga) == {}
+    assert standing(desk) == before
+
+
+@guarantees("P10.saga", "P3.people_commit")
 def test_a_yes_that_is_dated_after_its_person_was_revoked_counts_for_no_way_back(desk: WriteDesk) -> None:
     """Otherwise a key that was taken away could still sign rows that somebody makes."""
     whole, clock = saga_of(desk), desk.deployment.clock

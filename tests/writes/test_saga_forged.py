@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Final
+from unittest import mock
 
 import pytest
 
@@ -14,7 +15,7 @@ from erp_mcp.audit.verify import unproved
 from erp_mcp.domain import saga as sagas
 from erp_mcp.domain.lifecycle import State
 from erp_mcp.domain.proposal import Content, Proposal
-from erp_mcp.store.state.rows import beside, content_digest, content_text
+from erp_mcp.store.state.rows import ORDER_COLUMNS, beside, content_digest, content_text
 from tests.guarantees import guarantees
 from tests.writes.desk import WriteDesk
 from tests.writes.test_procurement import RELEASE, STEPS, carried_out, once, parts, saga_of, stuck, ways_back
@@ -240,6 +241,25 @@ def test_a_stuck_saga_is_taken_back_further_only_on_an_order_that_holds(
 
 
 @guarantees("P5.rows_proved", "P4.resolved", "P3.people_commit")
+@pytest.mark.bends_log("an order that no record tells of")
+def test_an_order_that_somebody_signed_and_that_no_saga_went_on_by_lets_none_go_on(desk: WriteDesk) -> None:
+    """Signed and never stored, since the process died: whoever has the words puts them beside the others."""
+    saga = stuck(desk, TOUCHED.format("1.000", 0))
+    with mock.patch.object(desk.deployment.state.proposals, "resolve") as stored:
+        ordered(desk, saga)
+    said = stored.call_args.args[0]
+    saga = ordered(desk, saga)
+    desk.in_erp(TOUCHED.format("20.500", 1))
+    words = (said.proposal_id, said.approver_id, said.statement, said.signature, said.nonce, said.resolved_at)
+    row = ", ".join(f"'{quoted(one)}'" for one in (*words, said.resolved_at))
+    in_state(desk, f"INSERT INTO take_back_order ({ORDER_COLUMNS}, fence) VALUES ({row}, {saga.fence + 7})")
+    saga = carried_out(desk, saga)
+    assert (saga.state, saga.reason) == (State.COMPENSATION_STUCK, "order_missing")
+    assert desk.erp("SELECT qty FROM resv WHERE resv_no = 'RS00001700'") == [("20.500",)]
+
+
+@guarantees("P5.rows_proved", "P4.resolved", "P3.people_commit")
+@pytest.mark.bends_log("a state that no move led to")
 def test_one_order_lets_a_saga_go_on_once(desk: WriteDesk) -> None:
     """Stuck again, it stays so: the words of the time before, stored a second time, are nobody's."""
     saga = ordered(desk, stuck(desk, TOUCHED.format("1.000", 0)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ from erp_mcp.domain.decision import Obligations, Terms
 from erp_mcp.domain.entities import Record
 from erp_mcp.domain.lifecycle import State as Stand
 from erp_mcp.domain.operation import Draft, Operation
-from erp_mcp.domain.proposal import Check, Content, Proposal
+from erp_mcp.domain.proposal import Check, Content, LimitUse, Proposal
 from erp_mcp.domain.tool import Argument, Tool
 from erp_mcp.policy.bundle import canonical, digest_of
 from erp_mcp.ports import Commands
@@ -223,8 +223,12 @@ class Office:
         reference: str = "",
         like: str = "",
         terms: Terms | None = None,
+        uses: Sequence[LimitUse] = (),
     ) -> Content:
-        """Store a proposal and return what it holds; `like` is the fingerprint of one that means the same."""
+        """Store a proposal and return what it holds.
+
+        `like` is the fingerprint of one that means the same, `uses` what it takes of limits besides.
+        """
         proposal_id = f"prp_{number:012d}"
         plain = people.content(proposal_id=proposal_id, terms=terms or replace(TERMS, needed=needed))
         content = replace(
@@ -235,7 +239,7 @@ class Office:
             fingerprint=like or f"{number:064d}",
             command=a_command(tool, self.erp_path, reference or f"R{number:011d}"),
             bundle=self.state.bundles.active_digest(),
-            limits=tuple(replace(use, key="agent:planner") for use in plain.limits),
+            limits=tuple(replace(use, key="agent:planner") for use in (*plain.limits, *uses)),
         )
         self.state.proposals.create(content)
         return content

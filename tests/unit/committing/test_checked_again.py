@@ -19,7 +19,7 @@ from erp_mcp.domain.decision import Deputy, Group, Separation, Terms
 from erp_mcp.domain.forms import to_json
 from erp_mcp.domain.instants import parse_instant
 from erp_mcp.domain.operation import Draft
-from erp_mcp.domain.proposal import Check, Content
+from erp_mcp.domain.proposal import Check, Content, LimitUse
 from erp_mcp.errors import (
     BadAnswerError,
     ReadModelNotReadyError,
@@ -569,6 +569,28 @@ async def test_a_change_that_is_worth_more_by_now_needs_the_people_of_its_band(o
     office.desk.amounts = {"value": "1000.01", "currency": "EUR"}
     await office.work_off()
     assert office.stand(second) == ("DENIED", "terms_stricter")
+
+
+@guarantees("P3.not_stricter", "P4.limits")
+@pytest.mark.parametrize(("currency", "ending"), [("EUR", ("COMMITTED", "")), ("JPY", ("DENIED", "limits_stricter"))])
+async def test_what_was_counted_in_another_currency_was_not_counted(
+    office: Office, currency: str, ending: tuple[str, str]
+) -> None:
+    """The system has its price in another currency by now, and so has the limit; the number is the same."""
+    policy = cast("dict[str, Any]", office.policy)
+    worth = {"id": "worth", "measure": "value", "currency": "EUR", "maximum": "1000"}
+    policy["limits"].append({**policy["limits"][0], **worth})
+    office.apply()
+    counted = LimitUse(
+        limit="worth", key="agent:planner", amount=9_000_000, maximum=10_000_000, window_s=86400, currency="EUR"
+    )
+    content = office.propose(uses=(counted,))
+    office.approve(content)
+    policy["limits"][-1]["currency"] = currency
+    office.apply()
+    office.desk.amounts = {"value": "900.00", "currency": currency}
+    await office.work_off()
+    assert (office.stand(content), office.effects(content)) == (ending, ending[0] == "COMMITTED")
 
 
 @guarantees("P3.groups")
