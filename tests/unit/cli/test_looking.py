@@ -109,8 +109,8 @@ def left_at(desk: Desk, *moves: tuple[str, str]) -> None:
     store.move(ID, Step(name="send", actor="w", fence=taken.fence))
     for name, ticket in moves:
         facts = {"ticket": ticket} if ticket else {}
-        lease = LATER if name == "ask" else ""
-        step = Step(name=name, actor="w", fence=taken.fence, not_before=LATER, lease_expires_at=lease, facts=facts)
+        fence, lease = (0, LATER) if name == "ask" else (taken.fence, "")  # asking takes it anew
+        step = Step(name=name, actor="w", fence=fence, not_before=LATER, lease_expires_at=lease, facts=facts)
         taken = store.move(ID, step)
     deployment.close()
 
